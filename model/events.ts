@@ -1,0 +1,76 @@
+/**
+ * The events a user can follow, named as in Golem's guide to requestor–provider interaction, and the
+ * small ring of the newest ones that each workflow keeps.
+ */
+import type { Timestamp } from './ids';
+
+export const EVENT_NAMES = [
+  'AllocationCreated',
+  'DemandSubscribed',
+  'ProposalReceived',
+  'ProposalResponded',
+  'ProposalRejected',
+  'AgreementCreated',
+  'AgreementConfirmed',
+  'AgreementRejected',
+  'ActivityCreated',
+  'ActivityStateChanged',
+  'ScriptSent',
+  'ScriptExecuted',
+  'DebitNoteReceived',
+  'DebitNoteAccepted',
+  'InvoiceReceived',
+  'InvoiceRejected',
+  'PaymentAccepted',
+  'PaymentFailed',
+  'PaymentConfirmed',
+  'ActivityDestroyed',
+  'AgreementTerminated',
+  'DemandUnsubscribed',
+  'AllocationReleased',
+  'ControlRefused',
+] as const;
+
+export type EventName = (typeof EVENT_NAMES)[number];
+
+/** One event. `details` hold the guide's fields of that event; amounts are decimal strings. */
+export interface GolemEvent {
+  /** Position in its workflow's run, from 1; the cursor of the Query `events`. */
+  seq: number;
+  name: EventName;
+  at: Timestamp;
+  details: Record<string, unknown>;
+}
+
+/** What an activity reports to its workflow; the workflow numbers it. */
+export type NewEvent = Omit<GolemEvent, 'seq'>;
+
+export interface EventsQuery {
+  /** Only events with a greater `seq`. Default 0. */
+  after?: number;
+  /** At most so many, the oldest first. Default 1000. */
+  limit?: number;
+}
+
+/** The newest events of one workflow run. */
+export interface EventLog {
+  next: number;
+  kept: GolemEvent[];
+}
+
+export const EVENTS_KEPT = 1000;
+
+export function emptyEventLog(): EventLog {
+  return { next: 1, kept: [] };
+}
+
+/** Appends events, numbering them and dropping the oldest beyond {@link EVENTS_KEPT}. */
+export function appendEvents(log: EventLog, events: readonly NewEvent[]): void {
+  for (const event of events) log.kept.push({ seq: log.next++, ...event });
+  if (log.kept.length > EVENTS_KEPT) log.kept.splice(0, log.kept.length - EVENTS_KEPT);
+}
+
+export function readEvents(log: EventLog, query: EventsQuery = {}): GolemEvent[] {
+  const after = query.after ?? 0;
+  return log.kept.filter((event) => event.seq > after).slice(0, query.limit ?? EVENTS_KEPT);
+}

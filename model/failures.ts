@@ -1,0 +1,107 @@
+/**
+ * Every failure a user can meet, by name: what happened, what to do, whether a retry can help.
+ * `ApplicationFailure.type` is always one of these.
+ */
+export interface FailureKind {
+  /** What it means, one sentence. */
+  means: string;
+  /** What the reader can do about it. */
+  action: string;
+  /** Temporal retries the activity. */
+  retryable: boolean;
+}
+
+export const FAILURES = {
+  InvalidJobSpec: {
+    means: 'The job spec has mistakes; every one is listed with its path.',
+    action: 'Correct the named fields and start the job again.',
+    retryable: false,
+  },
+  UnknownConnection: {
+    means: 'The spec names a connection that the worker does not have.',
+    action: 'Set YAGNA_APPKEY and YAGNA_API_URL on the worker, or add the name to its GOLEM_CONNECTIONS file.',
+    retryable: false,
+  },
+  ImageNotFound: {
+    means: 'The Golem registry knows no image of that tag.',
+    action: 'Check the tag, or give the image by hash or URL.',
+    retryable: false,
+  },
+  YagnaUnavailable: {
+    means: 'yagna did not answer, or answered with a server error.',
+    action: 'Nothing: it is retried. If it lasts, check that yagna runs and that the connection has its URL.',
+    retryable: true,
+  },
+  YagnaUnauthorized: {
+    means: 'yagna refused the app key.',
+    action: "Give the worker a valid key (`yagna app-key list`).",
+    retryable: false,
+  },
+  YagnaIncompatible: {
+    means: 'yagna answered something this version cannot read.',
+    action: 'Use a supported version of yagna, or report what it answered.',
+    retryable: false,
+  },
+  BudgetNotReserved: {
+    means: 'yagna refused the allocation, for instance because the account holds too little.',
+    action: 'Fund the account (`yagna payment fund`) or lower the budget.',
+    retryable: false,
+  },
+  BudgetExhausted: {
+    means: 'What is owed does not fit into the budget any more.',
+    action: 'Start the job again with a larger budget.',
+    retryable: false,
+  },
+  NoProviders: {
+    means: 'No provider offers what the spec asks for at its prices.',
+    action: 'Loosen demand, pricing or providers in the spec, or try another subnet or network.',
+    retryable: false,
+  },
+  DemandLost: {
+    means: 'yagna has forgotten the demand (it was restarted or the demand expired).',
+    action: 'Nothing: it is subscribed again.',
+    retryable: false,
+  },
+  AgreementRejected: {
+    means: 'The provider refused the agreement, or did not answer in time.',
+    action: 'Nothing: the next proposal is taken.',
+    retryable: false,
+  },
+  AgreementEnded: {
+    means: 'The agreement was terminated or has expired.',
+    action: 'Nothing: unfinished tasks go to another provider.',
+    retryable: false,
+  },
+  VmNotCreated: {
+    means: 'The provider could not create, deploy or start the VM, or its setup failed.',
+    action: 'Nothing: another provider is tried. If it repeats, check image and setup commands.',
+    retryable: false,
+  },
+  VmLost: {
+    means: 'The VM is gone or does not answer any more.',
+    action: 'Nothing: its tasks go to another provider.',
+    retryable: false,
+  },
+  ScriptUncertain: {
+    means: 'It is not known whether a script was started: its request was sent, the answer lost.',
+    action: "Set the task's onUncertain: freshVm (default), rerun or fail.",
+    retryable: false,
+  },
+  CommandFailed: {
+    means: 'A command of the task ended with an error.',
+    action: "Read the task's results: message, stdout, stderr.",
+    retryable: false,
+  },
+  TaskTimedOut: {
+    means: 'The task took longer than its timeoutSec.',
+    action: 'Raise timeoutSec, or ask for faster providers.',
+    retryable: false,
+  },
+  PaymentRefused: {
+    means: 'A debit note or invoice asks for more than the agreement allows, or cannot be right.',
+    action: 'Nothing: it is not paid and the agreement is ended. See the PaymentFailed event for the reason.',
+    retryable: false,
+  },
+} as const satisfies Record<string, FailureKind>;
+
+export type FailureType = keyof typeof FAILURES;

@@ -1,0 +1,24 @@
+/**
+ * The ids that travel through the system, typed so that one is not passed for another.
+ * They are plain strings on every wire; brands exist at compile time only.
+ */
+type Brand<T, B extends string> = T & { readonly __brand?: B };
+
+/** yagna's agreement id: 64 hex digits, no `R-` prefix. */
+export type AgreementId = Brand<string, 'AgreementId'>;
+/** yagna's `activityId`, the id of a Golem activity (a VM on a provider): 32 hex digits. */
+export type GolemActivityId = Brand<string, 'GolemActivityId'>;
+/** Id of a script in yagna (ExeScript batch). */
+export type BatchId = Brand<string, 'BatchId'>;
+export type AllocationId = Brand<string, 'AllocationId'>;
+/** Subscription id of a demand. */
+export type DemandId = Brand<string, 'DemandId'>;
+export type ProposalId = Brand<string, 'ProposalId'>;
+/** Node id (address) of a provider, `0x` and 40 hex digits. */
+export type ProviderId = Brand<string, 'ProviderId'>;
+export type DebitNoteId = Brand<string, 'DebitNoteId'>;
+export type InvoiceId = Brand<string, 'InvoiceId'>;
+/** An amount of GLM as a decimal string, such as `"0.0137052575826"`. Never a JS number. */
+export type Amount = Brand<string, 'Amount'>;
+/** A point in time as an RFC 3339 string. */
+export type Timestamp = string;

@@ -1,0 +1,144 @@
+/**
+ * A job as the workflows see it: the spec after it was checked, with every default filled in.
+ * Plain data and types only; the check itself is `spec.ts`, which stays out of the workflow bundle.
+ */
+import type { Amount, ProviderId } from './ids';
+
+/** Runs a shell line (`sh -c`) in the VM; or a program without a shell when `args` are given. */
+export interface RunCommand {
+  run: string;
+  /** Arguments; when given, `run` is the path of the program and no shell is involved. */
+  args?: string[];
+}
+
+/** Moves a file into, out of or within the VM: `http(s)://…`, `file:///…` (devnet) or a VM path such as `/golem/input/x`. */
+export interface TransferCommand {
+  transfer: { from: string; to: string };
+}
+
+export type TaskCommand = RunCommand | TransferCommand;
+
+/** What to do when it is not known whether a script was started (its request was sent, the answer lost). */
+export type OnUncertain = 'freshVm' | 'rerun' | 'fail';
+
+export interface TaskSpec {
+  /** Unique in the job. Default `task-<index, from 1>`. */
+  name: string;
+  /** Tasks with the same `vm` run in one VM, one after the other, in the order given. Default: a VM name of its own. */
+  vm: string;
+  /** True when the user named the `vm`, so that its tasks share files. */
+  vmShared: boolean;
+  commands: TaskCommand[];
+  /** Longest time for the task's script, seconds. Default 3600. */
+  timeoutSec: number;
+  /** Attempts in all, on different providers where there are any. Default 3. */
+  maxAttempts: number;
+  /** Default `freshVm`. */
+  onUncertain: OnUncertain;
+}
+
+/** Where the image comes from, as the demand says it. */
+export interface ImageSpec {
+  /** `hash:sha3:<hash>:<url>`, the value of `golem.srv.comp.task_package`. */
+  taskPackage: string;
+  /** What the user wrote, for people to read. */
+  label: string;
+}
+
+export interface DemandSpec {
+  /** Default `public`, or `YAGNA_SUBNET` of the worker. */
+  subnetTag: string;
+  /** Life of the demand and of what is rented under it, seconds. Default 1800. */
+  expirationSec: number;
+  /** Property `golem.com.payment.debit-notes.accept-timeout?`, seconds. */
+  debitNotesAcceptanceTimeoutSec?: number;
+  /** Property `golem.com.scheme.payu.debit-note.interval-sec?`, seconds. */
+  midAgreementDebitNoteIntervalSec?: number;
+  /** Property `golem.com.scheme.payu.payment-timeout-sec?`, seconds. */
+  midAgreementPaymentTimeoutSec?: number;
+  /** Offers looked at in one round of negotiation, at most. Default 100. */
+  maxOfferEvents: number;
+  /** Longest time a round waits for more offers, seconds. Default 20. */
+  offerFetchingIntervalSec: number;
+  /** Longest wait for a provider's answer to our counter-proposal, seconds. Default 20. */
+  proposalTimeoutSec: number;
+  minCpuCores: number;
+  minCpuThreads: number;
+  minMemGib: number;
+  minStorageGib: number;
+  /** Runtime of the VM, `golem.runtime.name`. Default `vm`. */
+  runtime: string;
+  /** Wanted entries of `golem.runtime.capabilities`. */
+  capabilities: string[];
+}
+
+/** Price caps; an offer above any of them is not taken. */
+export interface PricingSpec {
+  maxStartPrice?: Amount;
+  maxCpuPerHour?: Amount;
+  maxEnvPerHour?: Amount;
+}
+
+export interface ProvidersSpec {
+  /** Most rentals at the same time. Default: 4, or fewer when there are fewer VMs to fill. */
+  max: number;
+  allow: ProviderId[];
+  deny: ProviderId[];
+  /** Name of a selection strategy registered in the worker. Default `cheapest`. */
+  select: string;
+}
+
+export interface BudgetSpec {
+  amount: Amount;
+  /** Default `holesky`, or `PAYMENT_NETWORK` of the worker. */
+  network: string;
+  /** Default `erc20`, or `PAYMENT_DRIVER` of the worker. */
+  driver: string;
+  /** Default `glm` on `mainnet` and `polygon`, else `tglm`. */
+  token: string;
+}
+
+/** How far a provider's claims may be off before a document counts as wrong. */
+export interface ToleranceSpec {
+  /** Seconds that a claimed usage may exceed what we measured. Default 10. */
+  usageSec: number;
+  /** Share by which a claimed usage may exceed what we measured. Default 0.05. */
+  usageRatio: number;
+}
+
+/** A job spec, checked and complete. */
+export interface JobSpec {
+  image: ImageSpec;
+  connection: string;
+  budget: BudgetSpec;
+  demand: DemandSpec;
+  pricing: PricingSpec;
+  providers: ProvidersSpec;
+  /** Commands run once in each VM after it started, before its first task. */
+  setup: TaskCommand[];
+  tasks: TaskSpec[];
+  /** True: no tasks of its own; scripts come by the rental's `executeScript` Update. */
+  interactive: boolean;
+  /** stdout and stderr kept of each command, bytes; the rest is cut with a mark. Default 65536, less when there are many tasks. */
+  outputLimitBytes: number;
+  /** How long the settlement waits for a missing final invoice, seconds. Default 86400. */
+  invoiceWaitSec: number;
+  tolerance: ToleranceSpec;
+  /** Signal by which a parent workflow is told of progress. */
+  notify?: { signal: string };
+}
+
+/** Who this installation is on yagna, found out once by the worker. */
+export interface Installation {
+  /** Names this installation in marks; default the Temporal namespace's id. */
+  owner: string;
+  /** Our node id on that yagna. */
+  identity: string;
+  /** Version of yagna, as it says. */
+  yagnaVersion: string;
+}
+
+/** Payment platform token, such as `erc20-holesky-tglm`. */
+export function paymentPlatform(budget: Pick<BudgetSpec, 'driver' | 'network' | 'token'>): string {
+  return `${budget.driver}-${budget.network}-${budget.token}`.toLowerCase();
+}

@@ -1,0 +1,160 @@
+/** What a job returns and what its pieces tell each other: task results, rentals, money. Plain data. */
+import type { AgreementId, Amount, BatchId, GolemActivityId, ProviderId, Timestamp } from './ids';
+
+/** Outcome of one command, as yagna reports it. */
+export interface CommandResult {
+  /** Position in the task's `commands`, from 0. */
+  index: number;
+  result: 'Ok' | 'Error';
+  /** Captured output; cut at the spec's `outputLimitBytes` with a mark at its end. Null when there is none. */
+  stdout: string | null;
+  stderr: string | null;
+  /** yagna's message, such as `ExeScript command exited with code 3`. */
+  message: string | null;
+  /** When the command ended. */
+  eventDate?: Timestamp;
+}
+
+export interface ProviderInfo {
+  id: ProviderId;
+  name: string;
+}
+
+/** One try of a task on one provider. */
+export interface TaskAttempt {
+  attempt: number;
+  provider: ProviderInfo;
+  agreementId: AgreementId;
+  activityId?: GolemActivityId;
+  batchId?: BatchId;
+  startedAt: Timestamp;
+  finishedAt: Timestamp;
+  state: 'done' | 'failed' | 'lost' | 'uncertain';
+  /** Why it failed, one line. */
+  reason?: string;
+}
+
+export interface TaskResult {
+  name: string;
+  state: 'done' | 'failed' | 'cancelled';
+  /** Results of the last attempt, one a command. */
+  results: CommandResult[];
+  /** Provider of the last attempt. */
+  provider?: ProviderInfo;
+  attempts: TaskAttempt[];
+  startedAt?: Timestamp;
+  finishedAt?: Timestamp;
+  /** Why the task failed: a failure name and one line. */
+  failure?: { type: string; message: string };
+}
+
+/** What `golemJob` returns. */
+export interface JobResult {
+  jobId: string;
+  jobUuid: string;
+  /** `done`: every task is done. `failed`: at least one failed for good; the others' results are here. */
+  state: 'done' | 'failed';
+  tasks: TaskResult[];
+  startedAt: Timestamp;
+  finishedAt: Timestamp;
+  /** Workflow id of the settlement, which goes on alone. */
+  settlementId: string;
+}
+
+/** Money of a job, all in GLM. */
+export interface Money {
+  budget: Amount;
+  /** Total of the allocation on yagna; `"0"` before it is reserved. */
+  reserved: Amount;
+  /** Sum of what was accepted: per agreement its invoice, or its newest accepted debit note before that. */
+  accepted: Amount;
+  /** Sum of what yagna says is paid. */
+  paid: Amount;
+  platform: string;
+}
+
+/** The money of one agreement. */
+export interface AgreementMoney {
+  agreementId: AgreementId;
+  provider: ProviderInfo;
+  accepted: Amount;
+  paid: Amount;
+  invoiceId?: string;
+  /** Amount of the final invoice, once it came. */
+  invoiceAmount?: Amount;
+  /** `open`: no invoice yet. `unpaid`: none came in time, or it was rejected. */
+  state: 'open' | 'invoiced' | 'accepted' | 'rejected' | 'settled' | 'unpaid';
+  debitNotes: number;
+}
+
+/** What `golemSettlement` returns. */
+export interface SettlementResult {
+  jobId: string;
+  jobUuid: string;
+  /** `settled`: all invoices decided and paid, allocation released. `unpaid`: an invoice never came or was rejected. */
+  state: 'settled' | 'unpaid';
+  money: Money;
+  agreements: AgreementMoney[];
+}
+
+export type RentalState =
+  | 'signing'
+  | 'creating'
+  | 'deploying'
+  | 'ready'
+  | 'busy'
+  | 'closing'
+  | 'closed'
+  | 'failed';
+
+export interface RentalProgress {
+  n: number;
+  workflowId: string;
+  provider: ProviderInfo;
+  agreementId?: AgreementId;
+  activityId?: GolemActivityId;
+  state: RentalState;
+  currentTask?: string;
+  tasksDone: number;
+  /** Why it ended, when it ended badly. */
+  reason?: string;
+}
+
+export type JobPhase =
+  | 'validating'
+  | 'reserving'
+  | 'negotiating'
+  | 'running'
+  | 'closing'
+  | 'done'
+  | 'failed'
+  | 'cancelled';
+
+export interface LastFailure {
+  type: string;
+  message: string;
+  at: Timestamp;
+}
+
+/** Answer of the Query `progress` on a job. */
+export interface JobProgress {
+  jobId: string;
+  phase: JobPhase;
+  tasks: { total: number; waiting: number; running: number; done: number; failed: number };
+  rentals: RentalProgress[];
+  money: Money;
+  lastFailure?: LastFailure;
+  startedAt: Timestamp;
+}
+
+export type SettlementPhase = 'reserving' | 'open' | 'closing' | 'settling' | 'settled' | 'unpaid' | 'failed';
+
+/** Answer of the Query `progress` on a settlement. */
+export interface SettlementProgress {
+  jobId: string;
+  phase: SettlementPhase;
+  allocationId?: string;
+  money: Money;
+  agreements: AgreementMoney[];
+  lastFailure?: LastFailure;
+}
