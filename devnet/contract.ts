@@ -1,0 +1,90 @@
+/**
+ * What the two halves of the devnet expect from each other: the VM host (devnet/vm and devnet/activity-api, which
+ * really runs commands and serves /activity-api/v1) and everything else (market, payment, providers, server).
+ */
+import type Libsql from 'libsql';
+import type { FastifyInstance } from 'fastify';
+
+/** The shared database handle. Each side makes its own tables; the VM host's are prefixed `vm_`. */
+export type Database = Libsql.Database;
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Node id of the requestor whose app key the request carries. Set before any route runs. */
+    requestorId: string;
+  }
+}
+
+/** The terms of an agreement as far as a VM and the activity API need them. */
+export interface AgreementTerms {
+  agreementId: string;
+  /** yagna's state: Proposal, Pending, Approved, Rejected, Cancelled, Expired, Terminated. Only Approved takes activities. */
+  state: string;
+  requestorId: string;
+  providerId: string;
+  /** The demand's `golem.srv.comp.task_package`. */
+  taskPackage: string;
+  /** Simulated latencies of the provider, milliseconds, 0 for none. */
+  createMs: number;
+  destroyMs: number;
+  deployMs: number;
+  /** When set, the VM fails at `start` with this message. */
+  startFails?: string;
+  cpuThreads: number;
+  /** The offer's `golem.com.usage.vector`: the order in which usage is reported. */
+  usageVector: string[];
+}
+
+/** What the VM host asks of the market and provider side. */
+export interface AgreementBook {
+  /** Undefined: unknown agreement (404). A state other than Approved: 400. */
+  find(agreementId: string): AgreementTerms | undefined;
+  /** The provider starts debit notes and stops its idle timer. Called once a VM exists. */
+  onActivityCreated(agreementId: string, activityId: string): void;
+  /**
+   * The provider issues the activity's last debit note and restarts its idle timer. Called once for each activity,
+   * when its processes are gone and {@link VmHost.usage} gives its final numbers; also for VMs that
+   * {@link VmHost.destroyForAgreement} ends.
+   */
+  onActivityDestroyed(agreementId: string, activityId: string): void;
+}
+
+/** The devnet's record of effects, in order, read by tests through /admin/effects. */
+export interface EffectLog {
+  /**
+   * The VM host records `activity-created`, `script-started`, `script-finished` and `activity-destroyed`, with
+   * `agreementId`, `activityId` and, for scripts, `batchId` and `commands` (names of the commands).
+   */
+  record(kind: string, fields: Record<string, unknown>): void;
+}
+
+/** Built by `createVmHost(options: VmHostOptions): VmHost` of devnet/vm. */
+export interface VmHost {
+  /** /activity-api/v1/*. The server's onRequest hook has checked the app key already. */
+  registerRoutes(app: FastifyInstance): void;
+  /** Usage of an activity so far, decimal strings; the final numbers once it is destroyed. Zero for an unknown one. */
+  usage(activityId: string): { cpuSec: string; durationSec: string };
+  /** All activities ever created under an agreement, oldest first. */
+  activityIds(agreementId: string): string[];
+  /** Activities not yet destroyed, oldest first. */
+  liveActivities(): { activityId: string; agreementId: string }[];
+  /** Kills the VMs of an ended agreement; resolves when their processes are gone. */
+  destroyForAgreement(agreementId: string, reason: string): Promise<void>;
+  /**
+   * The daemon stops: kills all processes and removes the VM directories. Activities that were alive count as
+   * Terminated when the daemon comes back on the same database; `onActivityDestroyed` is called for them on startup
+   * or here, once.
+   */
+  close(): Promise<void>;
+}
+
+export interface VmHostOptions {
+  /** VM directories and batch results live below it. */
+  dataDir: string;
+  database: Database;
+  agreements: AgreementBook;
+  effects: EffectLog;
+  log(line: string): void;
+}
+
+export type CreateVmHost = (options: VmHostOptions) => VmHost;
