@@ -1,0 +1,312 @@
+/**
+ * What workflows and activities say to each other: the input and output of every Temporal activity.
+ * Types only, so that workflows import nothing that runs.
+ */
+import type {
+  AgreementId,
+  AllocationId,
+  Amount,
+  BatchId,
+  DebitNoteId,
+  DemandId,
+  GolemActivityId,
+  InvoiceId,
+  ProposalId,
+  ProviderId,
+  Timestamp,
+} from '../model/ids';
+import type { Installation, JobSpec, TaskCommand, ToleranceSpec } from '../model/job';
+import type { NewEvent } from '../model/events';
+import type { CommandResult, ProviderInfo } from '../model/result';
+
+/** Which job on which yagna: what every activity needs to find what is the job's. */
+export interface JobRef {
+  connection: string;
+  /** `golemJob`'s workflow id. */
+  jobId: string;
+  /** Run id of the job's first run. */
+  jobUuid: string;
+  /** Owner of the marks, see {@link Installation.owner}. */
+  owner: string;
+}
+
+export interface PreparedJob {
+  spec: JobSpec;
+  installation: Installation;
+}
+
+export interface ReserveInput {
+  job: JobRef;
+  amount: Amount;
+  platform: string;
+  /** Whole second, since the epoch, at which the allocation ends; the mark goes into its microseconds. */
+  endsAtSec: number;
+}
+
+export interface Reserved {
+  allocationId: AllocationId;
+  total: Amount;
+  /** yagna's own clock at the reservation: the first cursor for events. */
+  at: Timestamp;
+  event: NewEvent;
+  /** More than one attempt was made, so an earlier request may still land. */
+  retried: boolean;
+}
+
+/** A provider's offer as far as later steps need it. */
+export interface OfferSummary {
+  proposalId: ProposalId;
+  provider: ProviderInfo;
+  cpuThreads: number;
+  /** Estimated GLM for one hour on all threads, start price included. */
+  pricePerHour: Amount;
+}
+
+export interface NegotiateInput {
+  job: JobRef;
+  spec: JobSpec;
+  allocationId: AllocationId;
+  platform: string;
+  /** Demand of the round before, if there is one; it is used again while it lives. */
+  demand?: SubscribedDemand;
+  /** Number for the mark of the next demand, if one has to be made. */
+  nextDemandNumber: number;
+  /** Draft proposals wanted. */
+  wanted: number;
+  /** Offers left over from earlier rounds, best first. */
+  leftOver: OfferSummary[];
+  /** Providers not to be taken now: rented already, or failed before. */
+  avoid: ProviderId[];
+}
+
+export interface SubscribedDemand {
+  demandId: DemandId;
+  /** Number in the mark. */
+  n: number;
+  /** When the demand, and whatever is rented under it, ends: ms since the epoch. */
+  expiresAtMs: number;
+}
+
+/** A negotiated proposal, ready to be signed. */
+export interface DraftProposal extends OfferSummary {
+  demand: SubscribedDemand;
+}
+
+export interface Negotiated {
+  demand: SubscribedDemand;
+  /** Best first. */
+  drafts: DraftProposal[];
+  leftOver: OfferSummary[];
+  events: NewEvent[];
+  /** Counts of the round, for progress and for the message of a failure. */
+  seen: { offers: number; unsuitable: Record<string, number> };
+  retried: boolean;
+}
+
+export interface SignInput {
+  job: JobRef;
+  proposal: DraftProposal;
+  /** End of the agreement; its microseconds mark the attempt. */
+  validTo: Timestamp;
+}
+
+export interface SignedAgreement {
+  agreementId: AgreementId;
+  approvedAt: Timestamp;
+  validToMs: number;
+  events: NewEvent[];
+  retried: boolean;
+}
+
+export interface CreateVmInput {
+  job: JobRef;
+  agreementId: AgreementId;
+  provider: ProviderInfo;
+  /** Golem activities of this agreement that are ended and must not be adopted. */
+  ended: GolemActivityId[];
+}
+
+export interface CreatedVm {
+  activityId: GolemActivityId;
+  events: NewEvent[];
+  retried: boolean;
+}
+
+export type ScriptCommand = { deploy: true } | { start: true } | TaskCommand;
+
+export interface SendScriptInput {
+  job: JobRef;
+  agreementId: AgreementId;
+  activityId: GolemActivityId;
+  commands: ScriptCommand[];
+}
+
+export interface SentScript {
+  batchId: BatchId;
+  event: NewEvent;
+}
+
+export interface WatchScriptInput {
+  job: JobRef;
+  agreementId: AgreementId;
+  activityId: GolemActivityId;
+  batchId: BatchId;
+  commandCount: number;
+  /** ms since the epoch after which the script counts as timed out. */
+  deadlineMs: number;
+  /** Bytes kept of each stdout and stderr. */
+  outputLimitBytes: number;
+}
+
+export interface WatchedScript {
+  /** `lost`: the VM is gone. `timedOut`: it still runs. */
+  state: 'done' | 'failed' | 'lost' | 'timedOut';
+  results: CommandResult[];
+  reason?: string;
+  event?: NewEvent;
+}
+
+export interface WatchRentalInput {
+  job: JobRef;
+  agreementId: AgreementId;
+  activityId: GolemActivityId;
+  validToMs: number;
+}
+
+export interface RentalEnded {
+  /** What ended: the agreement (by whom and why) or only the VM. */
+  ended: 'agreement' | 'vm';
+  reason: string;
+  events: NewEvent[];
+}
+
+export interface DestroyVmInput {
+  job: JobRef;
+  agreementId: AgreementId;
+  activityId: GolemActivityId;
+}
+
+export interface CloseRentalInput {
+  job: JobRef;
+  agreementId: AgreementId;
+  /** Goes into the agreement's termination: a line for people, and codes such as `golem.requestor.code`. */
+  reason: { message: string; [property: string]: string };
+}
+
+export interface ClosedRental {
+  events: NewEvent[];
+}
+
+export interface WatchSettlementInput {
+  job: JobRef;
+  /** Events after these are new. */
+  cursor: { debitNotes: Timestamp; invoices: Timestamp };
+  /** Invoices that were accepted and are not known to be paid. */
+  awaitingPayment: InvoiceId[];
+  /** Rentals and job are known to be closed; do not watch them. */
+  ownersClosed: boolean;
+  /** ms since the epoch at which to return even if nothing happened. */
+  untilMs?: number;
+}
+
+export interface DocumentRef {
+  kind: 'debitNote' | 'invoice';
+  id: DebitNoteId | InvoiceId;
+  eventDate: Timestamp;
+}
+
+export interface SettlementNews {
+  documents: DocumentRef[];
+  cursor: { debitNotes: Timestamp; invoices: Timestamp };
+  /** Accepted invoices that yagna now says are paid. */
+  settled: { invoiceId: InvoiceId; agreementId: AgreementId; amount: Amount; event: NewEvent }[];
+  owners?: OwnersState;
+}
+
+/** Whether the workflows that make costs are closed. */
+export interface OwnersState {
+  job: 'open' | 'closed';
+  /** Workflow ids of rentals that still run. */
+  liveRentals: string[];
+  /** True when one of them ended without having run its clean-up (terminated, timed out). */
+  abrupt: boolean;
+}
+
+export interface DecideInput {
+  job: JobRef;
+  document: DocumentRef;
+  allocationId: AllocationId;
+  tolerance: ToleranceSpec;
+  /** What the ledger knows of the document's agreements, by agreement id. */
+  ledger: Record<AgreementId, AgreementSoFar>;
+}
+
+/** What was decided before for one agreement. */
+export interface AgreementSoFar {
+  /** Total accepted per Golem activity by debit notes. */
+  acceptedByActivity: Record<GolemActivityId, Amount>;
+  /** Debit notes seen per Golem activity, and payable ones among them. */
+  notes: Record<GolemActivityId, { all: number; payable: number }>;
+  invoiceAccepted: boolean;
+}
+
+export interface Decision {
+  document: DocumentRef;
+  agreementId: AgreementId;
+  activityId?: GolemActivityId;
+  provider: ProviderInfo;
+  amount: Amount;
+  payable: boolean;
+  /** `superseded`: a debit note after the accepted invoice; `foreign`: not this job's document. */
+  decision: 'accepted' | 'refused' | 'superseded' | 'foreign';
+  /** yagna says it is paid already (a zero invoice, or a decision made in an attempt before). */
+  settled: boolean;
+  reason?: string;
+  /** GAP-3's `golem.requestor.code`, when the refusal has one. */
+  requestorCode?: string;
+  events: NewEvent[];
+}
+
+export interface CleanUpInput {
+  job: JobRef;
+}
+
+export interface CleanedUp {
+  /** All agreements of the job that were ever approved, with the time they ended as far as known. */
+  agreements: { agreementId: AgreementId; provider: ProviderInfo; state: string }[];
+  /** True when this look found nothing left to end. */
+  empty: boolean;
+  /** What could not be ended yet, one line each. */
+  stuck: string[];
+  events: NewEvent[];
+}
+
+export interface ReleaseInput {
+  job: JobRef;
+  endsAtSec: number;
+}
+
+export interface Released {
+  events: NewEvent[];
+  /** True when no allocation of the job was there any more. */
+  empty: boolean;
+}
+
+/** The Temporal activities of this package, by the names they are registered under. */
+export interface GolemActivities {
+  golemPrepareJob(input: { spec: unknown }): Promise<PreparedJob>;
+  golemReserveAllocation(input: ReserveInput): Promise<Reserved>;
+  golemNegotiate(input: NegotiateInput): Promise<Negotiated>;
+  golemUnsubscribeDemands(input: { job: JobRef }): Promise<{ events: NewEvent[] }>;
+  golemSignAgreement(input: SignInput): Promise<SignedAgreement>;
+  golemCreateVm(input: CreateVmInput): Promise<CreatedVm>;
+  golemSendScript(input: SendScriptInput): Promise<SentScript>;
+  golemWatchScript(input: WatchScriptInput): Promise<WatchedScript>;
+  golemWatchRental(input: WatchRentalInput): Promise<RentalEnded>;
+  golemDestroyVm(input: DestroyVmInput): Promise<{ events: NewEvent[] }>;
+  golemCloseRental(input: CloseRentalInput): Promise<ClosedRental>;
+  golemWatchSettlement(input: WatchSettlementInput): Promise<SettlementNews>;
+  golemDecideDocument(input: DecideInput): Promise<Decision>;
+  golemCleanUp(input: CleanUpInput): Promise<CleanedUp>;
+  golemReleaseAllocation(input: ReleaseInput): Promise<Released>;
+}

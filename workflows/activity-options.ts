@@ -1,0 +1,92 @@
+/**
+ * The Temporal activities as workflows call them: for each effect its queue, timeouts and retries, and why.
+ * Requests to yagna end after 15 s on our side; `startToClose` leaves room for the few that one activity makes.
+ */
+import { ActivityCancellationType, proxyActivities, workflowInfo } from '@temporalio/workflow';
+import type { GolemActivities } from '../activities/contract';
+
+/** Waits between attempts while yagna is away: quick at first, never more than half a minute. */
+const backoff = { initialInterval: '500 ms', backoffCoefficient: 2, maximumInterval: '30 s' } as const;
+
+/** Reads only (registry, identity): short, repeated at will. */
+export const inspect = proxyActivities<Pick<GolemActivities, 'golemPrepareJob'>>({
+  startToCloseTimeout: '60 s',
+  heartbeatTimeout: '10 s',
+  retry: backoff,
+});
+
+/** Money: look, act, look. A worker's death shows in 10 s; never given up, since money hangs on it. */
+export const payment = proxyActivities<
+  Pick<GolemActivities, 'golemReserveAllocation' | 'golemDecideDocument' | 'golemReleaseAllocation'>
+>({
+  startToCloseTimeout: '2 min',
+  heartbeatTimeout: '10 s',
+  retry: backoff,
+});
+
+/** Clean-up on yagna by mark: idempotent, may talk to many silent providers one after the other. */
+export const cleanUp = proxyActivities<
+  Pick<GolemActivities, 'golemCleanUp' | 'golemUnsubscribeDemands' | 'golemCloseRental' | 'golemDestroyVm'>
+>({
+  startToCloseTimeout: '10 min',
+  heartbeatTimeout: '10 s',
+  retry: backoff,
+});
+
+/** Signing waits for the provider for up to a minute; what an attempt left is found by proposal and `validTo`. */
+export const signing = proxyActivities<Pick<GolemActivities, 'golemSignAgreement'>>({
+  startToCloseTimeout: '5 min',
+  heartbeatTimeout: '10 s',
+  retry: { ...backoff, maximumAttempts: 20 },
+});
+
+/** Creating a VM takes a provider seconds, some a minute; a few attempts, then another provider is better. */
+export const vmCreation = proxyActivities<Pick<GolemActivities, 'golemCreateVm'>>({
+  startToCloseTimeout: '5 min',
+  heartbeatTimeout: '10 s',
+  retry: { ...backoff, maximumAttempts: 10 },
+});
+
+/** Sending a script is never repeated by Temporal: a second one could run it twice. The workflow decides. */
+export const sending = proxyActivities<Pick<GolemActivities, 'golemSendScript'>>({
+  startToCloseTimeout: '30 s',
+  heartbeatTimeout: '6 s',
+  retry: { maximumAttempts: 1 },
+});
+
+/** Queue of the long polls, so that they take no slot from short activities: `<our queue>-watch`. */
+function watchQueue(): string {
+  return `${workflowInfo().taskQueue}-watch`;
+}
+
+type WatchOptions = { heartbeat: `${number} s` };
+
+function watchOptions({ heartbeat }: WatchOptions) {
+  return {
+    taskQueue: watchQueue(),
+    // A watch lasts as long as what it watches; the activity itself ends at its own deadline.
+    startToCloseTimeout: '365 days',
+    heartbeatTimeout: heartbeat,
+    retry: backoff,
+    cancellationType: ActivityCancellationType.TRY_CANCEL,
+  } as const;
+}
+
+/** A round of negotiation: its worker's death must show in seconds, its answers are waited for by the job. */
+export const negotiation = () =>
+  proxyActivities<Pick<GolemActivities, 'golemNegotiate'>>({
+    ...watchOptions({ heartbeat: '6 s' }),
+    cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+  });
+
+/** A script's watch: its worker's death must show in seconds. */
+export const scriptWatch = () =>
+  proxyActivities<Pick<GolemActivities, 'golemWatchScript'>>(watchOptions({ heartbeat: '6 s' }));
+
+/** An idle VM's watch: beats rarely, because a rental may idle for days. */
+export const rentalWatch = () =>
+  proxyActivities<Pick<GolemActivities, 'golemWatchRental'>>(watchOptions({ heartbeat: '120 s' }));
+
+/** Documents must be decided within minutes, so a dead worker may go unnoticed for one. */
+export const settlementWatch = () =>
+  proxyActivities<Pick<GolemActivities, 'golemWatchSettlement'>>(watchOptions({ heartbeat: '60 s' }));

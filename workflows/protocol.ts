@@ -1,0 +1,120 @@
+/**
+ * What the workflows of a job tell each other, and what users may ask them. Between our own workflows there
+ * are only signals, each with an id or a state that makes a repeat harmless.
+ */
+import { defineQuery, defineSignal } from '@temporalio/workflow';
+import type { DraftProposal, JobRef } from '../activities/contract';
+import type { EventsQuery, GolemEvent } from '../model/events';
+import type { AgreementId, AllocationId, Amount, BatchId, GolemActivityId, Timestamp } from '../model/ids';
+import type { BudgetSpec, OnUncertain, TaskCommand, ToleranceSpec } from '../model/job';
+import type {
+  CommandResult,
+  JobProgress,
+  LastFailure,
+  Money,
+  RentalProgress,
+  RentalState,
+  SettlementPhase,
+  SettlementProgress,
+} from '../model/result';
+
+export const eventsQuery = defineQuery<GolemEvent[], [EventsQuery?]>('events');
+export const jobProgressQuery = defineQuery<JobProgress>('progress');
+export const rentalProgressQuery = defineQuery<RentalProgress>('progress');
+export const settlementProgressQuery = defineQuery<SettlementProgress>('progress');
+
+/** One task, or a script from outside, given to a rental. */
+export interface Assignment {
+  /** `<task>#<attempt>`: a repeat of the signal is recognised by it. */
+  id: string;
+  task: string;
+  commands: TaskCommand[];
+  timeoutSec: number;
+  onUncertain: OnUncertain;
+}
+
+export type AssignmentState = 'done' | 'failed' | 'lost' | 'timedOut' | 'uncertain';
+
+/** Rental → job: how an assignment ended. */
+export interface AssignmentOutcome {
+  rental: number;
+  id: string;
+  task: string;
+  state: AssignmentState;
+  results: CommandResult[];
+  reason?: string;
+  activityId?: GolemActivityId;
+  batchId?: BatchId;
+  startedAt: Timestamp;
+  finishedAt: Timestamp;
+}
+
+/** Rental → job: where it stands. Later ones (greater `seq`) replace earlier ones. */
+export interface RentalUpdate {
+  rental: number;
+  seq: number;
+  state: RentalState;
+  agreementId?: AgreementId;
+  activityId?: GolemActivityId;
+  reason?: string;
+}
+
+/** Settlement → job. Later ones replace earlier ones. */
+export interface SettlementUpdate {
+  seq: number;
+  phase: SettlementPhase;
+  allocationId?: AllocationId;
+  money: Money;
+  failure?: LastFailure;
+}
+
+/** Job or rental → settlement: it has closed, and ran its own clean-up. */
+export interface OwnerClosed {
+  workflowId: string;
+  /** False when a request of it may still take effect on yagna. */
+  clean: boolean;
+}
+
+export const assignmentSignal = defineSignal<[Assignment]>('golemAssignment');
+export const closeRentalSignal = defineSignal<[{ reason: string; code?: string }]>('golemCloseRental');
+export const assignmentOutcomeSignal = defineSignal<[AssignmentOutcome]>('golemAssignmentOutcome');
+export const rentalUpdateSignal = defineSignal<[RentalUpdate]>('golemRentalUpdate');
+export const settlementUpdateSignal = defineSignal<[SettlementUpdate]>('golemSettlementUpdate');
+export const ownerClosedSignal = defineSignal<[OwnerClosed]>('golemOwnerClosed');
+
+export interface RentalInput {
+  job: JobRef;
+  n: number;
+  proposal: DraftProposal;
+  setup: TaskCommand[];
+  outputLimitBytes: number;
+  /** Work to begin with, so that no signal has to be waited for. */
+  first?: Assignment;
+}
+
+export interface SettlementInput {
+  job: JobRef;
+  budget: BudgetSpec;
+  platform: string;
+  expirationSec: number;
+  invoiceWaitSec: number;
+  tolerance: ToleranceSpec;
+}
+
+/** What `golemRental` returns. */
+export interface RentalResult {
+  agreementId?: AgreementId;
+  tasksDone: number;
+  reason: string;
+}
+
+export const settlementId = (jobId: string): string => `${jobId}/settlement`;
+export const rentalId = (jobId: string, n: number): string => `${jobId}/rental/${n}`;
+
+export const NO_MONEY = (budget: Amount, platform: string): Money => ({
+  budget,
+  reserved: '0',
+  accepted: '0',
+  paid: '0',
+  platform,
+});

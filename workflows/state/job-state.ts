@@ -1,0 +1,351 @@
+/**
+ * The state of a job and every decision about it: which task runs where, what a failure leads to, when more
+ * providers are needed. Pure functions over plain data; the workflow carries the decisions out.
+ *
+ * Tasks that share a VM form a group. A group runs on one rental, task after task; when its VM is lost it
+ * starts again from its first task, because later ones may need the files of earlier ones.
+ */
+import type { FailureType } from '../../model/failures';
+import type { AgreementId, GolemActivityId, ProviderId, Timestamp } from '../../model/ids';
+import type { TaskSpec } from '../../model/job';
+import type {
+  CommandResult,
+  JobProgress,
+  ProviderInfo,
+  RentalProgress,
+  RentalState,
+  TaskAttempt,
+  TaskResult,
+} from '../../model/result';
+import type { Assignment, AssignmentOutcome, RentalUpdate } from '../protocol';
+
+export interface TaskState {
+  spec: TaskSpec;
+  group: number;
+  state: 'waiting' | 'running' | 'done' | 'failed' | 'cancelled';
+  attempts: TaskAttempt[];
+  /** Attempts that ended badly; compared with `maxAttempts`. */
+  failures: number;
+  /** Number of assignments made, for their ids. */
+  assigned: number;
+  results: CommandResult[];
+  provider?: ProviderInfo;
+  startedAt?: Timestamp;
+  finishedAt?: Timestamp;
+  failure?: { type: FailureType; message: string };
+}
+
+export interface Group {
+  tasks: number[];
+  /** Rental whose VM holds the group's files. */
+  rental?: number;
+  /** Providers on which one of its tasks failed. */
+  avoid: ProviderId[];
+}
+
+export interface RentalEntry {
+  n: number;
+  workflowId: string;
+  provider: ProviderInfo;
+  state: RentalState;
+  seq: number;
+  agreementId?: AgreementId;
+  activityId?: GolemActivityId;
+  /** Index of the task it runs. */
+  current?: number;
+  currentId?: string;
+  /** True once it was told to close: it gets no more work. */
+  closing: boolean;
+  tasksDone: number;
+  reason?: string;
+}
+
+export interface JobState {
+  tasks: TaskState[];
+  groups: Group[];
+  rentals: RentalEntry[];
+  /** Providers whose rental broke before it did any work. */
+  failedProviders: ProviderId[];
+}
+
+export function newJobState(tasks: readonly TaskSpec[]): JobState {
+  const groups = new Map<string, Group>();
+  const order: Group[] = [];
+  const states = tasks.map((spec, index): TaskState => {
+    let group = groups.get(spec.vm);
+    if (!group) {
+      group = { tasks: [], avoid: [] };
+      groups.set(spec.vm, group);
+      order.push(group);
+    }
+    group.tasks.push(index);
+    const state = { spec, group: order.indexOf(group), state: 'waiting' as const };
+    return { ...state, attempts: [], failures: 0, assigned: 0, results: [] };
+  });
+  return { tasks: states, groups: order, rentals: [], failedProviders: [] };
+}
+
+const isOver = (task: TaskState): boolean =>
+  task.state === 'done' || task.state === 'failed' || task.state === 'cancelled';
+
+export const allTasksOver = (state: JobState): boolean => state.tasks.every(isOver);
+
+export const isLive = (rental: RentalEntry): boolean => rental.state !== 'closed' && rental.state !== 'failed';
+
+/** Groups with work to do that no rental holds. */
+export function freeGroups(state: JobState): Group[] {
+  return state.groups.filter((group) => group.rental === undefined && nextTask(state, group) !== undefined);
+}
+
+function nextTask(state: JobState, group: Group): number | undefined {
+  return group.tasks.find((index) => state.tasks[index]?.state === 'waiting');
+}
+
+const suits = (group: Group, provider: ProviderInfo): boolean => !group.avoid.includes(provider.id);
+
+/** Rentals that will take a free group as soon as they can. */
+function openRentals(state: JobState): RentalEntry[] {
+  return state.rentals.filter((rental) => {
+    if (!isLive(rental) || rental.closing || rental.state === 'closing' || rental.current !== undefined) return false;
+    const held = state.groups.find((group) => group.rental === rental.n);
+    return !held || nextTask(state, held) === undefined;
+  });
+}
+
+/** How many more rentals the waiting work asks for, within `max`. */
+export function rentalsWanted(state: JobState, max: number): number {
+  const live = state.rentals.filter((rental) => isLive(rental) && !rental.closing).length;
+  const open = openRentals(state);
+  let unserved = 0;
+  for (const group of freeGroups(state)) {
+    const at = open.findIndex((rental) => suits(group, rental.provider));
+    if (at >= 0) open.splice(at, 1);
+    else unserved += 1;
+  }
+  return Math.max(0, Math.min(unserved, max - live));
+}
+
+/**
+ * Rentals that may be closed to make room: every place is taken, work waits that none of them may do, and
+ * these are idle.
+ */
+export function rentalsInTheWay(state: JobState, max: number): RentalEntry[] {
+  const live = state.rentals.filter((rental) => isLive(rental) && !rental.closing);
+  if (live.length < max) return [];
+  const open = openRentals(state);
+  const stranded = freeGroups(state).filter((group) => !live.some((rental) => suits(group, rental.provider)));
+  return open.slice(0, stranded.length);
+}
+
+/** True when a provider may do any of the work that waits for a rental. */
+export function providerIsUseful(state: JobState, provider: ProviderInfo): boolean {
+  return freeGroups(state).some((group) => suits(group, provider));
+}
+
+/** Providers not to be asked now: those rented at the moment, those that broke, those no waiting group may use. */
+export function providersToAvoid(state: JobState): ProviderId[] {
+  const avoid = new Set(state.failedProviders);
+  for (const rental of state.rentals) if (isLive(rental)) avoid.add(rental.provider.id);
+  const groups = freeGroups(state);
+  const [first, ...rest] = groups;
+  for (const id of first?.avoid ?? []) if (rest.every((group) => group.avoid.includes(id))) avoid.add(id);
+  return [...avoid];
+}
+
+/** Nobody else is on the market: allow the providers that failed before once more. */
+export function forgive(state: JobState): boolean {
+  const any = state.failedProviders.length > 0 || freeGroups(state).some((group) => group.avoid.length > 0);
+  state.failedProviders = [];
+  for (const group of freeGroups(state)) group.avoid = [];
+  return any;
+}
+
+export function addRental(state: JobState, n: number, workflowId: string, provider: ProviderInfo): RentalEntry {
+  const rental: RentalEntry = {
+    ...{ n, workflowId, provider, state: 'signing', seq: 0 },
+    ...{ closing: false, tasksDone: 0 },
+  };
+  state.rentals.push(rental);
+  return rental;
+}
+
+/** Gives a rental its next task, if there is one for it. */
+export function assign(state: JobState, rental: RentalEntry, now: Timestamp): Assignment | undefined {
+  if (!isLive(rental) || rental.closing || rental.current !== undefined) return undefined;
+  let group = state.groups.find((each) => each.rental === rental.n && nextTask(state, each) !== undefined);
+  group ??= freeGroups(state).find((each) => suits(each, rental.provider));
+  const index = group && nextTask(state, group);
+  const task = index === undefined ? undefined : state.tasks[index];
+  if (!group || !task) return undefined;
+  for (const other of state.groups) if (other.rental === rental.n && other !== group) other.rental = undefined;
+  group.rental = rental.n;
+  task.state = 'running';
+  task.assigned += 1;
+  task.provider = rental.provider;
+  task.startedAt ??= now;
+  rental.current = index;
+  rental.currentId = `${task.spec.name}#${task.assigned}`;
+  const { name, commands, timeoutSec, onUncertain } = task.spec;
+  return { id: rental.currentId, task: name, commands, timeoutSec, onUncertain };
+}
+
+/** Counts an assignment's outcome, once. Returns false for a repeat or for one that is no longer wanted. */
+export function applyOutcome(state: JobState, outcome: AssignmentOutcome): boolean {
+  const rental = state.rentals.find((each) => each.n === outcome.rental);
+  if (!rental || rental.current === undefined || rental.currentId !== outcome.id) return false;
+  const task = state.tasks[rental.current];
+  const group = task && state.groups[task.group];
+  rental.current = undefined;
+  rental.currentId = undefined;
+  if (!task || !group || task.state !== 'running') return false;
+  task.attempts.push({
+    attempt: task.attempts.length + 1,
+    provider: rental.provider,
+    agreementId: rental.agreementId ?? '',
+    activityId: outcome.activityId,
+    batchId: outcome.batchId,
+    startedAt: outcome.startedAt,
+    finishedAt: outcome.finishedAt,
+    state: outcome.state === 'timedOut' ? 'failed' : outcome.state,
+    reason: outcome.reason,
+  });
+  task.results = outcome.results;
+  if (outcome.state === 'done') {
+    task.state = 'done';
+    task.finishedAt = outcome.finishedAt;
+    task.failure = undefined;
+    rental.tasksDone += 1;
+    return true;
+  }
+  task.failures += 1;
+  task.failure = { type: FAILURE_OF[outcome.state], message: outcome.reason ?? outcome.state };
+  const noMore = outcome.state === 'uncertain' && task.spec.onUncertain === 'fail';
+  if (noMore || task.failures >= task.spec.maxAttempts) {
+    giveUp(state, group, task, outcome.finishedAt);
+    return true;
+  }
+  // A fresh VM under the same agreement takes the group again; any other failure sends it elsewhere.
+  restart(state, group, outcome.state === 'uncertain' ? rental.n : undefined);
+  if (outcome.state !== 'uncertain') group.avoid.push(rental.provider.id);
+  return true;
+}
+
+const FAILURE_OF = {
+  failed: 'CommandFailed',
+  timedOut: 'TaskTimedOut',
+  lost: 'VmLost',
+  uncertain: 'ScriptUncertain',
+} as const satisfies Record<Exclude<AssignmentOutcome['state'], 'done'>, FailureType>;
+
+function giveUp(state: JobState, group: Group, task: TaskState, at: Timestamp): void {
+  task.state = 'failed';
+  task.finishedAt = at;
+  group.rental = undefined;
+  for (const index of group.tasks) {
+    const mate = state.tasks[index];
+    if (!mate || mate.state !== 'waiting') continue;
+    mate.state = 'failed';
+    mate.failure = {
+      type: task.failure?.type ?? 'CommandFailed',
+      message: `not run: task "${task.spec.name}" in the same vm failed`,
+    };
+  }
+}
+
+/** All tasks of the group wait again: the files of those that were done went with the VM. */
+function restart(state: JobState, group: Group, rental: number | undefined): void {
+  group.rental = rental;
+  for (const index of group.tasks) {
+    const task = state.tasks[index];
+    if (task && (task.state === 'running' || task.state === 'done')) task.state = 'waiting';
+  }
+}
+
+/** Takes over what a rental says of itself. When it ended, its work is given back. */
+export function applyRentalUpdate(state: JobState, update: RentalUpdate, now: Timestamp): void {
+  const rental = state.rentals.find((each) => each.n === update.rental);
+  if (!rental || update.seq <= rental.seq) return;
+  rental.seq = update.seq;
+  rental.state = update.state;
+  rental.agreementId = update.agreementId ?? rental.agreementId;
+  rental.activityId = update.activityId;
+  rental.reason = update.reason ?? rental.reason;
+  if (update.state === 'closing') rental.closing = true;
+  if (isLive(rental)) return;
+  if (rental.tasksDone === 0 && update.state === 'failed') state.failedProviders.push(rental.provider.id);
+  if (rental.current !== undefined && rental.currentId !== undefined) {
+    applyOutcome(state, {
+      rental: rental.n,
+      id: rental.currentId,
+      task: state.tasks[rental.current]?.spec.name ?? '',
+      state: 'lost',
+      results: [],
+      reason: rental.reason ?? 'the rental ended',
+      startedAt: now,
+      finishedAt: now,
+    });
+  }
+  for (const group of state.groups) {
+    if (group.rental !== rental.n) continue;
+    if (nextTask(state, group) === undefined) group.rental = undefined;
+    else restart(state, group, undefined);
+  }
+}
+
+/** Work that never began because the provider did not come up is no failed attempt of the task. */
+export function takeBack(state: JobState, rental: RentalEntry): void {
+  const task = rental.current === undefined ? undefined : state.tasks[rental.current];
+  rental.current = undefined;
+  rental.currentId = undefined;
+  if (!task || task.state !== 'running') return;
+  task.state = 'waiting';
+  const group = state.groups[task.group];
+  if (group) group.rental = undefined;
+}
+
+export function cancelOpenTasks(state: JobState, at: Timestamp): void {
+  for (const task of state.tasks) {
+    if (isOver(task)) continue;
+    task.state = 'cancelled';
+    task.finishedAt = at;
+  }
+}
+
+export function taskResults(state: JobState): TaskResult[] {
+  return state.tasks.map((task) => ({
+    name: task.spec.name,
+    state: task.state === 'done' || task.state === 'failed' ? task.state : 'cancelled',
+    results: task.results,
+    provider: task.provider,
+    attempts: task.attempts,
+    startedAt: task.startedAt,
+    finishedAt: task.finishedAt,
+    failure: task.state === 'failed' ? task.failure : undefined,
+  }));
+}
+
+export function countTasks(state: JobState): JobProgress['tasks'] {
+  const count = (...states: TaskState['state'][]): number =>
+    state.tasks.filter((task) => states.includes(task.state)).length;
+  return {
+    total: state.tasks.length,
+    waiting: count('waiting'),
+    running: count('running'),
+    done: count('done'),
+    failed: count('failed', 'cancelled'),
+  };
+}
+
+export function rentalProgress(state: JobState): RentalProgress[] {
+  return state.rentals.map((rental) => ({
+    n: rental.n,
+    workflowId: rental.workflowId,
+    provider: rental.provider,
+    agreementId: rental.agreementId,
+    activityId: rental.activityId,
+    state: rental.state,
+    currentTask: rental.current === undefined ? undefined : state.tasks[rental.current]?.spec.name,
+    tasksDone: rental.tasksDone,
+    reason: rental.reason,
+  }));
+}
