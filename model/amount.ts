@@ -1,0 +1,41 @@
+/**
+ * Exact arithmetic with money and with the prices and counters it comes from. Amounts are decimal strings
+ * outside of this file's callers; JS numbers enter only as the JSON numbers yagna sends, through their
+ * shortest decimal form, and are never calculated with.
+ */
+import { Decimal } from 'decimal.js';
+import type { Amount } from './ids';
+
+/** Wide enough that sums and products of prices, counters and amounts are never rounded. */
+export const ExactDecimal = Decimal.clone({ precision: 120, toExpNeg: -9e15, toExpPos: 9e15 });
+export type ExactDecimal = Decimal;
+
+/** Digits that GLM has after the point. */
+export const AMOUNT_DECIMALS = 18;
+
+/** Reads an amount, or a JSON number as yagna sends it for prices and counters. */
+export function exact(value: string | number | Decimal): ExactDecimal {
+  return new ExactDecimal(typeof value === 'number' ? String(value) : value);
+}
+
+/** Like {@link exact}, but undefined for what is no finite decimal number. */
+export function readExact(value: unknown): ExactDecimal | undefined {
+  if (typeof value !== 'string' && typeof value !== 'number') return undefined;
+  try {
+    const read = exact(value);
+    return read.isFinite() ? read : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Plain decimal notation, every digit kept: `0.0000001`, never `1e-7`. */
+export function toAmount(value: Decimal): Amount {
+  return value.toFixed();
+}
+
+export function addAmounts(amounts: Iterable<Amount>): Amount {
+  let sum = exact('0');
+  for (const amount of amounts) sum = sum.plus(exact(amount));
+  return toAmount(sum);
+}

@@ -1,0 +1,221 @@
+/**
+ * Whether a debit note or an invoice may be paid: its amount must be the agreement's own price of a usage that
+ * is possible by our own clock, must fit the budget and must not fall below what was accepted before.
+ * Pure decisions; what follows from a refusal is the settlement's business.
+ */
+import { type ExactDecimal, exact, readExact, toAmount } from './amount';
+import type { Amount, GolemActivityId } from './ids';
+import type { ToleranceSpec } from './job';
+import type { OfferPricing } from './offer';
+import { USAGE_CPU, USAGE_DURATION } from './properties';
+
+/** What was agreed, as far as money goes. */
+export interface AgreementTerms {
+  pricing: OfferPricing;
+  cpuThreads: number;
+}
+
+/** Counters in the order of the agreement's usage vector, as yagna sends them. */
+export type Usage = readonly (string | number)[];
+
+export type Decision = { accept: true } | { accept: false; reason: string };
+
+/** Start price + Σ usage × price, exact. Counters that are missing at the end count as 0. */
+export function priceOf(pricing: Pick<OfferPricing, 'coeffs'>, usage: Usage): Amount {
+  return toAmount(exactPrice(pricing, usage));
+}
+
+function exactPrice(pricing: Pick<OfferPricing, 'coeffs'>, usage: Usage): ExactDecimal {
+  const start = pricing.coeffs[pricing.coeffs.length - 1] ?? '0';
+  return pricing.coeffs
+    .slice(0, -1)
+    .reduce((sum, coeff, i) => sum.plus(exact(coeff).times(exact(usage[i] ?? '0'))), exact(start));
+}
+
+export interface DebitNoteClaim {
+  terms: AgreementTerms;
+  tolerance: ToleranceSpec;
+  /** The note's `totalAmountDue`: all that the activity has cost until now. */
+  amount: Amount;
+  /** The note's `usageCounterVector`. */
+  usage: Usage | null | undefined;
+  /** Seconds since the agreement was approved (or, closer, since the activity was created), by our clock. */
+  elapsedSec: number;
+  /** False when we know no such activity under the agreement. */
+  activityKnown: boolean;
+  /** Amount of the newest note of this activity that we accepted; `"0"` when there is none. */
+  acceptedEarlier: Amount;
+  /** What is left of the budget after everything accepted until now, `acceptedEarlier` included. */
+  budgetLeft: Amount;
+}
+
+export function checkDebitNote(claim: DebitNoteClaim): Decision {
+  const { terms, tolerance } = claim;
+  if (!claim.activityKnown) return refuse('it is for an activity that the job does not know');
+  const amount = readExact(claim.amount);
+  if (amount === undefined || amount.isNegative()) return refuse(`its amount "${claim.amount}" is no amount`);
+
+  const usage = readUsage(terms.pricing, claim.usage);
+  if (typeof usage === 'string') return refuse(usage);
+  const impossible = impossibleUsage(terms, usage, longest(claim.elapsedSec, tolerance), claim.elapsedSec);
+  if (impossible !== undefined) return refuse(impossible);
+
+  const price = exactPrice(terms.pricing, usage);
+  if (amount.gt(price.plus(rounding(price)))) {
+    return refuse(`it asks for ${toAmount(amount)}, but its usage costs ${toAmount(price)} by the agreement`);
+  }
+  return checkAgainstAccepted(amount, claim.acceptedEarlier, claim.budgetLeft);
+}
+
+/** What is known of one Golem activity of an agreement when its invoice comes. */
+export interface InvoicedActivity {
+  activityId: GolemActivityId;
+  /** Amount of its newest note that we accepted; `"0"` when there is none. */
+  accepted: Amount;
+  /** Seconds from the agreement's approval to its creation; default 0. */
+  startedSec?: number;
+  /** Seconds from the agreement's approval to its end; default the claim's `elapsedSec`. */
+  endedSec?: number;
+  /** The newest usage yagna or a note told of it, and when (seconds from the agreement's approval). */
+  lastUsage?: { usage: Usage; atSec: number };
+}
+
+export interface InvoiceClaim {
+  terms: AgreementTerms;
+  tolerance: ToleranceSpec;
+  amount: Amount;
+  /** The invoice's `activityIds`. */
+  activityIds: readonly GolemActivityId[];
+  /** Every activity of the agreement that we know. */
+  activities: readonly InvoicedActivity[];
+  /** How many more there may be: creations whose answer was lost. Default 0. */
+  unknownActivities?: number;
+  /** Seconds from the agreement's approval to its end (or now, while it goes on), by our clock. */
+  elapsedSec: number;
+  /** What is left of the budget after everything accepted until now, notes of this agreement included. */
+  budgetLeft: Amount;
+}
+
+export function checkInvoice(claim: InvoiceClaim): Decision {
+  const amount = readExact(claim.amount);
+  if (amount === undefined || amount.isNegative()) return refuse(`its amount "${claim.amount}" is no amount`);
+
+  const known = new Set(claim.activities.map(({ activityId }) => activityId));
+  const unknown = new Set(claim.activityIds.filter((id) => !known.has(id)));
+  if (unknown.size > (claim.unknownActivities ?? 0)) {
+    return refuse(`it is for an activity that the job does not know (${[...unknown].join(', ')})`);
+  }
+  const most = mostInvoiced(claim, unknown.size);
+  if (amount.gt(most.plus(rounding(most)))) {
+    return refuse(
+      `it asks for ${toAmount(amount)}, but ${plain(claim.elapsedSec)} s on ${claim.terms.cpuThreads} threads` +
+        ` cost at most ${toAmount(most)} by the agreement`,
+    );
+  }
+  const accepted = claim.activities.reduce((sum, activity) => sum.plus(exact(activity.accepted)), exact('0'));
+  return checkAgainstAccepted(amount, toAmount(accepted), claim.budgetLeft);
+}
+
+/** The most that an honest provider can ask for: no activity ran longer, nor on more threads, than we saw. */
+function mostInvoiced(claim: InvoiceClaim, unknownActivities: number): ExactDecimal {
+  const { terms, tolerance, activities, elapsedSec } = claim;
+  const start = exact(terms.pricing.startPrice);
+  // A provider runs one activity of an agreement at a time, so together they last no longer than it.
+  const together = start
+    .times(activities.length + unknownActivities)
+    .plus(costOf(terms, longest(elapsedSec, tolerance)));
+  if (unknownActivities > 0) return together;
+  const each = activities.reduce(
+    (sum, activity) => sum.plus(start).plus(mostOfActivity(claim, activity)),
+    exact('0'),
+  );
+  return each.lt(together) ? each : together;
+}
+
+/** The most one activity can have cost, without its start price. */
+function mostOfActivity(claim: InvoiceClaim, activity: InvoicedActivity): ExactDecimal {
+  const { terms, tolerance } = claim;
+  const endedSec = activity.endedSec ?? claim.elapsedSec;
+  const byClock = costOf(terms, longest(endedSec - (activity.startedSec ?? 0), tolerance));
+  const usage = activity.lastUsage && readUsage(terms.pricing, activity.lastUsage.usage);
+  if (activity.lastUsage === undefined || usage === undefined || typeof usage === 'string') return byClock;
+  const start = exact(terms.pricing.startPrice);
+  const byUsage = exactPrice(terms.pricing, usage)
+    .minus(start)
+    .plus(costOf(terms, longest(endedSec - activity.lastUsage.atSec, tolerance)));
+  return byUsage.lt(byClock) ? byUsage : byClock;
+}
+
+/** Price of so many seconds with every thread busy, without a start price. */
+function costOf(terms: AgreementTerms, seconds: ExactDecimal): ExactDecimal {
+  return exact(terms.pricing.cpuPerSec)
+    .times(terms.cpuThreads)
+    .plus(exact(terms.pricing.envPerSec))
+    .times(seconds);
+}
+
+/** The longest time that may be claimed when we measured `elapsedSec`. */
+function longest(elapsedSec: number, tolerance: ToleranceSpec): ExactDecimal {
+  const measured = exact(Math.max(0, elapsedSec));
+  return measured.plus(measured.times(exact(tolerance.usageRatio))).plus(exact(tolerance.usageSec));
+}
+
+/** A usage vector as decimals, or why it is none. */
+function readUsage(pricing: OfferPricing, usage: Usage | null | undefined): string[] | string {
+  if (!Array.isArray(usage)) return 'it states no usage';
+  if (usage.length !== pricing.usageVector.length) {
+    return `it states ${usage.length} usage counters where the agreement has ${pricing.usageVector.length}`;
+  }
+  const read = usage.map((counter) => readExact(counter));
+  const bad = read.findIndex((counter) => counter === undefined || counter.isNegative());
+  if (bad >= 0) return `its ${pricing.usageVector[bad]} is ${JSON.stringify(usage[bad])}, which is no usage`;
+  return read.map((counter) => (counter ?? exact('0')).toFixed());
+}
+
+function impossibleUsage(
+  terms: AgreementTerms,
+  usage: readonly string[],
+  atMost: ExactDecimal,
+  elapsedSec: number,
+): string | undefined {
+  const limits: Record<string, ExactDecimal> = {
+    [USAGE_DURATION]: atMost,
+    [USAGE_CPU]: atMost.times(terms.cpuThreads),
+  };
+  for (const [i, counter] of terms.pricing.usageVector.entries()) {
+    const claimed = exact(usage[i] ?? '0');
+    const limit = limits[counter];
+    if (limit !== undefined && claimed.gt(limit)) {
+      return (
+        `it claims ${counter} ${claimed.toFixed()}, but only ${plain(elapsedSec)} s have passed` +
+        (counter === USAGE_CPU ? ` on ${terms.cpuThreads} threads` : '')
+      );
+    }
+  }
+  return undefined;
+}
+
+function checkAgainstAccepted(amount: ExactDecimal, acceptedEarlier: Amount, budgetLeft: Amount): Decision {
+  const accepted = exact(acceptedEarlier);
+  if (amount.lt(accepted)) {
+    return refuse(`it asks for ${toAmount(amount)}, less than the ${toAmount(accepted)} accepted before`);
+  }
+  const more = amount.minus(accepted);
+  if (more.gt(exact(budgetLeft))) {
+    return refuse(`it asks for ${toAmount(more)} more, but ${budgetLeft} of the budget are left`);
+  }
+  return { accept: true };
+}
+
+/** By how much a provider's own rounding may be off: 18 decimals, and the 16 digits of a float's counter. */
+function rounding(price: ExactDecimal): ExactDecimal {
+  return price.times('1e-15').plus('1e-18');
+}
+
+function refuse(reason: string): Decision {
+  return { accept: false, reason };
+}
+
+function plain(seconds: number): string {
+  return exact(seconds).toDecimalPlaces(3).toFixed();
+}

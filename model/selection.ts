@@ -1,0 +1,84 @@
+/**
+ * Which offers are taken, and in which order: price caps, allow and deny lists, and the built-in selection
+ * strategies. Nothing here is random, so that a replayed or retried round chooses alike.
+ */
+import { type ExactDecimal, exact, toAmount } from './amount';
+import type { Amount } from './ids';
+import type { PricingSpec, ProvidersSpec } from './job';
+import type { Offer, OfferPricing } from './offer';
+
+const SECONDS_PER_HOUR = 3600;
+
+/** GLM per hour of a price that is GLM per second. */
+export function perHour(perSec: Amount): Amount {
+  return toAmount(exact(perSec).times(SECONDS_PER_HOUR));
+}
+
+/**
+ * What an hour costs with every thread busy, start price included: the worst an hour can cost.
+ */
+export function hourPrice(offer: { pricing: OfferPricing; cpuThreads: number }): Amount {
+  return toAmount(exactHourPrice(offer));
+}
+
+function exactHourPrice(offer: { pricing: OfferPricing; cpuThreads: number }): ExactDecimal {
+  const { startPrice, cpuPerSec, envPerSec } = offer.pricing;
+  return exact(cpuPerSec)
+    .times(offer.cpuThreads)
+    .plus(exact(envPerSec))
+    .times(SECONDS_PER_HOUR)
+    .plus(exact(startPrice));
+}
+
+/** Why an offer is too dear for the caps, or undefined when it is not. */
+export function priceCapReason(caps: PricingSpec, offer: Pick<Offer, 'pricing'>): string | undefined {
+  const { startPrice, cpuPerSec, envPerSec } = offer.pricing;
+  return (
+    aboveCap('start price', startPrice, 'maxStartPrice', caps.maxStartPrice) ??
+    aboveCap('CPU price per hour', perHour(cpuPerSec), 'maxCpuPerHour', caps.maxCpuPerHour) ??
+    aboveCap('environment price per hour', perHour(envPerSec), 'maxEnvPerHour', caps.maxEnvPerHour)
+  );
+}
+
+function aboveCap(what: string, price: Amount, field: string, cap: Amount | undefined): string | undefined {
+  if (cap === undefined || exact(price).lte(exact(cap))) return undefined;
+  return `${what} ${price} is above pricing.${field} ${cap}`;
+}
+
+/** Why a provider is not wanted by the lists, or undefined when it may be taken. */
+export function providerListReason(
+  lists: Pick<ProvidersSpec, 'allow' | 'deny'>,
+  offer: Pick<Offer, 'providerId'>,
+): string | undefined {
+  const id = offer.providerId.toLowerCase();
+  if (lists.deny.some((denied) => denied.toLowerCase() === id)) return 'provider is in providers.deny';
+  if (lists.allow.length > 0 && !lists.allow.some((allowed) => allowed.toLowerCase() === id)) {
+    return 'provider is not in providers.allow';
+  }
+  return undefined;
+}
+
+/** Orders two offers: negative when `a` is to be taken first. */
+export type SelectionStrategy = (a: Offer, b: Offer) => number;
+
+const byPrice: SelectionStrategy = (a, b) => exactHourPrice(a).comparedTo(exactHourPrice(b));
+const byThreads: SelectionStrategy = (a, b) => b.cpuThreads - a.cpuThreads;
+const byId: SelectionStrategy = (a, b) =>
+  a.providerId < b.providerId ? -1 : a.providerId > b.providerId ? 1 : 0;
+
+/** Strategies that `providers.select` can name without any being registered in the worker. */
+export const SELECTION_STRATEGIES: Readonly<Record<'cheapest' | 'fastest', SelectionStrategy>> = {
+  /** Least price of an hour on all threads; of equals the one with more threads. */
+  cheapest: (a, b) => byPrice(a, b) || byThreads(a, b) || byId(a, b),
+  /** Most threads; of equals the cheapest. */
+  fastest: (a, b) => byThreads(a, b) || byPrice(a, b) || byId(a, b),
+};
+
+/** Offers in the order in which they are to be taken; the input is left as it is. */
+export function rankOffers<T>(
+  offers: readonly T[],
+  strategy: SelectionStrategy,
+  offerOf: (item: T) => Offer,
+): T[] {
+  return [...offers].sort((a, b) => strategy(offerOf(a), offerOf(b)));
+}
