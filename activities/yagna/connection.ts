@@ -1,0 +1,147 @@
+/**
+ * Named connections to yagna daemons: `default` from YAGNA_APPKEY and YAGNA_API_URL, more from the JSON file that
+ * GOLEM_CONNECTIONS names. The file is read again when a connection fails, for a daemon may have moved. This is the
+ * only place that knows app keys; they appear in no error.
+ */
+import { readFileSync } from 'node:fs';
+import { IdentityApi, VersionApi } from 'ya-ts-client';
+import { z } from 'zod';
+import { failure } from './errors';
+import { exeUnitCalls, type ExeUnitPort } from './exe-unit';
+import { marketCalls, type MarketPort } from './market';
+import { paymentCalls, type PaymentPort } from './payment';
+import { EventStreams } from './streams';
+import { requestClass, Transport, type Endpoint } from './transport';
+import { identitySchema, read, versionSchema } from './wire';
+
+/** Every call this project makes to a yagna. All throw YagnaError, or the signal's reason when aborted. */
+export interface Yagna extends MarketPort, PaymentPort, ExeUnitPort {
+  /** Name of the connection. */
+  readonly connection: string;
+  /** Such as `0.17.6-nightly`. */
+  version(signal?: AbortSignal): Promise<string>;
+  me(signal?: AbortSignal): Promise<{ identity: string; name: string }>;
+}
+
+export const DEFAULT_CONNECTION = 'default';
+export const DEFAULT_API_URL = 'http://127.0.0.1:7465';
+
+const endpointSchema = z
+  .object({
+    url: z.url({ protocol: /^https?$/, error: 'must be an http(s) URL' }),
+    // What cannot stand in a header is no key, and fetch would quote it in its error.
+    appKey: z.string().regex(/^[\x21-\x7e]+$/, 'must be an app key'),
+  })
+  .transform(({ url, appKey }): Endpoint => ({ url: url.replace(/\/+$/, ''), appKey }));
+
+interface Open {
+  yagna: Yagna;
+  streams: EventStreams;
+}
+
+export class Connections {
+  private endpoints: Record<string, Endpoint>;
+  private readonly open = new Map<string, Open>();
+
+  /** @throws UnknownConnection - the environment or the file has a mistake */
+  constructor(private readonly env: Readonly<Record<string, string | undefined>> = process.env) {
+    this.endpoints = readEndpoints(env);
+  }
+
+  /** @throws UnknownConnection - no connection of that name */
+  get(name: string = DEFAULT_CONNECTION): Yagna {
+    return this.opened(name).yagna;
+  }
+
+  /** The event streams of a connection, shared by all who watch in this process. @throws UnknownConnection */
+  streams(name: string = DEFAULT_CONNECTION): EventStreams {
+    return this.opened(name).streams;
+  }
+
+  names(): string[] {
+    return Object.keys(this.endpoints);
+  }
+
+  private opened(name: string): Open {
+    this.endpoint(name);
+    let open = this.open.get(name);
+    if (open === undefined) {
+      const transport = new Transport(name, {
+        endpoint: () => this.endpoint(name),
+        failed: () => this.reload(),
+      });
+      const yagna = connect(transport);
+      open = { yagna, streams: new EventStreams(yagna, { now: () => Date.now() + transport.clockOffsetMs }) };
+      this.open.set(name, open);
+    }
+    return open;
+  }
+
+  private endpoint(name: string): Endpoint {
+    if (!Object.hasOwn(this.endpoints, name)) this.endpoints = readEndpoints(this.env);
+    const endpoint = Object.hasOwn(this.endpoints, name) ? this.endpoints[name] : undefined;
+    if (endpoint !== undefined) return endpoint;
+    const known = Object.keys(this.endpoints);
+    throw failure(
+      'UnknownConnection',
+      `The worker has no connection named ${JSON.stringify(name)}; it has ${known.length === 0 ? 'none' : known.join(', ')}. ` +
+        (name === DEFAULT_CONNECTION
+          ? 'Set YAGNA_APPKEY and YAGNA_API_URL on the worker.'
+          : 'Add it to the file that GOLEM_CONNECTIONS names.'),
+    );
+  }
+
+  private reload(): void {
+    try {
+      this.endpoints = readEndpoints(this.env);
+    } catch {
+      // Half written, perhaps: what is known stays.
+    }
+  }
+}
+
+function connect(transport: Transport): Yagna {
+  return {
+    connection: transport.connection,
+    async version(signal) {
+      const api = new VersionApi.DefaultService(requestClass(transport, '', { signal }));
+      return read(versionSchema, await api.getVersion(), 'GET /version/get').current.version;
+    },
+    async me(signal) {
+      const api = new IdentityApi.DefaultService(requestClass(transport, '', { signal }));
+      return read(identitySchema, await api.getIdentity(), 'GET /me');
+    },
+    ...marketCalls(transport),
+    ...paymentCalls(transport),
+    ...exeUnitCalls(transport),
+  };
+}
+
+function readEndpoints(env: Readonly<Record<string, string | undefined>>): Record<string, Endpoint> {
+  const endpoints: Record<string, Endpoint> = {};
+  if (env.GOLEM_CONNECTIONS) Object.assign(endpoints, readFile(env.GOLEM_CONNECTIONS));
+  if (env.YAGNA_APPKEY) {
+    const given = { url: env.YAGNA_API_URL || DEFAULT_API_URL, appKey: env.YAGNA_APPKEY };
+    endpoints[DEFAULT_CONNECTION] = check(endpointSchema, given, 'YAGNA_API_URL and YAGNA_APPKEY');
+  }
+  return endpoints;
+}
+
+function readFile(path: string): Record<string, Endpoint> {
+  let content: unknown;
+  try {
+    content = JSON.parse(readFileSync(path, 'utf8'));
+  } catch (error) {
+    // A syntax error quotes the text around it, which may be a key.
+    const code = (error as NodeJS.ErrnoException).code ?? 'it is no JSON';
+    throw failure('UnknownConnection', `Cannot read GOLEM_CONNECTIONS (${path}): ${code}`);
+  }
+  return check(z.record(z.string(), endpointSchema), content, `GOLEM_CONNECTIONS (${path})`);
+}
+
+function check<T extends z.ZodType>(schema: T, value: unknown, what: string): z.infer<T> {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const problems = result.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
+  throw failure('UnknownConnection', `${what}: ${problems.join('; ')}`);
+}

@@ -1,0 +1,37 @@
+/** The one door to yagna: the port the Temporal activities call, its errors, its event streams. */
+export * from './connection';
+export {
+  failure,
+  isYagnaError,
+  toFailure,
+  YagnaError,
+  type YagnaErrorFields,
+  type YagnaErrorKind,
+} from './errors';
+export type { CaptureMode, ExeScriptCommand, ExeUnitPort } from './exe-unit';
+export type { Approval, DemandBody, MarketPort, ReasonBody } from './market';
+export type { DocumentEventsQuery, NewAllocation, PaymentPort, RejectionBody } from './payment';
+export { EventStreams, STREAM_POLL_SEC, type StreamEvents, type StreamKind } from './streams';
+export { LONG_POLL_GRACE_MS, REQUEST_LIFETIME_MS, REQUEST_TIMEOUT_MS } from './transport';
+export type {
+  Agreement,
+  AgreementEntry,
+  AgreementEvent,
+  AgreementState,
+  Allocation,
+  BatchResult,
+  DebitNote,
+  DebitNoteEvent,
+  Demand,
+  DemandDecorations,
+  DemandEvent,
+  GolemActivityState,
+  GolemActivityUsage,
+  Invoice,
+  InvoiceEvent,
+  Payment,
+  Proposal,
+  ProposalEvent,
+  ProposalRejectedEvent,
+  Reason,
+} from './wire';

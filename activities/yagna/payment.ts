@@ -1,0 +1,201 @@
+/** yagna's payments: allocations, debit notes, invoices. Amounts are decimal strings throughout. */
+import { PaymentApi } from 'ya-ts-client';
+import { z } from 'zod';
+import type { AllocationId, Amount, DebitNoteId, InvoiceId, Timestamp } from '../../model/ids';
+import { isYagnaError, unlessNotFound } from './errors';
+import { longPoll, PAYMENT, requestClass, type SendOptions, type Transport } from './transport';
+import {
+  allocationSchema,
+  debitNoteEventSchema,
+  debitNoteSchema,
+  decorationsSchema,
+  invoiceEventSchema,
+  invoiceSchema,
+  paymentSchema,
+  read,
+  type Allocation,
+  type DebitNote,
+  type DebitNoteEvent,
+  type DemandDecorations,
+  type Invoice,
+  type InvoiceEvent,
+  type Payment,
+} from './wire';
+
+export interface NewAllocation {
+  totalAmount: Amount;
+  paymentPlatform: string;
+  /** Ours on that platform. */
+  address: string;
+  /** When it lapses; comes back as sent, to the microsecond. */
+  timeout: Timestamp;
+}
+
+export interface DocumentEventsQuery {
+  /** Exclusive. */
+  afterTimestamp: Timestamp;
+  timeoutSec: number;
+  /** Default 100. */
+  maxEvents?: number;
+  /** As given at the agreement's confirmation. */
+  appSessionId?: string;
+}
+
+export interface RejectionBody {
+  rejectionReason: 'UNSOLICITED_SERVICE' | 'BAD_SERVICE' | 'INCORRECT_AMOUNT';
+  totalAmountAccepted: Amount;
+  message: string;
+}
+
+export interface PaymentPort {
+  /** All that are neither released nor lapsed. */
+  allocations(signal?: AbortSignal): Promise<Allocation[]>;
+  /** Not idempotent. @throws YagnaError `badRequest` - too little money, timeout in the past, unknown platform */
+  createAllocation(allocation: NewAllocation, signal?: AbortSignal): Promise<Allocation>;
+  /** Undefined when released, lapsed or unknown. */
+  allocation(allocationId: AllocationId, signal?: AbortSignal): Promise<Allocation | undefined>;
+  /** @throws YagnaError `badRequest` - below what is spent, or more than the account holds */
+  amendAllocation(
+    allocationId: AllocationId,
+    change: { totalAmount?: Amount; timeout?: Timestamp },
+    signal?: AbortSignal,
+  ): Promise<Allocation>;
+  /** A released, lapsed or unknown one is a success. */
+  releaseAllocation(allocationId: AllocationId, signal?: AbortSignal): Promise<void>;
+  /** What a demand must carry to be paid from this allocation. @throws YagnaError `notFound` - allocation gone */
+  demandDecorations(allocationId: AllocationId, signal?: AbortSignal): Promise<DemandDecorations>;
+
+  /** Long poll; events of every kind. */
+  debitNoteEvents(query: DocumentEventsQuery, signal?: AbortSignal): Promise<DebitNoteEvent[]>;
+  /** Long poll; events of every kind. */
+  invoiceEvents(query: DocumentEventsQuery, signal?: AbortSignal): Promise<InvoiceEvent[]>;
+  debitNote(debitNoteId: DebitNoteId, signal?: AbortSignal): Promise<DebitNote | undefined>;
+  invoice(invoiceId: InvoiceId, signal?: AbortSignal): Promise<Invoice | undefined>;
+  /** All after a time (exclusive), oldest first. Notes in lists carry no `paymentDueDate`: read the one. */
+  debitNotes(query?: { afterTimestamp?: Timestamp }, signal?: AbortSignal): Promise<DebitNote[]>;
+  /** All after a time (exclusive), oldest first. */
+  invoices(query?: { afterTimestamp?: Timestamp }, signal?: AbortSignal): Promise<Invoice[]>;
+  /** A repeat is a success. @throws YagnaError `badRequest` - wrong amount, allocation too small or gone */
+  acceptDebitNote(
+    debitNoteId: DebitNoteId,
+    amount: Amount,
+    allocationId: AllocationId,
+    signal?: AbortSignal,
+  ): Promise<void>;
+  /** A repeat is a success. @throws YagnaError `badRequest` - wrong amount, allocation too small or gone */
+  acceptInvoice(
+    invoiceId: InvoiceId,
+    amount: Amount,
+    allocationId: AllocationId,
+    signal?: AbortSignal,
+  ): Promise<void>;
+  /** @throws YagnaError `badRequest` - it is accepted */
+  rejectInvoice(invoiceId: InvoiceId, rejection: RejectionBody, signal?: AbortSignal): Promise<void>;
+  invoicePayments(invoiceId: InvoiceId, signal?: AbortSignal): Promise<Payment[]>;
+}
+
+/** Without it yagna tells a requestor of RECEIVED and CANCELLED only. */
+const ALL_EVENTS = {
+  'X-Requestor-Events': 'RECEIVED,ACCEPTED,REJECTED,SETTLED,CANCELLED,FAILED',
+};
+
+export function paymentCalls(transport: Transport): PaymentPort {
+  const payment = (options: SendOptions) =>
+    new PaymentApi.RequestorService(requestClass(transport, PAYMENT, options));
+  // ya-ts-client adds maxItems=10 to lists; without it yagna gives all.
+  const list = (path: string, query: Record<string, unknown>, signal?: AbortSignal) =>
+    transport.send({ method: 'GET', path: PAYMENT + path, query }, { signal });
+
+  return {
+    async allocations(signal) {
+      return read(z.array(allocationSchema), await list('/allocations', {}, signal), 'GET /allocations');
+    },
+
+    async createAllocation(allocation, signal) {
+      // ya-ts-client's type asks for the fields that yagna gives, and sends maxItems along.
+      const body = { ...allocation, makeDeposit: false };
+      const created = await transport.send(
+        { method: 'POST', path: `${PAYMENT}/allocations`, body },
+        { signal },
+      );
+      return read(allocationSchema, created, 'POST /allocations');
+    },
+
+    async allocation(allocationId, signal) {
+      const found = await unlessNotFound(payment({ signal }).getAllocation(allocationId));
+      return found === undefined ? undefined : read(allocationSchema, found, 'GET /allocations/{id}');
+    },
+
+    async amendAllocation(allocationId, change, signal) {
+      const path = `${PAYMENT}/allocations/${encodeURIComponent(allocationId)}`;
+      const amended = await transport.send({ method: 'PUT', path, body: change }, { signal });
+      return read(allocationSchema, amended, 'PUT /allocations/{id}');
+    },
+
+    async releaseAllocation(allocationId, signal) {
+      await payment({ signal })
+        .releaseAllocation(allocationId)
+        .catch((error: unknown) => {
+          if (!isYagnaError(error, 'notFound', 'gone')) throw error;
+        });
+    },
+
+    async demandDecorations(allocationId, signal) {
+      const found = await payment({ signal }).getDemandDecorations([allocationId]);
+      return read(decorationsSchema, found, 'GET /demandDecorations');
+    },
+
+    async debitNoteEvents({ timeoutSec, afterTimestamp, maxEvents = 100, appSessionId }, signal) {
+      const events = await payment({
+        ...longPoll(timeoutSec, signal),
+        headers: ALL_EVENTS,
+      }).getDebitNoteEvents(timeoutSec, afterTimestamp, maxEvents, appSessionId);
+      return read(z.array(debitNoteEventSchema), events, 'GET /debitNoteEvents');
+    },
+
+    async invoiceEvents({ timeoutSec, afterTimestamp, maxEvents = 100, appSessionId }, signal) {
+      const events = await payment({
+        ...longPoll(timeoutSec, signal),
+        headers: ALL_EVENTS,
+      }).getInvoiceEvents(timeoutSec, afterTimestamp, maxEvents, appSessionId);
+      return read(z.array(invoiceEventSchema), events, 'GET /invoiceEvents');
+    },
+
+    async debitNote(debitNoteId, signal) {
+      const found = await unlessNotFound(payment({ signal }).getDebitNote(debitNoteId));
+      return found === undefined ? undefined : read(debitNoteSchema, found, 'GET /debitNotes/{id}');
+    },
+
+    async invoice(invoiceId, signal) {
+      const found = await unlessNotFound(payment({ signal }).getInvoice(invoiceId));
+      return found === undefined ? undefined : read(invoiceSchema, found, 'GET /invoices/{id}');
+    },
+
+    async debitNotes(query = {}, signal) {
+      const found = await list('/debitNotes', { afterTimestamp: query.afterTimestamp }, signal);
+      return read(z.array(debitNoteSchema), found, 'GET /debitNotes');
+    },
+
+    async invoices(query = {}, signal) {
+      const found = await list('/invoices', { afterTimestamp: query.afterTimestamp }, signal);
+      return read(z.array(invoiceSchema), found, 'GET /invoices');
+    },
+
+    async acceptDebitNote(debitNoteId, amount, allocationId, signal) {
+      await payment({ signal }).acceptDebitNote(debitNoteId, { totalAmountAccepted: amount, allocationId });
+    },
+
+    async acceptInvoice(invoiceId, amount, allocationId, signal) {
+      await payment({ signal }).acceptInvoice(invoiceId, { totalAmountAccepted: amount, allocationId });
+    },
+
+    async rejectInvoice(invoiceId, rejection, signal) {
+      await payment({ signal }).rejectInvoice(invoiceId, rejection);
+    },
+
+    async invoicePayments(invoiceId, signal) {
+      const path = `/invoices/${encodeURIComponent(invoiceId)}/payments`;
+      return read(z.array(paymentSchema), await list(path, {}, signal), 'GET /invoices/{id}/payments');
+    },
+  };
+}

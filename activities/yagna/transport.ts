@@ -1,0 +1,250 @@
+/**
+ * Sends one HTTP request to yagna: key, timeout, abort, reading of the body, errors by kind. It knows no call of
+ * yagna's; those are in market.ts, payment.ts and exe-unit.ts.
+ */
+import {
+  MarketApi,
+  type ActivityApi,
+  type IdentityApi,
+  type PaymentApi,
+  type VersionApi,
+} from 'ya-ts-client';
+import { errorOfStatus, YagnaError } from './errors';
+
+/** Longest wait for the answer to a call that is no long poll. */
+export const REQUEST_TIMEOUT_MS = 15_000;
+/** How much longer than its own timeout a long poll may take. */
+export const LONG_POLL_GRACE_MS = 10_000;
+/**
+ * Longest time after its start in which a call that is no long poll can still have its effect: our timeout, and
+ * time for what is on its way or in yagna's hands when we hang up.
+ */
+export const REQUEST_LIFETIME_MS = REQUEST_TIMEOUT_MS + 5_000;
+
+/** Where a yagna is and the key it wants. */
+export interface Endpoint {
+  /** Without a slash at the end. */
+  url: string;
+  appKey: string;
+}
+
+/** Gives the endpoint of a connection as it is now, and hears of failures. */
+export interface EndpointSource {
+  endpoint(): Endpoint;
+  /** Called when yagna could not be reached or refused the key: its address may have changed. */
+  failed(): void;
+}
+
+export interface WireRequest {
+  method: string;
+  /** Path with the API's prefix, such as `/market-api/v1/demands`. */
+  path: string;
+  query?: Record<string, unknown>;
+  body?: unknown;
+}
+
+export interface SendOptions {
+  signal?: AbortSignal;
+  /** Default {@link REQUEST_TIMEOUT_MS}. */
+  timeoutMs?: number;
+  headers?: Record<string, string>;
+}
+
+export class Transport {
+  /** yagna's clock minus ours, from its `Date` header; 0 until it answered once. */
+  clockOffsetMs = 0;
+
+  constructor(
+    readonly connection: string,
+    private readonly source: EndpointSource,
+  ) {}
+
+  /**
+   * @returns the parsed JSON body, text where it is no JSON, undefined where there is none
+   * @throws YagnaError, or the signal's reason when it aborts
+   */
+  async send(request: WireRequest, options: SendOptions = {}): Promise<unknown> {
+    const call = `${request.method} ${request.path}`;
+    const timeoutMs = options.timeoutMs ?? REQUEST_TIMEOUT_MS;
+    const endpoint = this.source.endpoint();
+    const abort = new AbortController();
+    const onAbort = () => abort.abort();
+    options.signal?.throwIfAborted();
+    options.signal?.addEventListener('abort', onAbort, { once: true });
+    let timedOut = false;
+    const timer = setTimeout(() => {
+      timedOut = true;
+      abort.abort();
+    }, timeoutMs);
+    try {
+      const response = await fetch(endpoint.url + request.path + queryString(request.query), {
+        method: request.method,
+        headers: {
+          accept: 'application/json',
+          authorization: `Bearer ${endpoint.appKey}`,
+          ...(request.body === undefined ? {} : { 'content-type': 'application/json' }),
+          ...options.headers,
+        },
+        body: request.body === undefined ? undefined : JSON.stringify(request.body),
+        signal: abort.signal,
+      });
+      const text = await response.text();
+      this.readClock(response.headers.get('date'));
+      const body = this.parse(call, response.headers.get('content-type') ?? '', text, response.ok);
+      if (response.ok) return body;
+      if (response.status === 401) this.source.failed();
+      throw errorOfStatus(call, this.connection, response.status, body);
+    } catch (error) {
+      if (error instanceof YagnaError) throw error;
+      if (options.signal?.aborted) throw abortReason(options.signal);
+      this.source.failed();
+      throw timedOut ? this.timeoutError(call, timeoutMs) : this.networkError(call, error, endpoint);
+    } finally {
+      clearTimeout(timer);
+      options.signal?.removeEventListener('abort', onAbort);
+    }
+  }
+
+  private parse(call: string, contentType: string, text: string, ok: boolean): unknown {
+    if (text === '') return undefined;
+    if (!/^application\/(problem\+)?json/i.test(contentType)) return text;
+    try {
+      return JSON.parse(text);
+    } catch {
+      // yagna sends some plain-text errors as JSON.
+      if (!ok) return text;
+      throw new YagnaError({
+        kind: 'incompatible',
+        call,
+        connection: this.connection,
+        detail: 'answered JSON that cannot be parsed',
+      });
+    }
+  }
+
+  private readClock(date: string | null): void {
+    const theirs = date === null ? NaN : Date.parse(date);
+    if (!Number.isNaN(theirs)) this.clockOffsetMs = theirs - Date.now();
+  }
+
+  private timeoutError(call: string, timeoutMs: number): YagnaError {
+    const detail = `no answer within ${Math.round(timeoutMs / 1000)} s`;
+    return new YagnaError({ kind: 'lost', call, connection: this.connection, detail });
+  }
+
+  private networkError(call: string, error: unknown, endpoint: Endpoint): YagnaError {
+    const causes = causesOf(error);
+    const neverSent = causes.length > 0 && causes.every(isConnectFailure);
+    // fetch quotes headers it does not like, and the key is one.
+    const reason = causes
+      .map((cause) => cause.code ?? cause.message)
+      .join(', ')
+      .replaceAll(endpoint.appKey, '***');
+    const place = originOf(endpoint.url);
+    return new YagnaError({
+      kind: neverSent ? 'unreachable' : 'lost',
+      call,
+      connection: this.connection,
+      detail: neverSent
+        ? `cannot connect to ${place} (${reason})`
+        : `connection to ${place} was lost (${reason})`,
+      certainlyNoEffect: neverSent,
+    });
+  }
+}
+
+interface NetworkCause {
+  code?: string;
+  syscall?: string;
+  message: string;
+}
+
+/** What lies under fetch's `TypeError: fetch failed`; several where a name has several addresses. */
+function causesOf(error: unknown): NetworkCause[] {
+  const cause = error instanceof Error ? (error.cause ?? error) : error;
+  if (cause instanceof AggregateError) return cause.errors.flatMap(causesOf);
+  return [cause instanceof Error ? cause : { message: String(cause) }];
+}
+
+const CONNECT_FAILURES = new Set([
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'EADDRNOTAVAIL',
+  'UND_ERR_CONNECT_TIMEOUT',
+  'ERR_INVALID_URL',
+]);
+
+function isConnectFailure(cause: NetworkCause): boolean {
+  return cause.syscall === 'connect' || CONNECT_FAILURES.has(cause.code ?? '');
+}
+
+function originOf(url: string): string {
+  return URL.canParse(url) ? new URL(url).origin : 'an address that is no URL';
+}
+
+function abortReason(signal: AbortSignal): Error {
+  return signal.reason instanceof Error ? signal.reason : new DOMException('aborted', 'AbortError');
+}
+
+function queryString(query: Record<string, unknown> = {}): string {
+  const given = Object.entries(query).filter(([, value]) => value !== undefined && value !== null);
+  if (given.length === 0) return '';
+  const pairs = given.map(([key, value]): [string, string] => [key, String(value)]);
+  return `?${new URLSearchParams(pairs).toString()}`;
+}
+
+type ApiRequestOptions = Parameters<MarketApi.BaseHttpRequest['request']>[0];
+
+/** ya-ts-client's request class on our transport, for one call. */
+class RequestClass extends MarketApi.BaseHttpRequest {
+  constructor(
+    private readonly transport: Transport,
+    base: string,
+    private readonly options: SendOptions,
+  ) {
+    super({ BASE: base, VERSION: '', WITH_CREDENTIALS: false, CREDENTIALS: 'omit' });
+  }
+
+  override request<T>(api: ApiRequestOptions): MarketApi.CancelablePromise<T> {
+    const path = api.url.replace(/{(.*?)}/g, (_, name: string) =>
+      encodeURIComponent(String(api.path?.[name])),
+    );
+    const sent = this.transport.send(
+      { method: api.method, path: this.config.BASE + path, query: api.query, body: api.body },
+      this.options,
+    );
+    return new MarketApi.CancelablePromise<T>((resolve, reject) => {
+      // The generated types are promises, not checks: wire.ts reads what really came.
+      sent.then((body) => resolve(body as T), reject);
+    });
+  }
+}
+
+/** Base paths of yagna's APIs. */
+export const MARKET = '/market-api/v1';
+export const PAYMENT = '/payment-api/v1';
+export const ACTIVITY = '/activity-api/v1';
+
+/**
+ * The request class for one of ya-ts-client's APIs. Each of them declares the same class anew, with a private
+ * field that makes the types differ, hence the cast.
+ */
+export function requestClass(
+  transport: Transport,
+  base: string,
+  options: SendOptions,
+): MarketApi.BaseHttpRequest &
+  PaymentApi.BaseHttpRequest &
+  ActivityApi.BaseHttpRequest &
+  VersionApi.BaseHttpRequest &
+  IdentityApi.BaseHttpRequest {
+  return new RequestClass(transport, base, options) as never;
+}
+
+/** Options of a long poll that yagna answers after `timeoutSec` at the latest. */
+export function longPoll(timeoutSec: number, signal?: AbortSignal): SendOptions {
+  return { signal, timeoutMs: timeoutSec * 1000 + LONG_POLL_GRACE_MS };
+}
