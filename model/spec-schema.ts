@@ -1,0 +1,304 @@
+/**
+ * The shape of a job spec as a user writes it, short and full form, field by field. It says what each field
+ * means and what it must look like; what fields mean together, and every default, is `spec.ts`.
+ * Not for workflows: zod does not belong into their bundle.
+ */
+import { z } from 'zod';
+import { IMAGE_HASH, IMAGE_TAG, IMAGE_URL } from './image-source';
+
+export const MAX_TASKS = 500;
+
+/** Control characters, and those that turn the direction of text: they could falsify what a terminal shows. */
+// eslint-disable-next-line no-control-regex -- it is there to keep them out
+const PRINTABLE = new RegExp('^[^\\u0000-\\u001f\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069]*$');
+/** At most 18 digits after the point, as GLM has; 30 before it are more than there will ever be. */
+const AMOUNT = /^\d{1,30}(\.\d{1,18})?$/;
+/** Constraints are written in a filter language of its own, where other characters have a meaning. */
+const PLAIN_WORD = /^[A-Za-z0-9_.:+-]+$/;
+
+/** `must be …`, and what was there instead; `is missing` where nothing was. */
+function mustBe(what: string): { error: (issue: { input?: unknown }) => string } {
+  return {
+    error: ({ input }) =>
+      input === undefined ? `is missing; it must be ${what}` : `must be ${what}${insteadOf(input)}`,
+  };
+}
+
+function insteadOf(input: unknown): string {
+  if (input === '') return ', not empty';
+  if (input === null) return ', not null';
+  if (Array.isArray(input)) return ', not a list';
+  if (typeof input === 'object') return ', not an object';
+  const text = JSON.stringify(input) ?? String(input);
+  return `, not ${text.length > 60 ? `${text.slice(0, 57)}…` : text}`;
+}
+
+function whole(unit: string, min: number, max: number) {
+  const rule = mustBe(`a whole number of ${unit} from ${min} to ${max}`);
+  return z.number(rule).int(rule).min(min, rule).max(max, rule);
+}
+
+function measure(unit: string, min: number, max: number) {
+  const rule = mustBe(`a number of ${unit} from ${min} to ${max}`);
+  return z.number(rule).min(min, rule).max(max, rule);
+}
+
+function matching(pattern: RegExp, what: string) {
+  return z.string(mustBe(what)).regex(pattern, mustBe(what));
+}
+
+function name(what: string) {
+  const rule = mustBe(`${what}: 1 to 100 characters, none of them a control character`);
+  return z.string(rule).min(1, rule).max(100, rule).regex(PRINTABLE, rule);
+}
+
+const MONEY = 'an amount of GLM as a decimal string such as "0.5", with at most 18 decimals';
+
+function money() {
+  const rule = {
+    error: ({ input }: { input?: unknown }) => {
+      if (typeof input !== 'number') return mustBe(MONEY).error({ input });
+      const text = String(input);
+      const example = AMOUNT.test(text)
+        ? `write "${text}" in quotes`
+        : 'write it as a decimal string such as "0.5"';
+      return `is a JSON number, which loses digits of money; ${example}`;
+    },
+  };
+  return z.string(rule).regex(AMOUNT, rule);
+}
+
+const SECONDS_A_YEAR = 31_536_000;
+/** Commands are sent as yagna takes them; no line of a shell needs more. */
+const line = (what: string) =>
+  z
+    .string(mustBe(what))
+    .min(1, mustBe(what))
+    .regex(/^[^\0]*$/, mustBe(`${what}, without NUL characters`));
+
+const command = z.union(
+  [
+    line('a shell line').describe('A line for `sh -c`.'),
+    z
+      .strictObject({
+        run: line('a shell line, or the path of a program when args are given').optional(),
+        args: z.array(z.string(mustBe('a string')), mustBe('a list of strings')).optional(),
+        transfer: z
+          .strictObject(
+            {
+              from: line('an http(s) or file URL, or a path in the VM such as "/golem/input/x"'),
+              to: line('an http(s) or file URL, or a path in the VM such as "/golem/output/x"'),
+            },
+            mustBe('an object with from and to'),
+          )
+          .optional(),
+      })
+      .meta({ oneOf: [{ required: ['run'] }, { required: ['transfer'] }] })
+      .describe('`run` a shell line, or a program with `args`; or `transfer` a file `from` … `to` ….'),
+  ],
+  mustBe('a shell line, or an object with run or transfer'),
+);
+
+const task = z.union(
+  [
+    line('a shell line').describe('A task of one shell line.'),
+    z.strictObject({
+      name: name('a name').describe('Unique in the job. Default: `task-<position, from 1>`.').optional(),
+      vm: name('the name of a VM')
+        .describe('Tasks with the same `vm` run in one VM, one after the other. Default: a VM of its own.')
+        .optional(),
+      commands: z.array(command, mustBe('a list of commands')).min(1, 'has no commands; give at least one'),
+      timeoutSec: whole('seconds', 1, SECONDS_A_YEAR)
+        .describe(
+          'Longest time for the whole task, seconds. Default 3600, or what `demand.expirationSec` leaves.',
+        )
+        .optional(),
+      maxAttempts: whole('attempts', 1, 100)
+        .describe('Attempts in all, on different providers where there are any. Default 3.')
+        .optional(),
+      onUncertain: z
+        .enum(['freshVm', 'rerun', 'fail'], mustBe('"freshVm", "rerun" or "fail"'))
+        .describe('What to do when it is not known whether the task was started. Default `freshVm`.')
+        .optional(),
+    }),
+  ],
+  mustBe('a shell line, or an object with commands'),
+);
+
+const image = z.union(
+  [
+    z
+      .string()
+      .min(1, 'is empty; give a tag, a hash or a URL')
+      .describe('A tag, a SHA3-224 hash, `hash:sha3:<hash>:<url>`, or a URL.'),
+    z
+      .strictObject({
+        tag: matching(IMAGE_TAG, 'a tag such as "golem/alpine:latest"').optional(),
+        hash: matching(IMAGE_HASH, 'a SHA3-224 hash of 56 hex digits').optional(),
+        url: matching(IMAGE_URL, 'an http(s) URL').optional(),
+      })
+      .describe('`tag` or `hash` as the Golem registry has it, or `url`, preferably with its `hash`.'),
+  ],
+  mustBe('a tag such as "golem/alpine:latest", or an object with tag, hash or url'),
+);
+
+const platformWord = (what: string) => matching(/^[A-Za-z0-9]+$/, what);
+
+const budget = z.union(
+  [
+    money().describe('The most GLM the job may cost.'),
+    z.strictObject({
+      amount: money().describe('The most GLM the job may cost.'),
+      network: platformWord('a payment network such as "holesky" or "polygon"')
+        .describe('Default `holesky`.')
+        .optional(),
+      driver: platformWord('a payment driver such as "erc20"').describe('Default `erc20`.').optional(),
+      token: platformWord('a token such as "tglm" or "glm"')
+        .describe('Default `glm` on `mainnet` and `polygon`, else `tglm`.')
+        .optional(),
+      onLow: z
+        .literal('finish', {
+          error: ({ input }) =>
+            input === 'topUp'
+              ? '"topUp" is not supported yet; use "finish" or leave it out'
+              : mustBe('"finish"').error({ input }),
+        })
+        .describe('What to do when the budget runs low. Default `finish`.')
+        .optional(),
+    }),
+  ],
+  {
+    error: ({ input }) =>
+      typeof input === 'number'
+        ? (money().safeParse(input).error?.issues[0]?.message ?? '')
+        : mustBe(`${MONEY}, or an object with amount`).error({ input }),
+  },
+);
+
+const negotiable = (what: string) =>
+  whole('seconds', 0, SECONDS_A_YEAR).nullable().describe(`${what} null or 0: off.`).optional();
+
+const demand = z.strictObject(
+  {
+    subnetTag: matching(PLAIN_WORD, 'the name of a subnet').describe('Default `public`.').optional(),
+    expirationSec: whole('seconds', 1, SECONDS_A_YEAR)
+      .describe('Life of the demand and of what is rented under it, seconds. Default 1800, at least 300.')
+      .optional(),
+    debitNotesAcceptanceTimeoutSec: negotiable(
+      'Debit notes are accepted within so many seconds. Default 240 over 30 min.',
+    ),
+    midAgreementDebitNoteIntervalSec: negotiable(
+      'Least seconds between two debit notes. Default 120 over 30 min.',
+    ),
+    midAgreementPaymentTimeoutSec: negotiable(
+      'Payable debit notes are paid within so many seconds. Default 43200 over 10 h.',
+    ),
+    maxOfferEvents: whole('offers', 1, 10_000)
+      .describe('Offers looked at in one round of negotiation. Default 100.')
+      .optional(),
+    offerFetchingIntervalSec: whole('seconds', 1, 3600)
+      .describe('Longest time a round waits for more offers, seconds. Default 20.')
+      .optional(),
+    proposalTimeoutSec: whole('seconds', 1, 3600)
+      .describe("Longest wait for a provider's answer to our counter-proposal, seconds. Default 20.")
+      .optional(),
+    minCpuCores: whole('cores', 1, 10_000).describe('Default 1.').optional(),
+    minCpuThreads: whole('threads', 1, 10_000).describe('Default 1.').optional(),
+    minMemGib: measure('GiB', 0, 1_000_000).describe('Memory. Default 0.5.').optional(),
+    minStorageGib: measure('GiB', 0, 1_000_000).describe('Disk. Default 2.').optional(),
+    runtime: matching(PLAIN_WORD, 'the name of a runtime such as "vm"').describe('Default `vm`.').optional(),
+    capabilities: z
+      .array(matching(PLAIN_WORD, 'the name of a capability such as "vpn"'), mustBe('a list of capabilities'))
+      .describe('Capabilities that the runtime must have, such as `vpn`. Default none.')
+      .optional(),
+  },
+  mustBe('an object'),
+);
+
+const providerList = () =>
+  z.array(
+    matching(/^0x[0-9a-fA-F]{40}$/, 'a provider id: 0x and 40 hex digits'),
+    mustBe('a list of provider ids'),
+  );
+
+/** The whole spec. Strict: a key that is not here is a mistake. */
+export const jobSpecSchema = z.strictObject(
+  {
+    image: image.describe('The image that the VMs run.'),
+    connection: name('the name of a connection')
+      .describe('Which yagna of the worker. Default `default`.')
+      .optional(),
+    budget: budget.describe('The most that the job may cost, and on which platform it is paid.'),
+    demand: demand.describe('What is asked of providers, and for how long.').optional(),
+    pricing: z
+      .strictObject(
+        {
+          maxStartPrice: money().describe('GLM for the start of a VM.').optional(),
+          maxCpuPerHour: money().describe('GLM for an hour of one CPU thread at work.').optional(),
+          maxEnvPerHour: money().describe("GLM for an hour of a VM's life.").optional(),
+        },
+        mustBe('an object'),
+      )
+      .describe('Price caps; an offer above any is not taken. Default none.')
+      .optional(),
+    providers: z
+      .strictObject(
+        {
+          max: whole('providers', 1, MAX_TASKS)
+            .describe('Most rentals at a time. Default 4, or fewer when there are fewer VMs.')
+            .optional(),
+          allow: providerList().describe('Only these providers. Default all.').optional(),
+          deny: providerList().describe('Never these providers. Default none.').optional(),
+          select: name('the name of a selection strategy')
+            .describe('`cheapest` (default), `fastest`, or one registered in the worker.')
+            .optional(),
+        },
+        mustBe('an object'),
+      )
+      .describe('Which providers are taken, and how many.')
+      .optional(),
+    setup: z
+      .array(command, mustBe('a list of commands'))
+      .describe('Commands run once in each VM before its first task. Default none.')
+      .optional(),
+    tasks: z
+      .array(task, {
+        error: ({ input }) =>
+          typeof input === 'object' && input !== null && 'from' in input
+            ? 'from a URL is not supported yet; list the tasks in the spec'
+            : mustBe('a list of tasks').error({ input }),
+      })
+      .max(MAX_TASKS, `has more than ${MAX_TASKS} tasks; start several jobs`)
+      .describe('What to run; at most 500. May be left out when `interactive`.')
+      .optional(),
+    interactive: z
+      .boolean(mustBe('true or false'))
+      .describe("No tasks of its own; scripts come by the rental's `executeScript` Update. Default false.")
+      .optional(),
+    outputLimitBytes: whole('bytes', 1, 1_000_000)
+      .describe('stdout and stderr kept of each command. Default 65536, less when there are many commands.')
+      .optional(),
+    invoiceWaitSec: whole('seconds', 0, SECONDS_A_YEAR)
+      .describe('How long a missing final invoice is waited for, seconds. Default 86400.')
+      .optional(),
+    tolerance: z
+      .strictObject(
+        {
+          usageSec: measure('seconds', 0, 3600).describe('Default 10.').optional(),
+          usageRatio: measure('parts of the whole', 0, 1).describe('Default 0.05.').optional(),
+        },
+        mustBe('an object'),
+      )
+      .describe("By how much a provider's claimed usage may exceed what we measured.")
+      .optional(),
+    notify: z
+      .strictObject({ signal: name('the name of a signal') }, mustBe('an object with signal'))
+      .describe('Signal by which a parent workflow is told of progress. Default none.')
+      .optional(),
+  },
+  mustBe('a job spec: a JSON object with image, budget and tasks'),
+);
+
+export type WrittenSpec = z.input<typeof jobSpecSchema>;
+export type WrittenTask = z.input<typeof task>;
+export type WrittenCommand = z.input<typeof command>;

@@ -1,0 +1,291 @@
+/**
+ * Checks a job spec and completes it: the short form made full, every default filled in. All mistakes are found
+ * in one go. Not for workflows, which get the finished `JobSpec`; finding out where the image is, a side effect, is
+ * left to `activities/image.ts`.
+ */
+import { exact } from './amount';
+import {
+  type Duration,
+  DURATION_CLASSES,
+  type DurationClasses,
+  applyDurationClass,
+} from './duration-classes';
+import { type ImageSource, readImageSource } from './image-source';
+import type { BudgetSpec, DemandSpec, JobSpec, PricingSpec, ProvidersSpec } from './job';
+import { nearestKey } from './nearest-key';
+import { SELECTION_STRATEGIES } from './selection';
+import { jobSpecSchema, type WrittenSpec } from './spec-schema';
+import { type Check, type SpecProblem, checkBeyond, shapeProblems, writePath } from './spec-problems';
+import { completeCommands, completeTasks } from './spec-tasks';
+
+/** Defaults that a worker sets for its specs. */
+export interface SpecSettings {
+  subnetTag?: string;
+  network?: string;
+  driver?: string;
+  durationClasses?: Partial<DurationClasses>;
+  /** Names of the selection strategies registered in the worker, besides the built-in ones. */
+  strategies?: readonly string[];
+}
+
+/** The image of a spec, before it is known where it is. */
+export type UnresolvedImage = ImageSource & { label: string };
+
+/** A job spec, checked and complete but for its image. */
+export type ParsedSpec = Omit<JobSpec, 'image'> & { image: UnresolvedImage };
+
+export type SpecReading = { ok: true; spec: ParsedSpec } | { ok: false; problems: string[] };
+
+/** A spec travels as one payload, of which Temporal takes 2 MB, and its results come back as one. */
+const MAX_SPEC_BYTES = 1_000_000;
+const RESULT_BYTES = 1_200_000;
+const MAX_OUTPUT_BYTES = 65_536;
+const MIN_OUTPUT_BYTES = 512;
+/** With so many commands, even the least outputs and what is around them come close to 2 MB. */
+const MAX_COMMANDS = 1500;
+const MAX_PROBLEMS = 1000;
+const MAX_RENTALS_BY_DEFAULT = 4;
+
+/**
+ * Checks what a user wrote.
+ *
+ * @returns the complete spec, or every problem as one line each, `tasks[3].timeoutSec: …`
+ */
+export function parseJobSpec(input: unknown, settings: SpecSettings = {}): SpecReading {
+  const oversize = sizeProblem(input);
+  if (oversize !== undefined) return { ok: false, problems: [oversize] };
+
+  const shape = jobSpecSchema.safeParse(input);
+  const problems = shape.error ? shapeProblems(jobSpecSchema, shape.error) : [];
+  if (typeof input !== 'object' || input === null || Array.isArray(input)) return failed(problems);
+
+  // Parts whose shape is right are checked further even when others are not, so that all mistakes show at once.
+  const check = checkBeyond(problems);
+  const spec = complete(input as WrittenSpec, settings, check);
+  return problems.length > 0 ? failed(problems) : { ok: true, spec };
+}
+
+function failed(problems: readonly SpecProblem[]): SpecReading {
+  const lines = problems.slice(0, MAX_PROBLEMS).map(({ path, text }) => `${writePath(path)}: ${text}`);
+  const more = problems.length - lines.length;
+  return { ok: false, problems: more > 0 ? [...lines, `spec: and ${more} more problems`] : lines };
+}
+
+function sizeProblem(input: unknown): string | undefined {
+  let text: string | undefined;
+  try {
+    text = JSON.stringify(input);
+  } catch {
+    return 'spec: is no JSON; it refers to itself, or holds what JSON cannot';
+  }
+  // A UTF-16 unit takes up to three bytes, so a short text needs no exact count.
+  const bytes = text === undefined ? 0 : text.length * 3 > MAX_SPEC_BYTES ? utf8Bytes(text) : 0;
+  if (bytes <= MAX_SPEC_BYTES) return undefined;
+  return `spec: is ${bytes} bytes long, and at most ${MAX_SPEC_BYTES} can travel; let tasks fetch their data by transfer, or start several jobs`;
+}
+
+function utf8Bytes(text: string): number {
+  let bytes = 0;
+  for (const character of text) {
+    const code = character.codePointAt(0) ?? 0;
+    bytes += code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
+  }
+  return bytes;
+}
+
+/** The spec with all defaults. Parts that are not sound get defaults too; then the result is not used. */
+function complete(written: WrittenSpec, settings: SpecSettings, check: Check): ParsedSpec {
+  const classes = durationClasses(settings);
+  const demand = completeDemand(written, settings, classes, check);
+  const interactive = check.isSound(['interactive']) ? (written.interactive ?? false) : false;
+  const tasks = completeTasks(written.tasks, demand.expirationSec - classes.reservedSec, check);
+  checkTasksFit(written, interactive, check);
+  const vms = new Set(tasks.map((task) => task.vm)).size;
+  const commands = tasks.reduce((sum, task) => sum + task.commands.length, 0);
+  if (commands > MAX_COMMANDS) {
+    check.refuse(
+      ['tasks'],
+      `have ${commands} commands in all, and at most ${MAX_COMMANDS} results fit into the job's; join lines with && or start several jobs`,
+    );
+  }
+  return {
+    image: completeImage(written.image, check),
+    connection: written.connection ?? 'default',
+    budget: completeBudget(written.budget, settings, check),
+    demand,
+    pricing: completePricing(written.pricing, check),
+    providers: completeProviders(written.providers, interactive ? 1 : vms, settings, check),
+    setup: completeCommands(written.setup ?? [], ['setup'], check),
+    tasks,
+    interactive,
+    outputLimitBytes: completeOutputLimit(written.outputLimitBytes, commands, check),
+    invoiceWaitSec: written.invoiceWaitSec ?? 86_400,
+    tolerance: {
+      usageSec: written.tolerance?.usageSec ?? 10,
+      usageRatio: written.tolerance?.usageRatio ?? 0.05,
+    },
+    ...(written.notify === undefined ? {} : { notify: written.notify }),
+  };
+}
+
+function durationClasses(settings: SpecSettings): DurationClasses {
+  const given = Object.entries(settings.durationClasses ?? {}).filter(([, value]) => value !== undefined);
+  return { ...DURATION_CLASSES, ...Object.fromEntries(given) };
+}
+
+function checkTasksFit(written: WrittenSpec, interactive: boolean, check: Check): void {
+  if (!check.isSound(['interactive']) || !check.isReadable(['tasks'])) return;
+  const count = written.tasks?.length ?? 0;
+  if (interactive && count > 0) {
+    check.refuse(['tasks'], 'an interactive job has none; leave them out, or set interactive to false');
+  }
+  if (!interactive && count === 0) {
+    check.refuse(['tasks'], 'has nothing to run; give at least one task, or set interactive to true');
+  }
+}
+
+function completeImage(image: WrittenSpec['image'], check: Check): UnresolvedImage {
+  const none: UnresolvedImage = { tag: '', label: '' };
+  if (!check.isSound(['image'])) return none;
+  if (typeof image === 'string') {
+    const source = readImageSource(image);
+    if (source !== undefined) return { ...source, label: image };
+    check.refuse(
+      ['image'],
+      'is neither a tag such as "golem/alpine:latest", nor a SHA3-224 hash of 56 hex digits, nor "hash:sha3:<hash>:<url>", nor an http(s) URL',
+    );
+    return none;
+  }
+  const { tag, url } = image;
+  const hash = image.hash?.toLowerCase();
+  if (tag !== undefined && (hash !== undefined || url !== undefined)) {
+    check.refuse(['image'], 'names two images; give either tag, or hash, or url (with its hash)');
+  } else if (tag !== undefined) {
+    return { tag, label: tag };
+  } else if (url !== undefined) {
+    return { url, ...(hash === undefined ? {} : { hash }), label: url };
+  } else if (hash !== undefined) {
+    return { hash, label: hash };
+  } else if (!check.hasUnknownKey(['image'])) {
+    check.refuse(['image'], 'names no image; give tag, hash or url');
+  }
+  return none;
+}
+
+function completeBudget(budget: WrittenSpec['budget'], settings: SpecSettings, check: Check): BudgetSpec {
+  const full = typeof budget === 'object' && budget !== null ? budget : { amount: budget };
+  const amountPath = typeof budget === 'string' ? ['budget'] : ['budget', 'amount'];
+  if (check.isSound(amountPath) && exact(full.amount).isZero()) {
+    check.refuse(amountPath, 'is 0; nothing runs for nothing, so give more');
+  }
+  if (!check.isSound(['budget'])) return { amount: '0', network: '', driver: '', token: '' };
+  const network = (full.network ?? settings.network ?? 'holesky').toLowerCase();
+  const isMainNetwork = network === 'mainnet' || network === 'polygon';
+  return {
+    amount: full.amount,
+    network,
+    driver: (full.driver ?? settings.driver ?? 'erc20').toLowerCase(),
+    token: (full.token ?? (isMainNetwork ? 'glm' : 'tglm')).toLowerCase(),
+  };
+}
+
+function completeDemand(
+  spec: WrittenSpec,
+  settings: SpecSettings,
+  classes: DurationClasses,
+  check: Check,
+): DemandSpec {
+  const written = check.isSound(['demand']) ? (spec.demand ?? {}) : {};
+  const { duration, problems } = applyDurationClass(soundDuration(spec.demand, check), classes);
+  for (const { field, problem } of problems) check.refuse(['demand', field], problem);
+  const needsTime = !(check.isSound(['interactive']) && spec.interactive === true);
+  if (
+    needsTime &&
+    duration.expirationSec >= classes.minExpirationSec &&
+    duration.expirationSec - classes.reservedSec < 1
+  ) {
+    check.refuse(
+      ['demand', 'expirationSec'],
+      `${duration.expirationSec} s leave no time for tasks: providers do not sign in the last ${classes.reservedSec} s, so set more`,
+    );
+  }
+  return {
+    subnetTag: written.subnetTag ?? settings.subnetTag ?? 'public',
+    ...duration,
+    maxOfferEvents: written.maxOfferEvents ?? 100,
+    offerFetchingIntervalSec: written.offerFetchingIntervalSec ?? 20,
+    proposalTimeoutSec: written.proposalTimeoutSec ?? 20,
+    minCpuCores: written.minCpuCores ?? 1,
+    minCpuThreads: written.minCpuThreads ?? 1,
+    minMemGib: written.minMemGib ?? 0.5,
+    minStorageGib: written.minStorageGib ?? 2,
+    runtime: written.runtime ?? 'vm',
+    capabilities: written.capabilities ?? [],
+  };
+}
+
+const DURATION_FIELDS = [
+  'expirationSec',
+  'debitNotesAcceptanceTimeoutSec',
+  'midAgreementDebitNoteIntervalSec',
+  'midAgreementPaymentTimeoutSec',
+] as const satisfies readonly (keyof Duration)[];
+
+function soundDuration(demand: WrittenSpec['demand'], check: Check) {
+  if (typeof demand !== 'object' || demand === null) return {};
+  return Object.fromEntries(
+    DURATION_FIELDS.filter((field) => check.isSound(['demand', field])).map((field) => [
+      field,
+      demand[field],
+    ]),
+  );
+}
+
+function completePricing(pricing: WrittenSpec['pricing'], check: Check): PricingSpec {
+  return check.isSound(['pricing']) ? { ...pricing } : {};
+}
+
+function completeProviders(
+  providers: WrittenSpec['providers'],
+  vms: number,
+  settings: SpecSettings,
+  check: Check,
+): ProvidersSpec {
+  const written = check.isSound(['providers']) ? (providers ?? {}) : {};
+  const allow = (written.allow ?? []).map((id) => id.toLowerCase());
+  const deny = (written.deny ?? []).map((id) => id.toLowerCase());
+  allow.forEach((id, i) => {
+    if (deny.includes(id))
+      check.refuse(['providers', 'allow', i], 'is in providers.deny too; keep it in one of them');
+  });
+  const select = written.select ?? 'cheapest';
+  const strategies = [...Object.keys(SELECTION_STRATEGIES), ...(settings.strategies ?? [])];
+  if (!strategies.includes(select)) {
+    const nearest = nearestKey(select, strategies);
+    check.refuse(
+      ['providers', 'select'],
+      `no strategy of that name in the worker, ${nearest === undefined ? `known are ${strategies.join(', ')}` : `did you mean "${nearest}"?`}`,
+    );
+  }
+  return {
+    max: written.max ?? Math.min(MAX_RENTALS_BY_DEFAULT, Math.max(1, vms)),
+    allow,
+    deny,
+    select,
+  };
+}
+
+/** All outputs of a job must fit into its one result, so the more commands, the less of each. */
+function completeOutputLimit(written: number | undefined, commands: number, check: Check): number {
+  const fitting = Math.floor(RESULT_BYTES / Math.max(1, commands) / 2);
+  const usual = Math.max(MIN_OUTPUT_BYTES, Math.min(MAX_OUTPUT_BYTES, fitting));
+  if (written === undefined || !check.isSound(['outputLimitBytes'])) return usual;
+  const most = Math.max(MIN_OUTPUT_BYTES, fitting);
+  if (written > most) {
+    check.refuse(
+      ['outputLimitBytes'],
+      `with ${commands} commands at most ${most}, or the outputs do not fit into the job's result; let tasks transfer large outputs`,
+    );
+  }
+  return written;
+}
