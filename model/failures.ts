@@ -17,15 +17,28 @@ export const FAILURES = {
     action: 'Correct the named fields and start the job again.',
     retryable: false,
   },
+  JobIdInUse: {
+    means: 'The settlement of an earlier job with the same id still runs.',
+    action: 'Choose another job id, or wait until the earlier job is settled.',
+    retryable: false,
+  },
   UnknownConnection: {
     means: 'The spec names a connection that the worker does not have.',
-    action: 'Set YAGNA_APPKEY and YAGNA_API_URL on the worker, or add the name to its GOLEM_CONNECTIONS file.',
+    action:
+      'Set YAGNA_APPKEY and YAGNA_API_URL on the worker, or add the name to its GOLEM_CONNECTIONS file.',
     retryable: false,
   },
   ImageNotFound: {
     means: 'The Golem registry knows no image of that tag.',
     action: 'Check the tag, or give the image by hash or URL.',
     retryable: false,
+  },
+  RegistryUnavailable: {
+    means:
+      'The Golem registry, or the server of an image given by URL, did not answer or answered with an error.',
+    action:
+      'Nothing: it is retried. If it lasts, give the image by hash and URL, or check GOLEM_REGISTRY_URL.',
+    retryable: true,
   },
   YagnaUnavailable: {
     means: 'yagna did not answer, or answered with a server error.',
@@ -34,7 +47,7 @@ export const FAILURES = {
   },
   YagnaUnauthorized: {
     means: 'yagna refused the app key.',
-    action: "Give the worker a valid key (`yagna app-key list`).",
+    action: 'Give the worker a valid key (`yagna app-key list`).',
     retryable: false,
   },
   YagnaIncompatible: {
