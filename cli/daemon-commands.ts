@@ -1,0 +1,80 @@
+/** `golem-temporal worker | devnet`: the two processes that run until they are told to stop. */
+import { readFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { InvalidArgumentError, type Command } from 'commander';
+import { usageError } from './failure';
+
+export function addDaemonCommands(program: Command): void {
+  program
+    .command('worker')
+    .description('run a worker: it carries out jobs, on the yagna of YAGNA_API_URL with the key YAGNA_APPKEY')
+    .action(async () => {
+      // Loaded here because it takes half a second that the other commands need not wait for.
+      // eslint-disable-next-line @typescript-eslint/no-require-imports
+      const { runWorker } = require('../worker/run') as typeof import('../worker/run');
+      await runWorker({});
+    });
+
+  program
+    .command('devnet')
+    .description(
+      'run a local Golem network: the REST API of yagna and providers that run commands on this machine',
+    )
+    .option('--port <port>', 'port of its API, 0 for a free one', port, 7465)
+    .option('--host <address>', 'address to listen on', '127.0.0.1')
+    .option('--app-key <key>', 'app key it accepts', 'try_golem')
+    .option('--providers <file>', 'its providers, JSON (default: five different ones)')
+    .option('--data <folder>', 'where it keeps its state', defaultDataDir())
+    .action(
+      async (options: { port: number; host: string; appKey: string; providers?: string; data: string }) => {
+        const providers =
+          options.providers === undefined ? undefined : await readProviders(options.providers);
+        // eslint-disable-next-line @typescript-eslint/no-require-imports
+        const { startDevnet } = require('../devnet/index') as typeof import('../devnet/index');
+        const devnet = await startDevnet({
+          port: options.port,
+          host: options.host,
+          appKeys: [options.appKey],
+          providers,
+          dataDir: options.data,
+        });
+        console.error(
+          'The commands that this devnet runs are run on this machine, as this user, unisolated.',
+        );
+        console.log(`devnet ready at ${devnet.url}, app key ${options.appKey}`);
+        await untilStopped();
+        await devnet.close();
+      },
+    );
+}
+
+/** `$XDG_DATA_HOME/golem-temporal/devnet`, by default under `~/.local/share`. */
+function defaultDataDir(): string {
+  return join(process.env.XDG_DATA_HOME ?? join(homedir(), '.local', 'share'), 'golem-temporal', 'devnet');
+}
+
+function port(value: string): number {
+  const number = Number(value);
+  if (!/^\d+$/.test(value) || number > 65_535)
+    throw new InvalidArgumentError('a port is a number from 0 to 65535.');
+  return number;
+}
+
+async function readProviders(file: string): Promise<never> {
+  const content = await readFile(file, 'utf8').catch((error: Error) => {
+    throw usageError(`cannot read ${file}: ${error.message}`);
+  });
+  try {
+    return JSON.parse(content) as never;
+  } catch (error) {
+    throw usageError(`${file} is not JSON: ${(error as Error).message}`);
+  }
+}
+
+async function untilStopped(): Promise<void> {
+  await new Promise<void>((resolve) => {
+    process.once('SIGINT', () => resolve());
+    process.once('SIGTERM', () => resolve());
+  });
+}

@@ -1,0 +1,146 @@
+/** `golem-temporal start | watch | result | events | cancel`: thin over GolemClient. */
+import type { Command } from 'commander';
+import { WorkflowNotFoundError, type Client } from '@temporalio/client';
+import { GolemClient } from '../client/index';
+import type { GolemEvent } from '../model/events';
+import type { JobResult } from '../model/result';
+import { CliError, EXIT_FAILED, usageError } from './failure';
+import { jobView } from './job-view';
+import { readSpecFile } from './spec-file';
+import { withTemporal } from './temporal-client';
+import { watchJob } from './watch-job';
+
+export function addJobCommands(program: Command): void {
+  program
+    .command('start')
+    .description('start a job; prints its id')
+    .argument('<file>', 'job spec, JSON; - for standard input')
+    .option('--id <id>', 'id of the job, unique in the namespace (default: a new one)')
+    .option('--watch', 'stay and show its progress and its results')
+    .action(async (file: string, options: { id?: string; watch?: boolean }) => {
+      const spec = await readSpecFile(file);
+      await withGolem(async (golem, client) => {
+        const { jobId } = await golem.startJob(spec, { jobId: options.id });
+        console.log(jobId);
+        await warnWithoutWorker(client);
+        if (options.watch) await watch(golem, jobId);
+      });
+    });
+
+  program
+    .command('watch')
+    .description("show a job's progress until it ends, then its results")
+    .argument('<id>', 'id of the job')
+    .action((id: string) => withJob(id, (golem) => watch(golem, id)));
+
+  program
+    .command('result')
+    .description("wait for a job's results and print them as JSON")
+    .argument('<id>', 'id of the job')
+    .option('--settled', 'wait until all is paid, and print what it cost instead')
+    .action((id: string, options: { settled?: boolean }) =>
+      withJob(id, async (golem) => {
+        if (options.settled) {
+          const settlement = await golem.settled(id);
+          console.log(JSON.stringify(settlement, null, 2));
+          if (settlement.state !== 'settled') throw new CliError(`not all of job ${id} is paid`, EXIT_FAILED);
+          return;
+        }
+        const result = await golem.result(id);
+        console.log(JSON.stringify(result, null, 2));
+        requireDone(result);
+      }),
+    );
+
+  program
+    .command('events')
+    .description("print what happened in a job, by the names of Golem's guide")
+    .argument('<id>', 'id of the job')
+    .option('--follow', 'go on until the job and its payments have ended')
+    .option('--json', 'one JSON object a line')
+    .action((id: string, options: { follow?: boolean; json?: boolean }) =>
+      withJob(id, async (golem) => {
+        const print = (event: GolemEvent): void =>
+          console.log(options.json ? JSON.stringify(event) : eventLine(event));
+        if (options.follow) for await (const event of golem.followEvents(id)) print(event);
+        else for (const event of await golem.events(id)) print(event);
+      }),
+    );
+
+  program
+    .command('cancel')
+    .description('end a job: its rentals are closed and what is owed is paid')
+    .argument('<id>', 'id of the job')
+    .action((id: string) =>
+      withJob(id, async (golem) => {
+        await golem.cancel(id);
+        console.log(`cancelling ${id}`);
+      }),
+    );
+}
+
+async function withGolem(use: (golem: GolemClient, client: Client) => Promise<void>): Promise<void> {
+  await withTemporal((client) => use(new GolemClient({ client }), client));
+}
+
+/** Like `withGolem`, for an id that must exist. */
+async function withJob(id: string, use: (golem: GolemClient) => Promise<void>): Promise<void> {
+  await withGolem(async (golem, client) => {
+    try {
+      await use(golem);
+    } catch (error) {
+      if (!(error instanceof WorkflowNotFoundError)) throw error;
+      throw usageError(`there is no job ${id} in the namespace ${client.options.namespace}`);
+    }
+  });
+}
+
+async function watch(golem: GolemClient, jobId: string): Promise<void> {
+  const stop = new AbortController();
+  const onSignal = (): void =>
+    stop.abort(new CliError(`the job goes on: golem-temporal watch ${jobId}`, 130));
+  process.once('SIGINT', onSignal);
+  process.once('SIGTERM', onSignal);
+  try {
+    const result = await watchJob(golem, jobId, jobView(), { signal: stop.signal });
+    for (const line of taskLines(result)) console.log(line);
+    requireDone(result);
+  } finally {
+    process.off('SIGINT', onSignal);
+    process.off('SIGTERM', onSignal);
+  }
+}
+
+function taskLines(result: JobResult): string[] {
+  return result.tasks.map((task) => {
+    const where = task.provider ? ` on ${task.provider.name}` : '';
+    const why = task.failure ? `: ${task.failure.type}: ${task.failure.message}` : '';
+    return `${task.name}: ${task.state}${where}${why}`;
+  });
+}
+
+function requireDone(result: JobResult): void {
+  if (result.state === 'done') return;
+  const failed = result.tasks.filter((task) => task.state !== 'done');
+  const first = failed[0]?.failure;
+  const reason = first ? `: ${first.type}: ${first.message}` : '';
+  throw new CliError(`job ${result.jobId} failed, ${failed.length} of ${result.tasks.length} tasks${reason}`);
+}
+
+function eventLine(event: GolemEvent): string {
+  const details = Object.entries(event.details).map(
+    ([name, value]) => `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
+  );
+  return [event.at, event.name, ...details].join(' ');
+}
+
+/** A job without a worker waits silently, so say it. */
+async function warnWithoutWorker(client: Client): Promise<void> {
+  const { pollers } = await client.workflowService.describeTaskQueue({
+    namespace: client.options.namespace,
+    taskQueue: { name: 'golem' },
+    taskQueueType: 1,
+  });
+  if (pollers && pollers.length > 0) return;
+  console.error('no worker is there to run it yet: start one with `golem-temporal worker`');
+}

@@ -1,0 +1,26 @@
+/** Reads a job spec from a file or, for `-`, from standard input. What it says is checked by the worker. */
+import { readFile } from 'node:fs/promises';
+import { text } from 'node:stream/consumers';
+import { usageError } from './failure';
+
+export async function readSpecFile(file: string): Promise<object> {
+  const content =
+    file === '-'
+      ? await text(process.stdin)
+      : await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+          throw usageError(
+            `cannot read ${file}: ${error.code === 'ENOENT' ? 'there is no such file' : error.message}`,
+          );
+        });
+  const name = file === '-' ? 'standard input' : file;
+  let spec: unknown;
+  try {
+    spec = JSON.parse(content);
+  } catch (error) {
+    throw usageError(`${name} is not JSON: ${(error as Error).message}`);
+  }
+  if (typeof spec !== 'object' || spec === null || Array.isArray(spec)) {
+    throw usageError(`${name} is not a job spec: it must hold one JSON object`);
+  }
+  return spec;
+}

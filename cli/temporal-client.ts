@@ -1,0 +1,27 @@
+/** Connects to Temporal where `@temporalio/envconfig` says: TEMPORAL_ADDRESS and its like, or a profile in its file. */
+import { Client, Connection } from '@temporalio/client';
+import { loadClientConnectConfig } from '@temporalio/envconfig';
+import { CliError } from './failure';
+
+/** How long an address may take to answer. */
+const CONNECT_LIMIT_MS = 5000;
+
+/** Runs `use` with a client and closes the connection after it. */
+export async function withTemporal<T>(use: (client: Client) => Promise<T>): Promise<T> {
+  const { connectionOptions, namespace } = loadClientConnectConfig();
+  const address = connectionOptions.address ?? 'localhost:7233';
+  const connection = await Connection.connect({
+    ...connectionOptions,
+    connectTimeout: CONNECT_LIMIT_MS,
+  }).catch((error: unknown) => {
+    throw new CliError(
+      `no Temporal server answers at ${address}: start one with \`temporal server start-dev\`, ` +
+        `or set TEMPORAL_ADDRESS (${error instanceof Error ? error.message : String(error)})`,
+    );
+  });
+  try {
+    return await use(new Client({ connection, namespace }));
+  } finally {
+    await connection.close();
+  }
+}
