@@ -154,8 +154,9 @@ export function toFailure(
       error.kind === 'gone' && (error.status ?? 0) >= 500 ? 'YagnaUnavailable' : FAILURE_OF[error.kind];
     return failure(names[error.kind] ?? usual, error.message);
   }
-  if (error instanceof Error && error.name === 'AbortError') return new CancelledFailure('aborted');
-  return ApplicationFailure.fromError(error instanceof Error ? error : new Error(String(error)));
+  // By name: fetch's errors may come from another realm than ours.
+  if ((Object(error) as Error).name === 'AbortError') return new CancelledFailure('aborted');
+  return ApplicationFailure.fromError(error);
 }
 
 /** A named failure, retryable as `model/failures.ts` says. */

@@ -71,7 +71,7 @@ export interface PaymentPort {
   invoiceEvents(query: DocumentEventsQuery, signal?: AbortSignal): Promise<InvoiceEvent[]>;
   debitNote(debitNoteId: DebitNoteId, signal?: AbortSignal): Promise<DebitNote | undefined>;
   invoice(invoiceId: InvoiceId, signal?: AbortSignal): Promise<Invoice | undefined>;
-  /** All after a time (exclusive), oldest first. Notes in lists carry no `paymentDueDate`: read the one. */
+  /** All after a time (exclusive), oldest first. */
   debitNotes(query?: { afterTimestamp?: Timestamp }, signal?: AbortSignal): Promise<DebitNote[]>;
   /** All after a time (exclusive), oldest first. */
   invoices(query?: { afterTimestamp?: Timestamp }, signal?: AbortSignal): Promise<Invoice[]>;

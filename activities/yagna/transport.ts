@@ -86,6 +86,7 @@ export class Transport {
           ...options.headers,
         },
         body: request.body === undefined ? undefined : JSON.stringify(request.body),
+        redirect: 'manual',
         signal: abort.signal,
       });
       const text = await response.text();
@@ -96,7 +97,7 @@ export class Transport {
       throw errorOfStatus(call, this.connection, response.status, body);
     } catch (error) {
       if (error instanceof YagnaError) throw error;
-      if (options.signal?.aborted) throw abortReason(options.signal);
+      options.signal?.throwIfAborted();
       this.source.failed();
       throw timedOut ? this.timeoutError(call, timeoutMs) : this.networkError(call, error, endpoint);
     } finally {
@@ -159,11 +160,19 @@ interface NetworkCause {
   message: string;
 }
 
-/** What lies under fetch's `TypeError: fetch failed`; several where a name has several addresses. */
+/**
+ * What lies under fetch's `TypeError: fetch failed`; several where a name has several addresses. Told by shape, for
+ * fetch's errors may come from another realm than ours.
+ */
 function causesOf(error: unknown): NetworkCause[] {
-  const cause = error instanceof Error ? (error.cause ?? error) : error;
-  if (cause instanceof AggregateError) return cause.errors.flatMap(causesOf);
-  return [cause instanceof Error ? cause : { message: String(cause) }];
+  const { cause, errors } = Object(error) as { cause?: unknown; errors?: unknown };
+  if (Array.isArray(errors) && errors.length > 0) return errors.flatMap(causesOf);
+  if (cause !== undefined) return causesOf(cause);
+  return [isCause(error) ? error : { message: String(error) }];
+}
+
+function isCause(error: unknown): error is NetworkCause {
+  return typeof (Object(error) as NetworkCause).message === 'string';
 }
 
 const CONNECT_FAILURES = new Set([
@@ -183,10 +192,6 @@ function isConnectFailure(cause: NetworkCause): boolean {
 
 function originOf(url: string): string {
   return URL.canParse(url) ? new URL(url).origin : 'an address that is no URL';
-}
-
-function abortReason(signal: AbortSignal): Error {
-  return signal.reason instanceof Error ? signal.reason : new DOMException('aborted', 'AbortError');
 }
 
 function queryString(query: Record<string, unknown> = {}): string {
@@ -244,7 +249,12 @@ export function requestClass(
   return new RequestClass(transport, base, options) as never;
 }
 
+/** A poll's timeout as yagna may get it: a negative one crashes some of its handlers. */
+export function notNegative(timeoutSec: number): number {
+  return Math.max(0, timeoutSec);
+}
+
 /** Options of a long poll that yagna answers after `timeoutSec` at the latest. */
 export function longPoll(timeoutSec: number, signal?: AbortSignal): SendOptions {
-  return { signal, timeoutMs: timeoutSec * 1000 + LONG_POLL_GRACE_MS };
+  return { signal, timeoutMs: notNegative(timeoutSec) * 1000 + LONG_POLL_GRACE_MS };
 }

@@ -11,7 +11,10 @@ const timestamp = z.string().refine((text) => !Number.isNaN(Date.parse(text)), '
 const properties = z.record(z.string(), z.unknown());
 /** yagna writes null, or nothing, for what is not there. */
 const optional = <T extends z.ZodType>(schema: T) =>
-  schema.nullish().transform((value) => value ?? undefined);
+  schema
+    .nullish()
+    .transform((value) => value ?? undefined)
+    .optional();
 
 export const versionSchema = z.object({ current: z.object({ version: z.string() }) });
 export const identitySchema = z.object({ identity: z.string(), name: z.string() });
