@@ -182,7 +182,7 @@ describe('debit notes and invoices', () => {
     const { result, request } = await replay(settled, () =>
       yagna.invoiceEvents({
         afterTimestamp: '2026-11-22T04:54:37.647839Z',
-        timeoutSec: 0,
+        timeoutSec: -1,
         appSessionId: 's',
       }),
     );

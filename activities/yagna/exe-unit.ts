@@ -3,7 +3,7 @@ import { ActivityApi } from 'ya-ts-client';
 import { z } from 'zod';
 import type { AgreementId, BatchId, GolemActivityId } from '../../model/ids';
 import { isYagnaError, unlessNotFound } from './errors';
-import { ACTIVITY, longPoll, requestClass, type SendOptions, type Transport } from './transport';
+import { ACTIVITY, longPoll, notNegative, requestClass, type SendOptions, type Transport } from './transport';
 import {
   batchResultSchema,
   golemActivityStateSchema,
@@ -102,7 +102,7 @@ export function exeUnitCalls(transport: Transport): ExeUnitPort {
     async createGolemActivity(agreementId, timeoutSec, signal) {
       const created = read(
         createdSchema,
-        await control(longPoll(timeoutSec, signal)).createActivity({ agreementId }, timeoutSec),
+        await control(longPoll(timeoutSec, signal)).createActivity({ agreementId }, notNegative(timeoutSec)),
         'POST /activity',
       );
       return typeof created === 'string' ? created : created.activityId;
@@ -135,7 +135,7 @@ export function exeUnitCalls(transport: Transport): ExeUnitPort {
     async batchResults(activityId, batchId, { timeoutSec, commandIndex } = {}, signal) {
       // ya-ts-client sends a timeout always; without one yagna answers at once.
       const path = `${ACTIVITY}/activity/${encodeURIComponent(activityId)}/exec/${encodeURIComponent(batchId)}`;
-      const query = { timeout: timeoutSec, commandIndex };
+      const query = { timeout: timeoutSec === undefined ? undefined : notNegative(timeoutSec), commandIndex };
       try {
         const results = await transport.send(
           { method: 'GET', path, query },

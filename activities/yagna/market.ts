@@ -4,7 +4,7 @@ import { z } from 'zod';
 import type { AgreementId, DemandId, ProposalId, Timestamp } from '../../model/ids';
 import type { Properties } from '../../model/properties';
 import { isYagnaError, unlessNotFound } from './errors';
-import { longPoll, MARKET, requestClass, type SendOptions, type Transport } from './transport';
+import { longPoll, notNegative, MARKET, requestClass, type SendOptions, type Transport } from './transport';
 import {
   agreementEntrySchema,
   agreementEventSchema,
@@ -128,7 +128,7 @@ export function marketCalls(transport: Transport): MarketPort {
     async demandEvents(demandId, { timeoutSec, maxEvents = 100 }, signal) {
       const events = await market(longPoll(timeoutSec, signal)).collectOffers(
         demandId,
-        timeoutSec,
+        notNegative(timeoutSec),
         maxEvents,
       );
       return readEvents(demandEventSchema, events, DEMAND_EVENTS, 'GET /demands/{id}/events');
@@ -161,7 +161,7 @@ export function marketCalls(transport: Transport): MarketPort {
 
     async waitForApproval(agreementId, timeoutSec, signal) {
       try {
-        await market(longPoll(timeoutSec, signal)).waitForApproval(agreementId, timeoutSec);
+        await market(longPoll(timeoutSec, signal)).waitForApproval(agreementId, notNegative(timeoutSec));
         return 'Approved';
       } catch (error) {
         if (isYagnaError(error, 'timeout')) return 'timeout';
@@ -215,7 +215,7 @@ export function marketCalls(transport: Transport): MarketPort {
 
     async agreementEvents({ afterTimestamp, timeoutSec, maxEvents = 100, appSessionId }, signal) {
       const events = await market(longPoll(timeoutSec, signal)).collectAgreementEvents(
-        timeoutSec,
+        notNegative(timeoutSec),
         afterTimestamp,
         maxEvents,
         appSessionId,

@@ -3,7 +3,7 @@ import { PaymentApi } from 'ya-ts-client';
 import { z } from 'zod';
 import type { AllocationId, Amount, DebitNoteId, InvoiceId, Timestamp } from '../../model/ids';
 import { isYagnaError, unlessNotFound } from './errors';
-import { longPoll, PAYMENT, requestClass, type SendOptions, type Transport } from './transport';
+import { longPoll, notNegative, PAYMENT, requestClass, type SendOptions, type Transport } from './transport';
 import {
   allocationSchema,
   debitNoteEventSchema,
@@ -149,7 +149,7 @@ export function paymentCalls(transport: Transport): PaymentPort {
       const events = await payment({
         ...longPoll(timeoutSec, signal),
         headers: ALL_EVENTS,
-      }).getDebitNoteEvents(timeoutSec, afterTimestamp, maxEvents, appSessionId);
+      }).getDebitNoteEvents(notNegative(timeoutSec), afterTimestamp, maxEvents, appSessionId);
       return read(z.array(debitNoteEventSchema), events, 'GET /debitNoteEvents');
     },
 
@@ -157,7 +157,7 @@ export function paymentCalls(transport: Transport): PaymentPort {
       const events = await payment({
         ...longPoll(timeoutSec, signal),
         headers: ALL_EVENTS,
-      }).getInvoiceEvents(timeoutSec, afterTimestamp, maxEvents, appSessionId);
+      }).getInvoiceEvents(notNegative(timeoutSec), afterTimestamp, maxEvents, appSessionId);
       return read(z.array(invoiceEventSchema), events, 'GET /invoiceEvents');
     },
 
