@@ -32,12 +32,23 @@ export interface Child {
   stop(graceMs?: number): Promise<ChildExit>;
 }
 
+/** Those that run, in the order they were started. */
+const running = new Set<Child>();
+let closed = false;
+
+/** Ends all children, the last started first, and lets none be started from now on. */
+export async function stopAllChildren(): Promise<void> {
+  closed = true;
+  for (const child of [...running].reverse()) await child.stop();
+}
+
 /** Starts `command` in a process group of its own, under the guard. */
 export async function startChild(
   command: string,
   args: readonly string[],
   options: ChildOptions = {},
 ): Promise<Child> {
+  if (closed) throw new Error(`${command} is not started: everything is being stopped`);
   const child = spawn(command, args, {
     detached: true,
     cwd: options.cwd,
@@ -76,11 +87,12 @@ export async function startChild(
     child.once('close', (code, signal) => {
       signalGroup(pid, 'SIGKILL');
       guard().stdin?.write(`- ${pid}\n`);
+      running.delete(self);
       resolve({ code, signal });
     });
   });
 
-  return {
+  const self: Child = {
     pid,
     exited,
     get running() {
@@ -116,6 +128,8 @@ export async function startChild(
       }
     },
   };
+  running.add(self);
+  return self;
 }
 
 /** Sends a signal to every process of the group; one that is gone already is fine. */

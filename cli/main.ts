@@ -1,12 +1,17 @@
 #!/usr/bin/env node
 /** The golem-temporal command. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
-import { version } from '../package.json';
 import { addDaemonCommands } from './daemon-commands';
 import { explain, EXIT_USAGE } from './failure';
 import { addJobCommands } from './job-commands';
 
+// The command runs from dist/cli.
+const PACKAGE_JSON = join(__dirname, '..', '..', 'package.json');
+
 async function main(): Promise<void> {
+  const { version } = JSON.parse(readFileSync(PACKAGE_JSON, 'utf8')) as { version: string };
   const program = new Command('golem-temporal')
     .description('Durable Golem Network jobs as Temporal workflows')
     .version(version)
@@ -18,6 +23,9 @@ async function main(): Promise<void> {
     command.exitOverride().showHelpAfterError(`(see golem-temporal ${command.name()} --help)`);
   await program.parseAsync();
 }
+
+// `golem-temporal events … | head` closes our output early, which is its right.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
 
 main().then(
   // Libraries may keep handles open for a while; whatever had to be waited for has been.

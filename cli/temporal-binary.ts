@@ -30,6 +30,8 @@ export interface TemporalBinaryOptions {
   env?: NodeJS.ProcessEnv;
   /** Told what happens when it takes time; one line each. */
   onProgress?: (line: string) => void;
+  /** False: do not try the SDK's download. Default true. */
+  download?: boolean;
 }
 
 /** Path of the project's own copy: `$GOLEM_TEMPORAL_CACHE/bin/temporal`, by default under `~/.cache/golem-temporal`. */
@@ -57,7 +59,7 @@ export async function findTemporalBinary(options: TemporalBinaryOptions = {}): P
     const work = await mkdtemp(`${cached}-`);
     try {
       const reasons: string[] = [];
-      for (const get of [download, goInstall]) {
+      for (const get of options.download === false ? [goInstall] : [download, goInstall]) {
         const got = await get(work, env, onProgress).catch((error: unknown) => {
           reasons.push(error instanceof Error ? error.message : String(error));
           onProgress(`${reasons.at(-1)}`);

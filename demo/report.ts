@@ -24,8 +24,16 @@ export function costLines(result: JobResult, settlement: SettlementResult): stri
 }
 
 function table(rows: string[][]): string[] {
-  const widths = rows.reduce<number[]>((all, row) => row.map((cell, i) => Math.max(cell.length, all[i] ?? 0)), []);
-  return rows.map((row) => row.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join('  ').trimEnd());
+  const widths = rows.reduce<number[]>(
+    (all, row) => row.map((cell, i) => Math.max(cell.length, all[i] ?? 0)),
+    [],
+  );
+  return rows.map((row) =>
+    row
+      .map((cell, i) => cell.padEnd(widths[i] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  );
 }
 
 /** Whether a task that was done before `at` was started again after it. */
@@ -33,7 +41,9 @@ export function repeatedAfter(result: JobResult, at: number): { doneBefore: numb
   const doneBefore = result.tasks.filter((task) =>
     task.attempts.some(({ state, finishedAt }) => state === 'done' && Date.parse(finishedAt) <= at),
   );
-  const repeated = doneBefore.filter((task) => task.attempts.some(({ startedAt }) => Date.parse(startedAt) > at));
+  const repeated = doneBefore.filter((task) =>
+    task.attempts.some(({ startedAt }) => Date.parse(startedAt) > at),
+  );
   return { doneBefore: doneBefore.length, repeated: repeated.map((task) => task.name) };
 }
 

@@ -5,7 +5,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { startChild, type Child } from '../cli/child-process';
+import { startChild, stopAllChildren, type Child } from '../cli/child-process';
 import { startTemporalServer } from '../cli/temporal-server';
 
 const CLI = join(__dirname, '..', 'cli', 'main.js');
@@ -19,60 +19,68 @@ export interface Stage {
   startWorker(): Promise<Child>;
 }
 
-/** Runs `play` on a stage and takes the stage down after it, also when `signal` is aborted while it is set up. */
+/** Runs `play` on a stage and takes the stage down after it, at once when `signal` is aborted. */
 export async function withStage<T>(
   say: (line: string) => void,
   signal: AbortSignal,
   play: (stage: Stage) => Promise<T>,
 ): Promise<T> {
-  const down: (() => Promise<unknown>)[] = [];
-  try {
-    const temporal = await openTemporal(say, down);
-    signal.throwIfAborted();
-    process.env.TEMPORAL_ADDRESS = temporal.address;
-    const golem = await openGolem(say, down);
-    signal.throwIfAborted();
+  const data = await mkdtemp(join(tmpdir(), 'golem-temporal-demo-'));
+  const aborted = new Promise<never>((_, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
+  });
+  const played = (async () => {
+    const temporal = await openTemporal(say);
+    const golem = await openGolem(say, data);
+    const env = { ...process.env, ...golem.env, TEMPORAL_ADDRESS: temporal.address };
     const startWorker = async (): Promise<Child> => {
-      const worker = await startChild(process.execPath, [CLI, 'worker'], { env: { ...process.env, ...golem.env } });
-      down.push(() => worker.stop());
+      const worker = await startChild(process.execPath, [CLI, 'worker'], { env });
       await worker.line(/^worker ready/);
       return worker;
     };
-    return await play({ temporal, golem, startWorker });
+    return play({ temporal, golem, startWorker });
+  })();
+  // After an abort it fails for lack of processes, which is no news.
+  played.catch(() => {});
+  try {
+    return await Promise.race([played, aborted]);
   } finally {
-    for (const close of down.reverse()) await close();
+    await stopAllChildren();
+    await rm(data, { recursive: true, force: true });
   }
 }
 
-async function openTemporal(
-  say: (line: string) => void,
-  down: (() => Promise<unknown>)[],
-): Promise<Stage['temporal']> {
+async function openTemporal(say: (line: string) => void): Promise<Stage['temporal']> {
   const given = process.env.TEMPORAL_ADDRESS;
   if (given) {
     say(`Temporal    ${given} (TEMPORAL_ADDRESS)`);
     return { address: given };
   }
   const server = await startTemporalServer({ ui: true, onProgress: say });
-  down.push(() => server.close());
   say(`Temporal    ${server.address}, UI ${server.uiUrl}`);
   return server;
 }
 
 async function openGolem(
   say: (line: string) => void,
-  down: (() => Promise<unknown>)[],
+  data: string,
 ): Promise<Stage['golem'] & { env: NodeJS.ProcessEnv }> {
   const { YAGNA_APPKEY, YAGNA_API_URL } = process.env;
   if (YAGNA_APPKEY && YAGNA_API_URL) {
     say(`Golem       yagna at ${YAGNA_API_URL} (YAGNA_API_URL)`);
     return { url: YAGNA_API_URL, devnet: false, env: {} };
   }
-  const data = await mkdtemp(join(tmpdir(), 'golem-temporal-demo-'));
-  down.push(() => rm(data, { recursive: true, force: true }));
   const appKey = 'try_golem';
-  const devnet = await startChild(process.execPath, [CLI, 'devnet', '--port', '0', '--app-key', appKey, '--data', data]);
-  down.push(() => devnet.stop());
+  const devnet = await startChild(process.execPath, [
+    CLI,
+    'devnet',
+    '--port',
+    '0',
+    '--app-key',
+    appKey,
+    '--data',
+    data,
+  ]);
   const [, url = ''] = /^devnet ready at (\S+?),/.exec(await devnet.line(/^devnet ready/)) ?? [];
   say(`Golem       devnet at ${url}: its providers run their commands on this machine`);
   return {
@@ -80,4 +88,11 @@ async function openGolem(
     devnet: true,
     env: { YAGNA_API_URL: url, YAGNA_APPKEY: appKey, GOLEM_REGISTRY_URL: url },
   };
+}
+
+/** How many computations our devnet's providers really started: what the network saw, whatever the job believes. */
+export async function scriptsStarted(url: string): Promise<number> {
+  const response = await fetch(`${url}/admin/effects?kind=script-started`);
+  const effects = (await response.json()) as { commands?: string[] }[];
+  return effects.filter((effect) => effect.commands?.includes('run')).length;
 }

@@ -16,7 +16,7 @@ const BUNDLE_LIMIT_BYTES = 1024 * 1024;
 
 async function build() {
   removeOrphans(DIST);
-  run(process.execPath, [require.resolve('typescript/bin/tsc'), '-p', 'tsconfig.build.json']);
+  await run(process.execPath, [require.resolve('typescript/bin/tsc'), '-p', 'tsconfig.build.json']);
   const main = path.join(DIST, 'cli', 'main.js');
   if (fs.existsSync(main)) fs.chmodSync(main, 0o755);
   await bundleWorkflows();
@@ -78,9 +78,10 @@ module.exports = { buildIfStale, isStale };
 
 if (require.main === module) {
   requireNode();
-  installIfNeeded();
-  build().catch((error) => {
-    console.error(error);
-    process.exit(1);
-  });
+  installIfNeeded()
+    .then(build)
+    .catch((error) => {
+      console.error(error);
+      process.exit(1);
+    });
 }

@@ -4,7 +4,7 @@
  */
 const fs = require('node:fs');
 const path = require('node:path');
-const { spawnSync } = require('node:child_process');
+const { spawn } = require('node:child_process');
 
 const ROOT = path.join(__dirname, '..');
 const LEAST_NODE = [20, 3];
@@ -18,10 +18,10 @@ function requireNode() {
 }
 
 /** Runs `npm ci` unless node_modules holds what the lockfile says. */
-function installIfNeeded() {
+async function installIfNeeded() {
   if (isInstalled()) return;
   console.error('installing dependencies (npm ci)');
-  run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error']);
+  await run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error']);
 }
 
 function isInstalled() {
@@ -43,15 +43,41 @@ function readJson(file) {
   }
 }
 
-/** Runs a command in the checkout, its output going where ours goes; ends this process when it fails. */
-function run(command, args, options = {}) {
-  const result = spawnSync(command, args, { cwd: ROOT, stdio: 'inherit', ...options });
-  if (result.error) {
-    console.error(`cannot run ${command}: ${result.error.message}`);
-    process.exit(1);
-  }
-  if (result.signal) process.exit(1);
-  if (result.status !== 0) process.exit(result.status);
+/**
+ * Runs a command in the checkout, its output going where ours goes; ends this process when it fails. It has a
+ * process group of its own, which is ended when we are told to end.
+ * @returns {Promise<void>}
+ */
+function run(command, args) {
+  return new Promise((resolve) => {
+    const child = spawn(command, args, {
+      cwd: ROOT,
+      stdio: ['ignore', 'inherit', 'inherit'],
+      detached: true,
+    });
+    let interrupted = false;
+    const onSignal = () => {
+      interrupted = true;
+      try {
+        process.kill(-child.pid, 'SIGKILL');
+      } catch {
+        // It has ended by itself.
+      }
+    };
+    process.on('SIGINT', onSignal);
+    process.on('SIGTERM', onSignal);
+    child.on('error', (error) => {
+      console.error(`cannot run ${command}: ${error.message}`);
+      process.exit(1);
+    });
+    child.on('close', (code) => {
+      process.off('SIGINT', onSignal);
+      process.off('SIGTERM', onSignal);
+      if (interrupted) process.exit(130);
+      if (code !== 0) process.exit(code || 1);
+      resolve();
+    });
+  });
 }
 
 module.exports = { ROOT, requireNode, installIfNeeded, run };

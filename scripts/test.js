@@ -10,7 +10,7 @@ const { ROOT, requireNode, installIfNeeded } = require('./checkout');
 
 async function main() {
   requireNode();
-  installIfNeeded();
+  await installIfNeeded();
   await require('./build').buildIfStale();
 
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'golem-temporal-test-'));

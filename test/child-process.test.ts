@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { startChild } from '../cli/child-process';
@@ -6,13 +6,10 @@ import { tempDir } from './support/temp-dir';
 
 const folder = tempDir('child');
 
+/** One that has ended and waits for its parent to notice counts as gone. */
 function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
+  const state = spawnSync('ps', ['-o', 'stat=', '-p', String(pid)], { encoding: 'utf8' }).stdout.trim();
+  return state !== '' && !state.startsWith('Z');
 }
 
 /** A process that is not ours tells nobody of its end. */
