@@ -203,8 +203,8 @@ export interface WatchSettlementInput {
   cursor: { debitNotes: Timestamp; invoices: Timestamp };
   /** Invoices that were accepted and are not known to be paid. */
   awaitingPayment: InvoiceId[];
-  /** Rentals and job are known to be closed; do not watch them. */
-  ownersClosed: boolean;
+  /** Whose closing to wait for beside the documents. */
+  owners: OwnersToWatch;
   /** ms since the epoch at which to return even if nothing happened. */
   untilMs?: number;
 }
@@ -223,9 +223,11 @@ export interface SettlementNews {
   owners?: OwnersState;
 }
 
+/** `job`: return when the job has closed. `rentals`: when all its rentals have, too. `none`: they are closed. */
+export type OwnersToWatch = 'job' | 'rentals' | 'none';
+
 /** Whether the workflows that make costs are closed. */
 export interface OwnersState {
-  job: 'open' | 'closed';
   /** Workflow ids of rentals that still run. */
   liveRentals: string[];
   /** True when one of them ended without having run its clean-up (terminated, timed out). */

@@ -56,6 +56,8 @@ export interface RentalEntry {
   currentId?: string;
   /** True once it was told to close: it gets no more work. */
   closing: boolean;
+  /** Its VM came up once. */
+  everReady: boolean;
   tasksDone: number;
   reason?: string;
 }
@@ -163,7 +165,7 @@ export function forgive(state: JobState): boolean {
 export function addRental(state: JobState, n: number, workflowId: string, provider: ProviderInfo): RentalEntry {
   const rental: RentalEntry = {
     ...{ n, workflowId, provider, state: 'signing', seq: 0 },
-    ...{ closing: false, tasksDone: 0 },
+    ...{ closing: false, everReady: false, tasksDone: 0 },
   };
   state.rentals.push(rental);
   return rental;
@@ -264,15 +266,19 @@ function restart(state: JobState, group: Group, rental: number | undefined): voi
 /** Takes over what a rental says of itself. When it ended, its work is given back. */
 export function applyRentalUpdate(state: JobState, update: RentalUpdate, now: Timestamp): void {
   const rental = state.rentals.find((each) => each.n === update.rental);
-  if (!rental || update.seq <= rental.seq) return;
+  if (!rental || !isLive(rental) || update.seq <= rental.seq) return;
   rental.seq = update.seq;
   rental.state = update.state;
   rental.agreementId = update.agreementId ?? rental.agreementId;
   rental.activityId = update.activityId;
   rental.reason = update.reason ?? rental.reason;
   if (update.state === 'closing') rental.closing = true;
+  if (update.state === 'ready' || update.state === 'busy') rental.everReady = true;
   if (isLive(rental)) return;
-  if (rental.tasksDone === 0 && update.state === 'failed') state.failedProviders.push(rental.provider.id);
+  if (!rental.everReady) {
+    state.failedProviders.push(rental.provider.id);
+    takeBack(state, rental);
+  }
   if (rental.current !== undefined && rental.currentId !== undefined) {
     applyOutcome(state, {
       rental: rental.n,
@@ -293,7 +299,7 @@ export function applyRentalUpdate(state: JobState, update: RentalUpdate, now: Ti
 }
 
 /** Work that never began because the provider did not come up is no failed attempt of the task. */
-export function takeBack(state: JobState, rental: RentalEntry): void {
+function takeBack(state: JobState, rental: RentalEntry): void {
   const task = rental.current === undefined ? undefined : state.tasks[rental.current];
   rental.current = undefined;
   rental.currentId = undefined;

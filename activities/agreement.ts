@@ -1,0 +1,206 @@
+/** Signing an agreement with a provider, and ending it. */
+import type { NewEvent } from '../model/events';
+import type { AgreementId } from '../model/ids';
+import { attempt } from './attempt';
+import type { GolemActivities, JobRef, SignInput } from './contract';
+import type { ActivityEnvironment } from './environment';
+import { event } from './events';
+import { appSessionId, bearsMark, markedValidTo, sameTime } from './marks';
+import { failure, isYagnaError, type Agreement, type ReasonBody, type Yagna } from './yagna';
+
+/** One wait for the provider's answer, and how many. */
+const APPROVAL_POLL_SEC = 20;
+const APPROVAL_POLLS = 3;
+
+export function agreementActivities(
+  env: ActivityEnvironment,
+): Pick<GolemActivities, 'golemSignAgreement' | 'golemCloseRental' | 'golemDestroyVm'> {
+  const yagnaOf = (job: JobRef): Yagna => env.connections.get(job.connection);
+
+  return {
+    /**
+     * Signs an agreement for a draft proposal and waits for the provider's answer.
+     *
+     * Effect: one agreement, confirmed under the job's app session.
+     * Retry: yagna allows one agreement a proposal; the one of an earlier attempt is found by its mark and `validTo`,
+     * and signing goes on from the state it has.
+     * @throws AgreementRejected - the provider said no, or nothing; take the next proposal (not retried)
+     * @throws YagnaUnavailable - no answer or 5xx (retried with backoff)
+     */
+    async golemSignAgreement(input) {
+      return await attempt(
+        async ({ signal, retried }) => {
+          const { job, proposal } = input;
+          const yagna = yagnaOf(job);
+          const validTo = markedValidTo(job, proposal.proposalId, input.validTo);
+          const agreementId = await createOrFind(yagna, input, validTo, retried, signal);
+          const { provider } = proposal;
+          const events = [
+            event('AgreementCreated', { id: agreementId, proposalId: proposal.proposalId, provider, validTo }),
+          ];
+          const approved = await approve(yagna, job, agreementId, signal);
+          const approvedAt = approved.approvedDate ?? new Date().toISOString();
+          events.push(event('AgreementConfirmed', { id: agreementId, provider, approvedDate: approvedAt }));
+          return { agreementId, approvedAt, validToMs: Date.parse(approved.validTo), events, retried };
+        },
+        { badRequest: 'AgreementRejected', notFound: 'AgreementRejected', gone: 'AgreementRejected' },
+      );
+    },
+
+    /**
+     * Ends a Golem activity and leaves its agreement as it is, for a fresh VM under it.
+     *
+     * Effect: the VM is gone.
+     * Retry: a destroyed or unknown one is a success.
+     */
+    async golemDestroyVm({ job, agreementId, activityId }) {
+      return await attempt(async ({ signal }) => {
+        await yagnaOf(job).destroyGolemActivity(activityId, signal);
+        return { events: [event('ActivityDestroyed', { id: activityId, agreementId })] };
+      });
+    },
+
+    /**
+     * Destroys the Golem activities of an agreement and terminates it.
+     *
+     * Effect: nothing of the agreement costs anything any more.
+     * Retry: what is ended already is a success. A silent provider is asked again until the agreement has expired.
+     * @throws YagnaUnavailable - the provider or yagna does not answer (retried with backoff)
+     */
+    async golemCloseRental({ job, agreementId, reason }) {
+      return await attempt(async ({ signal }) => ({
+        events: await closeAgreement(yagnaOf(job), agreementId, reason, signal),
+      }));
+    },
+  };
+}
+
+async function createOrFind(
+  yagna: Yagna,
+  input: SignInput,
+  validTo: string,
+  retried: boolean,
+  signal: AbortSignal,
+): Promise<AgreementId> {
+  if (retried) {
+    const found = await findAgreement(yagna, input, validTo, signal);
+    if (found) return found;
+  }
+  try {
+    return await yagna.createAgreement(input.proposal.proposalId, validTo, signal);
+  } catch (error) {
+    if (!isYagnaError(error, 'conflict')) throw error;
+    const found = await findAgreement(yagna, input, validTo, signal);
+    if (found) return found;
+    throw failure('AgreementRejected', 'the proposal has an agreement of somebody else');
+  }
+}
+
+async function findAgreement(
+  yagna: Yagna,
+  { job, proposal }: SignInput,
+  validTo: string,
+  signal: AbortSignal,
+): Promise<AgreementId | undefined> {
+  const entries = [
+    ...(await yagna.agreements({ state: 'Proposal' }, signal)),
+    ...(await yagna.agreements({ appSessionId: appSessionId(job) }, signal)),
+  ];
+  for (const { id } of entries) {
+    const agreement = await yagna.agreement(id, signal);
+    if (!agreement || !bearsMark(job, agreement.demand.properties)) continue;
+    if (agreement.offer.providerId.toLowerCase() !== proposal.provider.id) continue;
+    if (sameTime(agreement.validTo, validTo)) return id;
+  }
+  return undefined;
+}
+
+/** Confirms, from whatever state it finds, and waits for the provider. */
+async function approve(yagna: Yagna, job: JobRef, agreementId: AgreementId, signal: AbortSignal): Promise<Agreement> {
+  try {
+    await yagna.confirmAgreement(agreementId, appSessionId(job), signal);
+  } catch (error) {
+    // Confirmed before, or past that: its state says which.
+    if (!isYagnaError(error, 'gone')) throw error;
+  }
+  for (let polls = 0; polls < APPROVAL_POLLS; polls++) {
+    const agreement = await yagna.agreement(agreementId, signal);
+    if (agreement?.state === 'Approved') return agreement;
+    if (agreement?.state !== 'Pending') break;
+    const answer = await yagna.waitForApproval(agreementId, APPROVAL_POLL_SEC, signal);
+    if (typeof answer === 'object') break;
+  }
+  const last = await yagna.agreement(agreementId, signal);
+  if (last?.state === 'Approved') return last;
+  if (last?.state === 'Pending' || last?.state === 'Proposal') {
+    try {
+      await yagna.cancelAgreement(agreementId, { message: 'no answer in time' }, signal);
+    } catch (error) {
+      if (!isYagnaError(error, 'gone', 'conflict', 'badRequest')) throw error;
+      const now = await yagna.agreement(agreementId, signal);
+      if (now?.state === 'Approved') return now;
+    }
+    throw failure('AgreementRejected', 'the provider did not answer in time');
+  }
+  throw failure('AgreementRejected', `the agreement is ${last?.state ?? 'unknown'}`);
+}
+
+/** Destroys what runs under an agreement, then ends it, from whatever state it is in. */
+export async function closeAgreement(
+  yagna: Yagna,
+  agreementId: AgreementId,
+  reason: ReasonBody,
+  signal: AbortSignal,
+): Promise<NewEvent[]> {
+  const events: NewEvent[] = [];
+  const agreement = await yagna.agreement(agreementId, signal);
+  if (!agreement) return events;
+  const provider = { id: agreement.offer.providerId.toLowerCase() };
+  if (agreement.state === 'Approved') {
+    for (const activityId of await listActivities(yagna, agreementId, signal)) {
+      await destroyIfThere(yagna, activityId, agreementId, events, signal);
+    }
+    const ended = await yagna.terminateAgreement(agreementId, reason, signal);
+    if (ended === 'terminated') {
+      events.push(event('AgreementTerminated', { id: agreementId, provider, reason: reason.message, terminator: 'Requestor' }));
+    }
+  } else if (agreement.state === 'Pending' || agreement.state === 'Proposal') {
+    try {
+      await yagna.cancelAgreement(agreementId, reason, signal);
+    } catch (error) {
+      // A proposal that was never confirmed cannot be cancelled; it binds nobody and expires.
+      if (!isYagnaError(error, 'gone', 'conflict', 'badRequest')) throw error;
+      const now = await yagna.agreement(agreementId, signal);
+      if (now?.state === 'Approved') return [...events, ...(await closeAgreement(yagna, agreementId, reason, signal))];
+    }
+  }
+  return events;
+}
+
+async function listActivities(yagna: Yagna, agreementId: AgreementId, signal: AbortSignal): Promise<string[]> {
+  try {
+    return await yagna.golemActivities(agreementId, signal);
+  } catch (error) {
+    // A yagna without that call: ending the agreement ends whatever runs under it.
+    if (isYagnaError(error, 'notFound')) return [];
+    throw error;
+  }
+}
+
+async function destroyIfThere(
+  yagna: Yagna,
+  activityId: string,
+  agreementId: AgreementId,
+  events: NewEvent[],
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    const state = await yagna.golemActivityState(activityId, signal);
+    if (!state || state.state[0] === 'Terminated') return;
+    await yagna.destroyGolemActivity(activityId, signal);
+    events.push(event('ActivityDestroyed', { id: activityId, agreementId }));
+  } catch (error) {
+    // A silent provider: ending the agreement is what counts.
+    if (!isYagnaError(error, 'timeout', 'server', 'gone')) throw error;
+  }
+}

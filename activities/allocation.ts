@@ -1,0 +1,76 @@
+/** Reserving a job's budget on yagna and giving it back. */
+import type { Allocation, Yagna } from './yagna';
+import { attempt } from './attempt';
+import type { GolemActivities, JobRef } from './contract';
+import type { ActivityEnvironment } from './environment';
+import { amounts, event } from './events';
+import { allocationTimeout, sameTime } from './marks';
+
+async function ofJob(yagna: Yagna, timeout: string, signal: AbortSignal): Promise<Allocation[]> {
+  const all = await yagna.allocations(signal);
+  return all
+    .filter((allocation) => sameTime(allocation.timeout, timeout))
+    .sort((a, b) => (a.timestamp < b.timestamp ? -1 : a.timestamp > b.timestamp ? 1 : 0));
+}
+
+export function allocationActivities(
+  env: ActivityEnvironment,
+): Pick<GolemActivities, 'golemReserveAllocation' | 'golemReleaseAllocation'> {
+  const yagnaOf = (job: JobRef): Yagna => env.connections.get(job.connection);
+
+  return {
+    /**
+     * Reserves the budget of a job.
+     *
+     * Effect: one allocation, marked by its `timeout`.
+     * Retry: looks for it, creates it if there is none, looks again, keeps the oldest and releases the rest.
+     * @throws BudgetNotReserved - yagna refused it (too little on the account, unknown platform)
+     */
+    async golemReserveAllocation({ job, amount, platform, endsAtSec }) {
+      return await attempt(
+        async ({ signal, retried }) => {
+          const yagna = yagnaOf(job);
+          const timeout = allocationTimeout(job, endsAtSec);
+          let found = retried ? await ofJob(yagna, timeout, signal) : [];
+          if (found.length === 0) {
+            const address = (await yagna.me(signal)).identity;
+            const request = { totalAmount: amount, paymentPlatform: platform, address, timeout };
+            const created = await yagna.createAllocation(request, signal);
+            found = retried ? await ofJob(yagna, timeout, signal) : [created];
+          }
+          const [kept, ...rest] = found;
+          if (!kept) throw new Error('yagna does not list the allocation it has just created');
+          for (const extra of rest) await yagna.releaseAllocation(extra.allocationId, signal);
+          return {
+            allocationId: kept.allocationId,
+            total: kept.totalAmount,
+            at: kept.timestamp,
+            event: event('AllocationCreated', { id: kept.allocationId, platform, ...amounts(kept.totalAmount) }),
+            retried,
+          };
+        },
+        { badRequest: 'BudgetNotReserved' },
+      );
+    },
+
+    /**
+     * Releases whatever is left of a job's budget.
+     *
+     * Effect: none of the job's allocations is left.
+     * Retry: releasing a released one is a success.
+     */
+    async golemReleaseAllocation({ job, endsAtSec }) {
+      return await attempt(async ({ signal }) => {
+        const yagna = yagnaOf(job);
+        const found = await ofJob(yagna, allocationTimeout(job, endsAtSec), signal);
+        for (const { allocationId } of found) await yagna.releaseAllocation(allocationId, signal);
+        return {
+          events: found.map(({ allocationId, spentAmount }) =>
+            event('AllocationReleased', { id: allocationId, ...amounts(spentAmount) }),
+          ),
+          empty: found.length === 0,
+        };
+      });
+    },
+  };
+}

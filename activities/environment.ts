@@ -1,0 +1,16 @@
+/** What the activities of one worker process share: its connections to yagna, its owner's name, its settings. */
+import type { SelectionStrategy } from '../model/selection';
+import type { SpecSettings } from '../model/spec';
+import type { Connections } from './yagna';
+
+export interface ActivityEnvironment {
+  connections: Connections;
+  /** Names this installation in marks. Default: the id of the worker's Temporal namespace. */
+  owner?: string;
+  /** Defaults of a spec that belong to the worker (subnet, network, driver). */
+  specSettings: SpecSettings;
+  /** Strategies that `providers.select` may name, beside the built-in ones. */
+  strategies: Readonly<Record<string, SelectionStrategy>>;
+  /** Where image tags are looked up. */
+  registryUrl: string;
+}

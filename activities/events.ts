@@ -1,0 +1,41 @@
+/** Builds the events users follow, with the fields of Golem's guide. */
+import { exact } from '../model/amount';
+import type { EventName, NewEvent } from '../model/events';
+import type { Amount } from '../model/ids';
+import { PROP, type Properties } from '../model/properties';
+import type { ProviderInfo } from '../model/result';
+
+export function event(name: EventName, details: Record<string, unknown>): NewEvent {
+  return { name, at: new Date().toISOString(), details };
+}
+
+/** `amount` as it came, and with all 18 digits after the point. */
+export function amounts(amount: Amount): { amount: Amount; amountPrecise: Amount } {
+  return { amount, amountPrecise: exact(amount).toFixed(18) };
+}
+
+/** An offer as the guide's `ProposalReceived` shows it. */
+export function proposalReceived(
+  id: string,
+  provider: ProviderInfo,
+  offer: Properties,
+  state: string,
+  parentId?: string,
+): NewEvent {
+  return event('ProposalReceived', {
+    ...{ id, parentId, provider },
+    details: {
+      transferProtocol: offer['golem.activity.caps.transfer.protocol'] ?? [],
+      cpuBrand: offer[PROP.cpuBrand],
+      cpuCapabilities: offer['golem.inf.cpu.capabilities'] ?? [],
+      cpuCores: offer[PROP.cpuCores],
+      cpuThreads: offer[PROP.cpuThreads],
+      memory: offer[PROP.memGib],
+      storage: offer[PROP.storageGib],
+      publicNet: offer['golem.node.net.is-public'],
+      runtimeCapabilities: offer[PROP.runtimeCapabilities] ?? [],
+      runtimeName: offer[PROP.runtimeName],
+      state,
+    },
+  });
+}

@@ -1,0 +1,33 @@
+/** The Temporal activities of this package: every side effect on yagna, each safe to be retried. */
+import type { GolemActivities } from './contract';
+import { agreementActivities } from './agreement';
+import { allocationActivities } from './allocation';
+import { cleanUpActivities } from './clean-up';
+import { decisionActivities } from './decide';
+import type { ActivityEnvironment } from './environment';
+import { negotiationActivities } from './negotiate';
+import { prepareActivities } from './prepare';
+import { rentalWatchActivities } from './watch-rental';
+import { scriptWatchActivities } from './watch-script';
+import { settlementWatchActivities } from './watch-settlement';
+import { vmActivities } from './vm';
+
+export type { GolemActivities } from './contract';
+export type { ActivityEnvironment } from './environment';
+export { Connections, DEFAULT_API_URL, DEFAULT_CONNECTION } from './yagna';
+
+/** All activities over one environment; register them on both task queues. */
+export function createGolemActivities(env: ActivityEnvironment): GolemActivities {
+  return {
+    ...prepareActivities(env),
+    ...allocationActivities(env),
+    ...negotiationActivities(env),
+    ...agreementActivities(env),
+    ...vmActivities(env),
+    ...scriptWatchActivities(env),
+    ...rentalWatchActivities(env),
+    ...settlementWatchActivities(env),
+    ...decisionActivities(env),
+    ...cleanUpActivities(env),
+  };
+}

@@ -1,0 +1,46 @@
+/** The marks by which everything we create on yagna is found again and known to be ours. */
+import { createHash } from 'node:crypto';
+import { PROP, type Properties } from '../model/properties';
+import type { Timestamp } from '../model/ids';
+import type { JobRef } from './contract';
+
+/** Filters agreements and documents on yagna; known to it from an agreement's confirmation on. */
+export function appSessionId(job: JobRef): string {
+  return `${job.owner}/${job.jobUuid}`;
+}
+
+/** Value of `golem.temporal.mark` in the job's n-th demand. */
+export function demandMark(job: JobRef, n: number): string {
+  return `${job.owner}/${job.jobUuid}/${n}`;
+}
+
+export function bearsMark(job: JobRef, properties: Properties): boolean {
+  const mark = properties[PROP.mark];
+  return typeof mark === 'string' && mark.startsWith(`${job.owner}/${job.jobUuid}/`);
+}
+
+/** A number below `below` that the same words always give. */
+function checksum(below: number, ...words: (string | number)[]): number {
+  return createHash('sha256').update(words.join('|')).digest().readUIntBE(0, 6) % below;
+}
+
+/** An allocation has no room for text: its `timeout` carries the mark in its microseconds. */
+export function allocationTimeout(job: JobRef, endsAtSec: number): Timestamp {
+  const micros = checksum(1_000_000, endsAtSec, job.owner, job.jobUuid);
+  return new Date(endsAtSec * 1000).toISOString().replace('.000Z', `.${String(micros).padStart(6, '0')}Z`);
+}
+
+/** The end of an agreement, to the millisecond as given, with microseconds that mark the rental. */
+export function markedValidTo(job: JobRef, proposalId: string, validTo: Timestamp): Timestamp {
+  const micros = checksum(1000, job.owner, job.jobUuid, proposalId);
+  return new Date(validTo).toISOString().replace('Z', `${String(micros).padStart(3, '0')}Z`);
+}
+
+/** Equal to the nanosecond, however many zeros are written. */
+export function sameTime(a: Timestamp, b: Timestamp): boolean {
+  return Math.floor(Date.parse(a) / 1000) === Math.floor(Date.parse(b) / 1000) && nanos(a) === nanos(b);
+}
+
+function nanos(timestamp: Timestamp): string {
+  return (/\.(\d+)/.exec(timestamp)?.[1] ?? '').slice(0, 9).padEnd(9, '0');
+}

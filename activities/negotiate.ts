@@ -1,0 +1,316 @@
+/**
+ * A round of negotiation: keeps a demand on the market, collects offers, answers the best with counter-proposals
+ * and returns the drafts that providers agreed to.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import { buildDemand, counterProperties, mergeDecorations } from '../model/demand';
+import type { NewEvent } from '../model/events';
+import type { ProposalId } from '../model/ids';
+import { readOffer, type Offer } from '../model/offer';
+import { hourPrice, priceCapReason, providerListReason, SELECTION_STRATEGIES } from '../model/selection';
+import { PROP } from '../model/properties';
+import { attempt } from './attempt';
+import type {
+  DraftProposal,
+  GolemActivities,
+  Negotiated,
+  NegotiateInput,
+  OfferSummary,
+  SubscribedDemand,
+} from './contract';
+import type { ActivityEnvironment } from './environment';
+import { event, proposalReceived } from './events';
+import { bearsMark, demandMark } from './marks';
+import { isYagnaError, type DemandBody, type Proposal, type Yagna } from './yagna';
+
+/** Providers refuse what ends sooner, so a demand with less left is made anew. */
+const LEAST_LIFE_MS = 300_000;
+/** Life of the demand beyond `expirationSec`, so that negotiating takes nothing from it. */
+const NEGOTIATION_MARGIN_MS = 30_000;
+/** Offers come in bursts: after one, how long to wait for more before choosing among them. */
+const GATHER_SEC = 0.2;
+/** A round without result ends after so long; the job sees what was wrong and asks again. */
+const ROUND_MS = 60_000;
+/** Events of one kind reported in a round: a market has hundreds of offers, a history has not. */
+const EVENTS_REPORTED = 20;
+const LEFT_OVER_KEPT = 30;
+
+export function negotiationActivities(
+  env: ActivityEnvironment,
+): Pick<GolemActivities, 'golemNegotiate' | 'golemUnsubscribeDemands'> {
+  return {
+    /**
+     * One round of negotiation.
+     *
+     * Effect: a demand marked with the job, counter-proposals to the best offers.
+     * Retry: what a lost attempt had read is gone, so its demand is ended and a new one brings fresh offers.
+     * @returns drafts, best first; fewer than wanted when the round's time is over
+     * @throws YagnaUnavailable - (retried with backoff)
+     */
+    async golemNegotiate(input) {
+      return await attempt(async ({ signal, number, retried }) => {
+        const yagna = env.connections.get(input.job.connection);
+        const round = new Round(env, yagna, input, signal);
+        return { ...(await round.run(number)), retried };
+      });
+    },
+
+    /**
+     * Ends the job's demands.
+     *
+     * Effect: no demand with the job's mark is left.
+     * Retry: an unknown demand is a success.
+     */
+    async golemUnsubscribeDemands({ job }) {
+      return await attempt(async ({ signal }) => {
+        const yagna = env.connections.get(job.connection);
+        const events: NewEvent[] = [];
+        for (const demand of await yagna.demands(signal)) {
+          if (!bearsMark(job, demand.properties)) continue;
+          await yagna.unsubscribeDemand(demand.demandId, signal);
+          events.push(event('DemandUnsubscribed', { id: demand.demandId }));
+        }
+        return { events };
+      });
+    },
+  };
+}
+
+/** An offer that suits, waiting to be answered. */
+interface Candidate {
+  summary: OfferSummary;
+  offer?: Offer;
+}
+
+class Round {
+  private demand: SubscribedDemand | undefined;
+  private body: DemandBody | undefined;
+  private candidates: Candidate[];
+  /** Our counter-proposals by id, with when we give up on each. */
+  private readonly asked = new Map<ProposalId, { summary: OfferSummary; untilMs: number }>();
+  private readonly drafts: DraftProposal[] = [];
+  private readonly events: NewEvent[] = [];
+  private readonly seen = { offers: 0, unsuitable: {} as Record<string, number> };
+
+  constructor(
+    private readonly env: ActivityEnvironment,
+    private readonly yagna: Yagna,
+    private readonly input: NegotiateInput,
+    private readonly signal: AbortSignal,
+  ) {
+    this.candidates = input.leftOver.map((summary) => ({ summary }));
+  }
+
+  async run(attemptNumber: number): Promise<Omit<Negotiated, 'retried'>> {
+    const { input } = this;
+    const { demand: options } = input.spec;
+    await this.openDemand(attemptNumber);
+    const endsMs = Date.now() + ROUND_MS;
+    let gathering = this.candidates.length === 0;
+    while (this.drafts.length < input.wanted && Date.now() < endsMs) {
+      if (!gathering) await this.answerBest();
+      const waitSec = gathering && this.candidates.length > 0 ? GATHER_SEC : this.waitSec(endsMs);
+      const fresh = await this.collect(Math.min(waitSec, options.offerFetchingIntervalSec));
+      // Choose once a burst of offers is over.
+      gathering = fresh && this.drafts.length === 0 && this.asked.size === 0;
+      this.giveUpOnSilent();
+      const nothingMore = this.asked.size === 0 && this.candidates.length === 0;
+      if (this.drafts.length > 0 && nothingMore && !fresh) break;
+    }
+    if (!this.demand) throw new Error('no demand');
+    const { demand } = this;
+    return {
+      demand,
+      drafts: this.drafts,
+      leftOver: this.candidates.map(({ summary }) => summary).slice(0, LEFT_OVER_KEPT),
+      events: this.events,
+      seen: this.seen,
+    };
+  }
+
+  /** Wakes up when an answer is overdue, the round ends, or drafts are at hand and nobody else answers quickly. */
+  private waitSec(endsMs: number): number {
+    const now = Date.now();
+    const overdue = [...this.asked.values()].map(({ untilMs }) => untilMs);
+    const until = Math.min(endsMs, ...overdue);
+    const patience = this.drafts.length > 0 ? 1 : 60;
+    return Math.max(0.05, Math.min((until - now) / 1000, patience));
+  }
+
+  private async openDemand(attemptNumber: number): Promise<void> {
+    const { input, yagna, signal } = this;
+    const { job, spec } = input;
+    const old = input.demand;
+    const decorations = await yagna.demandDecorations(input.allocationId, signal);
+    const body = (n: number, expiresAtMs: number): DemandBody => {
+      const nowMs = expiresAtMs - spec.demand.expirationSec * 1000;
+      return mergeDecorations(buildDemand(spec, { mark: demandMark(job, n), nowMs }), decorations);
+    };
+    if (old && attemptNumber === 1 && old.expiresAtMs - Date.now() > LEAST_LIFE_MS) {
+      this.demand = old;
+      this.body = body(old.n, old.expiresAtMs);
+      return;
+    }
+    await this.endOldDemands(old !== undefined || attemptNumber > 1);
+    this.candidates = [];
+    const n = input.nextDemandNumber + attemptNumber - 1;
+    const expiresAtMs = Date.now() + spec.demand.expirationSec * 1000 + NEGOTIATION_MARGIN_MS;
+    this.body = body(n, expiresAtMs);
+    const demandId = await yagna.subscribeDemand(this.body, signal);
+    this.demand = { demandId, n, expiresAtMs };
+    this.events.push(
+      event('DemandSubscribed', { id: demandId, mark: demandMark(job, n), expiration: new Date(expiresAtMs).toISOString() }),
+    );
+  }
+
+  private async endOldDemands(any: boolean): Promise<void> {
+    if (!any) return;
+    const { job } = this.input;
+    for (const { demandId, properties } of await this.yagna.demands(this.signal)) {
+      if (bearsMark(job, properties)) await this.yagna.unsubscribeDemand(demandId, this.signal);
+    }
+  }
+
+  /** Reads what the market has to say. Returns true when there were new offers. */
+  private async collect(timeoutSec: number): Promise<boolean> {
+    const { input, yagna, signal, demand } = this;
+    if (!demand) return false;
+    const maxEvents = Math.min(100, input.spec.demand.maxOfferEvents);
+    let events;
+    try {
+      events = await yagna.demandEvents(demand.demandId, { timeoutSec, maxEvents }, signal);
+    } catch (error) {
+      if (!isYagnaError(error, 'notFound')) throw error;
+      // A restarted yagna has forgotten the demand: the next attempt makes a new one.
+      this.demand = undefined;
+      await delay(100, undefined, { signal });
+      await this.resubscribe();
+      return false;
+    }
+    let fresh = false;
+    for (const each of events) {
+      if (each.eventType === 'ProposalRejectedEvent') this.onRejected(each.proposalId, each.reason?.message);
+      else if (each.proposal.state === 'Draft') this.onDraft(each.proposal);
+      else fresh = this.onOffer(each.proposal) || fresh;
+    }
+    return fresh;
+  }
+
+  private async resubscribe(): Promise<void> {
+    this.input.demand = undefined;
+    this.input.nextDemandNumber += 100;
+    this.asked.clear();
+    this.drafts.length = 0;
+    await this.openDemand(1);
+  }
+
+  private report(reported: NewEvent): void {
+    const alike = this.events.filter(({ name }) => name === reported.name).length;
+    if (alike < EVENTS_REPORTED) this.events.push(reported);
+  }
+
+  private onOffer(proposal: Proposal): boolean {
+    const { spec, avoid, platform } = this.input;
+    this.seen.offers += 1;
+    const read = readOffer(proposal.properties, proposal.issuerId);
+    const unsuitable = (reason: string): false => {
+      this.seen.unsuitable[reason] = (this.seen.unsuitable[reason] ?? 0) + 1;
+      return false;
+    };
+    if (!read.ok) return unsuitable(read.reason);
+    const { offer } = read;
+    const provider = { id: offer.providerId, name: offer.providerName };
+    this.report(proposalReceived(proposal.proposalId, provider, proposal.properties, proposal.state));
+    const reason =
+      providerListReason(spec.providers, offer) ??
+      priceCapReason(spec.pricing, offer) ??
+      (offer.platforms.includes(platform) ? undefined : `cannot be paid on ${platform}`);
+    if (reason) return unsuitable(reason);
+    const { proposalId } = proposal;
+    const summary = { proposalId, provider, cpuThreads: offer.cpuThreads, pricePerHour: hourPrice(offer) };
+    // Kept even if avoided now: a later round may want it.
+    this.candidates.push({ summary, offer });
+    return !avoid.includes(offer.providerId);
+  }
+
+  /** Answers the best offers, as many as are still wanted. */
+  private async answerBest(): Promise<void> {
+    const { input, yagna, signal, demand, body } = this;
+    if (!demand || !body) return;
+    this.rank();
+    const free = this.candidates.filter(({ summary }) => !this.isTaken(summary.provider.id));
+    const missing = input.wanted - this.drafts.length - this.asked.size;
+    for (const candidate of free.slice(0, Math.max(0, missing))) {
+      this.candidates = this.candidates.filter((other) => other !== candidate);
+      const { summary } = candidate;
+      const counter = {
+        properties: counterProperties(body, input.platform),
+        constraints: body.constraints,
+      };
+      try {
+        const id = await yagna.counterProposal(demand.demandId, summary.proposalId, counter, signal);
+        this.asked.set(id, { summary, untilMs: Date.now() + input.spec.demand.proposalTimeoutSec * 1000 });
+        this.report(event('ProposalResponded', { id, counteringProposalId: summary.proposalId, provider: summary.provider }));
+      } catch (error) {
+        // Answered before, withdrawn, or of a demand that is no more: the next one, please.
+        if (!isYagnaError(error, 'gone', 'notFound', 'badRequest', 'conflict')) throw error;
+      }
+    }
+  }
+
+  private isTaken(providerId: string): boolean {
+    return (
+      this.input.avoid.includes(providerId) ||
+      this.drafts.some(({ provider }) => provider.id === providerId) ||
+      [...this.asked.values()].some(({ summary }) => summary.provider.id === providerId)
+    );
+  }
+
+  private rank(): void {
+    const name = this.input.spec.providers.select;
+    const strategy = this.env.strategies[name] ?? SELECTION_STRATEGIES[name as keyof typeof SELECTION_STRATEGIES];
+    // Left-over offers were ranked in their round and go first.
+    const ranked = this.candidates.filter(({ offer }) => offer === undefined);
+    const fresh = this.candidates.flatMap((candidate) => (candidate.offer ? [{ ...candidate, offer: candidate.offer }] : []));
+    fresh.sort((a, b) => strategy(a.offer, b.offer));
+    this.candidates = [...ranked, ...fresh];
+  }
+
+  private onDraft(proposal: Proposal): void {
+    const { prevProposalId } = proposal;
+    const asked = prevProposalId === undefined ? undefined : this.asked.get(prevProposalId);
+    if (!asked || !this.demand || prevProposalId === undefined) return;
+    this.asked.delete(prevProposalId);
+    const { demand } = this;
+    const { summary } = asked;
+    const read = readOffer(proposal.properties, proposal.issuerId);
+    const worse = read.ok ? priceCapReason(this.input.spec.pricing, read.offer) : read.reason;
+    this.report(proposalReceived(proposal.proposalId, summary.provider, proposal.properties, proposal.state, prevProposalId));
+    if (worse) {
+      this.seen.unsuitable[worse] = (this.seen.unsuitable[worse] ?? 0) + 1;
+      return;
+    }
+    this.drafts.push({ ...summary, proposalId: proposal.proposalId, demand });
+  }
+
+  private onRejected(counterId: ProposalId, message: string | undefined): void {
+    const asked = this.asked.get(counterId);
+    if (!asked) return;
+    this.asked.delete(counterId);
+    const reason = message ?? 'no reason given';
+    this.seen.unsuitable[reason] = (this.seen.unsuitable[reason] ?? 0) + 1;
+    this.report(event('ProposalRejected', { id: counterId, provider: asked.summary.provider, reason }));
+  }
+
+  private giveUpOnSilent(): void {
+    for (const [id, { untilMs }] of this.asked) {
+      if (Date.now() < untilMs) continue;
+      this.asked.delete(id);
+      const reason = 'no answer to our counter-proposal in time';
+      this.seen.unsuitable[reason] = (this.seen.unsuitable[reason] ?? 0) + 1;
+    }
+  }
+}
+
+/** Property that tells whose a demand is; here for the tests that read requests. */
+export const MARK_PROPERTY = PROP.mark;

@@ -1,0 +1,54 @@
+/** The first activity of a job: checks the spec, finds the image, and makes sure that yagna is there. */
+import { Context } from '@temporalio/activity';
+import { SELECTION_STRATEGIES } from '../model/selection';
+import { parseJobSpec } from '../model/spec';
+import { attempt } from './attempt';
+import type { GolemActivities } from './contract';
+import type { ActivityEnvironment } from './environment';
+import { resolveImage } from './image';
+import { failure } from './yagna';
+
+export function prepareActivities(env: ActivityEnvironment): Pick<GolemActivities, 'golemPrepareJob'> {
+  return {
+    /**
+     * Checks a spec and fills in what it leaves open.
+     *
+     * Effect: none.
+     * @throws InvalidJobSpec - every problem with its path (not retried)
+     * @throws ImageNotFound - the registry does not know the tag (not retried)
+     * @throws UnknownConnection, YagnaUnauthorized, YagnaIncompatible - (not retried)
+     */
+    async golemPrepareJob({ spec }) {
+      return await attempt(async ({ signal }) => {
+        const checked = parseJobSpec(spec, env.specSettings);
+        if (!checked.ok) throw failure('InvalidJobSpec', checked.problems.join('\n'), checked.problems);
+        const { select } = checked.spec.providers;
+        const strategies = [...Object.keys(SELECTION_STRATEGIES), ...Object.keys(env.strategies)];
+        if (!strategies.includes(select)) {
+          const problem = `providers.select: no strategy "${select}"; this worker has ${strategies.join(', ')}`;
+          throw failure('InvalidJobSpec', problem, [problem]);
+        }
+        const yagna = env.connections.get(checked.spec.connection);
+        const [owner, yagnaVersion, me, image] = await Promise.all([
+          ownerOf(env),
+          yagna.version(signal),
+          yagna.me(signal),
+          resolveImage(checked.spec.image, { registryUrl: env.registryUrl }),
+        ]);
+        return {
+          spec: { ...checked.spec, image },
+          installation: { owner, identity: me.identity, yagnaVersion },
+        };
+      });
+    },
+  };
+}
+
+/** The namespace's id: two installations with one yagna but different namespaces never touch each other's. */
+async function ownerOf(env: ActivityEnvironment): Promise<string> {
+  if (env.owner !== undefined) return env.owner;
+  const { client } = Context.current();
+  const { namespace } = client.options;
+  const answer = await client.workflowService.describeNamespace({ namespace });
+  return answer.namespaceInfo?.id || namespace;
+}

@@ -1,0 +1,139 @@
+/** Creating a VM under an agreement, and sending scripts to it. */
+import type { TaskCommand } from '../model/job';
+import { attempt } from './attempt';
+import type { CreatedVm, CreateVmInput, GolemActivities, ScriptCommand } from './contract';
+import type { ActivityEnvironment } from './environment';
+import { event } from './events';
+import {
+  failure,
+  isYagnaError,
+  type CaptureMode,
+  type ExeScriptCommand,
+  type Yagna,
+  type YagnaError,
+} from './yagna';
+import type { FailureType } from '../model/failures';
+
+/** How long a provider may take to create a VM. */
+const CREATE_TIMEOUT_SEC = 60;
+
+export function vmActivities(env: ActivityEnvironment): Pick<GolemActivities, 'golemCreateVm' | 'golemSendScript'> {
+  return {
+    /**
+     * Creates the Golem activity of an agreement.
+     *
+     * Effect: one Golem activity.
+     * Retry: one that yagna lists for the agreement is adopted. If none is listed and the provider says that one exists,
+     * the agreement is no use: its end ends whatever was created.
+     * @throws VmNotCreated - the provider can't, or has one that nobody knows; take another agreement (not retried)
+     * @throws AgreementEnded - (not retried)
+     * @throws YagnaUnavailable - yagna is away (retried with backoff)
+     */
+    async golemCreateVm(input) {
+      return await attempt(
+        async ({ signal, retried }) => {
+          const yagna = env.connections.get(input.job.connection);
+          const activityId = await createOrAdopt(yagna, input, signal);
+          const { agreementId, provider } = input;
+          return { activityId, events: [event('ActivityCreated', { id: activityId, agreementId, provider })], retried };
+        },
+        { badRequest: 'AgreementEnded', notFound: 'AgreementEnded', gone: 'VmNotCreated' },
+      );
+    },
+
+    /**
+     * Sends a script to a VM. Never retried by Temporal.
+     *
+     * Effect: the script runs.
+     * @throws YagnaUnavailable - it was certainly not sent; send it again
+     * @throws ScriptUncertain - it may have been sent, the answer is lost (not retried)
+     * @throws VmLost - the VM is not there (not retried)
+     */
+    async golemSendScript({ job, agreementId, activityId, commands }) {
+      return await attempt(async ({ signal }) => {
+        const yagna = env.connections.get(job.connection);
+        try {
+          const batchId = await yagna.exec(activityId, commands.map(exeScriptCommand), signal);
+          return { batchId, event: event('ScriptSent', { activityId, agreementId, batchId }) };
+        } catch (error) {
+          if (!isYagnaError(error)) throw error;
+          throw failure(failureOfSending(error), error.message);
+        }
+      });
+    },
+  };
+}
+
+function failureOfSending({ kind, certainlyNoEffect }: YagnaError): FailureType {
+  switch (kind) {
+    case 'gone':
+    case 'notFound':
+      return 'VmLost';
+    case 'badRequest':
+    case 'incompatible':
+      return 'YagnaIncompatible';
+    case 'unauthorized':
+      return 'YagnaUnauthorized';
+    default:
+      return certainlyNoEffect ? 'YagnaUnavailable' : 'ScriptUncertain';
+  }
+}
+
+async function createOrAdopt(
+  yagna: Yagna,
+  { agreementId, ended }: CreateVmInput,
+  signal: AbortSignal,
+): Promise<CreatedVm['activityId']> {
+  const adopt = await listed(yagna, agreementId, ended, signal);
+  if (adopt) return adopt;
+  try {
+    return await yagna.createGolemActivity(agreementId, CREATE_TIMEOUT_SEC, signal);
+  } catch (error) {
+    if (!isYagnaError(error) || !['timeout', 'lost', 'server'].includes(error.kind)) throw error;
+    const late = await listed(yagna, agreementId, ended, signal);
+    if (late) return late;
+    // The provider may have made one that nobody can address: only the agreement's end ends it.
+    if (error.kind !== 'lost') throw failure('VmNotCreated', error.message);
+    throw error;
+  }
+}
+
+async function listed(
+  yagna: Yagna,
+  agreementId: string,
+  ended: readonly string[],
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  try {
+    const ids = await yagna.golemActivities(agreementId, signal);
+    return ids.filter((id) => !ended.includes(id)).at(-1);
+  } catch (error) {
+    if (isYagnaError(error, 'notFound')) return undefined;
+    throw error;
+  }
+}
+
+/** Both outputs, whole: what is too long is cut when it is read. */
+const AT_END: CaptureMode = { atEnd: { format: 'string' } };
+
+export function exeScriptCommand(command: ScriptCommand): ExeScriptCommand {
+  if ('deploy' in command) return { deploy: {} };
+  if ('start' in command) return { start: { args: [] } };
+  return taskCommand(command);
+}
+
+function taskCommand(command: TaskCommand): ExeScriptCommand {
+  if ('transfer' in command) {
+    const { from, to } = command.transfer;
+    return { transfer: { from: place(from), to: place(to) } };
+  }
+  const capture = { stdout: AT_END, stderr: AT_END };
+  return command.args
+    ? { run: { entry_point: command.run, args: command.args, capture } }
+    : { run: { entry_point: '/bin/sh', args: ['-c', command.run], capture } };
+}
+
+/** A path in the VM is `container:` to the exe-unit; everything else is a URL already. */
+function place(location: string): string {
+  return location.startsWith('/') ? `container:${location}` : location;
+}

@@ -1,0 +1,134 @@
+/** Watches a script until it is over: the end of each command is known the moment it ends. */
+import { setTimeout as delay } from 'node:timers/promises';
+import type { CommandResult } from '../model/result';
+import { attempt } from './attempt';
+import type { GolemActivities, WatchedScript, WatchScriptInput } from './contract';
+import type { ActivityEnvironment } from './environment';
+import { event } from './events';
+import { cutOutput } from './output-limit';
+import { failure, isYagnaError, type BatchResult, type Yagna, type YagnaErrorKind } from './yagna';
+
+/** yagna answers a poll the moment the command ends; this is how long one poll waits. */
+const POLL_SEC = 30;
+/** A poll that failed while the VM is there is repeated so often before the VM counts as lost. */
+const PATIENCE = 5;
+
+export function scriptWatchActivities(env: ActivityEnvironment): Pick<GolemActivities, 'golemWatchScript'> {
+  return {
+    /**
+     * Waits for a script to end and returns what its commands printed.
+     *
+     * Effect: none.
+     * Retry: reads the same batch again.
+     * @returns `lost` when the VM is gone, `timedOut` when the deadline has passed and the script still runs
+     * @throws YagnaUnavailable - (retried with backoff)
+     */
+    async golemWatchScript(input) {
+      return await attempt(async ({ signal }) => {
+        const yagna = env.connections.get(input.job.connection);
+        const watched = await watch(yagna, input, signal);
+        const { activityId, agreementId, batchId } = input;
+        const success = watched.state === 'done';
+        return { ...watched, event: event('ScriptExecuted', { activityId, agreementId, batchId, success }) };
+      });
+    },
+  };
+}
+
+/** Errors that may be about the VM. */
+const TROUBLES: readonly YagnaErrorKind[] = ['gone', 'notFound', 'server', 'timeout'];
+
+async function watch(yagna: Yagna, input: WatchScriptInput, signal: AbortSignal): Promise<WatchedScript> {
+  const { activityId, batchId, commandCount, deadlineMs } = input;
+  let next = 0;
+  let troubles = 0;
+  for (;;) {
+    const leftSec = (deadlineMs - Date.now()) / 1000;
+    let polled: BatchResult[] | 'timeout';
+    try {
+      polled = await yagna.batchResults(
+        activityId,
+        batchId,
+        { timeoutSec: Math.max(0, Math.min(POLL_SEC, leftSec)), commandIndex: next },
+        signal,
+      );
+      troubles = 0;
+    } catch (error) {
+      if (!isYagnaError(error) || !TROUBLES.includes(error.kind)) throw error;
+      // yagna says so for a moment even of a VM that runs; its state tells.
+      const lost = await lostReason(yagna, input, signal);
+      if (lost) return await over(yagna, input, 'lost', lost, signal);
+      troubles += 1;
+      if (troubles > PATIENCE) return await over(yagna, input, 'lost', error.message, signal);
+      await delay(1000, undefined, { signal });
+      continue;
+    }
+    if (polled === 'timeout' || polled.length <= next) {
+      if (Date.now() >= deadlineMs) {
+        return await over(yagna, input, 'timedOut', 'the script ran longer than its time', signal);
+      }
+      // A silent provider answers 408 as well: make sure that the VM is still there.
+      const lost = await lostReason(yagna, input, signal);
+      if (lost) return await over(yagna, input, 'lost', lost, signal);
+      continue;
+    }
+    const failed = polled.find((result) => result.result === 'Error');
+    if (failed) {
+      const lost = await lostReason(yagna, input, signal);
+      if (lost) return await over(yagna, input, 'lost', lost, signal);
+      return await over(yagna, input, 'failed', failed.message ?? `command ${failed.index} failed`, signal);
+    }
+    next = polled.length;
+    if (next >= commandCount) return await over(yagna, input, 'done', undefined, signal);
+  }
+}
+
+/** Why the VM is gone, or undefined while it lives. */
+async function lostReason(yagna: Yagna, input: WatchScriptInput, signal: AbortSignal): Promise<string | undefined> {
+  try {
+    const found = await yagna.golemActivityState(input.activityId, signal);
+    if (!found) return 'yagna does not know the Golem activity';
+    const [now] = found.state;
+    if (now !== 'Terminated' && now !== 'Unresponsive') return undefined;
+    const why = found.errorMessage ?? found.reason;
+    return `the VM is ${now}${why ? `: ${why}` : ''}`;
+  } catch (error) {
+    if (isYagnaError(error, 'gone')) return 'the VM is gone';
+    if (isYagnaError(error, 'timeout', 'server')) return undefined;
+    throw error;
+  }
+}
+
+/** One last read without waiting brings all commands' output at once. */
+async function over(
+  yagna: Yagna,
+  input: WatchScriptInput,
+  state: WatchedScript['state'],
+  reason: string | undefined,
+  signal: AbortSignal,
+): Promise<WatchedScript> {
+  let all: BatchResult[] = [];
+  try {
+    const read = await yagna.batchResults(input.activityId, input.batchId, {}, signal);
+    if (read !== 'timeout') all = read;
+  } catch (error) {
+    if (state === 'done' || state === 'failed') {
+      // The script is over, but its output went with the VM.
+      if (isYagnaError(error, 'gone', 'notFound')) return { state: 'lost', results: [], reason: error.message };
+      throw error;
+    }
+    if (!isYagnaError(error)) throw error;
+  }
+  if (state === 'done' && all.length < input.commandCount) {
+    throw failure('YagnaUnavailable', `yagna returned ${all.length} of ${input.commandCount} results`);
+  }
+  const results = all.map((result): CommandResult => ({
+    index: result.index,
+    result: result.result,
+    stdout: cutOutput(result.stdout, input.outputLimitBytes),
+    stderr: cutOutput(result.stderr, input.outputLimitBytes),
+    message: result.message,
+    eventDate: result.eventDate,
+  }));
+  return { state, results, reason };
+}

@@ -1,0 +1,127 @@
+/** Watches what a settlement waits for: documents to decide, payments, and the end of job and rentals. */
+import { Context } from '@temporalio/activity';
+import type { Timestamp } from '../model/ids';
+import { attempt } from './attempt';
+import type { DocumentRef, GolemActivities, SettlementNews, WatchSettlementInput } from './contract';
+import type { ActivityEnvironment } from './environment';
+import { amounts, event } from './events';
+import { appSessionId } from './marks';
+import { watchOwners } from './owners';
+import { waitFor } from './wait';
+import type { EventStreams, Yagna } from './yagna';
+
+/** A look all the same when nothing has woken us for so long: a stream hears nothing while yagna is away. */
+const LOOK_MS = 60_000;
+/** Events read at once. */
+const PAGE = 100;
+
+export function settlementWatchActivities(env: ActivityEnvironment): Pick<GolemActivities, 'golemWatchSettlement'> {
+  return {
+    /**
+     * Waits until there is something to decide or to book, or until the owners have closed.
+     *
+     * Effect: none.
+     * Retry: reads the events after the same cursor again.
+     * @throws YagnaUnavailable - (retried with backoff)
+     */
+    async golemWatchSettlement(input) {
+      return await attempt(async ({ signal }) => {
+        const { connections } = env;
+        const yagna = connections.get(input.job.connection);
+        return await watch(yagna, connections.streams(input.job.connection), input, signal);
+      });
+    },
+  };
+}
+
+async function watch(
+  yagna: Yagna,
+  streams: EventStreams,
+  input: WatchSettlementInput,
+  signal: AbortSignal,
+): Promise<SettlementNews> {
+  const stop = new AbortController();
+  const both = AbortSignal.any([signal, stop.signal]);
+  const news = waitFor(signal);
+  const unsubscribe = [streams.subscribe('debitNote', news.wake), streams.subscribe('invoice', news.wake)];
+  let owners: SettlementNews['owners'];
+  let ownersError: unknown;
+  if (input.owners !== 'none') {
+    watchOwners(Context.current().client, input.job, input.owners, both).then(
+      (closed) => {
+        owners = closed;
+        news.wake();
+      },
+      (error: unknown) => {
+        ownersError = error;
+        news.wake();
+      },
+    );
+  }
+  try {
+    for (;;) {
+      const found = await look(yagna, input, signal);
+      if (found.documents.length > 0 || found.settled.length > 0 || owners) return { ...found, owners };
+      if (ownersError !== undefined) throw ownersError;
+      const leftMs = (input.untilMs ?? Infinity) - Date.now();
+      if (leftMs <= 0) return found;
+      await news.next(Math.min(LOOK_MS, leftMs));
+    }
+  } finally {
+    stop.abort();
+    for (const end of unsubscribe) end();
+  }
+}
+
+async function look(yagna: Yagna, input: WatchSettlementInput, signal: AbortSignal): Promise<SettlementNews> {
+  const session = appSessionId(input.job);
+  const notes = await allAfter(input.cursor.debitNotes, (query) =>
+    yagna.debitNoteEvents({ ...query, appSessionId: session }, signal),
+  );
+  const invoices = await allAfter(input.cursor.invoices, (query) =>
+    yagna.invoiceEvents({ ...query, appSessionId: session }, signal),
+  );
+  const documents: DocumentRef[] = [
+    ...notes.events
+      .filter(({ eventType }) => eventType === 'DebitNoteReceivedEvent')
+      .map(({ debitNoteId, eventDate }) => ({ kind: 'debitNote' as const, id: debitNoteId, eventDate })),
+    ...invoices.events
+      .filter(({ eventType }) => eventType === 'InvoiceReceivedEvent')
+      .map(({ invoiceId, eventDate }) => ({ kind: 'invoice' as const, id: invoiceId, eventDate })),
+  ].sort((a, b) => (a.eventDate < b.eventDate ? -1 : a.eventDate > b.eventDate ? 1 : 0));
+  return {
+    documents,
+    cursor: { debitNotes: notes.cursor, invoices: invoices.cursor },
+    settled: await settledAmong(yagna, input.awaitingPayment, signal),
+  };
+}
+
+async function allAfter<E extends { eventDate: Timestamp }>(
+  after: Timestamp,
+  read: (query: { afterTimestamp: Timestamp; timeoutSec: number; maxEvents: number }) => Promise<E[]>,
+): Promise<{ events: E[]; cursor: Timestamp }> {
+  const events: E[] = [];
+  let cursor = after;
+  for (;;) {
+    const page = await read({ afterTimestamp: cursor, timeoutSec: 0, maxEvents: PAGE });
+    events.push(...page);
+    cursor = page.at(-1)?.eventDate ?? cursor;
+    if (page.length < PAGE) return { events, cursor };
+  }
+}
+
+async function settledAmong(
+  yagna: Yagna,
+  invoiceIds: readonly string[],
+  signal: AbortSignal,
+): Promise<SettlementNews['settled']> {
+  const settled: SettlementNews['settled'] = [];
+  for (const invoiceId of invoiceIds) {
+    const invoice = await yagna.invoice(invoiceId, signal);
+    if (invoice?.status !== 'SETTLED') continue;
+    const { agreementId, amount, issuerId } = invoice;
+    const details = { id: invoiceId, agreementId, provider: { id: issuerId }, ...amounts(amount) };
+    settled.push({ invoiceId, agreementId, amount, event: event('PaymentConfirmed', details) });
+  }
+  return settled;
+}

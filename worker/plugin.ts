@@ -1,0 +1,86 @@
+/**
+ * The Temporal plugin: gives a worker the Golem activities, and a second worker beside it for the long polls, so
+ * that they take no slot from short activities. Workflows cannot be added to a user's bundle by a plugin: put
+ * `export * from 'golem-temporal/workflows'` into your own workflows file.
+ */
+import { SimplePlugin } from '@temporalio/plugin';
+import { Worker, type WorkerOptions } from '@temporalio/worker';
+import { Connections, createGolemActivities, type ActivityEnvironment, type GolemActivities } from '../activities';
+import { DEFAULT_REGISTRY_URL } from '../activities/image';
+import type { SelectionStrategy } from '../model/selection';
+import { watchQueueOf } from './task-queues';
+
+export interface GolemPluginOptions {
+  /** Connections to yagna. Default: from YAGNA_APPKEY, YAGNA_API_URL and the file GOLEM_CONNECTIONS. */
+  connections?: Connections;
+  /** Names this installation in the marks on yagna. Default: the id of the Temporal namespace. */
+  owner?: string;
+  /** Selection strategies by name, for `providers.select`. */
+  strategies?: Record<string, SelectionStrategy>;
+  /** Environment to read defaults from (YAGNA_SUBNET, PAYMENT_NETWORK, PAYMENT_DRIVER, GOLEM_REGISTRY_URL). */
+  env?: Readonly<Record<string, string | undefined>>;
+  /** Long polls at once in one worker. Default 2000: each waits and costs next to nothing. */
+  maxConcurrentWatches?: number;
+}
+
+const DEFAULT_WATCHES = 2000;
+
+export class GolemPlugin extends SimplePlugin {
+  private readonly activities: GolemActivities;
+  private readonly maxConcurrentWatches: number;
+  private workerOptions: WorkerOptions | undefined;
+
+  constructor(options: GolemPluginOptions = {}) {
+    super({ name: 'golem-temporal' });
+    const env = options.env ?? process.env;
+    const environment: ActivityEnvironment = {
+      connections: options.connections ?? new Connections(env),
+      owner: options.owner,
+      specSettings: {
+        subnetTag: env.YAGNA_SUBNET,
+        network: env.PAYMENT_NETWORK,
+        driver: env.PAYMENT_DRIVER,
+      },
+      strategies: options.strategies ?? {},
+      registryUrl: env.GOLEM_REGISTRY_URL ?? DEFAULT_REGISTRY_URL,
+    };
+    this.activities = createGolemActivities(environment);
+    this.maxConcurrentWatches = options.maxConcurrentWatches ?? DEFAULT_WATCHES;
+  }
+
+  /** @throws TypeError - an activity of the user has the name of one of ours */
+  override configureWorker(options: WorkerOptions): WorkerOptions {
+    const theirs: Record<string, unknown> = { ...options.activities };
+    for (const [name, activity] of Object.entries(this.activities)) {
+      // The hook may run twice, when the plugin is given to connection and worker both.
+      if (theirs[name] !== undefined && theirs[name] !== activity) {
+        throw new TypeError(`golem-temporal: an activity named ${name} is registered already; rename yours`);
+      }
+    }
+    this.workerOptions = options;
+    return { ...options, activities: { ...theirs, ...this.activities } };
+  }
+
+  override async runWorker(worker: Worker, next: (worker: Worker) => Promise<void>): Promise<void> {
+    const { workerOptions } = this;
+    if (!workerOptions) return await next(worker);
+    const { connection, namespace, identity, dataConverter, interceptors, taskQueue } = workerOptions;
+    const watches = await Worker.create({
+      ...{ connection, namespace, identity, dataConverter },
+      taskQueue: watchQueueOf(taskQueue ?? worker.options.taskQueue),
+      activities: this.activities,
+      interceptors: { activity: interceptors?.activity },
+      maxConcurrentActivityTaskExecutions: this.maxConcurrentWatches,
+      // Idle watches beat once in 96 s; the SDK's own limit of 60 s would cost half as much again.
+      maxHeartbeatThrottleInterval: '100 s',
+      shutdownGraceTime: workerOptions.shutdownGraceTime,
+    });
+    const watching = watches.run();
+    try {
+      await Promise.race([next(worker), watching.then(() => next(worker))]);
+    } finally {
+      if (watches.getState() === 'RUNNING') watches.shutdown();
+      await watching;
+    }
+  }
+}

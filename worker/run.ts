@@ -1,0 +1,61 @@
+/** The worker process: our workflows on the task queue `golem`, the long polls on `golem-watch`. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { loadClientConnectConfig } from '@temporalio/envconfig';
+import { NativeConnection, Worker, type WorkflowBundleOption } from '@temporalio/worker';
+import { GolemPlugin, type GolemPluginOptions } from './plugin';
+import { TASK_QUEUE, watchQueueOf } from './task-queues';
+
+export interface RunWorkerOptions extends GolemPluginOptions {
+  /** Temporal's address. Default: TEMPORAL_ADDRESS or the envconfig profile, else localhost:7233. */
+  address?: string;
+  namespace?: string;
+  /** Default `golem`. */
+  taskQueue?: string;
+  /** Called once the worker polls. */
+  onReady?: (queues: string[]) => void;
+  /** Shuts the worker down when aborted, as SIGINT and SIGTERM do. */
+  signal?: AbortSignal;
+}
+
+/** Runs until SIGINT, SIGTERM or the signal; rejects when Temporal cannot be reached. */
+export async function runWorker(options: RunWorkerOptions = {}): Promise<void> {
+  const config = loadClientConnectConfig();
+  const taskQueue = options.taskQueue ?? TASK_QUEUE;
+  const connection = await NativeConnection.connect({
+    ...config.connectionOptions,
+    address: options.address ?? config.connectionOptions.address ?? 'localhost:7233',
+  });
+  try {
+    const worker = await Worker.create({
+      connection,
+      namespace: options.namespace ?? config.namespace ?? 'default',
+      taskQueue,
+      plugins: [new GolemPlugin(options)],
+      ...workflowSource(),
+      // A dead worker's sticky queue holds its workflows back for so long.
+      stickyQueueScheduleToStartTimeout: '5 s',
+      shutdownGraceTime: '2 s',
+    });
+    const stop = (): void => {
+      if (worker.getState() === 'RUNNING') worker.shutdown();
+    };
+    options.signal?.addEventListener('abort', stop, { once: true });
+    const running = worker.run();
+    options.onReady?.([taskQueue, watchQueueOf(taskQueue)]);
+    try {
+      await running;
+    } finally {
+      options.signal?.removeEventListener('abort', stop);
+    }
+  } finally {
+    await connection.close();
+  }
+}
+
+/** The bundle made by the build; a checkout that was not built bundles from source. */
+function workflowSource(): { workflowBundle: WorkflowBundleOption } | { workflowsPath: string } {
+  const bundle = [join(__dirname, '..', 'workflow-bundle.js'), join(__dirname, '..', 'dist', 'workflow-bundle.js')];
+  const codePath = bundle.find((path) => existsSync(path));
+  return codePath ? { workflowBundle: { codePath } } : { workflowsPath: require.resolve('../workflows') };
+}

@@ -1,0 +1,332 @@
+/**
+ * A job: checks the spec, has its budget reserved, finds providers, hands out the tasks and collects the results.
+ * Everything on yagna is done by activities; decisions are in `state/job-state.ts`.
+ */
+import {
+  ApplicationFailure,
+  CancellationScope,
+  ChildWorkflowCancellationType,
+  ParentClosePolicy,
+  condition,
+  getExternalWorkflowHandle,
+  isCancellation,
+  setCurrentDetails,
+  setHandler,
+  startChild,
+  workflowInfo,
+  type ChildWorkflowHandle,
+} from '@temporalio/workflow';
+import type { DraftProposal, JobRef, Negotiated, OfferSummary, SubscribedDemand } from '../activities/contract';
+import { appendEvents, emptyEventLog, readEvents } from '../model/events';
+import { paymentPlatform, type JobSpec } from '../model/job';
+import type { JobPhase, JobProgress, JobResult, LastFailure } from '../model/result';
+import { cleanUp, inspect, negotiation } from './activity-options';
+import { jobDetails } from './current-details';
+import { namedFailure } from './failure-type';
+import { golemRental } from './golem-rental';
+import { golemSettlement } from './golem-settlement';
+import {
+  NO_MONEY,
+  assignmentOutcomeSignal,
+  assignmentSignal,
+  closeRentalSignal,
+  eventsQuery,
+  jobProgressQuery,
+  ownerClosedSignal,
+  rentalId,
+  rentalUpdateSignal,
+  settlementId,
+  settlementUpdateSignal,
+  type AssignmentOutcome,
+  type RentalUpdate,
+  type SettlementUpdate,
+} from './protocol';
+import {
+  addRental,
+  allTasksOver,
+  applyOutcome,
+  applyRentalUpdate,
+  assign,
+  cancelOpenTasks,
+  countTasks,
+  forgive,
+  isLive,
+  newJobState,
+  providerIsUseful,
+  providersToAvoid,
+  rentalProgress,
+  rentalsInTheWay,
+  rentalsWanted,
+  taskResults,
+  type RentalEntry,
+} from './state/job-state';
+
+export async function golemJob(given: unknown): Promise<JobResult> {
+  const { workflowId: jobId, firstExecutionRunId: jobUuid, startTime } = workflowInfo();
+  const startedAt = startTime.toISOString();
+  const log = emptyEventLog();
+  const settlementUpdates: SettlementUpdate[] = [];
+  let state = newJobState([]);
+  let phase: JobPhase = 'validating';
+  let lastFailure: LastFailure | undefined;
+  let money = NO_MONEY('0', '');
+  let allocationId: string | undefined;
+  let settlementFailure: { type: string; message: string } | undefined;
+  let retried = false;
+  let rentals = 0;
+  let changes = 0;
+
+  const progress = (): JobProgress => ({
+    ...{ jobId, phase, startedAt, money, lastFailure },
+    tasks: countTasks(state),
+    rentals: rentalProgress(state),
+  });
+  const now = (): string => new Date().toISOString();
+  const show = (): void => setCurrentDetails(jobDetails(progress()));
+  /** News from outside: the main loop looks again. */
+  const changed = (): void => {
+    changes += 1;
+    show();
+  };
+  const failed = (type: string, message: string): void => {
+    lastFailure = { type, message, at: now() };
+  };
+
+  setHandler(jobProgressQuery, progress);
+  setHandler(eventsQuery, (query) => readEvents(log, query));
+  setHandler(settlementUpdateSignal, (update) => {
+    if (update.seq <= (settlementUpdates.at(-1)?.seq ?? 0)) return;
+    settlementUpdates.splice(0, settlementUpdates.length, update);
+    money = update.money;
+    allocationId ??= update.allocationId;
+    lastFailure = update.failure ?? lastFailure;
+    if (update.phase === 'failed' && update.failure) settlementFailure = update.failure;
+    changed();
+  });
+  setHandler(rentalUpdateSignal, (update: RentalUpdate) => {
+    applyRentalUpdate(state, update, now());
+    if (update.state === 'failed' && update.reason) failed('VmLost', update.reason);
+    changed();
+  });
+  setHandler(assignmentOutcomeSignal, (outcome: AssignmentOutcome) => {
+    if (applyOutcome(state, outcome) && outcome.state !== 'done') {
+      failed(outcome.state === 'failed' ? 'CommandFailed' : 'VmLost', `${outcome.task}: ${outcome.reason ?? outcome.state}`);
+    }
+    changed();
+  });
+
+  const { spec, installation } = await inspect.golemPrepareJob({ spec: given });
+  const job: JobRef = { connection: spec.connection, jobId, jobUuid, owner: installation.owner };
+  const platform = paymentPlatform(spec.budget);
+  state = newJobState(spec.tasks);
+  money = NO_MONEY(spec.budget.amount, platform);
+  phase = 'reserving';
+  show();
+
+  const settlement = await startSettlement(spec, job, platform);
+  settlement.result().catch((error: unknown) => {
+    settlementFailure ??= namedFailure(error);
+  });
+
+  let demand: SubscribedDemand | undefined;
+  let nextDemandNumber = 1;
+  let leftOver: OfferSummary[] = [];
+  let drafts: DraftProposal[] = [];
+  const idleSince = { ms: Date.now() };
+
+  try {
+    await condition(() => allocationId !== undefined || settlementFailure !== undefined);
+    if (allocationId === undefined || settlementFailure) throw asFailure(settlementFailure);
+    await rentAndRun(allocationId);
+    phase = 'closing';
+  } catch (error) {
+    phase = isCancellation(error) ? 'cancelled' : 'failed';
+    cancelOpenTasks(state, now());
+    if (!isCancellation(error)) failed(namedFailure(error).type, namedFailure(error).message);
+    await CancellationScope.nonCancellable(() => close(isCancellation(error) ? 'cancelled' : 'the job failed'));
+    show();
+    throw error;
+  }
+  await CancellationScope.nonCancellable(() => close('Finished'));
+  const tasks = taskResults(state);
+  phase = tasks.every((task) => task.state === 'done') ? 'done' : 'failed';
+  show();
+  return {
+    ...{ jobId, jobUuid, tasks, startedAt },
+    state: phase === 'done' ? 'done' : 'failed',
+    finishedAt: now(),
+    settlementId: settlementId(jobId),
+  };
+
+  /** The main loop: as long as tasks wait, have enough providers, and give each idle one its next task. */
+  async function rentAndRun(allocation: string): Promise<void> {
+    let round: Promise<void> | undefined;
+    const rounds = new CancellationScope();
+    let roundFailure: unknown;
+    try {
+      while (!allTasksOver(state)) {
+        const seen = changes;
+        await handOut();
+        if (!round && roundFailure === undefined && rentalsWanted(state, spec.providers.max) > 0) {
+          drafts = drafts.filter((draft) => draft.demand.expiresAtMs - Date.now() > MIN_LEFT_MS);
+          const usable = drafts.filter((draft) => isUsable(draft));
+          if (usable.length > 0) await open(usable);
+          else {
+            if (phase !== 'running') phase = 'negotiating';
+            show();
+            round = rounds
+              .run(() => negotiate(allocation))
+              .catch((error: unknown) => {
+                roundFailure = error;
+              })
+              .finally(() => {
+                round = undefined;
+                changes += 1;
+              });
+          }
+        }
+        if (roundFailure !== undefined && !state.rentals.some(isLive)) throw roundFailure;
+        if (settlementFailure) throw asFailure(settlementFailure);
+        await condition(() => changes > seen);
+      }
+    } finally {
+      rounds.cancel();
+      // Its last request must be over before the demands are looked for and ended.
+      if (round) await CancellationScope.nonCancellable(() => round ?? Promise.resolve());
+    }
+  }
+
+  const isUsable = (draft: DraftProposal): boolean =>
+    providerIsUseful(state, draft.provider) && !providersToAvoid(state).includes(draft.provider.id);
+
+  async function handOut(): Promise<void> {
+    for (const rental of rentalsInTheWay(state, spec.providers.max)) {
+      await closeRental(rental, 'another provider is needed for what is left');
+    }
+    for (const rental of state.rentals) {
+      if (rental.state !== 'ready' && rental.state !== 'busy') continue;
+      const assignment = assign(state, rental, now());
+      if (!assignment) continue;
+      try {
+        await getExternalWorkflowHandle(rental.workflowId).signal(assignmentSignal, assignment);
+      } catch {
+        // The rental is gone; its closing (or its child result) gives the task back.
+      }
+    }
+  }
+
+  async function closeRental(rental: RentalEntry, reason: string): Promise<void> {
+    rental.closing = true;
+    try {
+      await getExternalWorkflowHandle(rental.workflowId).signal(closeRentalSignal, { reason });
+    } catch {
+      // It is closed already.
+    }
+  }
+
+  /** One round of negotiation. With nobody new on the market, providers that failed get another chance. */
+  async function negotiate(allocation: string): Promise<void> {
+    const found: Negotiated = await negotiation().golemNegotiate({
+      ...{ job, spec, allocationId: allocation, platform, demand, nextDemandNumber },
+      ...{ wanted: rentalsWanted(state, spec.providers.max), leftOver, avoid: providersToAvoid(state) },
+    });
+    appendEvents(log, found.events);
+    retried ||= found.retried;
+    demand = found.demand;
+    nextDemandNumber = found.demand.n + 1;
+    leftOver = found.leftOver;
+    drafts = found.drafts;
+    if (found.drafts.length > 0) {
+      idleSince.ms = Date.now();
+      return;
+    }
+    const why = Object.entries(found.seen.unsuitable).map(([reason, count]) => `${count} × ${reason}`);
+    const message = `${found.seen.offers} offers seen, none suits${why.length > 0 ? `: ${why.join(', ')}` : ''}`;
+    failed('NoProviders', message);
+    if (forgive(state)) return;
+    const waited = Date.now() - idleSince.ms;
+    if (!state.rentals.some(isLive) && waited > spec.demand.expirationSec * 1000) {
+      throw ApplicationFailure.nonRetryable(message, 'NoProviders');
+    }
+  }
+
+  /** Opens rentals for as many drafts as are wanted; each begins with a task in hand. */
+  async function open(usable: DraftProposal[]): Promise<void> {
+    for (const draft of usable.slice(0, rentalsWanted(state, spec.providers.max))) {
+      drafts = drafts.filter((other) => other !== draft);
+      rentals += 1;
+      const n = rentals;
+      const rental = addRental(state, n, rentalId(jobId, n), draft.provider);
+      const first = assign(state, rental, now());
+      const { setup, outputLimitBytes } = spec;
+      const child = await startChild(golemRental, {
+        workflowId: rental.workflowId,
+        args: [{ job, n, proposal: draft, setup, outputLimitBytes, first }],
+        parentClosePolicy: ParentClosePolicy.ABANDON,
+        cancellationType: ChildWorkflowCancellationType.ABANDON,
+        memo: { golemJob: jobUuid },
+        staticSummary: draft.provider.name,
+      });
+      void watchChild(child, n);
+    }
+    phase = 'running';
+    show();
+  }
+
+  /** A rental that ended without a word (terminated, say) gives its work back all the same. */
+  async function watchChild(child: ChildWorkflowHandle<typeof golemRental>, rental: number): Promise<void> {
+    let reason = 'the rental workflow ended';
+    try {
+      await child.result();
+    } catch (error) {
+      if (isCancellation(error)) return;
+      reason = namedFailure(error).message;
+    }
+    applyRentalUpdate(state, { rental, seq: Number.MAX_SAFE_INTEGER, state: 'failed', reason }, now());
+    changed();
+  }
+
+  /** Tells everybody to close. What they do then they do alone, and the settlement sees to it. */
+  async function close(reason: string): Promise<void> {
+    for (const rental of state.rentals) if (isLive(rental)) await closeRental(rental, reason);
+    const unsubscribed = await cleanUp.golemUnsubscribeDemands({ job });
+    appendEvents(log, unsubscribed.events);
+    try {
+      await settlement.signal(ownerClosedSignal, { workflowId: jobId, clean: !retried });
+    } catch {
+      // It has ended, having failed to reserve the budget.
+    }
+  }
+
+  async function startSettlement(
+    checked: JobSpec,
+    ref: JobRef,
+    onPlatform: string,
+  ): Promise<ChildWorkflowHandle<typeof golemSettlement>> {
+    try {
+      return await startChild(golemSettlement, {
+        workflowId: settlementId(jobId),
+        args: [
+          {
+            ...{ job: ref, budget: checked.budget, platform: onPlatform, tolerance: checked.tolerance },
+            ...{ expirationSec: checked.demand.expirationSec, invoiceWaitSec: checked.invoiceWaitSec },
+          },
+        ],
+        parentClosePolicy: ParentClosePolicy.ABANDON,
+        cancellationType: ChildWorkflowCancellationType.ABANDON,
+        memo: { golemJob: jobUuid },
+      });
+    } catch (error) {
+      if (isCancellation(error)) throw error;
+      const message = `the settlement of an earlier job "${jobId}" still runs; choose another id or wait for it`;
+      throw ApplicationFailure.nonRetryable(message, 'JobIdInUse');
+    }
+  }
+}
+
+/** A draft under a demand that ends sooner than this is not signed: the provider would refuse it. */
+const MIN_LEFT_MS = 300_000;
+
+function asFailure(failure: { type: string; message: string } | undefined): ApplicationFailure {
+  return ApplicationFailure.nonRetryable(failure?.message ?? 'the settlement ended', failure?.type ?? 'Error');
+}

@@ -1,0 +1,300 @@
+/**
+ * One agreement with one provider and the VM under it: signs, creates, deploys, runs setup and then scripts as
+ * they come, and ends both. It decides nothing about the job; it reports how each script ended.
+ */
+import {
+  CancellationScope,
+  condition,
+  getExternalWorkflowHandle,
+  isCancellation,
+  setCurrentDetails,
+  setHandler,
+  sleep,
+  workflowInfo,
+} from '@temporalio/workflow';
+import type { ScriptCommand, SignedAgreement, WatchedScript } from '../activities/contract';
+import { appendEvents, emptyEventLog, readEvents, type NewEvent } from '../model/events';
+import type { BatchId, GolemActivityId } from '../model/ids';
+import type { RentalProgress, RentalState } from '../model/result';
+import { cleanUp, rentalWatch, scriptWatch, sending, signing, vmCreation } from './activity-options';
+import { rentalDetails } from './current-details';
+import { namedFailure, type NamedFailure } from './failure-type';
+import {
+  assignmentOutcomeSignal,
+  assignmentSignal,
+  closeRentalSignal,
+  eventsQuery,
+  ownerClosedSignal,
+  rentalProgressQuery,
+  rentalUpdateSignal,
+  settlementId,
+  type Assignment,
+  type AssignmentOutcome,
+  type RentalInput,
+  type RentalResult,
+} from './protocol';
+
+/** Longest time for deploy, start and setup together. Images of gigabytes on slow lines need a good part of it. */
+const DEPLOY_TIMEOUT_SEC = 1800;
+/** A VM that had to be made anew so often under one agreement is not worth another try. */
+const MAX_VMS = 5;
+
+interface Close {
+  reason: string;
+  /** GAP-3's `golem.requestor.code`, when the agreement ends for one of its reasons. */
+  code?: string;
+}
+
+export async function golemRental(input: RentalInput): Promise<RentalResult> {
+  const { job, n, proposal } = input;
+  const log = emptyEventLog();
+  const queue: Assignment[] = input.first ? [input.first] : [];
+  const known = new Set(queue.map((assignment) => assignment.id));
+  const ended: GolemActivityId[] = [];
+  const progress: RentalProgress = {
+    n,
+    workflowId: workflowInfo().workflowId,
+    provider: proposal.provider,
+    state: 'signing',
+    tasksDone: 0,
+  };
+  let close: Close | undefined;
+  let lost: string | undefined;
+  let retried = false;
+  let seq = 0;
+
+  setHandler(eventsQuery, (query) => readEvents(log, query));
+  setHandler(rentalProgressQuery, () => progress);
+  setHandler(closeRentalSignal, (request) => {
+    close ??= request;
+  });
+  setHandler(assignmentSignal, (assignment) => {
+    if (known.has(assignment.id)) return;
+    known.add(assignment.id);
+    queue.push(assignment);
+  });
+
+  const jobHandle = getExternalWorkflowHandle(job.jobId);
+
+  /** Tells the job; a job that is gone needs no telling. */
+  async function tellJob(send: () => Promise<void>): Promise<void> {
+    try {
+      await send();
+    } catch {
+      // The settlement closes what a lost job left, this rental among it.
+    }
+  }
+
+  async function enter(state: RentalState, reason?: string): Promise<void> {
+    progress.state = state;
+    progress.reason = reason ?? progress.reason;
+    setCurrentDetails(rentalDetails(progress));
+    const { agreementId, activityId } = progress;
+    seq += 1;
+    await tellJob(() =>
+      jobHandle.signal(rentalUpdateSignal, { rental: n, seq, state, agreementId, activityId, reason: progress.reason }),
+    );
+  }
+
+  const note = (events: NewEvent[]): void => appendEvents(log, events);
+
+  /** Sends a script; a request that certainly had no effect is sent again, any other failure is thrown. */
+  async function send(activityId: GolemActivityId, agreementId: string, commands: ScriptCommand[]): Promise<BatchId> {
+    for (let wait = 1; ; wait = Math.min(wait * 2, 30)) {
+      try {
+        const sent = await sending.golemSendScript({ job, agreementId, activityId, commands });
+        note([sent.event]);
+        return sent.batchId;
+      } catch (error) {
+        if (isCancellation(error) || namedFailure(error).type !== 'YagnaUnavailable' || close) throw error;
+        await sleep(`${wait} s`);
+      }
+    }
+  }
+
+  async function watch(
+    activityId: GolemActivityId,
+    agreementId: string,
+    batchId: BatchId,
+    commandCount: number,
+    timeoutSec: number,
+  ): Promise<WatchedScript> {
+    const watched = await scriptWatch().golemWatchScript({
+      ...{ job, agreementId, activityId, batchId, commandCount },
+      deadlineMs: Date.now() + timeoutSec * 1000,
+      outputLimitBytes: input.outputLimitBytes,
+    });
+    if (watched.event) note([watched.event]);
+    return watched;
+  }
+
+  /** Creates, deploys and starts a VM and runs the setup in it. Throws a named failure when it does not come up. */
+  async function bringUpVm(signed: SignedAgreement): Promise<GolemActivityId> {
+    const { agreementId } = signed;
+    await enter('creating');
+    const created = await vmCreation.golemCreateVm({ job, agreementId, provider: proposal.provider, ended });
+    retried ||= created.retried;
+    note(created.events);
+    progress.activityId = created.activityId;
+    await enter('deploying');
+    const commands: ScriptCommand[] = [{ deploy: true }, { start: true }, ...input.setup];
+    const batchId = await send(created.activityId, agreementId, commands);
+    const watched = await watch(created.activityId, agreementId, batchId, commands.length, DEPLOY_TIMEOUT_SEC);
+    if (watched.state !== 'done') {
+      const failed = watched.results.find((result) => result.result === 'Error');
+      const step = ['deploy', 'start'][failed?.index ?? 0] ?? `setup[${(failed?.index ?? 2) - 2}]`;
+      const stderr = failed?.stderr ? ` (${failed.stderr.trim().slice(-300)})` : '';
+      throw new VmFailed(`${step}: ${watched.reason ?? failed?.message ?? watched.state}${stderr}`);
+    }
+    await enter('ready');
+    return created.activityId;
+  }
+
+  async function dropVm(agreementId: string, activityId: GolemActivityId): Promise<void> {
+    ended.push(activityId);
+    const dropped = await cleanUp.golemDestroyVm({ job, agreementId, activityId });
+    note(dropped.events);
+    progress.activityId = undefined;
+  }
+
+  async function run(agreementId: string, activityId: GolemActivityId, task: Assignment): Promise<AssignmentOutcome> {
+    const startedAt = new Date().toISOString();
+    const base = { rental: n, id: task.id, task: task.task, activityId, startedAt };
+    const over = (rest: Pick<AssignmentOutcome, 'state' | 'results' | 'reason' | 'batchId'>): AssignmentOutcome => ({
+      ...base,
+      ...rest,
+      finishedAt: new Date().toISOString(),
+    });
+    for (let reruns = 0; ; reruns++) {
+      try {
+        const batchId = await send(activityId, agreementId, task.commands);
+        const watched = await watch(activityId, agreementId, batchId, task.commands.length, task.timeoutSec);
+        return over({ state: watched.state, results: watched.results, reason: watched.reason, batchId });
+      } catch (error) {
+        if (isCancellation(error)) throw error;
+        const failure = namedFailure(error);
+        if (!isUncertain(failure)) return over({ state: 'lost', results: [], reason: failure.message });
+        if (task.onUncertain === 'rerun' && reruns < 3) continue;
+        return over({ state: 'uncertain', results: [], reason: failure.message });
+      }
+    }
+  }
+
+  async function work(signed: SignedAgreement): Promise<void> {
+    const { agreementId } = signed;
+    let activityId = await bringUpVm(signed);
+    const watching = new CancellationScope();
+    const watchVm = (id: GolemActivityId): void => {
+      void watching.run(async () => {
+        try {
+          const over = await rentalWatch().golemWatchRental({
+            ...{ job, agreementId, activityId: id },
+            validToMs: signed.validToMs,
+          });
+          // A VM that was dropped on purpose is no loss.
+          if (over.ended === 'vm' && ended.includes(id)) return;
+          note(over.events);
+          lost ??= over.reason;
+        } catch (error) {
+          if (!isCancellation(error)) lost ??= namedFailure(error).message;
+        }
+      });
+    };
+    watchVm(activityId);
+    try {
+      for (;;) {
+        await condition(() => queue.length > 0 || close !== undefined || lost !== undefined);
+        if (close || lost) return;
+        const task = queue.shift();
+        if (!task) continue;
+        progress.currentTask = task.task;
+        progress.state = 'busy';
+        setCurrentDetails(rentalDetails(progress));
+        // Whatever ends the rental ends the wait for the script, too.
+        const scope = new CancellationScope();
+        const running = scope.run(() => run(agreementId, activityId, task));
+        running.catch(() => undefined);
+        const outcome = await Promise.race([
+          running,
+          condition(() => close !== undefined || lost !== undefined).then(() => undefined),
+        ]);
+        progress.currentTask = undefined;
+        if (!outcome) {
+          scope.cancel();
+          return;
+        }
+        if (outcome.state === 'done') progress.tasksDone += 1;
+        await tellJob(() => jobHandle.signal(assignmentOutcomeSignal, outcome));
+        if (outcome.state === 'lost') {
+          lost ??= outcome.reason ?? 'the VM is gone';
+          return;
+        }
+        if (outcome.state === 'timedOut') {
+          lost ??= `task ${task.task} ran longer than its ${task.timeoutSec} s`;
+          return;
+        }
+        if (outcome.state === 'uncertain') {
+          await dropVm(agreementId, activityId);
+          if (ended.length >= MAX_VMS) {
+            lost ??= 'too many VMs had to be made anew';
+            return;
+          }
+          activityId = await bringUpVm(signed);
+          watchVm(activityId);
+        } else progress.state = 'ready';
+        setCurrentDetails(rentalDetails(progress));
+      }
+    } finally {
+      watching.cancel();
+    }
+  }
+
+  async function end(signed: SignedAgreement, reason: Close, failed: boolean): Promise<void> {
+    await enter('closing', failed ? reason.reason : undefined);
+    const termination: { message: string; [property: string]: string } = { message: reason.reason };
+    if (reason.code) termination['golem.requestor.code'] = reason.code;
+    const closed = await cleanUp.golemCloseRental({ job, agreementId: signed.agreementId, reason: termination });
+    note(closed.events);
+  }
+
+  let signed: SignedAgreement | undefined;
+  let failure: NamedFailure | undefined;
+  let cancelled: unknown;
+  try {
+    signed = await signing.golemSignAgreement({
+      job,
+      proposal,
+      validTo: new Date(proposal.demand.expiresAtMs).toISOString(),
+    });
+    retried ||= signed.retried;
+    note(signed.events);
+    progress.agreementId = signed.agreementId;
+    if (!close) await work(signed);
+  } catch (error) {
+    if (isCancellation(error)) cancelled = error;
+    else failure = error instanceof VmFailed ? { type: 'VmNotCreated', message: error.message } : namedFailure(error);
+  }
+  return await CancellationScope.nonCancellable(async () => {
+    const reason: Close = close ?? { reason: failure?.message ?? lost ?? (cancelled ? 'cancelled' : 'Finished') };
+    const bad = failure !== undefined || (lost !== undefined && !close);
+    // An attempt at signing that was cut short may have left an agreement: the settlement finds it by its mark.
+    const clean = !retried && (signed !== undefined || failure?.type === 'AgreementRejected');
+    if (signed) await end(signed, reason, bad);
+    await enter(bad ? 'failed' : 'closed', bad ? reason.reason : undefined);
+    await tellJob(() =>
+      getExternalWorkflowHandle(settlementId(job.jobId)).signal(ownerClosedSignal, {
+        workflowId: workflowInfo().workflowId,
+        clean,
+      }),
+    );
+    if (cancelled) throw cancelled;
+    return { agreementId: signed?.agreementId, tasksDone: progress.tasksDone, reason: reason.reason };
+  });
+}
+
+class VmFailed extends Error {}
+
+/** The answer to a request is missing: its effect may be there or not. */
+function isUncertain(failure: NamedFailure): boolean {
+  return failure.type === 'ScriptUncertain' || failure.type === 'Timeout';
+}

@@ -1,0 +1,251 @@
+/**
+ * The money of one job, from the reservation of its budget to the last payment. It outlives the job: whatever
+ * happened to the job and its rentals, it ends what they left on yagna, decides every document that comes and
+ * releases the allocation. It learns from yagna, by mark; signals only hasten it.
+ */
+import {
+  CancellationScope,
+  condition,
+  getExternalWorkflowHandle,
+  isCancellation,
+  setCurrentDetails,
+  setHandler,
+  sleep,
+} from '@temporalio/workflow';
+import type { Decision, OwnersState, OwnersToWatch, Reserved, SettlementNews } from '../activities/contract';
+import { appendEvents, emptyEventLog, readEvents, type NewEvent } from '../model/events';
+import type { LastFailure, SettlementPhase, SettlementProgress, SettlementResult } from '../model/result';
+import { cleanUp, payment, settlementWatch } from './activity-options';
+import { settlementDetails } from './current-details';
+import { namedFailure } from './failure-type';
+import {
+  closeRentalSignal,
+  eventsQuery,
+  ownerClosedSignal,
+  settlementProgressQuery,
+  settlementUpdateSignal,
+  type OwnerClosed,
+  type SettlementInput,
+} from './protocol';
+import {
+  agreementsOf,
+  awaitingPayment,
+  book,
+  bookPayment,
+  entryOf,
+  giveUpWaiting,
+  isSettled,
+  moneyOf,
+  newLedger,
+  soFar,
+} from './state/ledger';
+
+/** Longer than any request of ours to yagna can live: after it, nothing of a dead attempt can land any more. */
+const REQUEST_LIFETIME = '20 s';
+/** Beyond the agreements' end and the wait for invoices, so that the last accept still finds its allocation. */
+const ALLOCATION_MARGIN_SEC = 3600;
+/** Patience with a watch whose worker may be dead, once a signal says that there is news. */
+const NUDGE = '3 s';
+
+export async function golemSettlement(input: SettlementInput): Promise<SettlementResult> {
+  const { job } = input;
+  const ledger = newLedger(input.budget.amount, input.platform);
+  const log = emptyEventLog();
+  const closedOwners = new Map<string, OwnerClosed>();
+  const endsAtSec =
+    Math.floor(Date.now() / 1000) + input.expirationSec + input.invoiceWaitSec + ALLOCATION_MARGIN_SEC;
+  let phase: SettlementPhase = 'reserving';
+  let reserved: Reserved | undefined;
+  let lastFailure: LastFailure | undefined;
+  let cursor = { debitNotes: '', invoices: '' };
+  let owners: OwnersState | undefined;
+  let seq = 0;
+  let signals = 0;
+
+  const progress = (): SettlementProgress => ({
+    jobId: job.jobId,
+    phase,
+    allocationId: reserved?.allocationId,
+    money: moneyOf(ledger),
+    agreements: agreementsOf(ledger),
+    lastFailure,
+  });
+
+  setHandler(eventsQuery, (query) => readEvents(log, query));
+  setHandler(settlementProgressQuery, progress);
+  setHandler(ownerClosedSignal, (owner) => {
+    signals += 1;
+    closedOwners.set(owner.workflowId, owner);
+  });
+
+  const note = (events: NewEvent[]): void => appendEvents(log, events);
+
+  async function enter(next: SettlementPhase): Promise<void> {
+    phase = next;
+    await report();
+  }
+
+  async function report(): Promise<void> {
+    setCurrentDetails(settlementDetails(progress()));
+    if (closedOwners.has(job.jobId)) return;
+    seq += 1;
+    const { money, allocationId } = progress();
+    try {
+      await getExternalWorkflowHandle(job.jobId).signal(settlementUpdateSignal, {
+        ...{ seq, phase, money, allocationId, failure: lastFailure },
+      });
+    } catch {
+      // The job is over; its progress is read from here.
+    }
+  }
+
+  function failed(error: unknown): LastFailure {
+    const { type, message } = namedFailure(error);
+    lastFailure = { type, message, at: new Date().toISOString() };
+    return lastFailure;
+  }
+
+  // A settlement can't be called off: money may be owed. Cancelling it changes nothing.
+  return await CancellationScope.nonCancellable(async () => {
+    try {
+      const { budget, platform } = input;
+      reserved = await payment.golemReserveAllocation({ job, amount: budget.amount, platform, endsAtSec });
+    } catch (error) {
+      if (isCancellation(error)) throw error;
+      failed(error);
+      await enter('failed');
+      await sleep(REQUEST_LIFETIME);
+      await releaseAll(true);
+      throw error;
+    }
+    ledger.reserved = reserved.total;
+    cursor = { debitNotes: reserved.at, invoices: reserved.at };
+    note([reserved.event]);
+    await enter('open');
+    await whileOwnersLive(reserved);
+    await enter('closing');
+    await endWhatIsLeft();
+    await enter('settling');
+    await payWhatIsOwed(reserved);
+    await releaseAll(reserved.retried);
+    const unpaid = agreementsOf(ledger).some((agreement) => agreement.state !== 'settled');
+    await enter(unpaid ? 'unpaid' : 'settled');
+    return {
+      ...{ jobId: job.jobId, jobUuid: job.jobUuid, state: unpaid ? 'unpaid' : 'settled' },
+      ...{ money: moneyOf(ledger), agreements: agreementsOf(ledger) },
+    };
+  });
+
+  /** One watch and the decisions that follow from it. */
+  async function step(reservation: Reserved, watch: OwnersToWatch, untilMs?: number): Promise<SettlementNews> {
+    const scope = new CancellationScope();
+    const watching = scope.run(() =>
+      settlementWatch().golemWatchSettlement({
+        ...{ job, cursor, owners: watch, untilMs },
+        awaitingPayment: awaitingPayment(ledger),
+      }),
+    );
+    watching.catch(() => undefined);
+    let news: SettlementNews | undefined;
+    while (!news) {
+      const before = signals;
+      const nudge = condition(() => signals > before).then(() => undefined);
+      news = await Promise.race([watching, nudge]);
+      if (news) break;
+      // Something happened. A live watch says so itself; one whose worker died would stay silent for a minute.
+      news = await Promise.race([watching, sleep(NUDGE).then(() => undefined)]);
+      if (news) break;
+      scope.cancel();
+      return await step(reservation, watch, untilMs);
+    }
+    cursor = news.cursor;
+    for (const document of news.documents) {
+      const { allocationId } = reservation;
+      const { tolerance } = input;
+      const decision = await payment.golemDecideDocument({ job, document, allocationId, tolerance, ledger: soFar(ledger) });
+      book(ledger, decision);
+      note(decision.events);
+      if (decision.decision === 'refused') await onRefusal(decision);
+      await report();
+    }
+    for (const paid of news.settled) {
+      bookPayment(ledger, paid.agreementId);
+      note([paid.event]);
+    }
+    if (news.settled.length > 0) await report();
+    return news;
+  }
+
+  /** Who asks for more than was agreed gets no more work, and an end to the agreement. */
+  async function onRefusal(decision: Decision): Promise<void> {
+    const message = decision.reason ?? 'refused';
+    lastFailure = { type: 'PaymentRefused', message, at: new Date().toISOString() };
+    if (decision.document.kind === 'invoice') return;
+    const reason: { message: string; [property: string]: string } = { message };
+    if (decision.requestorCode) reason['golem.requestor.code'] = decision.requestorCode;
+    const closed = await cleanUp.golemCloseRental({ job, agreementId: decision.agreementId, reason });
+    note(closed.events);
+  }
+
+  async function whileOwnersLive(reservation: Reserved): Promise<void> {
+    let watch: OwnersToWatch = 'job';
+    for (;;) {
+      const news = await step(reservation, watch);
+      if (!news.owners) continue;
+      owners = { ...news.owners, abrupt: news.owners.abrupt || (owners?.abrupt ?? false) };
+      if (owners.liveRentals.length === 0) return;
+      watch = 'rentals';
+      // A job that returns has told its rentals to close; one that was terminated could not.
+      if (owners.abrupt || !closedOwners.has(job.jobId)) await closeRentals(owners.liveRentals);
+    }
+  }
+
+  async function closeRentals(workflowIds: string[]): Promise<void> {
+    for (const workflowId of workflowIds) {
+      try {
+        await getExternalWorkflowHandle(workflowId).signal(closeRentalSignal, { reason: 'the job has ended' });
+      } catch {
+        // It ended in the meantime.
+      }
+    }
+  }
+
+  /** Ends by mark whatever job and rentals left; a second look is needed only where a request may still land. */
+  async function endWhatIsLeft(): Promise<void> {
+    const rentals = [...closedOwners.values()];
+    let calm = !owners?.abrupt && closedOwners.has(job.jobId) && rentals.every((owner) => owner.clean);
+    for (let wait = 1; ; wait = Math.min(wait * 2, 60)) {
+      const look = await cleanUp.golemCleanUp({ job });
+      note(look.events);
+      for (const agreement of look.agreements) entryOf(ledger, agreement.agreementId, agreement.provider);
+      if (look.empty && calm) return;
+      if (look.empty) {
+        calm = true;
+        await sleep(REQUEST_LIFETIME);
+      } else if (look.stuck.length > 0) {
+        lastFailure = {
+          type: 'YagnaUnavailable',
+          message: look.stuck.join('; '),
+          at: new Date().toISOString(),
+        };
+        await sleep(`${wait} s`);
+      }
+    }
+  }
+
+  async function payWhatIsOwed(reservation: Reserved): Promise<void> {
+    const untilMs = Date.now() + input.invoiceWaitSec * 1000;
+    while (!isSettled(ledger)) {
+      if (Date.now() >= untilMs) return giveUpWaiting(ledger);
+      await step(reservation, 'none', untilMs);
+    }
+  }
+
+  async function releaseAll(twice: boolean): Promise<void> {
+    const released = await payment.golemReleaseAllocation({ job, endsAtSec });
+    note(released.events);
+    if (!twice) return;
+    await sleep(REQUEST_LIFETIME);
+    note((await payment.golemReleaseAllocation({ job, endsAtSec })).events);
+  }
+}

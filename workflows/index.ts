@@ -1,0 +1,4 @@
+/** The workflows of this package. Re-export them from your own workflows file to run them in your own worker. */
+export { golemJob } from './golem-job';
+export { golemRental } from './golem-rental';
+export { golemSettlement } from './golem-settlement';

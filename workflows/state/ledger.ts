@@ -1,0 +1,147 @@
+/**
+ * The ledger of a job: what each agreement has cost, what was accepted and what is paid. Pure functions over
+ * plain data; all amounts are decimal strings of GLM.
+ */
+import { addAmounts, exact } from "../../model/amount";
+import type { AgreementSoFar, Decision } from '../../activities/contract';
+import type { AgreementId, Amount, DebitNoteId, GolemActivityId, InvoiceId } from '../../model/ids';
+import type { AgreementMoney, Money, ProviderInfo } from '../../model/result';
+
+export interface LedgerEntry extends AgreementSoFar {
+  agreementId: AgreementId;
+  provider: ProviderInfo;
+  invoiceId?: InvoiceId;
+  invoiceAmount?: Amount;
+  /** Amounts of accepted payable debit notes: they are paid even if the invoice never comes. */
+  payableAccepted: Record<GolemActivityId, Amount>;
+  state: AgreementMoney['state'];
+  /** Why nothing more is paid, if so. */
+  refusal?: string;
+}
+
+export interface Ledger {
+  budget: Amount;
+  reserved: Amount;
+  platform: string;
+  entries: LedgerEntry[];
+  /** Debit notes decided already; the newest ones, against a repeat of an event. */
+  decided: (DebitNoteId | InvoiceId)[];
+}
+
+const larger = (a: Amount, b: Amount): Amount => (exact(a).gt(exact(b)) ? a : b);
+
+export function newLedger(budget: Amount, platform: string): Ledger {
+  return { budget, reserved: '0', platform, entries: [], decided: [] };
+}
+
+export function entryOf(ledger: Ledger, agreementId: AgreementId, provider: ProviderInfo): LedgerEntry {
+  const found = ledger.entries.find((entry) => entry.agreementId === agreementId);
+  if (found) return found;
+  const entry: LedgerEntry = {
+    ...{ agreementId, provider, acceptedByActivity: {}, notes: {}, payableAccepted: {} },
+    ...{ invoiceAccepted: false, state: 'open' },
+  };
+  ledger.entries.push(entry);
+  return entry;
+}
+
+const DECIDED_KEPT = 200;
+
+/** Books a decision. A document is booked once, however often it is decided. */
+export function book(ledger: Ledger, decision: Decision): void {
+  if (decision.decision === 'foreign' || ledger.decided.includes(decision.document.id)) return;
+  ledger.decided.push(decision.document.id);
+  if (ledger.decided.length > DECIDED_KEPT) ledger.decided.shift();
+  const entry = entryOf(ledger, decision.agreementId, decision.provider);
+  if (decision.document.kind === 'invoice') bookInvoice(entry, decision);
+  else bookDebitNote(entry, decision);
+}
+
+function bookInvoice(entry: LedgerEntry, decision: Decision): void {
+  // An invoice after an accepted one changes nothing: an agreement is paid once.
+  if (entry.invoiceAccepted) return;
+  entry.invoiceId = decision.document.id as InvoiceId; // an invoice's id, by its kind
+  entry.invoiceAmount = decision.amount;
+  if (decision.decision === 'accepted') {
+    entry.invoiceAccepted = true;
+    entry.state = decision.settled ? 'settled' : 'accepted';
+  } else {
+    entry.state = 'rejected';
+    entry.refusal = decision.reason;
+  }
+}
+
+function bookDebitNote(entry: LedgerEntry, decision: Decision): void {
+  const { activityId } = decision;
+  if (!activityId) return;
+  const seen = entry.notes[activityId] ?? { all: 0, payable: 0 };
+  entry.notes[activityId] = { all: seen.all + 1, payable: seen.payable + (decision.payable ? 1 : 0) };
+  if (decision.decision === 'refused') entry.refusal = decision.reason;
+  if (decision.decision !== 'accepted') return;
+  const before = entry.acceptedByActivity[activityId] ?? '0';
+  entry.acceptedByActivity[activityId] = larger(before, decision.amount);
+  if (decision.payable) entry.payableAccepted[activityId] = larger(before, decision.amount);
+}
+
+export function bookPayment(ledger: Ledger, agreementId: AgreementId): void {
+  const entry = ledger.entries.find((each) => each.agreementId === agreementId);
+  if (entry?.invoiceAccepted) entry.state = 'settled';
+}
+
+/** What is accepted of one agreement: its invoice, or the newest debit notes before that. */
+export function acceptedOf(entry: LedgerEntry): Amount {
+  if (entry.invoiceAccepted && entry.invoiceAmount !== undefined) return entry.invoiceAmount;
+  return addAmounts(Object.values(entry.acceptedByActivity));
+}
+
+function paidOf(entry: LedgerEntry): Amount {
+  if (entry.state === 'settled') return acceptedOf(entry);
+  return addAmounts(Object.values(entry.payableAccepted));
+}
+
+export function moneyOf(ledger: Ledger): Money {
+  return {
+    budget: ledger.budget,
+    reserved: ledger.reserved,
+    accepted: addAmounts(ledger.entries.map(acceptedOf)),
+    paid: addAmounts(ledger.entries.map(paidOf)),
+    platform: ledger.platform,
+  };
+}
+
+export function agreementsOf(ledger: Ledger): AgreementMoney[] {
+  return ledger.entries.map((entry) => ({
+    agreementId: entry.agreementId,
+    provider: entry.provider,
+    accepted: acceptedOf(entry),
+    paid: paidOf(entry),
+    invoiceId: entry.invoiceId,
+    invoiceAmount: entry.invoiceAmount,
+    state: entry.state,
+    debitNotes: Object.values(entry.notes).reduce((all, notes) => all + notes.all, 0),
+  }));
+}
+
+/** Invoices that were accepted and are not known to be paid. */
+export function awaitingPayment(ledger: Ledger): InvoiceId[] {
+  return ledger.entries.flatMap((entry) => (entry.state === 'accepted' && entry.invoiceId ? [entry.invoiceId] : []));
+}
+
+/** Every agreement has come to its end: paid, or refused, or given up. */
+export function isSettled(ledger: Ledger): boolean {
+  return ledger.entries.every((entry) => ['settled', 'rejected', 'unpaid'].includes(entry.state));
+}
+
+/** No invoice came in time: what is open stays unpaid. */
+export function giveUpWaiting(ledger: Ledger): void {
+  for (const entry of ledger.entries) if (entry.state === 'open' || entry.state === 'accepted') entry.state = 'unpaid';
+}
+
+export function soFar(ledger: Ledger): Record<AgreementId, AgreementSoFar> {
+  return Object.fromEntries(
+    ledger.entries.map(({ agreementId, acceptedByActivity, notes, invoiceAccepted }) => [
+      agreementId,
+      { acceptedByActivity, notes, invoiceAccepted },
+    ]),
+  );
+}
