@@ -1,0 +1,36 @@
+/** The ordered record of what happened on the network, for tests: what was created, started, accepted, paid, ended. */
+import type { Database, EffectLog } from './contract';
+import { formatNanos, nowNanos } from './clock';
+import { Stream } from './server/long-poll';
+
+export interface Effect {
+  /** From 1, without gaps, over restarts too. */
+  seq: number;
+  at: string;
+  kind: string;
+  [field: string]: unknown;
+}
+
+export class Effects implements EffectLog {
+  readonly stream = new Stream();
+  private readonly insert;
+  private readonly select;
+
+  constructor(database: Database) {
+    this.insert = database.prepare('INSERT INTO effect (at, kind, body) VALUES (?, ?, ?)');
+    this.select = database.prepare('SELECT seq, at, kind, body FROM effect WHERE seq > ? ORDER BY seq');
+  }
+
+  record(kind: string, fields: Record<string, unknown>): void {
+    this.insert.run(formatNanos(nowNanos()), kind, JSON.stringify(fields));
+    this.stream.wake();
+  }
+
+  /** Effects after `seq`, of these kinds (all when none is named). */
+  after(seq: number, kinds: readonly string[]): Effect[] {
+    const rows = this.select.all(seq) as { seq: number; at: string; kind: string; body: string }[];
+    return rows
+      .filter((row) => kinds.length === 0 || kinds.includes(row.kind))
+      .map((row) => ({ seq: row.seq, at: row.at, kind: row.kind, ...(JSON.parse(row.body) as object) }));
+  }
+}

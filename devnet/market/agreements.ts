@@ -1,0 +1,267 @@
+/** Agreements and their events: a state machine over the database. Who decides is elsewhere (routes, providers). */
+import { agreementId, formatNanos, nextEventNanos, nowNanos } from '../clock';
+import type { Database } from '../contract';
+import type { Effects } from '../effects';
+import { failure, type HttpError } from '../server/errors';
+import { Streams } from '../server/long-poll';
+import type { Proposal } from './book';
+import type { Terms } from './constraints';
+
+export const AGREEMENT_STATES = [
+  'Proposal',
+  'Pending',
+  'Cancelled',
+  'Rejected',
+  'Approved',
+  'Expired',
+  'Terminated',
+] as const;
+export type AgreementState = (typeof AGREEMENT_STATES)[number];
+
+export interface Agreement {
+  id: string;
+  requestor: string;
+  provider: string;
+  demandId: string;
+  offerId: string;
+  demand: Terms;
+  offer: Terms;
+  created: string;
+  validTo: string;
+  state: AgreementState;
+  session: string | undefined;
+  approved: string | undefined;
+  approvedMs: number | undefined;
+  termination: string | undefined;
+  /** The provider has sent its final invoice. */
+  closed: boolean;
+}
+
+interface AgreementRow {
+  id: string;
+  requestor: string;
+  provider: string;
+  demand_id: string;
+  offer_id: string;
+  demand: string;
+  offer: string;
+  created: string;
+  created_ns: string;
+  valid_to: string;
+  valid_to_ms: number;
+  state: AgreementState;
+  session: string | null;
+  approved: string | null;
+  approved_ms: number | null;
+  termination: string | null;
+  closed: number;
+}
+
+const NEXT: Partial<Record<AgreementState, readonly AgreementState[]>> = {
+  Proposal: ['Pending', 'Cancelled', 'Expired'],
+  Pending: ['Approved', 'Cancelled', 'Rejected', 'Expired'],
+  Approved: ['Terminated'],
+};
+
+/** What the provider of an agreement hears of it. */
+export interface AgreementListener {
+  onConfirmed(agreement: Agreement): void;
+  onTerminated(agreement: Agreement, reason: string): void;
+}
+
+export class Agreements {
+  /** Woken by an agreement's changes (name: its id) and by events (name: requestor and session, see `eventStream`). */
+  readonly streams = new Streams();
+  listener: AgreementListener | undefined;
+  /** Recently read terms; they never change, and parsing them is most of the cost of a read. */
+  private readonly terms = new Map<string, { demand: Terms; offer: Terms }>();
+  private readonly sql;
+
+  constructor(
+    database: Database,
+    private readonly effects: Effects,
+  ) {
+    this.sql = {
+      insert: database.prepare(
+        `INSERT INTO agreement (id, requestor, provider, demand_id, offer_id, demand, offer, created, created_ns,
+         valid_to, valid_to_ms, state) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'Proposal')`,
+      ),
+      get: database.prepare('SELECT * FROM agreement WHERE id = ?'),
+      list: database.prepare('SELECT * FROM agreement WHERE requestor = ? ORDER BY seq'),
+      unclosed: database.prepare(
+        "SELECT * FROM agreement WHERE closed = 0 AND state IN ('Pending', 'Approved', 'Terminated') ORDER BY seq",
+      ),
+      live: database.prepare(
+        "SELECT * FROM agreement WHERE state IN ('Proposal', 'Pending', 'Approved') ORDER BY seq",
+      ),
+      state: database.prepare('UPDATE agreement SET state = ? WHERE id = ?'),
+      confirm: database.prepare('UPDATE agreement SET session = ? WHERE id = ?'),
+      approve: database.prepare('UPDATE agreement SET approved = ?, approved_ms = ? WHERE id = ?'),
+      terminate: database.prepare('UPDATE agreement SET termination = ? WHERE id = ?'),
+      close: database.prepare('UPDATE agreement SET closed = 1 WHERE id = ?'),
+      addEvent: database.prepare(
+        'INSERT INTO agreement_event (requestor, at, session, body) VALUES (?, ?, ?, ?)',
+      ),
+      events: database.prepare(
+        `SELECT body FROM agreement_event WHERE requestor = ? AND at > ? AND (? IS NULL OR session = ?)
+         ORDER BY at LIMIT ?`,
+      ),
+    };
+  }
+
+  /** Makes an agreement of a provider's draft. */
+  create(proposal: Proposal, validToNanos: bigint): string {
+    const id = agreementId();
+    const now = nowNanos();
+    const demand = proposal.previous ?? proposal;
+    this.sql.insert.run(
+      id,
+      proposal.demand.requestor,
+      proposal.provider,
+      proposal.demand.id,
+      proposal.offer.id,
+      JSON.stringify({ properties: demand.properties, constraints: demand.constraints }),
+      JSON.stringify({ properties: proposal.properties, constraints: proposal.constraints }),
+      formatNanos(now),
+      String(now),
+      formatNanos(validToNanos),
+      Number(validToNanos / 1_000_000n),
+    );
+    this.effects.record('agreement-created', { agreementId: id, providerId: proposal.provider });
+    return id;
+  }
+
+  find(id: string): Agreement | undefined {
+    const row = this.sql.get.get(id) as AgreementRow | undefined;
+    return row && this.read(row);
+  }
+
+  ofRequestor(requestor: string): Agreement[] {
+    return (this.sql.list.all(requestor) as AgreementRow[]).map((row) => this.read(row));
+  }
+
+  /** Agreements that their provider still has something to do for: decide, serve, or send the final invoice. */
+  unclosed(): Agreement[] {
+    return (this.sql.unclosed.all() as AgreementRow[]).map((row) => this.read(row));
+  }
+
+  /** Agreements of all requestors that are neither over nor expired. */
+  live(): Agreement[] {
+    const rows = this.sql.live.all() as AgreementRow[];
+    return rows.map((row) => this.read(row)).filter((agreement) => agreement.state !== 'Expired');
+  }
+
+  confirm(agreement: Agreement, session: string | undefined): void {
+    this.move(agreement, 'Pending');
+    this.sql.confirm.run(session ?? null, agreement.id);
+    this.effects.record('agreement-confirmed', { agreementId: agreement.id });
+    this.listener?.onConfirmed({ ...agreement, state: 'Pending', session });
+  }
+
+  approve(agreement: Agreement): void {
+    this.move(agreement, 'Approved');
+    const now = nowNanos();
+    this.sql.approve.run(formatNanos(now), Number(now / 1_000_000n), agreement.id);
+    this.effects.record('agreement-approved', { agreementId: agreement.id });
+    this.announce(agreement, 'AgreementApprovedEvent', {});
+  }
+
+  reject(agreement: Agreement, reason: object): void {
+    this.move(agreement, 'Rejected');
+    this.effects.record('agreement-rejected', { agreementId: agreement.id });
+    this.announce(agreement, 'AgreementRejectedEvent', { reason });
+  }
+
+  cancel(agreement: Agreement, reason: unknown): void {
+    this.move(agreement, 'Cancelled');
+    this.effects.record('agreement-cancelled', { agreementId: agreement.id });
+    this.announce(agreement, 'AgreementCancelledEvent', reason === null ? {} : { reason });
+  }
+
+  terminate(agreement: Agreement, terminator: 'Requestor' | 'Provider', reason: unknown): void {
+    this.move(agreement, 'Terminated');
+    this.effects.record('agreement-terminated', { agreementId: agreement.id, terminator, reason });
+    const event = this.announce(agreement, 'AgreementTerminatedEvent', {
+      terminator,
+      signature: '',
+      ...(reason === null ? {} : { reason }),
+    });
+    this.sql.terminate.run(event, agreement.id);
+    const message = (reason as { message?: string } | null)?.message ?? '';
+    this.listener?.onTerminated({ ...agreement, state: 'Terminated' }, message);
+  }
+
+  markClosed(id: string): void {
+    this.sql.close.run(id);
+    this.terms.delete(id);
+  }
+
+  /** Events after an instant (microseconds), oldest first; undefined when there is none. */
+  events(
+    requestor: string,
+    afterMicros: number,
+    session: string | undefined,
+    max: number,
+  ): unknown[] | undefined {
+    const rows = this.sql.events.all(requestor, afterMicros, session ?? null, session ?? null, max) as {
+      body: string;
+    }[];
+    return rows.length === 0 ? undefined : rows.map((row) => JSON.parse(row.body) as unknown);
+  }
+
+  private move(agreement: Agreement, to: AgreementState): void {
+    const from = this.find(agreement.id)?.state ?? agreement.state;
+    if (!NEXT[from]?.includes(to)) throw illegalTransition(from, to);
+    this.sql.state.run(to, agreement.id);
+  }
+
+  private announce(agreement: Agreement, eventType: string, details: object): string {
+    const at = nextEventNanos();
+    const session = this.find(agreement.id)?.session ?? null;
+    const body = JSON.stringify({
+      eventDate: formatNanos(at),
+      agreementId: agreement.id,
+      eventType,
+      ...details,
+    });
+    this.sql.addEvent.run(agreement.requestor, Number(at / 1000n), session, body);
+    this.streams.wake(agreement.id);
+    this.streams.wake(eventStream(agreement.requestor, undefined));
+    if (session !== null) this.streams.wake(eventStream(agreement.requestor, session));
+    return body;
+  }
+
+  private read(row: AgreementRow): Agreement {
+    let terms = this.terms.get(row.id);
+    if (!terms) {
+      terms = { demand: JSON.parse(row.demand) as Terms, offer: JSON.parse(row.offer) as Terms };
+      this.terms.set(row.id, terms);
+    }
+    const expired = (row.state === 'Proposal' || row.state === 'Pending') && row.valid_to_ms < Date.now();
+    return {
+      id: row.id,
+      requestor: row.requestor,
+      provider: row.provider,
+      demandId: row.demand_id,
+      offerId: row.offer_id,
+      ...terms,
+      created: row.created,
+      validTo: row.valid_to,
+      state: expired ? 'Expired' : row.state,
+      session: row.session ?? undefined,
+      approved: row.approved ?? undefined,
+      approvedMs: row.approved_ms ?? undefined,
+      termination: row.termination ?? undefined,
+      closed: row.closed === 1,
+    };
+  }
+}
+
+/** Name of the stream of a requestor's agreement events, all or those of one session. */
+export function eventStream(requestor: string, session: string | undefined): string {
+  return session === undefined ? requestor : `${requestor} ${session}`;
+}
+
+function illegalTransition(from: AgreementState, to: AgreementState): HttpError {
+  return failure(from === 'Proposal' ? 409 : 410, `Can't update Agreement state from ${from} to ${to}.`);
+}

@@ -1,0 +1,221 @@
+/**
+ * Live demands, the proposals made under them and the events that wait to be read. All of it is in memory and gone
+ * when the daemon stops, as yagna forgets it too.
+ */
+import { formatMillis, formatNanos, nowNanos, proposalId, subscriptionId } from '../clock';
+import { failure } from '../server/errors';
+import { Stream } from '../server/long-poll';
+import { matches, parseTerms, type ParsedTerms, type Terms } from './constraints';
+
+export type ProposalState = 'Initial' | 'Draft' | 'Rejected' | 'Accepted';
+
+export interface Proposal extends Terms {
+  id: string;
+  issuer: string;
+  state: ProposalState;
+  created: string;
+  previous?: Proposal;
+  countered: boolean;
+  demand: Demand;
+  provider: string;
+  /** The provider's offer that this chain of proposals began with. */
+  offer: { id: string; terms: ParsedTerms; created: string };
+}
+
+export interface Demand extends Terms {
+  id: string;
+  requestor: string;
+  created: string;
+  parsed: ParsedTerms;
+  events: object[];
+  stream: Stream;
+  subscribed: boolean;
+  proposals: Map<string, Proposal>;
+}
+
+/** What the book tells the providers. */
+export interface ProviderSide {
+  onDemand(demand: Demand): void;
+  onUnsubscribed(demand: Demand): void;
+  /** The requestor's counter-proposal waits for an answer. */
+  onCounter(counter: Proposal): void;
+}
+
+/** Demands that were unsubscribed but still get their own error messages, at most. */
+const GONE_KEPT = 1000;
+
+export class DemandBook {
+  providers: ProviderSide | undefined;
+  private readonly demands = new Map<string, Demand>();
+  private readonly gone: string[] = [];
+
+  subscribe(requestor: string, terms: Terms): Demand {
+    const demand: Demand = {
+      ...terms,
+      id: subscriptionId(),
+      requestor,
+      created: formatNanos(nowNanos()),
+      parsed: parseTerms(terms),
+      events: [],
+      stream: new Stream(),
+      subscribed: true,
+      proposals: new Map(),
+    };
+    this.demands.set(demand.id, demand);
+    this.providers?.onDemand(demand);
+    return demand;
+  }
+
+  live(requestor?: string): Demand[] {
+    const all = [...this.demands.values()].filter((demand) => demand.subscribed);
+    return requestor === undefined ? all : all.filter((demand) => demand.requestor === requestor);
+  }
+
+  /** A demand of this requestor, be it unsubscribed or not. */
+  known(requestor: string, id: string): Demand | undefined {
+    const demand = this.demands.get(id);
+    return demand?.requestor === requestor ? demand : undefined;
+  }
+
+  unsubscribe(demand: Demand): void {
+    demand.subscribed = false;
+    demand.events = [];
+    this.providers?.onUnsubscribed(demand);
+    demand.stream.wake();
+    this.gone.push(demand.id);
+    if (this.gone.length > GONE_KEPT) this.demands.delete(this.gone.shift() ?? '');
+  }
+
+  /** Events of a demand, oldest first; each is handed out once. */
+  takeEvents(demand: Demand, max: number): object[] | undefined {
+    if (!demand.subscribed) throw subscriptionNotFound(demand.id);
+    return demand.events.length === 0 ? undefined : demand.events.splice(0, max);
+  }
+
+  findProposal(requestor: string, demandId: string, id: string): Proposal | undefined {
+    return this.known(requestor, demandId)?.proposals.get(id);
+  }
+
+  /** A proposal under any live or remembered demand of this requestor. */
+  findAnywhere(requestor: string, id: string): Proposal | undefined {
+    for (const demand of this.demands.values()) {
+      const proposal = demand.requestor === requestor ? demand.proposals.get(id) : undefined;
+      if (proposal) return proposal;
+    }
+    return undefined;
+  }
+
+  /** A provider's first offer to a demand. */
+  propose(demand: Demand, provider: string, offer: Proposal['offer'], terms: Terms): Proposal {
+    const proposal = this.add({ ...terms, issuer: provider, state: 'Initial', demand, provider, offer });
+    this.announce(proposal);
+    return proposal;
+  }
+
+  /** The requestor's answer to a provider's proposal. */
+  counter(previous: Proposal, terms: Terms): Proposal {
+    const { demand } = previous;
+    if (!demand.subscribed) throw failure(400, `Subscription [${demand.id}] wasn't found.`);
+    if (previous.issuer === demand.requestor)
+      throw failure(400, `Can't react to own Proposal [${previous.id}].`);
+    if (previous.countered) {
+      throw failure(
+        410,
+        `Proposal [${previous.id}] already has counter proposal. Can't counter for the second time.`,
+      );
+    }
+    if (previous.state === 'Rejected') {
+      throw failure(400, `Proposal [${previous.id}] was rejected. Can't counter it any more.`);
+    }
+    const id = proposalId();
+    if (!matches(parseTerms(terms), parseTerms(previous))) {
+      throw failure(
+        400,
+        `Proposal properties [${id}] doesn't match previous Proposal [${previous.id}]. ` +
+          'Mismatched constraints - Offer: [], Demand: []',
+      );
+    }
+    previous.countered = true;
+    const { provider, offer } = previous;
+    const counter = this.add(
+      { ...terms, issuer: demand.requestor, state: 'Draft', demand, provider, offer, previous },
+      id,
+    );
+    this.providers?.onCounter(counter);
+    return counter;
+  }
+
+  /** The provider's answer to a counter-proposal: a draft that an agreement can be made of. */
+  answer(counter: Proposal, terms: Terms): Proposal {
+    const { demand, provider, offer } = counter;
+    counter.countered = true;
+    counter.state = 'Draft';
+    const draft = this.add({
+      ...terms,
+      issuer: provider,
+      state: 'Draft',
+      demand,
+      provider,
+      offer,
+      previous: counter,
+    });
+    this.announce(draft);
+    return draft;
+  }
+
+  /** The provider's no to a counter-proposal. */
+  refuse(counter: Proposal, message: string, isFinal: boolean): void {
+    counter.state = 'Rejected';
+    this.push(counter.demand, {
+      eventType: 'ProposalRejectedEvent',
+      eventDate: formatMillis(nowNanos()),
+      proposalId: counter.id,
+      reason: { message, 'golem.proposal.rejection.is-final': isFinal },
+    });
+  }
+
+  /** The requestor's no to a provider's proposal. */
+  reject(proposal: Proposal): void {
+    const { demand } = proposal;
+    if (!demand.subscribed) throw failure(400, `Subscription [${demand.id}] wasn't found.`);
+    if (proposal.issuer === demand.requestor)
+      throw failure(400, `Can't react to own Proposal [${proposal.id}].`);
+    proposal.state = 'Rejected';
+  }
+
+  private add(fields: Omit<Proposal, 'id' | 'created' | 'countered'>, id = proposalId()): Proposal {
+    const proposal: Proposal = { ...fields, id, created: formatNanos(nowNanos()), countered: false };
+    proposal.demand.proposals.set(proposal.id, proposal);
+    return proposal;
+  }
+
+  private announce(proposal: Proposal): void {
+    this.push(proposal.demand, {
+      eventType: 'ProposalEvent',
+      eventDate: formatMillis(nowNanos()),
+      proposal: proposalView(proposal),
+    });
+  }
+
+  private push(demand: Demand, event: object): void {
+    if (!demand.subscribed) return;
+    demand.events.push(event);
+    demand.stream.wake();
+  }
+}
+
+export function proposalView(proposal: Proposal): object {
+  return {
+    properties: proposal.properties,
+    constraints: proposal.constraints,
+    proposalId: proposal.id,
+    issuerId: proposal.issuer,
+    state: proposal.state,
+    timestamp: proposal.created,
+    ...(proposal.previous ? { prevProposalId: proposal.previous.id } : {}),
+  };
+}
+
+export function subscriptionNotFound(id: string): Error {
+  return failure(404, `Subscription [${id}] not found. Could be unsubscribed.`);
+}

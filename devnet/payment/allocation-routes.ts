@@ -1,0 +1,129 @@
+/** /payment-api/v1: allocations, decorations for a demand, accounts. */
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { Identities } from '../identity';
+import { problem } from '../server/errors';
+import { send } from '../server/http';
+import { Body, Query, type JsonObject } from '../server/input';
+import { allocationView, type Allocations } from './allocations';
+import { parsePlatform, requestedPlatform } from './platforms';
+
+const BASE = '/payment-api/v1';
+
+export function allocationRoutes(
+  scope: FastifyInstance,
+  allocations: Allocations,
+  identities: Identities,
+): void {
+  scope.post(`${BASE}/allocations`, (request, reply) => {
+    const body = Body.of('payment', request);
+    const total = body.amount('totalAmount');
+    const fields = body.object();
+    const optional = (name: string): unknown => fields[name] ?? null;
+    const timeout = optional('timeout') === null ? undefined : body.time('timeout');
+    const echo: JsonObject = {
+      address: optional('address'),
+      deposit: optional('deposit'),
+      extendTimeout: optional('extendTimeout'),
+      makeDeposit: fields['makeDeposit'] === true,
+      paymentPlatform: optional('paymentPlatform'),
+      timeout: timeout === undefined ? null : fields['timeout'],
+      totalAmount: total,
+    };
+    const platform = requestedPlatform(fields['paymentPlatform'], echo);
+    const address = optional('address');
+    if (typeof address === 'string' && address !== '' && !identities.isLocal(address)) {
+      throw problem(500, {
+        type: `${BASE}/allocations/internal-error`,
+        detail: 'Unhandled internal error',
+        internalError:
+          'Failed to initialize account on driver: erc20 due to error ' +
+          `Account ${address} not found in active accounts`,
+        requestBody: echo,
+      });
+    }
+    const allocation = allocations.create(
+      request.requestorId,
+      {
+        total,
+        platform,
+        timeoutNanos: timeout,
+        makeDeposit: fields['makeDeposit'] === true,
+        deposit: fields['deposit'],
+      },
+      echo,
+    );
+    return send(reply, 201, allocationView(allocation));
+  });
+
+  scope.get(`${BASE}/allocations`, (request, reply) => {
+    const max = new Query(request).integer('maxItems');
+    return send(reply, 200, allocations.live(request.requestorId).slice(0, max).map(allocationView));
+  });
+
+  scope.get(`${BASE}/allocations/:id`, (request, reply) =>
+    send(reply, 200, allocationView(allocations.get(request.requestorId, idOf(request)))),
+  );
+
+  scope.put(`${BASE}/allocations/:id`, (request, reply) => {
+    const body = Body.of('payment', request);
+    const fields = body.object();
+    const has = (name: string): boolean => fields[name] !== undefined && fields[name] !== null;
+    const total = has('totalAmount') ? body.amount('totalAmount') : undefined;
+    const timeout = has('timeout') ? body.time('timeout') : undefined;
+    const amended = allocations.amend(request.requestorId, idOf(request), total, timeout, fields);
+    return send(reply, 200, allocationView(amended));
+  });
+
+  scope.delete(`${BASE}/allocations/:id`, (request, reply) => {
+    allocations.release(request.requestorId, idOf(request));
+    return send(reply, 200, null);
+  });
+
+  scope.get(`${BASE}/allocations/:id/orders`, (_request, reply) => send(reply, 200, []));
+
+  scope.get(`${BASE}/allocations/:id/expenditures`, (request, reply) =>
+    send(reply, 200, allocations.expenditures(idOf(request))),
+  );
+
+  scope.get(`${BASE}/demandDecorations`, (request, reply) => {
+    const ids = new Query(request).required('allocationIds').split(',');
+    const chosen = ids.map((id) => allocations.get(request.requestorId, id));
+    const properties = chosen.map(({ platform, requestor }) => ({
+      key: addressProperty(platform),
+      value: requestor,
+    }));
+    const presence = chosen.map(({ platform }) => `(${addressProperty(platform)}=*)`);
+    const deposit = chosen.some((allocation) => allocation.deposit !== undefined);
+    return send(reply, 200, {
+      properties: [...properties, { key: 'golem.com.payment.protocol.version', value: '3' }],
+      constraints: [
+        presence.length === 1 ? presence[0] : `(|\n  ${presence.join('\n  ')}\n)`,
+        `(golem.com.payment.protocol.version>${deposit ? 2 : 1})`,
+      ],
+    });
+  });
+
+  scope.get(`${BASE}/requestorAccounts`, (request, reply) =>
+    send(
+      reply,
+      200,
+      allocations.platforms(request.requestorId).map((platform) => ({
+        platform,
+        address: request.requestorId,
+        ...parsePlatform(platform),
+        send: true,
+        receive: false,
+      })),
+    ),
+  );
+
+  scope.get(`${BASE}/providerAccounts`, (_request, reply) => send(reply, 200, []));
+}
+
+function idOf(request: FastifyRequest): string {
+  return (request.params as { id: string }).id;
+}
+
+function addressProperty(platform: string): string {
+  return `golem.com.payment.platform.${platform}.address`;
+}

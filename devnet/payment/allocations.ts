@@ -1,0 +1,302 @@
+/** Allocations: budgets that a requestor reserves, spends from and releases. */
+import { documentId, formatNanos, nowNanos } from '../clock';
+import type { Database } from '../contract';
+import type { Effects } from '../effects';
+import { failure, problem } from '../server/errors';
+import type { JsonObject } from '../server/input';
+import type { Timer, Timers } from '../timers';
+import { Amount, computed, sum, ZERO } from './amounts';
+
+/** About ten years: what an allocation without a timeout gets. */
+const DEFAULT_LIFE_NANOS = 3650n * 86_400n * 1_000_000_000n;
+const TYPE = '/payment-api/v1/allocations';
+/** What every requestor's account holds on each platform at first, GLM. */
+const INITIAL_BALANCE = '1000';
+
+export interface Allocation {
+  id: string;
+  requestor: string;
+  platform: string;
+  /** As sent by the requestor. */
+  total: string;
+  spent: Amount;
+  created: string;
+  timeout: string;
+  timeoutMs: number;
+  makeDeposit: boolean;
+  deposit: unknown;
+  released: boolean;
+}
+
+interface AllocationRow {
+  id: string;
+  requestor: string;
+  platform: string;
+  total: string;
+  spent: string;
+  created: string;
+  timeout: string;
+  timeout_ms: number;
+  make_deposit: number;
+  deposit: string | null;
+  released: number;
+}
+
+export interface NewAllocation {
+  total: string;
+  platform: string;
+  timeoutNanos: bigint | undefined;
+  makeDeposit: boolean;
+  deposit: unknown;
+}
+
+export class Allocations {
+  private readonly expiry = new Map<string, Timer>();
+  private readonly sql;
+
+  constructor(
+    database: Database,
+    private readonly effects: Effects,
+    private readonly timers: Timers,
+  ) {
+    this.sql = {
+      insert: database.prepare(
+        `INSERT INTO allocation (id, requestor, platform, total, spent, created, timeout, timeout_ms, make_deposit,
+         deposit) VALUES (?, ?, ?, ?, '0', ?, ?, ?, ?, ?)`,
+      ),
+      get: database.prepare('SELECT * FROM allocation WHERE id = ?'),
+      live: database.prepare('SELECT * FROM allocation WHERE released = 0 ORDER BY seq'),
+      amend: database.prepare('UPDATE allocation SET total = ?, timeout = ?, timeout_ms = ? WHERE id = ?'),
+      release: database.prepare('UPDATE allocation SET released = 1 WHERE id = ?'),
+      spend: database.prepare('UPDATE allocation SET spent = ? WHERE id = ?'),
+      paid: database.prepare('SELECT paid FROM account WHERE requestor = ? AND platform = ?'),
+      accounts: database.prepare('SELECT platform FROM account WHERE requestor = ? ORDER BY platform'),
+      open: database.prepare("INSERT OR IGNORE INTO account (requestor, platform, paid) VALUES (?, ?, '0')"),
+      setPaid: database.prepare('UPDATE account SET paid = ? WHERE requestor = ? AND platform = ?'),
+      expenditures: database.prepare('SELECT * FROM expenditure WHERE allocation_id = ?'),
+      expenditure: database.prepare(
+        'SELECT accepted FROM expenditure WHERE allocation_id = ? AND agreement_id = ? AND activity_id = ?',
+      ),
+      setExpenditure: database.prepare('INSERT OR REPLACE INTO expenditure VALUES (?, ?, ?, ?)'),
+    };
+    for (const allocation of this.live()) this.watchExpiry(allocation);
+  }
+
+  create(requestor: string, wanted: NewAllocation, requestBody: JsonObject): Allocation {
+    const now = nowNanos();
+    const { platform, timeoutNanos } = wanted;
+    if (timeoutNanos !== undefined && timeoutNanos < now) {
+      throw problem(400, {
+        type: `${TYPE}/validation-error`,
+        detail: 'Requested allocation timeout is in the past',
+        instance: `${TYPE}/validation-error/timeout-passed`,
+        address: requestor,
+        paymentPlatform: platform,
+        requestBody,
+        requestedTimeout: formatNanos(timeoutNanos).replace('Z', '+00:00'),
+      });
+    }
+    this.checkFunds(requestor, platform, new Amount(wanted.total), requestBody);
+    this.sql.open.run(requestor, platform);
+    const id = documentId();
+    const timeout = timeoutNanos ?? now + DEFAULT_LIFE_NANOS;
+    this.sql.insert.run(
+      id,
+      requestor,
+      platform,
+      plain(wanted.total),
+      formatNanos(now),
+      formatNanos(timeout),
+      Number(timeout / 1_000_000n),
+      wanted.makeDeposit ? 1 : 0,
+      wanted.deposit === undefined || wanted.deposit === null ? null : JSON.stringify(wanted.deposit),
+    );
+    this.effects.record('allocation-created', { allocationId: id, amount: plain(wanted.total), platform });
+    const allocation = this.get(requestor, id);
+    this.watchExpiry(allocation);
+    return allocation;
+  }
+
+  /** A live allocation of this requestor. @throws 404 when it is released, expired or was never there. */
+  get(requestor: string, id: string): Allocation {
+    const allocation = this.find(id);
+    if (!allocation || allocation.requestor !== requestor || allocation.released) throw failure(404, null);
+    return allocation;
+  }
+
+  find(id: string): Allocation | undefined {
+    const row = this.sql.get.get(id) as AllocationRow | undefined;
+    return row && fromRow(row);
+  }
+
+  live(requestor?: string): Allocation[] {
+    const all = (this.sql.live.all() as AllocationRow[]).map(fromRow);
+    return requestor === undefined ? all : all.filter((allocation) => allocation.requestor === requestor);
+  }
+
+  amend(
+    requestor: string,
+    id: string,
+    total: string | undefined,
+    timeoutNanos: bigint | undefined,
+    body: JsonObject,
+  ): Allocation {
+    const allocation = this.get(requestor, id);
+    if (body['deposit'] && !allocation.deposit) {
+      throw failure(400, 'Cannot update deposit of an allocation created without one');
+    }
+    if (total !== undefined && allocation.spent.gt(total)) {
+      throw failure(400, 'New allocation would be smaller than the already spent amount');
+    }
+    if (timeoutNanos !== undefined && timeoutNanos < nowNanos()) {
+      throw failure(400, 'New allocation timeout is in the past');
+    }
+    const more = total === undefined ? ZERO : new Amount(total).minus(allocation.total);
+    if (more.gt(0)) this.checkFunds(requestor, allocation.platform, more, body);
+    this.sql.amend.run(
+      total === undefined ? allocation.total : plain(total),
+      timeoutNanos === undefined ? allocation.timeout : formatNanos(timeoutNanos),
+      timeoutNanos === undefined ? allocation.timeoutMs : Number(timeoutNanos / 1_000_000n),
+      id,
+    );
+    this.effects.record('allocation-amended', { allocationId: id });
+    const amended = this.get(requestor, id);
+    this.watchExpiry(amended);
+    return amended;
+  }
+
+  release(requestor: string, id: string): void {
+    const allocation = this.find(id);
+    if (!allocation || allocation.requestor !== requestor) throw failure(404, null);
+    if (allocation.released) throw failure(410, `Allocation ${id} has been already released`);
+    this.end(id, 'requestor');
+  }
+
+  /** Takes an accepted amount from an allocation. @throws 400 when it is gone or holds too little. */
+  spend(requestor: string, id: string, amount: Amount, agreementId: string, activityId: string): void {
+    const allocation = this.find(id);
+    if (!allocation || allocation.released || allocation.requestor !== requestor) {
+      throw failure(400, `Allocation ${id} not found`);
+    }
+    const remaining = new Amount(allocation.total).minus(allocation.spent);
+    if (remaining.lt(amount)) {
+      const held = allocation.spent.isZero() ? allocation.total : computed(remaining);
+      throw failure(400, `Not enough funds. Allocated: ${held} Needed: ${computed(amount)}`);
+    }
+    if (amount.lte(0)) return;
+    this.sql.spend.run(allocation.spent.plus(amount).toFixed(), id);
+    const row = this.sql.expenditure.get(id, agreementId, activityId) as { accepted: string } | undefined;
+    this.sql.setExpenditure.run(id, agreementId, activityId, computed(amount.plus(row?.accepted ?? 0)));
+  }
+
+  expenditures(id: string): object[] {
+    const rows = this.sql.expenditures.all(id) as {
+      agreement_id: string;
+      activity_id: string;
+      accepted: string;
+    }[];
+    return rows.map((row) => ({
+      allocationId: id,
+      agreementId: row.agreement_id,
+      ...(row.activity_id === '' ? {} : { activityId: row.activity_id }),
+      acceptedAmount: row.accepted,
+      scheduledAmount: '0',
+    }));
+  }
+
+  /** Platforms on which the requestor ever had an allocation. */
+  platforms(requestor: string): string[] {
+    return (this.sql.accounts.all(requestor) as { platform: string }[]).map((row) => row.platform);
+  }
+
+  /** Money leaves the requestor's account. */
+  pay(requestor: string, platform: string, amount: Amount): void {
+    this.sql.open.run(requestor, platform);
+    this.sql.setPaid.run(this.paid(requestor, platform).plus(amount).toFixed(), requestor, platform);
+  }
+
+  private paid(requestor: string, platform: string): Amount {
+    const row = this.sql.paid.get(requestor, platform) as { paid: string } | undefined;
+    return new Amount(row?.paid ?? 0);
+  }
+
+  private checkFunds(requestor: string, platform: string, wanted: Amount, requestBody: JsonObject): void {
+    const reserved = sum(
+      this.live(requestor)
+        .filter((allocation) => allocation.platform === platform)
+        .map((allocation) => new Amount(allocation.total).minus(allocation.spent).toFixed()),
+    );
+    const available = new Amount(INITIAL_BALANCE).minus(this.paid(requestor, platform)).minus(reserved);
+    if (wanted.lte(available)) return;
+    throw problem(400, {
+      type: `${TYPE}/validation-error`,
+      detail:
+        'Insufficient funds to create the allocation. Top up your account or release all existing allocations ' +
+        'to unlock the funds via `yagna payment release-allocations`',
+      instance: `${TYPE}/validation-error/insufficient-account-funds`,
+      address: requestor,
+      availableFunds: available.toFixed(),
+      paymentPlatform: platform,
+      requestBody,
+      requestedFunds: wanted.toFixed(),
+      reservedFunds: reserved.toFixed(),
+    });
+  }
+
+  private watchExpiry(allocation: Allocation): void {
+    this.timers.cancel(this.expiry.get(allocation.id));
+    const timer = this.timers.after(allocation.timeoutMs - Date.now(), () =>
+      this.end(allocation.id, 'timeout'),
+    );
+    this.expiry.set(allocation.id, timer);
+  }
+
+  private end(id: string, by: 'requestor' | 'timeout'): void {
+    this.timers.cancel(this.expiry.get(id));
+    this.expiry.delete(id);
+    this.sql.release.run(id);
+    this.effects.record('allocation-released', { allocationId: id, by });
+  }
+}
+
+function fromRow(row: AllocationRow): Allocation {
+  return {
+    id: row.id,
+    requestor: row.requestor,
+    platform: row.platform,
+    total: row.total,
+    spent: new Amount(row.spent),
+    created: row.created,
+    timeout: row.timeout,
+    timeoutMs: row.timeout_ms,
+    makeDeposit: row.make_deposit === 1,
+    deposit: row.deposit === null ? undefined : (JSON.parse(row.deposit) as unknown),
+    released: row.released === 1,
+  };
+}
+
+/** An amount as the requestor wrote it, without exponent. */
+function plain(amount: string): string {
+  return /e/i.test(amount) ? new Amount(amount).toFixed() : amount.replace(/^\+/, '');
+}
+
+/** Totals stay as they were sent until something is spent; from then on all three carry 18 decimals. */
+export function allocationView(allocation: Allocation): object {
+  const { spent } = allocation;
+  const total = new Amount(allocation.total);
+  const fixed = (amount: Amount): string => amount.toFixed(18);
+  return {
+    allocationId: allocation.id,
+    address: allocation.requestor,
+    paymentPlatform: allocation.platform,
+    totalAmount: spent.isZero() ? allocation.total : fixed(total),
+    spentAmount: spent.isZero() ? '0' : fixed(spent),
+    remainingAmount: spent.isZero() ? allocation.total : fixed(total.minus(spent)),
+    timestamp: allocation.created,
+    timeout: allocation.timeout,
+    createdTs: allocation.created,
+    updatedTs: allocation.created,
+    makeDeposit: allocation.makeDeposit,
+    ...(allocation.deposit === undefined ? {} : { deposit: allocation.deposit }),
+  };
+}

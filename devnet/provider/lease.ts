@@ -1,0 +1,197 @@
+/**
+ * The provider's side of one agreement: its end by idleness, expiration or unaccepted and unpaid notes, the debit
+ * notes of its activities, and the final invoice.
+ */
+import { PROP } from '../../model/properties';
+import { formatDuration, formatForPeople, nowNanos } from '../clock';
+import type { VmHost } from '../contract';
+import type { Agreement, Agreements } from '../market/agreements';
+import { Amount } from '../payment/amounts';
+import type { DebitNoteRow, Documents } from '../payment/documents';
+import { Timers, type Timer } from '../timers';
+import type { Provider } from './config';
+import { agreedTerms, type Agreed } from './negotiation';
+
+export interface LeaseNeighbours {
+  agreements: Agreements;
+  documents: Documents;
+  vms: VmHost;
+  log(line: string): void;
+}
+
+export class Lease {
+  private readonly timers = new Timers();
+  private readonly agreed: Agreed;
+  private readonly approvedMs: number;
+  private readonly noteTimers = new Map<string, Timer>();
+  private readonly deadlines = new Map<string, Timer>();
+  private idle: Timer | undefined;
+  private lastPayableMs: number;
+  private ended = false;
+
+  /** @param onClosed the final invoice is out. */
+  constructor(
+    readonly agreement: Agreement,
+    private readonly provider: Provider,
+    private readonly near: LeaseNeighbours,
+    private readonly onClosed: () => void,
+  ) {
+    this.agreed = agreedTerms(provider, agreement.demand.properties, agreement.offer.properties);
+    this.approvedMs = agreement.approvedMs ?? Date.now();
+    this.lastPayableMs = this.approvedMs;
+  }
+
+  /** Takes up the agreement, be it just approved or found again after a restart. */
+  start(): void {
+    const { expirationMs } = this.agreed;
+    this.timers.after(expirationMs - Date.now(), () =>
+      this.break('Expired', `Agreement expired @ ${formatForPeople(expirationMs)}`),
+    );
+    for (const note of this.near.documents.notesOf(this.agreement.id)) {
+      if (note.payment_due_ms !== null) this.lastPayableMs = note.created_ms;
+      this.watchDeadlines(note);
+    }
+    const running = this.runningActivities();
+    for (const activityId of running) this.scheduleNote(activityId);
+    if (running.length === 0) this.watchIdleness();
+  }
+
+  activityCreated(activityId: string): void {
+    this.near.documents.addActivity(this.agreement.id, activityId);
+    this.timers.cancel(this.idle);
+    this.scheduleNote(activityId);
+  }
+
+  activityDestroyed(activityId: string): void {
+    this.timers.cancel(this.noteTimers.get(activityId));
+    this.noteTimers.delete(activityId);
+    this.issueNote(activityId, true);
+    if (!this.ended && this.runningActivities().length === 0) this.watchIdleness();
+  }
+
+  noteAccepted(noteId: string): void {
+    this.dropDeadline(`accept ${noteId}`);
+  }
+
+  noteSettled(noteId: string): void {
+    this.dropDeadline(`accept ${noteId}`);
+    this.dropDeadline(`pay ${noteId}`);
+  }
+
+  /** The agreement has ended, by either side: the VMs go, the invoice comes. */
+  async finish(reason: string): Promise<void> {
+    this.ended = true;
+    this.timers.close();
+    await this.near.vms.destroyForAgreement(this.agreement.id, reason);
+    for (const activityId of this.runningActivities()) this.issueNote(activityId, true);
+    const dueSec = this.agreed.paymentTimeoutSec ?? this.provider.paymentDueSec;
+    if (this.near.documents.invoicesOf(this.agreement.id).length === 0) {
+      this.near.documents.issueInvoice(this.agreement, nowNanos() + BigInt(Math.round(dueSec * 1e9)));
+    }
+    this.near.agreements.markClosed(this.agreement.id);
+    this.onClosed();
+  }
+
+  /** The daemon stops; the agreement lives on. */
+  suspend(): void {
+    this.timers.close();
+  }
+
+  private runningActivities(): string[] {
+    return this.near.documents
+      .activities(this.agreement.id)
+      .filter((activity) => activity.finished === 0)
+      .map((activity) => activity.id);
+  }
+
+  private watchIdleness(): void {
+    this.timers.cancel(this.idle);
+    const limitSec = this.provider.idleLimitSec;
+    this.idle = this.timers.after(limitSec * 1000, () =>
+      this.break('NoActivity', `No activity created within ${limitSec}s`),
+    );
+  }
+
+  /** Notes come at whole intervals since the approval, as ya-provider times them. */
+  private scheduleNote(activityId: string): void {
+    const intervalMs = this.agreed.debitNoteIntervalSec * 1000;
+    const sinceApproval = Date.now() - this.approvedMs;
+    const nextAt = (Math.floor(sinceApproval / intervalMs) + 1) * intervalMs;
+    const timer = this.timers.after(nextAt - sinceApproval, () => {
+      this.issueNote(activityId, false);
+      this.scheduleNote(activityId);
+    });
+    this.noteTimers.set(activityId, timer);
+  }
+
+  private issueNote(activityId: string, isLast: boolean): void {
+    const used = this.near.vms.usage(activityId);
+    const usage = [Number(used.cpuSec), Number(used.durationSec)];
+    const note = this.near.documents.issueNote(
+      this.agreement,
+      activityId,
+      this.cost(usage),
+      usage,
+      this.paymentDue(isLast),
+      isLast,
+    );
+    if (!this.ended) this.watchDeadlines(note);
+  }
+
+  /** The start price and each counter times its coefficient, from the very numbers of the offer; never rounded up. */
+  private cost(usage: readonly number[]): Amount {
+    const coefficients = this.agreement.offer.properties[PROP.pricingCoeffs] as number[];
+    const start = new Amount(coefficients.at(-1) ?? 0);
+    const total = usage.reduce<Amount>(
+      (cost, used, i) => cost.plus(new Amount(coefficients[i] ?? 0).times(used)),
+      start,
+    );
+    return total.toDecimalPlaces(18, Amount.ROUND_DOWN);
+  }
+
+  /** A note is payable when payments were agreed and the last payable one is old enough; the last one always. */
+  private paymentDue(isLast: boolean): bigint | undefined {
+    const { paymentTimeoutSec } = this.agreed;
+    if (paymentTimeoutSec === undefined) return undefined;
+    const now = Date.now();
+    if (!isLast && this.lastPayableMs + paymentTimeoutSec * 1000 > now) return undefined;
+    this.lastPayableMs = now;
+    return nowNanos() + BigInt(Math.round(paymentTimeoutSec * 1e9));
+  }
+
+  private watchDeadlines(note: DebitNoteRow): void {
+    const { acceptTimeoutSec, paymentTimeoutSec } = this.agreed;
+    if (acceptTimeoutSec !== undefined && note.status === 'RECEIVED') {
+      this.deadline(`accept ${note.id}`, note.created_ms + acceptTimeoutSec * 1000, () =>
+        this.break(
+          'DebitNotesDeadline',
+          `Requestor isn't accepting DebitNotes in time (${formatDuration(acceptTimeoutSec)})`,
+        ),
+      );
+    }
+    if (paymentTimeoutSec !== undefined && note.payment_due_ms !== null && note.status !== 'SETTLED') {
+      this.deadline(`pay ${note.id}`, note.payment_due_ms, () =>
+        this.break(
+          'DebitNoteNotPaid',
+          `Requestor didn't pay for DebitNote in time (${formatDuration(paymentTimeoutSec)})`,
+        ),
+      );
+    }
+  }
+
+  private deadline(name: string, atMs: number, action: () => void): void {
+    this.deadlines.set(name, this.timers.after(atMs - Date.now(), action));
+  }
+
+  private dropDeadline(name: string): void {
+    this.timers.cancel(this.deadlines.get(name));
+    this.deadlines.delete(name);
+  }
+
+  /** The provider ends the agreement; what follows is the same as when the requestor does. */
+  private break(code: string, message: string): void {
+    if (this.ended) return;
+    this.near.log(`provider ${this.provider.name} ends agreement ${this.agreement.id}: ${message}`);
+    this.near.agreements.terminate(this.agreement, 'Provider', { message, 'golem.provider.code': code });
+  }
+}

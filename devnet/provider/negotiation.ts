@@ -1,0 +1,170 @@
+/** How a provider answers a counter-proposal, as ya-provider's negotiators do: pure decisions over both sides' terms. */
+import { PROP } from '../../model/properties';
+import { formatDuration, formatForPeople } from '../clock';
+import type { Properties, Terms } from '../market/constraints';
+import type { Provider } from './config';
+
+export type Answer = { accept: Terms } | { refuse: string; isFinal: boolean };
+
+/** Terms of a signed agreement that the provider lives by, seconds. */
+export interface Agreed {
+  acceptTimeoutSec: number | undefined;
+  debitNoteIntervalSec: number;
+  paymentTimeoutSec: number | undefined;
+  expirationMs: number;
+}
+
+/**
+ * @param offer the provider's last proposal to this requestor.
+ * @param busy agreements are at their limit.
+ */
+export function negotiate(
+  provider: Provider,
+  demand: Properties,
+  offer: Terms,
+  busy: boolean,
+  now: number,
+): Answer {
+  const properties = { ...offer.properties };
+  const refusal =
+    requireChosenPlatform(demand) ??
+    checkExpiration(provider, demand, now) ??
+    agreeOnAcceptTimeout(provider, demand, properties) ??
+    (busy ? noCapacity(provider) : undefined) ??
+    agreeOnInterval(provider, demand, properties) ??
+    agreeOnPaymentTimeout(provider, demand, properties, now);
+  return refusal ?? { accept: { properties, constraints: offer.constraints } };
+}
+
+type Refusal = { refuse: string; isFinal: boolean };
+
+export function noCapacity(provider: Provider): Refusal {
+  return {
+    refuse: `No capacity available. Reached Agreements limit: ${provider.agreementLimit}`,
+    isFinal: false,
+  };
+}
+
+function requireChosenPlatform(demand: Properties): Refusal | undefined {
+  if (typeof demand[PROP.chosenPlatform] === 'string') return undefined;
+  return { refuse: 'Missing fields: /golem/com/payment/chosen-platform', isFinal: false };
+}
+
+function checkExpiration(provider: Provider, demand: Properties, now: number): Refusal | undefined {
+  const expiration = Number(demand[PROP.expiration]);
+  const longestSec =
+    seconds(demand, PROP.acceptTimeout) === undefined
+      ? provider.maxExpirationWithoutAcceptanceSec
+      : provider.maxExpirationSec;
+  const tooSoon = expiration < now + provider.minExpirationSec * 1000;
+  const tooLate = expiration > now + longestSec * 1000;
+  if (!tooSoon && !tooLate) return undefined;
+  const shortest = formatDuration(provider.minExpirationSec);
+  const longest = formatDuration(longestSec);
+  return {
+    refuse:
+      `Proposal expires at: ${formatForPeople(expiration)} which is less than ${shortest} ` +
+      `or more than ${longest} from now`,
+    isFinal: tooSoon,
+  };
+}
+
+function agreeOnAcceptTimeout(
+  provider: Provider,
+  demand: Properties,
+  offer: Properties,
+): Refusal | undefined {
+  const wanted = seconds(demand, PROP.acceptTimeout);
+  const offered = seconds(offer, PROP.acceptTimeout);
+  if (wanted === undefined || offered === undefined) {
+    delete offer[PROP.acceptTimeout];
+    return undefined;
+  }
+  if (wanted > offered) {
+    const limit = formatDuration(provider.acceptTimeoutSec);
+    return { refuse: `DebitNote acceptance deadline should be less than ${limit}.`, isFinal: true };
+  }
+  if (wanted < provider.minAcceptTimeoutSec) {
+    return { refuse: `To low DebitNotes timeout: ${formatDuration(wanted)}`, isFinal: true };
+  }
+  offer[PROP.acceptTimeout] = wanted;
+  return undefined;
+}
+
+function agreeOnInterval(provider: Provider, demand: Properties, offer: Properties): Refusal | undefined {
+  return agreeInRange(
+    demand,
+    offer,
+    PROP.debitNoteInterval,
+    'Demand DebitNote interval',
+    provider.minDebitNoteIntervalSec,
+    provider.maxDebitNoteIntervalSec,
+  );
+}
+
+function agreeOnPaymentTimeout(
+  provider: Provider,
+  demand: Properties,
+  offer: Properties,
+  now: number,
+): Refusal | undefined {
+  const expiration = Number(demand[PROP.expiration]);
+  const required = expiration - now >= provider.paymentTimeoutRequiredFromSec * 1000;
+  if (required && seconds(demand, PROP.paymentTimeout) === undefined) {
+    const threshold = formatDuration(provider.paymentTimeoutRequiredFromSec);
+    return {
+      refuse:
+        `Expiration time ${new Date(expiration).toISOString().replace('Z', '+00:00')} exceeds the ${threshold} ` +
+        `threshold of enforcing mid-agreement payments but the required property '${PROP.paymentTimeout}' ` +
+        'was not present in the Demand',
+      isFinal: true,
+    };
+  }
+  return agreeInRange(
+    demand,
+    offer,
+    PROP.paymentTimeout,
+    'Demand DebitNote payment timeout',
+    provider.minPaymentTimeoutSec,
+    provider.maxPaymentTimeoutSec,
+  );
+}
+
+/** The provider takes the demand's value if it lies in its range, and drops its own when the demand has none. */
+function agreeInRange(
+  demand: Properties,
+  offer: Properties,
+  property: string,
+  what: string,
+  min: number,
+  max: number,
+): Refusal | undefined {
+  const wanted = seconds(demand, property);
+  if (wanted === undefined) {
+    delete offer[property];
+    return undefined;
+  }
+  if (wanted < min || wanted > max) {
+    const range = `[${formatDuration(min)}; ${formatDuration(max)}]`;
+    return { refuse: `${what} ${formatDuration(wanted)} not in acceptable range of ${range}`, isFinal: true };
+  }
+  offer[property] = wanted;
+  return undefined;
+}
+
+function seconds(properties: Properties, property: string): number | undefined {
+  const value = properties[property];
+  return typeof value === 'number' ? value : undefined;
+}
+
+/** What an agreement's two halves say about notes, payments and its end. */
+export function agreedTerms(provider: Provider, demand: Properties, offer: Properties): Agreed {
+  return {
+    acceptTimeoutSec:
+      seconds(demand, PROP.acceptTimeout) === undefined ? undefined : seconds(offer, PROP.acceptTimeout),
+    debitNoteIntervalSec: seconds(offer, PROP.debitNoteInterval) ?? provider.debitNoteIntervalSec,
+    paymentTimeoutSec:
+      seconds(demand, PROP.paymentTimeout) === undefined ? undefined : seconds(offer, PROP.paymentTimeout),
+    expirationMs: Number(demand[PROP.expiration]),
+  };
+}

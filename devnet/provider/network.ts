@@ -1,0 +1,170 @@
+/**
+ * All simulated providers and their agreements: passes on what happens on the market, in payments and in the VMs to
+ * the provider or lease it concerns.
+ */
+import { PROP } from '../../model/properties';
+import type { AgreementBook, AgreementTerms, VmHost } from '../contract';
+import type { Agreement, AgreementListener, Agreements } from '../market/agreements';
+import type { Demand, DemandBook, Proposal, ProviderSide } from '../market/book';
+import type { Documents, NoteListener } from '../payment/documents';
+import type { Timer, Timers } from '../timers';
+import type { Provider } from './config';
+import { Lease } from './lease';
+import { USAGE_VECTOR } from './offer';
+import { SimulatedProvider } from './simulated-provider';
+
+export interface NetworkOptions {
+  providers: readonly Provider[];
+  book: DemandBook;
+  agreements: Agreements;
+  documents: Documents;
+  timers: Timers;
+  /** Seconds between two rounds in which free providers offer again to live demands; 0 for never. */
+  rebroadcastSec: number;
+  log(line: string): void;
+}
+
+export class ProviderNetwork implements ProviderSide, AgreementListener, NoteListener, AgreementBook {
+  private readonly providers = new Map<string, SimulatedProvider>();
+  private readonly leases = new Map<string, Lease>();
+  private readonly finishing = new Set<Promise<void>>();
+  private vms: VmHost | undefined;
+  /** What the VM host reported before {@link start}. */
+  private early: (() => void)[] = [];
+  private rebroadcast: Timer | undefined;
+
+  constructor(private readonly options: NetworkOptions) {
+    const { book, agreements, documents, timers } = options;
+    for (const config of options.providers) {
+      const provider = new SimulatedProvider(config, book, agreements, timers);
+      this.providers.set(provider.nodeId, provider);
+    }
+    book.providers = this;
+    agreements.listener = this;
+    documents.listener = this;
+  }
+
+  /** Takes up the agreements that an earlier run left. */
+  start(vms: VmHost): void {
+    this.vms = vms;
+    const left = this.options.agreements.unclosed();
+    for (const agreement of left) {
+      if (agreement.state === 'Approved' || agreement.state === 'Terminated') this.addLease(agreement);
+    }
+    for (const report of this.early.splice(0)) report();
+    for (const agreement of left) {
+      if (agreement.state === 'Pending') this.onConfirmed(agreement);
+      else if (agreement.state === 'Terminated') this.onTerminated(agreement, 'the daemon was restarted');
+      else if (agreement.state === 'Approved') {
+        this.providers.get(agreement.provider)?.resume(agreement.id);
+        this.leases.get(agreement.id)?.start();
+      }
+    }
+  }
+
+  /** Stops all timers once the invoices under way are out. */
+  async close(): Promise<void> {
+    for (const lease of this.leases.values()) lease.suspend();
+    await Promise.allSettled(this.finishing);
+  }
+
+  onDemand(demand: Demand): void {
+    for (const provider of this.providers.values()) provider.onDemand(demand);
+    this.scheduleRebroadcast();
+  }
+
+  onUnsubscribed(demand: Demand): void {
+    for (const provider of this.providers.values()) provider.onUnsubscribed(demand);
+  }
+
+  onCounter(counter: Proposal): void {
+    this.providers.get(counter.provider)?.onCounter(counter);
+  }
+
+  onConfirmed(agreement: Agreement): void {
+    setImmediate(() => {
+      const current = this.options.agreements.find(agreement.id);
+      const provider = this.providers.get(agreement.provider);
+      if (current?.state !== 'Pending' || !provider) return;
+      if (!provider.decide(current)) return;
+      const approved = this.options.agreements.find(agreement.id);
+      if (approved) this.addLease(approved)?.start();
+    });
+  }
+
+  onTerminated(agreement: Agreement, reason: string): void {
+    const lease = this.leases.get(agreement.id);
+    if (!lease) return;
+    const finished = lease
+      .finish(reason)
+      .catch((error: unknown) =>
+        this.options.log(`closing agreement ${agreement.id} failed: ${String(error)}`),
+      )
+      .finally(() => this.finishing.delete(finished));
+    this.finishing.add(finished);
+  }
+
+  onNoteAccepted(agreementId: string, noteId: string): void {
+    this.leases.get(agreementId)?.noteAccepted(noteId);
+  }
+
+  onNoteSettled(agreementId: string, noteId: string): void {
+    this.leases.get(agreementId)?.noteSettled(noteId);
+  }
+
+  find(agreementId: string): AgreementTerms | undefined {
+    const agreement = this.options.agreements.find(agreementId);
+    if (!agreement) return undefined;
+    const config = this.providers.get(agreement.provider)?.config;
+    return {
+      agreementId,
+      state: agreement.state,
+      requestorId: agreement.requestor,
+      providerId: agreement.provider,
+      taskPackage: String(agreement.demand.properties[PROP.taskPackage] ?? ''),
+      createMs: config?.createMs ?? 0,
+      destroyMs: config?.destroyMs ?? 0,
+      deployMs: config?.deployMs ?? 0,
+      startFails: config?.startFails,
+      cpuThreads: config?.hardware.cpuThreads ?? 1,
+      usageVector: USAGE_VECTOR,
+    };
+  }
+
+  onActivityCreated(agreementId: string, activityId: string): void {
+    this.report(() => this.leases.get(agreementId)?.activityCreated(activityId));
+  }
+
+  onActivityDestroyed(agreementId: string, activityId: string): void {
+    this.report(() => this.leases.get(agreementId)?.activityDestroyed(activityId));
+  }
+
+  private report(report: () => void): void {
+    if (this.vms) report();
+    else this.early.push(report);
+  }
+
+  private addLease(agreement: Agreement): Lease | undefined {
+    const provider = this.providers.get(agreement.provider);
+    if (!provider || !this.vms) return undefined;
+    const { agreements, documents, log } = this.options;
+    const lease = new Lease(agreement, provider.config, { agreements, documents, log, vms: this.vms }, () => {
+      this.leases.delete(agreement.id);
+      provider.release(agreement.id);
+    });
+    this.leases.set(agreement.id, lease);
+    return lease;
+  }
+
+  /** One timer while there are demands, none when there are not. */
+  private scheduleRebroadcast(): void {
+    const { rebroadcastSec, timers, book } = this.options;
+    if (rebroadcastSec <= 0 || this.rebroadcast) return;
+    this.rebroadcast = timers.after(rebroadcastSec * 1000, () => {
+      this.rebroadcast = undefined;
+      if (book.live().length === 0) return;
+      for (const provider of this.providers.values()) provider.rebroadcast();
+      this.scheduleRebroadcast();
+    });
+  }
+}

@@ -1,0 +1,126 @@
+/** One simulated provider on the market: what it offers, how it answers, and how many agreements it can hold. */
+import { formatNanos, nowNanos, subscriptionId } from '../clock';
+import { providerNodeId } from '../identity';
+import type { Agreement, Agreements } from '../market/agreements';
+import type { Demand, DemandBook, Proposal } from '../market/book';
+import { matches, parseTerms } from '../market/constraints';
+import type { Timers } from '../timers';
+import type { Provider } from './config';
+import { negotiate, noCapacity } from './negotiation';
+import { offerTerms } from './offer';
+
+/** Where this provider stands with a live demand. */
+type Standing = 'open' | 'postponed' | 'refused' | 'finallyRefused' | 'signed';
+
+export class SimulatedProvider {
+  readonly nodeId: string;
+  private readonly terms;
+  private offer: Proposal['offer'];
+  private readonly serving = new Set<string>();
+  private readonly standings = new Map<string, Standing>();
+  /** Counters refused for want of capacity; they get a draft once there is some. */
+  private postponed: Proposal[] = [];
+
+  constructor(
+    readonly config: Provider,
+    private readonly book: DemandBook,
+    private readonly agreements: Agreements,
+    private readonly timers: Timers,
+  ) {
+    this.nodeId = providerNodeId(config.name);
+    this.terms = offerTerms(config, this.nodeId, Date.now());
+    this.offer = this.newOffer();
+  }
+
+  get busy(): boolean {
+    return this.serving.size >= this.config.agreementLimit;
+  }
+
+  onDemand(demand: Demand): void {
+    if (!matches(demand.parsed, this.offer.terms)) return;
+    if (this.config.offerDelayMs > 0) this.timers.after(this.config.offerDelayMs, () => this.propose(demand));
+    else this.propose(demand);
+  }
+
+  onUnsubscribed(demand: Demand): void {
+    this.standings.delete(demand.id);
+    this.postponed = this.postponed.filter((counter) => counter.demand !== demand);
+  }
+
+  onCounter(counter: Proposal): void {
+    // Answered after the request that made it, as over a network.
+    setImmediate(() => this.answer(counter));
+  }
+
+  /**
+   * Decides on a confirmed agreement.
+   * @returns whether it is approved.
+   */
+  decide(agreement: Agreement): boolean {
+    if (this.standings.has(agreement.demandId)) this.standings.set(agreement.demandId, 'signed');
+    if (this.busy) {
+      const { refuse, isFinal } = noCapacity(this.config);
+      this.agreements.reject(agreement, { message: refuse, 'golem.proposal.rejection.is-final': isFinal });
+      return false;
+    }
+    this.agreements.approve(agreement);
+    this.serving.add(agreement.id);
+    return true;
+  }
+
+  /** It serves an agreement that was approved before a restart. */
+  resume(agreementId: string): void {
+    this.serving.add(agreementId);
+  }
+
+  /** An agreement is over: there is capacity for those who were refused, and for new agreements with the others. */
+  release(agreementId: string): void {
+    this.serving.delete(agreementId);
+    const waiting = this.postponed;
+    this.postponed = [];
+    for (const counter of waiting) this.answer(counter);
+    this.offerAnew(['signed']);
+  }
+
+  /** Offers again to the live demands with which nothing is under way. */
+  rebroadcast(): void {
+    if (!this.busy) this.offerAnew(['signed', 'refused']);
+  }
+
+  private offerAnew(among: readonly Standing[]): void {
+    const demands = this.book
+      .live()
+      .filter((demand) => among.includes(this.standings.get(demand.id) ?? 'open'));
+    if (demands.length === 0) return;
+    this.offer = this.newOffer();
+    for (const demand of demands) this.propose(demand);
+  }
+
+  private newOffer(): Proposal['offer'] {
+    return { id: subscriptionId(), terms: parseTerms(this.terms), created: formatNanos(nowNanos()) };
+  }
+
+  private propose(demand: Demand): void {
+    if (!demand.subscribed) return;
+    this.standings.set(demand.id, 'open');
+    this.book.propose(demand, this.nodeId, this.offer, this.terms);
+  }
+
+  private answer(counter: Proposal): void {
+    const { demand, previous } = counter;
+    if (!demand.subscribed || !previous) return;
+    const answer = negotiate(this.config, counter.properties, previous, this.busy, Date.now());
+    if ('accept' in answer) {
+      this.standings.set(demand.id, 'open');
+      this.book.answer(counter, answer.accept);
+      return;
+    }
+    const lacksCapacity = this.busy && !answer.isFinal;
+    this.standings.set(
+      demand.id,
+      answer.isFinal ? 'finallyRefused' : lacksCapacity ? 'postponed' : 'refused',
+    );
+    if (lacksCapacity) this.postponed.push(counter);
+    this.book.refuse(counter, answer.refuse, answer.isFinal);
+  }
+}

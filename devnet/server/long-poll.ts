@@ -1,0 +1,86 @@
+/**
+ * Long polls without polling: a request waits on a {@link Stream} until something is written to it, its own timeout
+ * passes, or its client hangs up.
+ */
+import type { FastifyReply } from 'fastify';
+
+/** What waiting requests are woken by. Costs nothing while nobody waits. */
+export class Stream {
+  private readonly waiting = new Set<() => void>();
+
+  wake(): void {
+    for (const waiter of [...this.waiting]) waiter();
+  }
+
+  add(waiter: () => void): void {
+    this.waiting.add(waiter);
+  }
+
+  remove(waiter: () => void): void {
+    this.waiting.delete(waiter);
+  }
+
+  get idle(): boolean {
+    return this.waiting.size === 0;
+  }
+}
+
+/** Streams by name, dropped when nobody waits on them any more. */
+export class Streams {
+  private readonly byName = new Map<string, Stream>();
+
+  get(name: string): Stream {
+    let stream = this.byName.get(name);
+    if (!stream) this.byName.set(name, (stream = new Stream()));
+    return stream;
+  }
+
+  wake(name: string): void {
+    const stream = this.byName.get(name);
+    stream?.wake();
+    if (stream?.idle) this.byName.delete(name);
+  }
+}
+
+/**
+ * Reads until `read` gives something other than undefined, or `timeoutSec` has passed.
+ *
+ * `read` runs at once and after each wake, in the order in which the requests came, and never for a client that has
+ * gone: so what it consumes reaches somebody.
+ * @returns undefined on timeout or when the client is gone.
+ */
+export function waitFor<T>(
+  stream: Stream,
+  reply: FastifyReply,
+  timeoutSec: number,
+  read: () => T | undefined,
+): Promise<T | undefined> {
+  const first = read();
+  if (first !== undefined || timeoutSec <= 0) return Promise.resolve(first);
+  return new Promise((resolve, reject) => {
+    const stop = (): void => {
+      clearTimeout(timer);
+      stream.remove(waiter);
+      reply.raw.removeListener('close', gone);
+    };
+    const gone = (): void => {
+      stop();
+      resolve(undefined);
+    };
+    const waiter = (): void => {
+      try {
+        const value = read();
+        if (value === undefined) return;
+        stop();
+        resolve(value);
+      } catch (error) {
+        stop();
+        reject(error instanceof Error ? error : new Error(String(error)));
+      }
+    };
+    // A timer's longest time is about 24 days; nobody polls longer.
+    const timer = setTimeout(gone, Math.min(timeoutSec * 1000, 2_000_000_000));
+    stream.add(waiter);
+    reply.raw.once('close', gone);
+  });
+}

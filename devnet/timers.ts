@@ -1,0 +1,48 @@
+/** Timers that never keep the process alive, take any length, and all end at once when their owner closes. */
+
+const LONGEST_MS = 2_000_000_000;
+
+export class Timers {
+  private readonly live = new Set<Timer>();
+
+  /** Calls `action` once after `ms`. */
+  after(ms: number, action: () => void): Timer {
+    const timer: Timer = new Timer(ms, () => {
+      this.live.delete(timer);
+      action();
+    });
+    this.live.add(timer);
+    return timer;
+  }
+
+  cancel(timer: Timer | undefined): void {
+    if (!timer) return;
+    timer.stop();
+    this.live.delete(timer);
+  }
+
+  close(): void {
+    for (const timer of this.live) timer.stop();
+    this.live.clear();
+  }
+}
+
+export class Timer {
+  private handle: NodeJS.Timeout;
+
+  constructor(ms: number, action: () => void) {
+    const step = (left: number): NodeJS.Timeout =>
+      setTimeout(
+        () => {
+          if (left > LONGEST_MS) this.handle = step(left - LONGEST_MS);
+          else action();
+        },
+        Math.max(0, Math.min(left, LONGEST_MS)),
+      ).unref();
+    this.handle = step(ms);
+  }
+
+  stop(): void {
+    clearTimeout(this.handle);
+  }
+}
