@@ -121,8 +121,13 @@ function unavailable(message: string): ApplicationFailure {
 
 /** `fetch` says only "fetch failed"; what happened is in its cause. */
 function causeOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return error.cause instanceof Error ? error.cause.message || error.cause.name : error.message;
+  const { cause, message } = asError(error);
+  const { code, message: why } = asError(cause);
+  return firstLine([code, why].filter(Boolean).join(' ') || message || String(error));
+}
+
+function asError(value: unknown): { message?: string; code?: string; cause?: unknown } {
+  return typeof value === 'object' && value !== null ? value : {};
 }
 
 function readJson(body: string): unknown {

@@ -18,15 +18,13 @@ export function exact(value: string | number | Decimal): ExactDecimal {
   return new ExactDecimal(typeof value === 'number' ? String(value) : value);
 }
 
-/** Like {@link exact}, but undefined for what is no finite decimal number. */
+/** Longer texts are no amount of anything, and an exponent could make a short one endless. */
+const DECIMAL = /^-?\d{1,60}(\.\d{1,60})?$/;
+
+/** Like {@link exact}, but undefined for what is no finite decimal number. For what others send. */
 export function readExact(value: unknown): ExactDecimal | undefined {
-  if (typeof value !== 'string' && typeof value !== 'number') return undefined;
-  try {
-    const read = exact(value);
-    return read.isFinite() ? read : undefined;
-  } catch {
-    return undefined;
-  }
+  if (typeof value === 'number') return Number.isFinite(value) ? exact(value) : undefined;
+  return typeof value === 'string' && DECIMAL.test(value) ? exact(value) : undefined;
 }
 
 /** Plain decimal notation, every digit kept: `0.0000001`, never `1e-7`. */

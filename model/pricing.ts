@@ -118,7 +118,8 @@ export function checkInvoice(claim: InvoiceClaim): Decision {
 
 /** The most that an honest provider can ask for: no activity ran longer, nor on more threads, than we saw. */
 function mostInvoiced(claim: InvoiceClaim, unknownActivities: number): ExactDecimal {
-  const { terms, tolerance, activities, elapsedSec } = claim;
+  const { terms, tolerance, elapsedSec } = claim;
+  const activities = claim.activities.filter(({ activityId }) => claim.activityIds.includes(activityId));
   const start = exact(terms.pricing.startPrice);
   // A provider runs one activity of an agreement at a time, so together they last no longer than it.
   const together = start
@@ -154,9 +155,9 @@ function costOf(terms: AgreementTerms, seconds: ExactDecimal): ExactDecimal {
     .times(seconds);
 }
 
-/** The longest time that may be claimed when we measured `elapsedSec`. */
+/** The longest time that may be claimed when we measured `elapsedSec`; a time we don't know counts as none. */
 function longest(elapsedSec: number, tolerance: ToleranceSpec): ExactDecimal {
-  const measured = exact(Math.max(0, elapsedSec));
+  const measured = exact(Number.isFinite(elapsedSec) ? Math.max(0, elapsedSec) : 0);
   return measured.plus(measured.times(exact(tolerance.usageRatio))).plus(exact(tolerance.usageSec));
 }
 
@@ -201,7 +202,7 @@ function checkAgainstAccepted(amount: ExactDecimal, acceptedEarlier: Amount, bud
     return refuse(`it asks for ${toAmount(amount)}, less than the ${toAmount(accepted)} accepted before`);
   }
   const more = amount.minus(accepted);
-  if (more.gt(exact(budgetLeft))) {
+  if (!more.isZero() && more.gt(exact(budgetLeft))) {
     return refuse(`it asks for ${toAmount(more)} more, but ${budgetLeft} of the budget are left`);
   }
   return { accept: true };

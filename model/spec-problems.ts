@@ -41,15 +41,15 @@ export function checkBeyond(problems: SpecProblem[]): Check {
 }
 
 /** Fields that are planned and that this version does not have. */
-const NOT_YET: Record<string, string> = {
-  resultsTo: 'not supported yet; results come with the result of the job',
-  payload: 'computation manifests are not supported yet',
-  manifest: 'computation manifests are not supported yet',
-  'demand.payload': 'computation manifests are not supported yet',
-  'demand.manifest': 'computation manifests are not supported yet',
-  'budget.max': 'not supported yet; the budget is its amount',
-  'budget.deposit': 'not supported yet; the budget is an allocation of your own account',
-};
+const NOT_YET = new Map([
+  ['resultsTo', 'not supported yet; results come with the result of the job'],
+  ['payload', 'computation manifests are not supported yet'],
+  ['manifest', 'computation manifests are not supported yet'],
+  ['demand.payload', 'computation manifests are not supported yet'],
+  ['demand.manifest', 'computation manifests are not supported yet'],
+  ['budget.max', 'not supported yet; the budget is its amount'],
+  ['budget.deposit', 'not supported yet; the budget is an allocation of your own account'],
+]);
 
 export function shapeProblems(schema: z.ZodType, error: z.ZodError): SpecProblem[] {
   return error.issues.flatMap((issue) => problemsOf(schema, issue, []));
@@ -76,7 +76,7 @@ function problemsOf(schema: z.ZodType, issue: z.core.$ZodIssue, within: Path): S
 }
 
 function unknownKeyText(path: Path, key: string, known: readonly string[]): string {
-  const later = NOT_YET[path.filter((step) => typeof step === 'string').join('.')];
+  const later = NOT_YET.get(writePath(path));
   if (later !== undefined) return later;
   const nearest = nearestKey(key, known);
   return nearest === undefined

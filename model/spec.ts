@@ -24,7 +24,7 @@ export interface SpecSettings {
   network?: string;
   driver?: string;
   durationClasses?: Partial<DurationClasses>;
-  /** Names of the selection strategies registered in the worker, besides the built-in ones. */
+  /** Names of the selection strategies registered in the worker, besides the built-in ones. Default: not checked. */
   strategies?: readonly string[];
 }
 
@@ -259,20 +259,22 @@ function completeProviders(
       check.refuse(['providers', 'allow', i], 'is in providers.deny too; keep it in one of them');
   });
   const select = written.select ?? 'cheapest';
-  const strategies = [...Object.keys(SELECTION_STRATEGIES), ...(settings.strategies ?? [])];
-  if (!strategies.includes(select)) {
-    const nearest = nearestKey(select, strategies);
-    check.refuse(
-      ['providers', 'select'],
-      `no strategy of that name in the worker, ${nearest === undefined ? `known are ${strategies.join(', ')}` : `did you mean "${nearest}"?`}`,
-    );
-  }
+  checkStrategy(select, settings, check);
   return {
     max: written.max ?? Math.min(MAX_RENTALS_BY_DEFAULT, Math.max(1, vms)),
     allow,
     deny,
     select,
   };
+}
+
+function checkStrategy(select: string, settings: SpecSettings, check: Check): void {
+  if (settings.strategies === undefined) return;
+  const strategies = [...Object.keys(SELECTION_STRATEGIES), ...settings.strategies];
+  if (strategies.includes(select)) return;
+  const nearest = nearestKey(select, strategies);
+  const hint = nearest === undefined ? `it has ${strategies.join(', ')}` : `did you mean "${nearest}"?`;
+  check.refuse(['providers', 'select'], `the worker has no strategy of that name, ${hint}`);
 }
 
 /** All outputs of a job must fit into its one result, so the more commands, the less of each. */
