@@ -1,8 +1,10 @@
 /** `golem-temporal worker | devnet`: the two processes that run until they are told to stop. */
-import { readFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { InvalidArgumentError, type Command } from 'commander';
+import type * as devnetIndex from '../devnet/index';
+import type * as workerRun from '../worker/run';
 import { usageError } from './failure';
 
 export function addDaemonCommands(program: Command): void {
@@ -12,8 +14,10 @@ export function addDaemonCommands(program: Command): void {
     .action(async () => {
       // Loaded here because it takes half a second that the other commands need not wait for.
       // eslint-disable-next-line @typescript-eslint/no-require-imports
-      const { runWorker } = require('../worker/run') as typeof import('../worker/run');
-      await runWorker({});
+      const { runWorker } = require('../worker/run') as typeof workerRun;
+      await runWorker({
+        onReady: (queues) => console.log(`worker ready on task queues ${queues.join(', ')}`),
+      });
     });
 
   program
@@ -28,16 +32,19 @@ export function addDaemonCommands(program: Command): void {
     .option('--data <folder>', 'where it keeps its state', defaultDataDir())
     .action(
       async (options: { port: number; host: string; appKey: string; providers?: string; data: string }) => {
-        const providers =
-          options.providers === undefined ? undefined : await readProviders(options.providers);
         // eslint-disable-next-line @typescript-eslint/no-require-imports
-        const { startDevnet } = require('../devnet/index') as typeof import('../devnet/index');
+        const { startDevnet, ProvidersError } = require('../devnet/index') as typeof devnetIndex;
+        await mkdir(options.data, { recursive: true });
         const devnet = await startDevnet({
           port: options.port,
           host: options.host,
           appKeys: [options.appKey],
-          providers,
+          providers: options.providers,
           dataDir: options.data,
+        }).catch((error: NodeJS.ErrnoException) => {
+          if (error instanceof ProvidersError) throw usageError(error.message);
+          if (error.code !== 'EADDRINUSE') throw error;
+          throw usageError(`port ${options.port} is in use: give another, or 0 for a free one, with --port`);
         });
         console.error(
           'The commands that this devnet runs are run on this machine, as this user, unisolated.',
@@ -59,17 +66,6 @@ function port(value: string): number {
   if (!/^\d+$/.test(value) || number > 65_535)
     throw new InvalidArgumentError('a port is a number from 0 to 65535.');
   return number;
-}
-
-async function readProviders(file: string): Promise<never> {
-  const content = await readFile(file, 'utf8').catch((error: Error) => {
-    throw usageError(`cannot read ${file}: ${error.message}`);
-  });
-  try {
-    return JSON.parse(content) as never;
-  } catch (error) {
-    throw usageError(`${file} is not JSON: ${(error as Error).message}`);
-  }
 }
 
 async function untilStopped(): Promise<void> {

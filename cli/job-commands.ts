@@ -1,10 +1,10 @@
 /** `golem-temporal start | watch | result | events | cancel`: thin over GolemClient. */
 import type { Command } from 'commander';
-import { WorkflowNotFoundError, type Client } from '@temporalio/client';
-import { GolemClient } from '../client/index';
+import type { Client } from '@temporalio/client';
+import { DEFAULT_TASK_QUEUE, GolemClient } from '../client/index';
 import type { GolemEvent } from '../model/events';
 import type { JobResult } from '../model/result';
-import { CliError, EXIT_FAILED, usageError } from './failure';
+import { CliError, EXIT_FAILED } from './failure';
 import { jobView } from './job-view';
 import { readSpecFile } from './spec-file';
 import { withTemporal } from './temporal-client';
@@ -31,7 +31,7 @@ export function addJobCommands(program: Command): void {
     .command('watch')
     .description("show a job's progress until it ends, then its results")
     .argument('<id>', 'id of the job')
-    .action((id: string) => withJob(id, (golem) => watch(golem, id)));
+    .action((id: string) => withGolem((golem) => watch(golem, id)));
 
   program
     .command('result')
@@ -39,7 +39,7 @@ export function addJobCommands(program: Command): void {
     .argument('<id>', 'id of the job')
     .option('--settled', 'wait until all is paid, and print what it cost instead')
     .action((id: string, options: { settled?: boolean }) =>
-      withJob(id, async (golem) => {
+      withGolem(async (golem) => {
         if (options.settled) {
           const settlement = await golem.settled(id);
           console.log(JSON.stringify(settlement, null, 2));
@@ -59,11 +59,18 @@ export function addJobCommands(program: Command): void {
     .option('--follow', 'go on until the job and its payments have ended')
     .option('--json', 'one JSON object a line')
     .action((id: string, options: { follow?: boolean; json?: boolean }) =>
-      withJob(id, async (golem) => {
+      withGolem(async (golem) => {
         const print = (event: GolemEvent): void =>
           console.log(options.json ? JSON.stringify(event) : eventLine(event));
-        if (options.follow) for await (const event of golem.followEvents(id)) print(event);
-        else for (const event of await golem.events(id)) print(event);
+        if (options.follow) {
+          for await (const event of golem.followEvents(id)) print(event);
+          return;
+        }
+        let page = await golem.events(id);
+        while (page.events.length > 0) {
+          page.events.forEach(print);
+          page = await golem.events(id, { after: page.cursor });
+        }
       }),
     );
 
@@ -72,7 +79,7 @@ export function addJobCommands(program: Command): void {
     .description('end a job: its rentals are closed and what is owed is paid')
     .argument('<id>', 'id of the job')
     .action((id: string) =>
-      withJob(id, async (golem) => {
+      withGolem(async (golem) => {
         await golem.cancel(id);
         console.log(`cancelling ${id}`);
       }),
@@ -81,18 +88,6 @@ export function addJobCommands(program: Command): void {
 
 async function withGolem(use: (golem: GolemClient, client: Client) => Promise<void>): Promise<void> {
   await withTemporal((client) => use(new GolemClient({ client }), client));
-}
-
-/** Like `withGolem`, for an id that must exist. */
-async function withJob(id: string, use: (golem: GolemClient) => Promise<void>): Promise<void> {
-  await withGolem(async (golem, client) => {
-    try {
-      await use(golem);
-    } catch (error) {
-      if (!(error instanceof WorkflowNotFoundError)) throw error;
-      throw usageError(`there is no job ${id} in the namespace ${client.options.namespace}`);
-    }
-  });
 }
 
 async function watch(golem: GolemClient, jobId: string): Promise<void> {
@@ -138,7 +133,7 @@ function eventLine(event: GolemEvent): string {
 async function warnWithoutWorker(client: Client): Promise<void> {
   const { pollers } = await client.workflowService.describeTaskQueue({
     namespace: client.options.namespace,
-    taskQueue: { name: 'golem' },
+    taskQueue: { name: DEFAULT_TASK_QUEUE },
     taskQueueType: 1,
   });
   if (pollers && pollers.length > 0) return;

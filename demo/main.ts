@@ -23,13 +23,20 @@ const KILL_AFTER_TILES = 6;
 /** @returns the exit code. */
 export async function runDemo(args: readonly string[]): Promise<number> {
   const stop = new AbortController();
-  const onSignal = (): void => stop.abort(new Interrupted());
+  const leaving: Leaving = {};
+  const onSignal = (): void => {
+    const tidyUp = leaving.tidyUp;
+    leaving.tidyUp = undefined;
+    if (!tidyUp) return stop.abort(new Interrupted());
+    tidyUp().then(
+      () => stop.abort(new Interrupted()),
+      (error: unknown) => stop.abort(error),
+    );
+  };
   process.on('SIGINT', onSignal);
   process.on('SIGTERM', onSignal);
   try {
-    const ok = await withStage(say, stop.signal, (stage) =>
-      play(stage, args.includes('--keep'), stop.signal),
-    );
+    const ok = await withStage(say, stop.signal, (stage) => play(stage, args.includes('--keep'), leaving));
     return ok ? 0 : 1;
   } catch (error) {
     if (error instanceof Interrupted) {
@@ -41,13 +48,18 @@ export async function runDemo(args: readonly string[]): Promise<number> {
   }
 }
 
+/** What the first Ctrl-C does before everything is ended; a second one ends everything at once. */
+interface Leaving {
+  tidyUp?: () => Promise<void>;
+}
+
 class Interrupted extends Error {}
 
 function say(line: string): void {
   console.log(line);
 }
 
-async function play(stage: Stage, keep: boolean, signal: AbortSignal): Promise<boolean> {
+async function play(stage: Stage, keep: boolean, leaving: Leaving): Promise<boolean> {
   let worker = await stage.startWorker();
   say(`worker      process ${worker.pid}`);
   const connection = await connect(stage);
@@ -55,6 +67,8 @@ async function play(stage: Stage, keep: boolean, signal: AbortSignal): Promise<b
     const client = new Client({ connection, namespace: loadClientConnectConfig().namespace });
     const golem = new GolemClient({ client });
     const { jobId } = await golem.startJob(mandelbrotSpec());
+    // Our own devnet ends with us; a yagna of the user's must not be left with a job's rentals and debts.
+    if (!stage.golem.devnet) leaving.tidyUp = () => cancelAndSettle(golem, jobId);
     const ui =
       stage.temporal.uiUrl &&
       `${stage.temporal.uiUrl}/namespaces/${client.options.namespace}/workflows/${jobId}`;
@@ -89,12 +103,19 @@ async function play(stage: Stage, keep: boolean, signal: AbortSignal): Promise<b
     if (ui) say(`Temporal's UI ${keep ? 'is' : 'was'} at ${ui}`);
     if (keep) {
       say('Ctrl-C ends everything.');
-      await new Promise<void>((done) => signal.addEventListener('abort', () => done(), { once: true }));
+      leaving.tidyUp = undefined;
+      await new Promise(() => {});
     }
     return unharmed && paid;
   } finally {
     await connection.close();
   }
+}
+
+async function cancelAndSettle(golem: GolemClient, jobId: string): Promise<void> {
+  say('cancelling the job and paying what is owed; Ctrl-C again ends everything at once');
+  await golem.cancel(jobId);
+  await golem.settled(jobId);
 }
 
 async function connect(stage: Stage): Promise<Connection> {

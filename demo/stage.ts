@@ -86,7 +86,7 @@ async function openGolem(
   return {
     url,
     devnet: true,
-    env: { YAGNA_API_URL: url, YAGNA_APPKEY: appKey, GOLEM_REGISTRY_URL: url },
+    env: { YAGNA_API_URL: url, YAGNA_APPKEY: appKey, GOLEM_REGISTRY_URL: `${url}/registry` },
   };
 }
 

@@ -4,7 +4,8 @@
  */
 const fs = require('node:fs');
 const path = require('node:path');
-const { ROOT, requireNode, installIfNeeded, run } = require('./checkout');
+const { ROOT, requireNode, installIfNeeded, newest, run } = require('./checkout');
+const { bundleWorkflows } = require('./workflow-bundle');
 
 const DIST = path.join(ROOT, 'dist');
 const STAMP = path.join(DIST, '.built');
@@ -12,7 +13,6 @@ const SOURCES = [
   ...['index.ts', 'workflows', 'activities', 'worker', 'client', 'cli', 'model', 'devnet', 'demo'],
   ...['scripts', 'tsconfig.json', 'tsconfig.build.json', 'package-lock.json'],
 ];
-const BUNDLE_LIMIT_BYTES = 1024 * 1024;
 
 async function build() {
   removeOrphans(DIST);
@@ -21,24 +21,6 @@ async function build() {
   if (fs.existsSync(main)) fs.chmodSync(main, 0o755);
   await bundleWorkflows();
   fs.writeFileSync(STAMP, '');
-}
-
-/** One file with all workflows in it, and beside it the version of the worker that it was made by and is for. */
-async function bundleWorkflows() {
-  const workflowsPath = path.join(DIST, 'workflows', 'index.js');
-  if (!fs.existsSync(workflowsPath)) return;
-  const { bundleWorkflowCode, DefaultLogger } = require('@temporalio/worker');
-  const { version } = require('@temporalio/worker/package.json');
-  const logger = new DefaultLogger('WARN');
-  const { code } = await bundleWorkflowCode({ workflowsPath, logger });
-  const bytes = Buffer.byteLength(code);
-  console.error(`workflow bundle: ${(bytes / 1024).toFixed(0)} kB`);
-  if (bytes > BUNDLE_LIMIT_BYTES) {
-    console.error(`The workflow bundle is over its limit of ${BUNDLE_LIMIT_BYTES / 1024} kB.`);
-    process.exit(1);
-  }
-  fs.writeFileSync(path.join(DIST, 'workflow-bundle.js'), code);
-  fs.writeFileSync(path.join(DIST, 'workflow-bundle.json'), JSON.stringify({ workerVersion: version }));
 }
 
 /** Removes what a source that is gone has left in dist. */
@@ -59,13 +41,6 @@ function isStale() {
   if (!fs.existsSync(STAMP)) return true;
   const built = fs.statSync(STAMP).mtimeMs;
   return SOURCES.some((source) => newest(path.join(ROOT, source)) > built);
-}
-
-function newest(file) {
-  const stat = fs.statSync(file, { throwIfNoEntry: false });
-  if (!stat) return 0;
-  if (!stat.isDirectory()) return stat.mtimeMs;
-  return Math.max(stat.mtimeMs, ...fs.readdirSync(file).map((name) => newest(path.join(file, name))));
 }
 
 async function buildIfStale() {

@@ -80,4 +80,12 @@ function run(command, args) {
   });
 }
 
-module.exports = { ROOT, requireNode, installIfNeeded, run };
+/** Time of the last change in a file or folder, 0 when there is none. */
+function newest(file) {
+  const stat = fs.statSync(file, { throwIfNoEntry: false });
+  if (!stat) return 0;
+  if (!stat.isDirectory()) return stat.mtimeMs;
+  return Math.max(stat.mtimeMs, ...fs.readdirSync(file).map((name) => newest(path.join(file, name))));
+}
+
+module.exports = { ROOT, requireNode, installIfNeeded, newest, run };

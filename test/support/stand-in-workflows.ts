@@ -1,0 +1,71 @@
+/** Workflows with the names, queries and results of a job's, which do what a test tells them and no more. */
+import {
+  ApplicationFailure,
+  ParentClosePolicy,
+  condition,
+  continueAsNew,
+  defineQuery,
+  defineSignal,
+  setHandler,
+  startChild,
+  workflowInfo,
+} from '@temporalio/workflow';
+import { appendEvents, emptyEventLog, readEvents, type EventsQuery, type NewEvent } from '../../model/events';
+import { rentalId, settlementId } from '../../model/ids';
+
+const events = defineQuery<unknown, [EventsQuery?]>('events');
+const progress = defineQuery<unknown>('progress');
+const tell = defineSignal<[NewEvent[]]>('tell');
+const end = defineSignal<[unknown]>('end');
+const again = defineSignal('again');
+const rent = defineSignal('rent');
+
+const money = (accepted: string) => ({ budget: '5', reserved: '5', accepted, paid: '0', platform: 'p' });
+
+/** Answers queries from the start; `obey` waits for the end, or goes on as a new run. */
+function puppet(answer: () => unknown): { obey: (restart: () => Promise<never>) => Promise<unknown> } {
+  const log = emptyEventLog();
+  let result: { value: unknown } | undefined;
+  let restarting = false;
+  setHandler(progress, answer);
+  setHandler(events, (query) => readEvents(log, query));
+  setHandler(tell, (told) => appendEvents(log, told));
+  setHandler(end, (value) => {
+    result = { value };
+  });
+  setHandler(again, () => {
+    restarting = true;
+  });
+  return {
+    obey: async (restart) => {
+      await condition(() => result !== undefined || restarting);
+      return result ? result.value : restart();
+    },
+  };
+}
+
+export async function golemJob(spec: { fail?: string; settlement?: boolean }): Promise<unknown> {
+  const { workflowId: jobId, firstExecutionRunId } = workflowInfo();
+  const rentals: { n: number; workflowId: string }[] = [];
+  const phase = spec.settlement ? 'running' : 'validating';
+  const { obey } = puppet(() => ({ jobId, phase, money: money('0'), rentals }));
+  const child = { parentClosePolicy: ParentClosePolicy.ABANDON, memo: { golemJob: firstExecutionRunId } };
+  setHandler(rent, async () => {
+    const n = rentals.length + 1;
+    rentals.push({ n, workflowId: rentalId(jobId, n) });
+    await startChild(golemRental, { ...child, workflowId: rentalId(jobId, n), args: [] });
+  });
+  if (spec.settlement) {
+    await startChild(golemSettlement, { ...child, workflowId: settlementId(jobId), args: [] });
+  }
+  if (spec.fail) throw ApplicationFailure.nonRetryable('tasks: must not be empty', spec.fail);
+  return obey(() => continueAsNew<typeof golemJob>({ settlement: false }));
+}
+
+export async function golemSettlement(): Promise<unknown> {
+  return puppet(() => ({ money: money('1.25') })).obey(() => continueAsNew<typeof golemSettlement>());
+}
+
+export async function golemRental(): Promise<unknown> {
+  return puppet(() => ({})).obey(() => continueAsNew<typeof golemRental>());
+}
