@@ -22,3 +22,8 @@ export type InvoiceId = Brand<string, 'InvoiceId'>;
 export type Amount = Brand<string, 'Amount'>;
 /** A point in time as an RFC 3339 string. */
 export type Timestamp = string;
+
+/** Workflow id of a job's settlement. */
+export const settlementId = (jobId: string): string => `${jobId}/settlement`;
+/** Workflow id of a job's n-th rental, from 1. */
+export const rentalId = (jobId: string, n: number): string => `${jobId}/rental/${n}`;

@@ -1,0 +1,82 @@
+/** What a caller of GolemClient can meet, each one clear line. */
+import {
+  ApplicationFailure,
+  CancelledFailure,
+  TerminatedFailure,
+  TimeoutFailure,
+  WorkflowNotFoundError,
+} from '@temporalio/common';
+import { isGrpcDeadlineError, isGrpcServiceError } from '@temporalio/client';
+import { FAILURES } from '../model/failures';
+
+/** A job, or its settlement, ended badly. */
+export class GolemJobError extends Error {
+  override readonly name = 'GolemJobError';
+  /** What the reader can do about it, for the failures of `model/failures.ts`. */
+  readonly action?: string;
+
+  constructor(
+    readonly jobId: string,
+    /** Name of the failure as in `model/failures.ts`; `Cancelled`, `Terminated` or `TimedOut` where the workflow was ended. */
+    readonly type: string,
+    /** The failure's own message. */
+    readonly reason: string,
+    options?: ErrorOptions,
+  ) {
+    super(`job ${jobId}: ${type}: ${reason}`, options);
+    if (Object.hasOwn(FAILURES, type)) this.action = FAILURES[type as keyof typeof FAILURES].action;
+  }
+}
+
+/** There is no such job in the namespace. */
+export class UnknownJobError extends WorkflowNotFoundError {
+  constructor(
+    readonly jobId: string,
+    namespace: string,
+  ) {
+    super(`there is no job ${jobId} in the namespace ${namespace}`, jobId, undefined);
+  }
+}
+
+/** A question was not answered: queries are answered by workers. */
+export class NoAnswerError extends Error {
+  override readonly name = 'NoAnswerError';
+
+  constructor(workflowId: string, options?: ErrorOptions) {
+    super(`${workflowId} does not answer: is a golem-temporal worker running in its namespace?`, options);
+  }
+}
+
+/** What made a workflow fail, by the failure's name. */
+export function jobError(jobId: string, cause: unknown): GolemJobError {
+  let failure = cause;
+  for (let at = cause; at instanceof Error; at = at.cause) {
+    // An activity's failure is wrapped; the named one lies inside.
+    if (at instanceof ApplicationFailure)
+      return new GolemJobError(jobId, at.type ?? 'Error', at.message, { cause });
+    failure = at;
+  }
+  return new GolemJobError(
+    jobId,
+    endingOf(failure),
+    failure instanceof Error ? failure.message : String(failure),
+    {
+      cause,
+    },
+  );
+}
+
+function endingOf(failure: unknown): string {
+  if (failure instanceof CancelledFailure) return 'Cancelled';
+  if (failure instanceof TerminatedFailure) return 'Terminated';
+  if (failure instanceof TimeoutFailure) return 'TimedOut';
+  return 'Error';
+}
+
+const FAILED_PRECONDITION = 9;
+
+/** True when no worker polls, or none answered in time. */
+export function isNoAnswer(error: unknown): boolean {
+  const cause = error instanceof Error ? (error.cause ?? error) : error;
+  return isGrpcDeadlineError(cause) || (isGrpcServiceError(cause) && cause.code === FAILED_PRECONDITION);
+}

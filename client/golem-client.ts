@@ -1,0 +1,223 @@
+/** Starts Golem jobs on Temporal and follows them: a thin client over workflow ids, queries and results. */
+import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import { WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/common';
+import {
+  Client,
+  Connection,
+  WorkflowFailedError,
+  type ConnectionOptions,
+  type WorkflowStartOptions,
+} from '@temporalio/client';
+import { loadClientConnectConfig } from '@temporalio/envconfig';
+import { settlementId } from '../model/ids';
+import type { JobProgress, JobResult, SettlementProgress, SettlementResult } from '../model/result';
+import { GolemJobError, jobError, NoAnswerError } from './errors';
+import { eventsPage, type EventsPage, type JobEvent } from './job-events';
+import { belongsTo, JobWorkflows } from './job-workflows';
+
+export const DEFAULT_TASK_QUEUE = 'golem';
+/** Temporal tells nobody when a query's answer changes, so it is asked, this often and no more. */
+const ASK_EVERY_MS = 1_000;
+const ASK_RARELY_MS = 10_000;
+/** A worker that died can hold a workflow for 10 s; a question asked anew then finds another. */
+const ANSWER_LIMIT_MS = 10_000;
+const DEFAULT_LIMIT = 1_000;
+
+export interface GolemClientOptions {
+  client: Client;
+  /** Default `golem`. */
+  taskQueue?: string;
+  /** Longest wait for a worker's answer to a question, milliseconds. Default 10000. */
+  answerLimitMs?: number;
+}
+
+export interface ConnectOptions {
+  /** `host:port`. Default: TEMPORAL_ADDRESS, or the profile's, or `localhost:7233`. */
+  address?: string;
+  /** Default: TEMPORAL_NAMESPACE, or the profile's, or `default`. */
+  namespace?: string;
+  tls?: ConnectionOptions['tls'];
+  apiKey?: string;
+  /** Profile of Temporal's configuration file. Default: TEMPORAL_PROFILE, or `default`. */
+  profile?: string;
+  /** Default `golem`. */
+  taskQueue?: string;
+}
+
+export interface StartJobOptions {
+  /** The job's id, a workflow id. Default `golem-<uuid>`. */
+  jobId?: string;
+  memo?: Record<string, unknown>;
+  searchAttributes?: WorkflowStartOptions['typedSearchAttributes'];
+  /** One line for Temporal's UI. */
+  summary?: string;
+}
+
+export interface EventsOptions {
+  /** Cursor of the page before. Default: from the beginning of what is kept. */
+  after?: string;
+  /** At most so many events, the oldest first. Default 1000. */
+  limit?: number;
+}
+
+export interface FollowOptions {
+  /** Cursor to go on from. */
+  after?: string;
+  /** Ends the following without an error. */
+  signal?: AbortSignal;
+}
+
+export class GolemClient {
+  readonly client: Client;
+  readonly taskQueue: string;
+  private readonly workflows: JobWorkflows;
+  private ownConnection?: Connection;
+
+  constructor(options: GolemClientOptions) {
+    this.client = options.client;
+    this.taskQueue = options.taskQueue ?? DEFAULT_TASK_QUEUE;
+    this.workflows = new JobWorkflows(options.client, options.answerLimitMs ?? ANSWER_LIMIT_MS);
+  }
+
+  /** Connects to Temporal as `@temporalio/envconfig` says; options given here win. Close it with {@link close}. */
+  static async connect(options: ConnectOptions = {}): Promise<GolemClient> {
+    const { taskQueue, profile, namespace, ...own } = options;
+    const config = loadClientConnectConfig({ profile });
+    const given = Object.fromEntries(Object.entries(own).filter(([, value]) => value !== undefined));
+    const connection = await Connection.connect({ ...config.connectionOptions, ...given });
+    const client = new Client({ connection, namespace: namespace ?? config.namespace });
+    const golem = new GolemClient({ client, taskQueue });
+    golem.ownConnection = connection;
+    return golem;
+  }
+
+  /** Closes the connection that {@link connect} made. */
+  async close(): Promise<void> {
+    await this.ownConnection?.close();
+  }
+
+  /**
+   * Starts a job.
+   * @param spec a job spec, plain JSON; a worker checks it, so that every language gets the same answer
+   * @throws GolemJobError `JobIdInUse` - a job of that id is running
+   */
+  async startJob(spec: unknown, options: StartJobOptions = {}): Promise<{ jobId: string; runId: string }> {
+    const jobId = options.jobId ?? `golem-${randomUUID()}`;
+    try {
+      const handle = await this.client.workflow.start('golemJob', {
+        taskQueue: this.taskQueue,
+        workflowId: jobId,
+        args: [spec],
+        memo: options.memo,
+        typedSearchAttributes: options.searchAttributes,
+        staticSummary: options.summary,
+      });
+      return { jobId, runId: handle.firstExecutionRunId };
+    } catch (error) {
+      if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+      throw new GolemJobError(jobId, 'JobIdInUse', 'a job of that id is running', { cause: error });
+    }
+  }
+
+  /**
+   * Waits for the job's results. Failed tasks are in them; they are no error.
+   * @throws GolemJobError - the job itself failed, was cancelled or terminated; UnknownJobError
+   */
+  async result(jobId: string): Promise<JobResult> {
+    return this.resultOf<JobResult>(jobId, jobId);
+  }
+
+  /**
+   * Waits until the job is over and its money settled.
+   * @throws GolemJobError - the settlement failed, or the job failed before there was anything to settle;
+   * UnknownJobError
+   */
+  async settled(jobId: string): Promise<SettlementResult> {
+    const failure = await this.result(jobId).then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+    if (failure !== undefined && !(failure instanceof GolemJobError)) throw failure;
+    const [job, settlement] = await Promise.all([
+      this.workflows.describeJob(jobId),
+      this.workflows.describe(settlementId(jobId)),
+    ]);
+    if (belongsTo(settlement, job)) return this.resultOf<SettlementResult>(jobId, settlementId(jobId));
+    throw failure ?? new GolemJobError(jobId, 'Error', 'it has no settlement');
+  }
+
+  /**
+   * Where the job stands, with the settlement's money where that can be asked.
+   * @throws UnknownJobError; NoAnswerError - no worker is there to answer
+   */
+  async progress(jobId: string): Promise<JobProgress> {
+    const [progress, settlement] = await Promise.all([
+      this.workflows.query<JobProgress>(jobId, 'progress').catch((error: unknown) => {
+        throw error instanceof WorkflowNotFoundError ? this.workflows.unknown(jobId) : error;
+      }),
+      this.workflows
+        .query<SettlementProgress>(settlementId(jobId), 'progress')
+        // There is none yet, or it cannot answer now: the job knows the money a little less exactly.
+        .catch(() => undefined),
+    ]);
+    // Before its own settlement runs, one of that id is an earlier job's.
+    if (settlement === undefined || progress.phase === 'validating') return progress;
+    return { ...progress, money: settlement.money };
+  }
+
+  /**
+   * What happened in the job, its settlement and its rentals, in the order of time. Each workflow keeps its newest
+   * 1,000 events.
+   * @throws UnknownJobError; NoAnswerError - no worker is there to answer
+   */
+  async events(jobId: string, { after, limit = DEFAULT_LIMIT }: EventsOptions = {}): Promise<EventsPage> {
+    const { events, cursor } = await eventsPage(this.workflows, jobId, after, limit);
+    return { events, cursor };
+  }
+
+  /**
+   * Events as they come, until the job and its settlement are over. While no worker answers it waits for one.
+   * @throws UnknownJobError
+   */
+  async *followEvents(jobId: string, { after, signal }: FollowOptions = {}): AsyncGenerator<JobEvent, void> {
+    let cursor = after;
+    let waitMs = ASK_EVERY_MS;
+    while (!signal?.aborted) {
+      try {
+        const page = await eventsPage(this.workflows, jobId, cursor, DEFAULT_LIMIT);
+        yield* page.events;
+        cursor = page.cursor;
+        if (page.over) return;
+        waitMs = ASK_EVERY_MS;
+      } catch (error) {
+        if (!(error instanceof NoAnswerError)) throw error;
+        waitMs = Math.min(waitMs * 2, ASK_RARELY_MS);
+      }
+      await delay(waitMs, undefined, { signal }).catch(() => undefined);
+    }
+  }
+
+  /**
+   * Asks the job to end: it closes its rentals, and what is owed is paid. A job that is over stays as it is.
+   * @throws UnknownJobError
+   */
+  async cancel(jobId: string): Promise<void> {
+    try {
+      await this.client.workflow.getHandle(jobId).cancel();
+    } catch (error) {
+      if (!(error instanceof WorkflowNotFoundError)) throw error;
+      await this.workflows.describeJob(jobId);
+    }
+  }
+
+  private async resultOf<T>(jobId: string, workflowId: string): Promise<T> {
+    try {
+      return (await this.client.workflow.getHandle(workflowId).result()) as T;
+    } catch (error) {
+      if (error instanceof WorkflowNotFoundError) throw this.workflows.unknown(jobId);
+      if (error instanceof WorkflowFailedError) throw jobError(jobId, error.cause ?? error);
+      throw error;
+    }
+  }
+}

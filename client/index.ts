@@ -1,0 +1,12 @@
+/** `golem-temporal/client`: start, follow and end Golem jobs from any Node program. */
+export { GolemJobError, NoAnswerError, UnknownJobError } from './errors';
+export {
+  DEFAULT_TASK_QUEUE,
+  GolemClient,
+  type ConnectOptions,
+  type EventsOptions,
+  type FollowOptions,
+  type GolemClientOptions,
+  type StartJobOptions,
+} from './golem-client';
+export type { EventsPage, JobEvent } from './job-events';

@@ -1,0 +1,151 @@
+/**
+ * The events of a job, merged from those its workflows keep. A workflow is asked only when something has happened
+ * in it since the cursor, which the length of its history tells.
+ */
+import { WorkflowNotFoundError } from '@temporalio/common';
+import type { GolemEvent } from '../model/events';
+import { rentalId, settlementId } from '../model/ids';
+import type { JobProgress } from '../model/result';
+import { belongsTo, type JobWorkflows, type Seen } from './job-workflows';
+
+/** An event and the workflow that tells it. */
+export interface JobEvent extends GolemEvent {
+  workflowId: string;
+}
+
+export interface EventsPage {
+  /** In the order of time. */
+  events: JobEvent[];
+  /** Where the next page begins. Opaque; keep it as it is. */
+  cursor: string;
+}
+
+export interface EventsPageState extends EventsPage {
+  /** True when nothing more can come. */
+  over: boolean;
+}
+
+/** How far one workflow has been read. */
+interface Position {
+  runId: string;
+  /** Newest event read. */
+  seq: number;
+  /** Length of the history when all of it had been read; 0 where something is left. */
+  drained: number;
+}
+
+interface Cursor {
+  /** How many rentals the job had. */
+  rentals: number;
+  positions: Record<string, Position>;
+}
+
+interface Source {
+  workflowId: string;
+  seen: Seen;
+  position: Position;
+  events: JobEvent[];
+  /** True when `events` is all there is. */
+  complete: boolean;
+}
+
+/** One page of at most `limit` events after `after`. */
+export async function eventsPage(
+  workflows: JobWorkflows,
+  jobId: string,
+  after: string | undefined,
+  limit: number,
+): Promise<EventsPageState> {
+  const cursor = decodeCursor(after);
+  const job = await workflows.describeJob(jobId);
+  const jobHasNews = cursor.positions[jobId]?.drained !== job.historyLength;
+  if (jobHasNews || cursor.positions[jobId]?.runId !== job.runId) {
+    const progress = await workflows.query<JobProgress>(jobId, 'progress');
+    cursor.rentals = Math.max(cursor.rentals, ...progress.rentals.map((rental) => rental.n));
+  }
+  const children = [settlementId(jobId)];
+  for (let n = 1; n <= cursor.rentals; n++) children.push(rentalId(jobId, n));
+  const described = await Promise.all(children.map((id) => workflows.describe(id)));
+
+  const open: [string, Seen][] = [[jobId, job]];
+  children.forEach((id, index) => {
+    const seen = described[index];
+    if (belongsTo(seen, job)) open.push([id, seen]);
+  });
+  const sources = await Promise.all(
+    open.map(([id, seen]) => readSource(workflows, id, seen, cursor.positions[id], limit)),
+  );
+
+  const all = sources.flatMap((source) => source.events).sort(byTime);
+  const events = all.slice(0, limit);
+  for (const source of sources) {
+    const told = events.filter((event) => event.workflowId === source.workflowId);
+    const newest = told.at(-1);
+    const rest = source.events.length - told.length;
+    cursor.positions[source.workflowId] = {
+      runId: source.position.runId,
+      seq: newest?.seq ?? source.position.seq,
+      drained: rest === 0 && source.complete ? source.seen.historyLength : 0,
+    };
+  }
+  const over = sources.every(
+    (source) =>
+      !source.seen.running && cursor.positions[source.workflowId]?.drained === source.seen.historyLength,
+  );
+  return { events, cursor: encodeCursor(cursor), over };
+}
+
+async function readSource(
+  workflows: JobWorkflows,
+  workflowId: string,
+  seen: Seen,
+  last: Position | undefined,
+  limit: number,
+): Promise<Source> {
+  const none = { workflowId, seen, events: [], complete: true };
+  if (last?.runId === seen.runId && last.drained === seen.historyLength) return { ...none, position: last };
+  if (last && last.runId !== seen.runId && last.seq > 0) {
+    // It went on as a new run, which counts its events from 1 again: first what is left of the old one.
+    const events = await readEvents(workflows, workflowId, last, limit).catch((error: unknown) => {
+      // No longer kept.
+      if (error instanceof WorkflowNotFoundError) return [];
+      throw error;
+    });
+    if (events.length > 0) return { ...none, position: last, events, complete: false };
+  }
+  const position = last?.runId === seen.runId ? last : { runId: seen.runId, seq: 0, drained: 0 };
+  const events = await readEvents(workflows, workflowId, position, limit);
+  return { ...none, position, events, complete: events.length < limit };
+}
+
+async function readEvents(
+  workflows: JobWorkflows,
+  workflowId: string,
+  { runId, seq }: Position,
+  limit: number,
+): Promise<JobEvent[]> {
+  const events = await workflows.query<GolemEvent[]>(workflowId, 'events', [{ after: seq, limit }], runId);
+  return events.map((event) => ({ ...event, workflowId }));
+}
+
+function byTime(a: JobEvent, b: JobEvent): number {
+  const ms = Date.parse(a.at) - Date.parse(b.at);
+  if (ms !== 0) return ms;
+  // Within one workflow its own order; sort is stable for the others.
+  return a.workflowId === b.workflowId ? a.seq - b.seq : 0;
+}
+
+function encodeCursor(cursor: Cursor): string {
+  return Buffer.from(JSON.stringify(cursor)).toString('base64url');
+}
+
+function decodeCursor(text: string | undefined): Cursor {
+  if (text === undefined || text === '') return { rentals: 0, positions: {} };
+  try {
+    const { rentals, positions } = JSON.parse(Buffer.from(text, 'base64url').toString()) as Partial<Cursor>;
+    if (typeof rentals === 'number' && typeof positions === 'object') return { rentals, positions };
+  } catch {
+    // Told below.
+  }
+  throw new TypeError('this is no cursor that `events` gave');
+}

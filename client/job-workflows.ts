@@ -1,0 +1,71 @@
+/** The workflows of one job as a client sees them: the job, its settlement, its rentals; found by id and memo. */
+import { WorkflowNotFoundError } from '@temporalio/common';
+import type { Client, WorkflowExecutionDescription } from '@temporalio/client';
+import { isNoAnswer, NoAnswerError, UnknownJobError } from './errors';
+
+export interface Seen {
+  runId: string;
+  /** Run id of the first of its runs; a job's is its jobUuid. */
+  firstRunId: string;
+  running: boolean;
+  /** Grows with everything that happens in the run; queries do not count. */
+  historyLength: number;
+  /** Of our children: the jobUuid of the job they belong to. */
+  jobUuid?: string;
+}
+
+/** A job id may be used again: then children of an earlier job of that id are no longer this job's. */
+export function belongsTo(seen: Seen | undefined, job: Seen): seen is Seen {
+  return seen !== undefined && (seen.jobUuid === undefined || seen.jobUuid === job.firstRunId);
+}
+
+export class JobWorkflows {
+  constructor(
+    private readonly client: Client,
+    private readonly answerLimitMs: number,
+  ) {}
+
+  /** Undefined where there is no such workflow. */
+  async describe(workflowId: string): Promise<Seen | undefined> {
+    try {
+      return seenOf(await this.client.workflow.getHandle(workflowId).describe());
+    } catch (error) {
+      if (error instanceof WorkflowNotFoundError) return undefined;
+      throw error;
+    }
+  }
+
+  /** @throws UnknownJobError */
+  async describeJob(jobId: string): Promise<Seen> {
+    const seen = await this.describe(jobId);
+    if (seen === undefined) throw this.unknown(jobId);
+    return seen;
+  }
+
+  /** @throws NoAnswerError - no worker answers; WorkflowNotFoundError */
+  async query<T>(workflowId: string, name: string, args: unknown[] = [], runId?: string): Promise<T> {
+    try {
+      return await this.client.withDeadline(Date.now() + this.answerLimitMs, () =>
+        this.client.workflow.getHandle(workflowId, runId).query<T, unknown[]>(name, ...args),
+      );
+    } catch (error) {
+      if (isNoAnswer(error)) throw new NoAnswerError(workflowId, { cause: error });
+      throw error;
+    }
+  }
+
+  unknown(jobId: string): UnknownJobError {
+    return new UnknownJobError(jobId, this.client.options.namespace);
+  }
+}
+
+function seenOf(description: WorkflowExecutionDescription): Seen {
+  const jobUuid = description.memo?.golemJob;
+  return {
+    runId: description.runId,
+    firstRunId: description.raw.workflowExecutionInfo?.firstRunId || description.runId,
+    running: description.status.name === 'RUNNING',
+    historyLength: description.historyLength,
+    jobUuid: typeof jobUuid === 'string' ? jobUuid : undefined,
+  };
+}
