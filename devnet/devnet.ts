@@ -96,10 +96,10 @@ export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> 
   });
 
   const close = async (): Promise<void> => {
+    timers.close();
     await app.close();
     await network.close();
     await vms.close();
-    timers.close();
     database.close();
     if (options.dataDir === undefined) await rm(dataDir, { recursive: true, force: true });
   };

@@ -4,9 +4,11 @@ const LONGEST_MS = 2_000_000_000;
 
 export class Timers {
   private readonly live = new Set<Timer>();
+  private closed = false;
 
-  /** Calls `action` once after `ms`. */
-  after(ms: number, action: () => void): Timer {
+  /** Calls `action` once after `ms`; never once closed. */
+  after(ms: number, action: () => void): Timer | undefined {
+    if (this.closed) return undefined;
     const timer: Timer = new Timer(ms, () => {
       this.live.delete(timer);
       action();
@@ -22,6 +24,7 @@ export class Timers {
   }
 
   close(): void {
+    this.closed = true;
     for (const timer of this.live) timer.stop();
     this.live.clear();
   }

@@ -22,10 +22,10 @@ export function allocationRoutes(
     const timeout = optional('timeout') === null ? undefined : body.time('timeout');
     const echo: JsonObject = {
       address: optional('address'),
-      deposit: optional('deposit'),
+      deposit: withNulls(optional('deposit'), ['contract', 'id', 'validate']),
       extendTimeout: optional('extendTimeout'),
       makeDeposit: fields['makeDeposit'] === true,
-      paymentPlatform: optional('paymentPlatform'),
+      paymentPlatform: withNulls(optional('paymentPlatform'), ['driver', 'network', 'token']),
       timeout: timeout === undefined ? null : fields['timeout'],
       totalAmount: total,
     };
@@ -118,6 +118,12 @@ export function allocationRoutes(
   );
 
   scope.get(`${BASE}/providerAccounts`, (_request, reply) => send(reply, 200, []));
+}
+
+/** An object with the fields it may have, null where it has none; anything else as it is. */
+function withNulls(value: unknown, fields: readonly string[]): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(fields.map((field) => [field, (value as JsonObject)[field] ?? null]));
 }
 
 function idOf(request: FastifyRequest): string {

@@ -51,7 +51,7 @@ export interface NewAllocation {
 }
 
 export class Allocations {
-  private readonly expiry = new Map<string, Timer>();
+  private readonly expiry = new Map<string, Timer | undefined>();
   private readonly sql;
 
   constructor(
@@ -96,6 +96,7 @@ export class Allocations {
         requestedTimeout: formatNanos(timeoutNanos).replace('Z', '+00:00'),
       });
     }
+    this.checkDeposit(requestor, wanted, requestBody);
     this.checkFunds(requestor, platform, new Amount(wanted.total), requestBody);
     this.sql.open.run(requestor, platform);
     const id = documentId();
@@ -218,6 +219,30 @@ export class Allocations {
   private paid(requestor: string, platform: string): Amount {
     const row = this.sql.paid.get(requestor, platform) as { paid: string } | undefined;
     return new Amount(row?.paid ?? 0);
+  }
+
+  /** There is no contract behind the devnet, so no deposit is ever found. */
+  private checkDeposit(requestor: string, wanted: NewAllocation, requestBody: JsonObject): void {
+    if (wanted.deposit === undefined || wanted.deposit === null) return;
+    const { id, contract } = wanted.deposit as { id?: unknown; contract?: unknown };
+    const common = { type: `${TYPE}/validation-error`, requestBody };
+    if (!/^0x[0-9a-fA-F]{40}$/.test(String(contract))) {
+      throw problem(400, {
+        ...common,
+        detail: 'Invalid deposit contract address',
+        instance: `${TYPE}/validation-error/malformed-deposit-contract`,
+        address: requestor,
+        paymentPlatform: wanted.platform,
+      });
+    }
+    throw problem(400, {
+      ...common,
+      detail: `Deposit doesn't exist under the given id ${String(id)}`,
+      instance: `${TYPE}/validation-error/no-deposit`,
+      address: requestor,
+      paymentPlatform: wanted.platform,
+      requestedDepositId: id,
+    });
   }
 
   private checkFunds(requestor: string, platform: string, wanted: Amount, requestBody: JsonObject): void {

@@ -36,6 +36,7 @@ export class Payer {
   /** Woken by payments; name: the requestor. */
   readonly streams = new Streams();
   private next: Timer | undefined;
+  private readonly payAll: () => void;
   private readonly sql;
 
   constructor(
@@ -74,7 +75,9 @@ export class Payer {
          WHERE x.agreement_id = ? ORDER BY p.at`,
       ),
     };
+    this.payAll = database.transaction(() => this.pay());
     documents.onPayable = () => this.schedule();
+    // What was accepted before a restart.
     this.schedule();
   }
 
@@ -109,7 +112,7 @@ export class Payer {
     });
   }
 
-  private payAll(): void {
+  private pay(): void {
     const transfers = new Map<string, Transfer>();
     const into = (row: DueRow, amount: Amount): Transfer => {
       const key = `${row.requestor} ${row.provider} ${row.platform}`;

@@ -61,6 +61,7 @@ const providerSchema = z.strictObject({
 
   /** Simulated latencies, milliseconds. */
   offerDelayMs: seconds.default(0),
+  approveMs: seconds.default(0),
   createMs: seconds.default(0),
   destroyMs: seconds.default(0),
   deployMs: seconds.default(0),

@@ -23,8 +23,8 @@ export class Lease {
   private readonly timers = new Timers();
   private readonly agreed: Agreed;
   private readonly approvedMs: number;
-  private readonly noteTimers = new Map<string, Timer>();
-  private readonly deadlines = new Map<string, Timer>();
+  private readonly noteTimers = new Map<string, Timer | undefined>();
+  private readonly deadlines = new Map<string, Timer | undefined>();
   private idle: Timer | undefined;
   private lastPayableMs: number;
   private ended = false;

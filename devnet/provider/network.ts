@@ -82,11 +82,12 @@ export class ProviderNetwork implements ProviderSide, AgreementListener, NoteLis
   }
 
   onConfirmed(agreement: Agreement): void {
-    setImmediate(() => {
+    const provider = this.providers.get(agreement.provider);
+    if (!provider) return;
+    // Decided after the request that confirmed it, as over a network.
+    this.options.timers.after(provider.config.approveMs, () => {
       const current = this.options.agreements.find(agreement.id);
-      const provider = this.providers.get(agreement.provider);
-      if (current?.state !== 'Pending' || !provider) return;
-      if (!provider.decide(current)) return;
+      if (current?.state !== 'Pending' || !provider.decide(current)) return;
       const approved = this.options.agreements.find(agreement.id);
       if (approved) this.addLease(approved)?.start();
     });

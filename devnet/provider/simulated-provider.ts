@@ -49,7 +49,7 @@ export class SimulatedProvider {
 
   onCounter(counter: Proposal): void {
     // Answered after the request that made it, as over a network.
-    setImmediate(() => this.answer(counter));
+    this.timers.after(0, () => this.answer(counter));
   }
 
   /**

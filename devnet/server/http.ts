@@ -61,13 +61,14 @@ export function yagnaScope(app: FastifyInstance, routes: (scope: FastifyInstance
   });
 }
 
-/** Sends JSON as yagna does: without a charset in the content type. */
+/** Sends JSON, or text when the content type says so. */
 export function send(
   reply: FastifyReply,
   status: number,
   body: unknown,
   contentType = 'application/json',
 ): FastifyReply {
-  reply.code(status).header('content-type', contentType);
-  return reply.send(typeof body === 'string' && !contentType.includes('json') ? body : JSON.stringify(body));
+  const text = typeof body === 'string' && !contentType.includes('json') ? body : JSON.stringify(body);
+  // As bytes, because fastify adds a charset to textual JSON, and yagna's has none.
+  return reply.code(status).header('content-type', contentType).send(Buffer.from(text));
 }

@@ -10,12 +10,6 @@ export interface Answer {
   json: any;
 }
 
-export interface Offered {
-  demandId: string;
-  proposalId: string;
-  providerId: string;
-}
-
 export const PLATFORM = 'erc20-holesky-tglm';
 const MARKET = '/market-api/v1';
 const PAYMENT = '/payment-api/v1';
