@@ -6,6 +6,7 @@ import { Command, CommanderError } from 'commander';
 import { addDaemonCommands } from './daemon-commands';
 import { explain, EXIT_USAGE } from './failure';
 import { addJobCommands } from './job-commands';
+import { addSchemaCommand } from './schema-command';
 
 // The command runs from dist/cli.
 const PACKAGE_JSON = join(__dirname, '..', '..', 'package.json');
@@ -19,6 +20,7 @@ async function main(): Promise<void> {
     .exitOverride();
   addJobCommands(program);
   addDaemonCommands(program);
+  addSchemaCommand(program);
   for (const command of program.commands)
     command.exitOverride().showHelpAfterError(`(see golem-temporal ${command.name()} --help)`);
   await program.parseAsync();

@@ -1,0 +1,6 @@
+/** For the test that keeps README.md true. */
+export function withTables(
+  readme: string,
+  schema: object,
+  failures: Record<string, { means: string; action: string }>,
+): string;

@@ -1,0 +1,96 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { requireBuild, runCli, startCli } from './support/cli';
+import { tempDir } from './support/temp-dir';
+import { temporalAddress } from './support/temporal';
+
+beforeAll(requireBuild);
+const folder = tempDir('cli');
+
+/** One line to stderr, nothing to stdout. */
+function expectRefusal(
+  run: { code: number | null; stdout: string; stderr: string },
+  code: number,
+  line: RegExp,
+): void {
+  expect(run.stderr.trim().split('\n')).toHaveLength(1);
+  expect(run.stderr).toMatch(line);
+  expect(run).toMatchObject({ code, stdout: '' });
+}
+
+describe('golem-temporal', () => {
+  test('tells its version and its commands', async () => {
+    expect((await runCli(['--version'])).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+    const help = await runCli(['--help']);
+    expect(help.code).toBe(0);
+    for (const command of ['worker', 'devnet', 'start', 'watch', 'result', 'events', 'cancel', 'schema']) {
+      expect(help.stdout).toContain(`  ${command}`);
+    }
+  });
+
+  test('a command it does not have, or without its argument, ends with code 2', async () => {
+    expect(await runCli(['frobnicate'])).toMatchObject({ code: 2, stdout: '' });
+    expect(await runCli(['start'])).toMatchObject({ code: 2, stdout: '' });
+    expect(await runCli(['devnet', '--port', 'http'])).toMatchObject({ code: 2, stdout: '' });
+  });
+
+  test('a spec file that is not there or not JSON is refused in one line, before Temporal is asked', async () => {
+    const env = { TEMPORAL_ADDRESS: '127.0.0.1:1' };
+    expectRefusal(await runCli(['start', join(folder, 'none.json')], { env }), 2, /there is no such file/);
+    expectRefusal(await runCli(['start', '-'], { env, input: '{ image' }), 2, /standard input is not JSON/);
+    expectRefusal(await runCli(['start', '-'], { env, input: '[]' }), 2, /must hold one JSON object/);
+  });
+
+  test('without Temporal it says what to start', async () => {
+    const run = await runCli(['start', '-'], { env: { TEMPORAL_ADDRESS: '127.0.0.1:1' }, input: '{}' });
+    expectRefusal(run, 1, /no Temporal server answers at 127\.0\.0\.1:1: start one with/);
+  });
+
+  test('an id that no job has ends with code 2', async () => {
+    const env = { TEMPORAL_ADDRESS: temporalAddress() };
+    for (const command of ['watch', 'result', 'events', 'cancel']) {
+      expectRefusal(await runCli([command, 'no-such-job'], { env }), 2, /there is no job no-such-job/);
+    }
+  });
+
+  test('the schema of a job is JSON', async () => {
+    const { stdout } = await runCli(['schema', 'job']);
+    expect(JSON.parse(stdout)).toMatchObject({
+      type: 'object',
+      required: expect.arrayContaining(['image', 'budget']),
+    });
+    expectRefusal(await runCli(['schema', 'frob']), 2, /there is no schema of frob/);
+  });
+
+  describe('devnet', () => {
+    test('prints one ready line, warns on stderr, and ends cleanly when told to', async () => {
+      const devnet = await startCli([
+        'devnet',
+        '--port',
+        '0',
+        '--data',
+        join(folder, 'devnet'),
+        '--app-key',
+        'secret',
+      ]);
+      const line = await devnet.line(/ready/);
+      expect(line).toMatch(/^devnet ready at http:\/\/127\.0\.0\.1:\d+, app key secret$/);
+      const url = line.split(/[ ,]/)[3]!;
+      expect((await fetch(`${url}/me`)).status).toBe(401);
+      expect((await fetch(`${url}/me`, { headers: { authorization: 'Bearer secret' } })).status).toBe(200);
+
+      const port = new URL(url).port;
+      const second = await runCli(['devnet', '--port', port, '--data', join(folder, 'second')]);
+      expectRefusal(second, 2, new RegExp(`port ${port} is in use`));
+      expect(await devnet.stop()).toEqual({ code: 0, signal: null });
+    });
+
+    test('lists the mistakes in a providers file', async () => {
+      const file = join(folder, 'providers.json');
+      await writeFile(file, JSON.stringify([{ name: 'a', cores: 3 }]));
+      const run = await runCli(['devnet', '--port', '0', '--providers', file, '--data', join(folder, 'bad')]);
+      expect(run).toMatchObject({ code: 2, stdout: '' });
+      expect(run.stderr).toContain('providers[0].cores: no such setting');
+    });
+  });
+});
