@@ -192,6 +192,22 @@ test('the last to leave stops the poll, the next to come starts another', async 
   expect(polls.count).toBe(2);
 });
 
+test('who comes again is not deaf because the first answer holds only what was told before', async () => {
+  const { streams, polls, pauses } = controlled();
+  const first = streams.nextEvent('agreement', () => true);
+  (await polls.next()).answer([event(1)]);
+  await first;
+  const second = streams.nextEvent('agreement', () => true);
+  const repeated = await polls.next();
+  expect(repeated.query.afterTimestamp).toBe('2026-11-22T04:53:25.000Z');
+  repeated.answer([event(1)]);
+  const poll = await polls.next();
+  expect(poll.query.afterTimestamp).toBe(event(1).eventDate);
+  poll.answer([event(2)]);
+  expect((await second).agreementId).toBe('agreement-2');
+  expect(pauses.count).toBe(0);
+});
+
 test("one watcher's mistake does not deafen the others", async () => {
   const { streams, polls } = controlled();
   const end = streams.subscribe('agreement', () => {

@@ -127,12 +127,19 @@ class Stream<E extends { eventDate: string; eventType: string }> {
       try {
         const events = await this.poll({ afterTimestamp: after, timeoutSec: STREAM_POLL_SEC }, signal);
         failures = 0;
-        const fresh = events.filter((event) => this.remember(event));
-        for (const event of fresh) {
-          if (isLater(event.eventDate, after)) after = event.eventDate;
-          if (!signal.aborted) this.deliver(event);
+        let news = false;
+        for (const event of events) {
+          // The rest is for the poll of who comes next.
+          if (signal.aborted) return;
+          if (isLater(event.eventDate, after)) {
+            after = event.eventDate;
+            news = true;
+          }
+          if (!this.remember(event)) continue;
+          news = true;
+          this.deliver(event);
         }
-        if (fresh.length === 0) waitMs = Math.max(0, IDLE_INTERVAL_MS - (Date.now() - started));
+        if (!news) waitMs = Math.max(0, IDLE_INTERVAL_MS - (Date.now() - started));
       } catch (error) {
         if (signal.aborted) return;
         this.options.onFailure?.(this.kind, error);
