@@ -1,4 +1,5 @@
-import { PLATFORM, withDevnet } from './support/devnet-requestor';
+import { Decimal } from 'decimal.js';
+import { PLATFORM, withDevnet, type Requestor } from './support/devnet-requestor';
 
 const PAYMENT = '/payment-api/v1';
 const ONE_PROVIDER = [{ name: 'one', pricing: { start: '0.001', cpuPerHour: '0.1', envPerHour: '0.05' } }];
@@ -38,6 +39,231 @@ describe('paying for a rental', () => {
       expect((await requestor.delete(`${PAYMENT}/allocations/${allocationId}`)).text).toBe('null');
       const { json: open } = await requestor.get('/admin/open');
       expect(open.counts).toEqual({ allocations: 0, demands: 0, agreements: 0, activities: 0 });
+    });
+  });
+});
+
+/** Rents, uses one activity and ends the agreement; gives its invoice. */
+async function invoicedRental(requestor: Requestor, session: string): Promise<Record<string, string>> {
+  const agreementId = await requestor.rent(session);
+  const activityId = await requestor.createActivity(agreementId);
+  await requestor.delete(`/activity-api/v1/activity/${activityId}`);
+  await requestor.terminate(agreementId);
+  const { invoiceId } = await requestor.firstEvent('invoice', session);
+  return (await requestor.get(`${PAYMENT}/invoices/${invoiceId}`)).json;
+}
+
+describe('amounts', () => {
+  it('are the start price and the usage times the very coefficients of the offer, never more', async () => {
+    await withDevnet({ providers: ONE_PROVIDER }, async (requestor) => {
+      const invoice = await invoicedRental(requestor, 's');
+      const { json: agreement } = await requestor.get(`/market-api/v1/agreements/${invoice['agreementId']}`);
+      const coefficients: number[] = agreement.offer.properties['golem.com.pricing.model.linear.coeffs'];
+      const { debitNoteId } = await requestor.firstEvent('debitNote', 's');
+      const { json: note } = await requestor.get(`${PAYMENT}/debitNotes/${debitNoteId}`);
+      const usage: number[] = note.usageCounterVector;
+      const exact = usage.reduce(
+        (cost, used, i) => cost.plus(new Decimal(coefficients[i] ?? 0).times(used)),
+        new Decimal(0.001),
+      );
+      expect(note.totalAmountDue).toBe(exact.toFixed(18, Decimal.ROUND_DOWN));
+      expect(invoice['amount']).toBe(note.totalAmountDue);
+    });
+  });
+});
+
+describe('accepting', () => {
+  it('wants the exact amount and an allocation that holds it, and may be repeated', async () => {
+    await withDevnet({ providers: ONE_PROVIDER, paymentCycleSec: 1000 }, async (requestor) => {
+      const invoice = await invoicedRental(requestor, 's');
+      const amount = invoice['amount'] ?? '';
+      const path = `${PAYMENT}/invoices/${invoice['invoiceId']}`;
+      const accept = async (
+        totalAmountAccepted: string,
+        allocationId: string,
+      ): Promise<[number, string | undefined]> => {
+        const answer = await requestor.post(`${path}/accept`, { totalAmountAccepted, allocationId });
+        return [answer.status, answer.json?.message];
+      };
+      const [tiny, released, large] = [
+        await requestor.allocate('0.0000001'),
+        await requestor.allocate(),
+        await requestor.allocate('5'),
+      ];
+      await requestor.delete(`${PAYMENT}/allocations/${released}`);
+      expect(await accept('0.5', large)).toEqual([400, 'Invalid amount accepted']);
+      expect(await accept(amount, tiny)).toEqual([
+        400,
+        `Not enough funds. Allocated: 0.0000001 Needed: ${amount}`,
+      ]);
+      expect(await accept(amount, released)).toEqual([400, `Allocation ${released} not found`]);
+      expect(await accept(amount, 'nope')).toEqual([400, 'Allocation nope not found']);
+
+      await requestor.call('PUT', `${PAYMENT}/allocations/${tiny}`, { totalAmount: '1' });
+      expect(await accept(amount, tiny)).toEqual([200, undefined]);
+      expect(await accept(`${amount}00`, tiny)).toEqual([200, undefined]);
+      const { json: spent } = await requestor.get(`${PAYMENT}/allocations/${tiny}`);
+      expect(spent).toMatchObject({ totalAmount: '1.000000000000000000', spentAmount: amount });
+      expect(new Decimal(spent.remainingAmount).plus(amount).toFixed(18)).toBe(spent.totalAmount);
+
+      const reject = await requestor.post(`${path}/reject`, {
+        rejectionReason: 'BAD_SERVICE',
+        totalAmountAccepted: '0',
+      });
+      expect(reject).toMatchObject({ status: 400, json: { message: 'Invoice accepted' } });
+    });
+  });
+
+  it('a rejected invoice can still be accepted, and all of it is told to who asks for it', async () => {
+    await withDevnet({ providers: ONE_PROVIDER, paymentCycleSec: 1000 }, async (requestor) => {
+      const invoice = await invoicedRental(requestor, 's');
+      const allocationId = await requestor.allocate();
+      const path = `${PAYMENT}/invoices/${invoice['invoiceId']}`;
+      const rejection = { rejectionReason: 'INCORRECT_AMOUNT', totalAmountAccepted: '0', message: 'no' };
+      expect(
+        (await requestor.post(`${path}/reject`, { ...rejection, rejectionReason: 'NOPE' })).text,
+      ).toMatch(/^Json deserialize error: unknown variant `NOPE`, expected one of `UNSOLICITED_SERVICE`/);
+      expect((await requestor.post(`${path}/reject`, rejection)).status).toBe(200);
+      expect((await requestor.post(`${path}/reject`, rejection)).status).toBe(200);
+      const acceptance = { totalAmountAccepted: invoice['amount'], allocationId };
+      expect((await requestor.post(`${path}/accept`, acceptance)).status).toBe(200);
+
+      const events = async (headers?: Record<string, string>): Promise<Record<string, unknown>[]> =>
+        (await requestor.get(`${PAYMENT}/invoiceEvents?timeout=0`, headers)).json;
+      expect(await events()).toMatchObject([{ eventType: 'InvoiceReceivedEvent' }]);
+      expect(
+        await events({ 'X-Requestor-Events': 'RECEIVED,ACCEPTED,REJECTED,SETTLED,CANCELLED,FAILED' }),
+      ).toMatchObject([
+        { eventType: 'InvoiceReceivedEvent' },
+        { eventType: 'InvoiceRejectedEvent', rejection },
+        { eventType: 'InvoiceAcceptedEvent' },
+      ]);
+    });
+  });
+
+  it('a zero invoice is settled at once', async () => {
+    await withDevnet({ providers: ONE_PROVIDER, paymentCycleSec: 1000 }, async (requestor) => {
+      await requestor.terminate(await requestor.rent('s'));
+      const { invoiceId } = await requestor.firstEvent('invoice', 's');
+      const allocationId = await requestor.allocate();
+      const path = `${PAYMENT}/invoices/${invoiceId}`;
+      await requestor.post(`${path}/accept`, { totalAmountAccepted: '0', allocationId });
+      expect((await requestor.get(path)).json.status).toBe('SETTLED');
+    });
+  });
+});
+
+describe('debit notes while an activity lives', () => {
+  it('are cumulative and linked, payable from the agreed time on, and settled by a later payment', async () => {
+    await withDevnet({ providers: ONE_PROVIDER, paymentCycleSec: 0 }, async (requestor) => {
+      const agreementId = await requestor.rent('s', {
+        'golem.com.scheme.payu.debit-note.interval-sec?': 1,
+        'golem.com.scheme.payu.payment-timeout-sec?': 2,
+      });
+      const activityId = await requestor.createActivity(agreementId);
+      const first = await requestor.effect('debit-note-issued');
+      const second = await requestor.effect('debit-note-issued', first.seq);
+      const [early, payable] = await Promise.all(
+        [first, second].map(
+          async ({ debitNoteId }) => (await requestor.get(`${PAYMENT}/debitNotes/${debitNoteId}`)).json,
+        ),
+      );
+      expect(early).toMatchObject({ agreementId, activityId, status: 'RECEIVED' });
+      expect(early).not.toHaveProperty('paymentDueDate');
+      expect(early).not.toHaveProperty('previousDebitNoteId');
+      expect(payable).toMatchObject({
+        previousDebitNoteId: early.debitNoteId,
+        paymentDueDate: expect.any(String),
+      });
+      expect(new Decimal(payable.totalAmountDue).gte(early.totalAmountDue)).toBe(true);
+
+      const allocationId = await requestor.allocate();
+      const accept = `${PAYMENT}/debitNotes/${payable.debitNoteId}/accept`;
+      await requestor.post(accept, { totalAmountAccepted: payable.totalAmountDue, allocationId });
+      await requestor.firstEvent('debitNote', 's', 'SETTLED');
+      const { json: payments } = await requestor.get(`${PAYMENT}/payments?timeout=10`);
+      expect(payments).toMatchObject([
+        { amount: payable.totalAmountDue, activityPayments: [{ activityId }] },
+      ]);
+      expect((await requestor.get(`${PAYMENT}/debitNotes/${early.debitNoteId}`)).json.status).toBe('SETTLED');
+
+      await requestor.terminate(agreementId);
+      const { invoiceId } = await requestor.firstEvent('invoice', 's');
+      const { json: invoice } = await requestor.get(`${PAYMENT}/invoices/${invoiceId}`);
+      await requestor.post(`${PAYMENT}/invoices/${invoiceId}/accept`, {
+        totalAmountAccepted: invoice.amount,
+        allocationId,
+      });
+      const { json: allocation } = await requestor.get(`${PAYMENT}/allocations/${allocationId}`);
+      expect(allocation.spentAmount).toBe(invoice.amount);
+    });
+  });
+
+  it('cannot be rejected, nor asked for their payments', async () => {
+    await withDevnet({ providers: ONE_PROVIDER }, async (requestor) => {
+      await invoicedRental(requestor, 's');
+      const { debitNoteId } = await requestor.firstEvent('debitNote', 's');
+      const path = `${PAYMENT}/debitNotes/${debitNoteId}`;
+      const rejection = { rejectionReason: 'BAD_SERVICE', totalAmountAccepted: '0' };
+      expect(await requestor.post(`${path}/reject`, rejection)).toMatchObject({
+        status: 501,
+        text: '{"message":null}',
+      });
+      expect((await requestor.get(`${path}/payments`)).status).toBe(501);
+    });
+  });
+});
+
+describe('allocations', () => {
+  it('keep amount and timeout as they were sent', async () => {
+    await withDevnet({ providers: ONE_PROVIDER }, async (requestor) => {
+      const timeout = new Date(Date.now() + 3_600_000).toISOString().replace('Z', '123Z');
+      const wanted = { totalAmount: '0.123456789012345678', timeout, makeDeposit: false };
+      const { status, json } = await requestor.post(`${PAYMENT}/allocations`, wanted);
+      expect(status).toBe(201);
+      expect(json).toMatchObject({
+        ...wanted,
+        spentAmount: '0',
+        remainingAmount: wanted.totalAmount,
+        paymentPlatform: PLATFORM,
+      });
+    });
+  });
+
+  it('are refused when they are too late, too much or on no known platform', async () => {
+    await withDevnet({ providers: ONE_PROVIDER }, async (requestor) => {
+      const refusal = async (fields: object): Promise<string> => {
+        const answer = await requestor.post(`${PAYMENT}/allocations`, { totalAmount: '1', ...fields });
+        expect(answer).toMatchObject({ status: 400, contentType: 'application/problem+json' });
+        return (answer.json.instance ?? answer.json.parseError) as string;
+      };
+      expect(await refusal({ totalAmount: '100000' })).toMatch(/insufficient-account-funds$/);
+      expect(await refusal({ timeout: '2020-01-01T00:00:00Z' })).toMatch(/timeout-passed$/);
+      expect(await refusal({ paymentPlatform: 'erc20-nonet-glm' })).toBe(
+        'Validate network failed (2): Invalid network name: nonet',
+      );
+      const text = await requestor.post(`${PAYMENT}/allocations`, { makeDeposit: false });
+      expect(text.text).toMatch(/^Json deserialize error: missing field `totalAmount`/);
+    });
+  });
+
+  it('end by themselves when their time is over, and are gone like released ones', async () => {
+    await withDevnet({ providers: ONE_PROVIDER }, async (requestor) => {
+      const timeout = new Date(Date.now() + 200).toISOString();
+      const { json } = await requestor.post(`${PAYMENT}/allocations`, { totalAmount: '1', timeout });
+      expect(await requestor.effect('allocation-released')).toMatchObject({
+        allocationId: json.allocationId,
+        by: 'timeout',
+      });
+      const path = `${PAYMENT}/allocations/${json.allocationId}`;
+      expect(await requestor.get(path)).toMatchObject({ status: 404, text: '{"message":null}' });
+      expect(await requestor.delete(path)).toMatchObject({
+        status: 410,
+        json: { message: `Allocation ${json.allocationId} has been already released` },
+      });
+      expect(
+        (await requestor.get(`${PAYMENT}/demandDecorations?allocationIds=${json.allocationId}`)).status,
+      ).toBe(404);
     });
   });
 });
