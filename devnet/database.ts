@@ -13,6 +13,7 @@ CREATE TABLE IF NOT EXISTS allocation (
   total TEXT NOT NULL, spent TEXT NOT NULL, created TEXT NOT NULL, timeout TEXT NOT NULL, timeout_ms INTEGER NOT NULL,
   make_deposit INTEGER NOT NULL, deposit TEXT, released INTEGER NOT NULL DEFAULT 0
 );
+CREATE INDEX IF NOT EXISTS allocation_live ON allocation (seq) WHERE released = 0;
 CREATE TABLE IF NOT EXISTS expenditure (
   allocation_id TEXT NOT NULL, agreement_id TEXT NOT NULL, activity_id TEXT NOT NULL, accepted TEXT NOT NULL,
   PRIMARY KEY (allocation_id, agreement_id, activity_id)
@@ -27,6 +28,7 @@ CREATE TABLE IF NOT EXISTS agreement (
   approved TEXT, approved_ms INTEGER, termination TEXT, closed INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX IF NOT EXISTS agreement_by_requestor ON agreement (requestor, seq);
+CREATE INDEX IF NOT EXISTS agreement_live ON agreement (seq) WHERE state IN ('Proposal', 'Pending', 'Approved');
 CREATE TABLE IF NOT EXISTS agreement_event (
   requestor TEXT NOT NULL, at INTEGER NOT NULL, session TEXT, body TEXT NOT NULL
 );
@@ -36,6 +38,7 @@ CREATE TABLE IF NOT EXISTS billed_activity (
   accepted TEXT NOT NULL, paid TEXT NOT NULL, last_note TEXT, finished INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX IF NOT EXISTS billed_activity_by_agreement ON billed_activity (agreement_id);
+CREATE INDEX IF NOT EXISTS billed_activity_due ON billed_activity (seq) WHERE accepted <> paid;
 CREATE TABLE IF NOT EXISTS debit_note (
   seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, requestor TEXT NOT NULL, provider TEXT NOT NULL,
   platform TEXT NOT NULL, agreement_id TEXT NOT NULL, activity_id TEXT NOT NULL, session TEXT, previous TEXT,
@@ -50,6 +53,7 @@ CREATE TABLE IF NOT EXISTS invoice (
   accepted TEXT NOT NULL DEFAULT '0', paid TEXT NOT NULL DEFAULT '0'
 );
 CREATE INDEX IF NOT EXISTS invoice_by_agreement ON invoice (agreement_id);
+CREATE INDEX IF NOT EXISTS invoice_accepted ON invoice (seq) WHERE status = 'ACCEPTED';
 CREATE TABLE IF NOT EXISTS document_event (
   document TEXT NOT NULL, requestor TEXT NOT NULL, at INTEGER NOT NULL, session TEXT, type TEXT NOT NULL,
   body TEXT NOT NULL

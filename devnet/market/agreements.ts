@@ -63,6 +63,11 @@ const NEXT: Partial<Record<AgreementState, readonly AgreementState[]>> = {
   Approved: ['Terminated'],
 };
 
+const TERMS_KEPT = 1000;
+
+/** An agreement in a list. */
+export type AgreementSummary = Pick<Agreement, 'id' | 'created' | 'approved' | 'state' | 'session'>;
+
 /** What the provider of an agreement hears of it. */
 export interface AgreementListener {
   onConfirmed(agreement: Agreement): void;
@@ -73,7 +78,7 @@ export class Agreements {
   /** Woken by an agreement's changes (name: its id) and by events (name: requestor and session, see `eventStream`). */
   readonly streams = new Streams();
   listener: AgreementListener | undefined;
-  /** Recently read terms; they never change, and parsing them is most of the cost of a read. */
+  /** Terms read lately; they never change, and parsing them is most of the cost of a read. */
   private readonly terms = new Map<string, { demand: Terms; offer: Terms }>();
   private readonly sql;
 
@@ -87,7 +92,9 @@ export class Agreements {
          valid_to, valid_to_ms, state) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'Proposal')`,
       ),
       get: database.prepare('SELECT * FROM agreement WHERE id = ?'),
-      list: database.prepare('SELECT * FROM agreement WHERE requestor = ? ORDER BY seq'),
+      list: database.prepare(
+        'SELECT id, created, approved, state, session, valid_to_ms FROM agreement WHERE requestor = ? ORDER BY seq',
+      ),
       unclosed: database.prepare(
         "SELECT * FROM agreement WHERE closed = 0 AND state IN ('Pending', 'Approved', 'Terminated') ORDER BY seq",
       ),
@@ -136,8 +143,14 @@ export class Agreements {
     return row && this.read(row);
   }
 
-  ofRequestor(requestor: string): Agreement[] {
-    return (this.sql.list.all(requestor) as AgreementRow[]).map((row) => this.read(row));
+  ofRequestor(requestor: string): AgreementSummary[] {
+    return (this.sql.list.all(requestor) as AgreementRow[]).map((row) => ({
+      id: row.id,
+      created: row.created,
+      approved: row.approved ?? undefined,
+      state: currentState(row),
+      session: row.session ?? undefined,
+    }));
   }
 
   /** Agreements that their provider still has something to do for: decide, serve, or send the final invoice. */
@@ -235,9 +248,9 @@ export class Agreements {
     let terms = this.terms.get(row.id);
     if (!terms) {
       terms = { demand: JSON.parse(row.demand) as Terms, offer: JSON.parse(row.offer) as Terms };
+      if (this.terms.size >= TERMS_KEPT) this.terms.clear();
       this.terms.set(row.id, terms);
     }
-    const expired = (row.state === 'Proposal' || row.state === 'Pending') && row.valid_to_ms < Date.now();
     return {
       id: row.id,
       requestor: row.requestor,
@@ -247,7 +260,7 @@ export class Agreements {
       ...terms,
       created: row.created,
       validTo: row.valid_to,
-      state: expired ? 'Expired' : row.state,
+      state: currentState(row),
       session: row.session ?? undefined,
       approved: row.approved ?? undefined,
       approvedMs: row.approved_ms ?? undefined,
@@ -255,6 +268,11 @@ export class Agreements {
       closed: row.closed === 1,
     };
   }
+}
+
+/** Nobody writes down that an agreement has expired: it follows from the clock. */
+function currentState({ state, valid_to_ms }: Pick<AgreementRow, 'state' | 'valid_to_ms'>): AgreementState {
+  return (state === 'Proposal' || state === 'Pending') && valid_to_ms < Date.now() ? 'Expired' : state;
 }
 
 /** Name of the stream of a requestor's agreement events, all or those of one session. */
