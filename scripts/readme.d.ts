@@ -1,5 +1,5 @@
 /** For the test that keeps README.md true. */
-export function withTables(
+export function renewed(
   readme: string,
   schema: object,
   failures: Record<string, { means: string; action: string }>,

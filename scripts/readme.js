@@ -1,6 +1,6 @@
 /**
- * The tables of README.md that are taken from the code: the fields of a job spec and the names of failures.
- * `node scripts/readme-tables.js` writes them into it, after a build.
+ * What README.md takes from the code: the fields of a job spec, the names of failures, and the examples.
+ * `node scripts/readme.js` writes them into it, after a build; a test says when that was forgotten.
  */
 const fs = require('node:fs');
 const path = require('node:path');
@@ -9,18 +9,29 @@ const { ROOT } = require('./checkout');
 const README = path.join(ROOT, 'README.md');
 
 /**
- * README.md with its tables made anew.
+ * README.md with what it takes from the code made anew.
  * @param {string} readme
  * @param {object} schema JSON Schema of a job spec
  * @param {Record<string, { means: string, action: string }>} failures
  */
-function withTables(readme, schema, failures) {
+function renewed(readme, schema, failures) {
   const fields = rowsOf(schema, '').map(([name, text]) => [`\`${name}\``, text]);
   const names = Object.entries(failures).map(([name, { means, action }]) => [`\`${name}\``, means, action]);
-  return replaceTable(replaceTable(readme, 'spec', [['field', 'meaning'], ...fields]), 'failures', [
-    ['name', 'what it means', 'what to do'],
-    ...names,
-  ]);
+  return readme.replace(
+    /(<!-- (table|code): (\S+) -->\n)[^]*?(<!-- end -->)/g,
+    (_, begin, kind, name, end) => `${begin}\n${kind === 'code' ? code(name) : tables()[name]}\n${end}`,
+  );
+
+  function tables() {
+    return {
+      spec: table(['field', 'meaning'], fields),
+      failures: table(['name', 'what it means', 'what to do'], names),
+    };
+  }
+}
+
+function code(file) {
+  return `\`\`\`ts\n${fs.readFileSync(path.join(ROOT, file), 'utf8')}\`\`\`\n`;
 }
 
 /** One row for each field that says something of itself, those of objects and lists below their own. */
@@ -35,20 +46,17 @@ function rowsOf(schema, prefix) {
   ]);
 }
 
-function replaceTable(readme, name, [head, ...rows]) {
-  const cells = (row) => `| ${row.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
-  const lines = [cells(head), cells(head.map(() => '---')), ...rows.map(cells)];
-  const block = new RegExp(`(<!-- table: ${name} -->\n)[^]*?(\n<!-- end -->)`);
-  if (!block.test(readme)) throw new Error(`README.md has no table ${name}`);
-  return readme.replace(block, (_, begin, end) => `${begin}\n${lines.join('\n')}\n${end}`);
+function table(head, rows) {
+  const line = (cells) => `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |\n`;
+  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('');
 }
 
-module.exports = { withTables };
+module.exports = { renewed };
 
 if (require.main === module) {
   const { z } = require('zod');
   const { jobSpecSchema } = require('../dist/model/spec-schema.js');
   const { FAILURES } = require('../dist/model/failures.js');
   const readme = fs.readFileSync(README, 'utf8');
-  fs.writeFileSync(README, withTables(readme, z.toJSONSchema(jobSpecSchema, { io: 'input' }), FAILURES));
+  fs.writeFileSync(README, renewed(readme, z.toJSONSchema(jobSpecSchema, { io: 'input' }), FAILURES));
 }
