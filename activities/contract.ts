@@ -249,6 +249,8 @@ export interface AgreementSoFar {
   acceptedByActivity: Record<GolemActivityId, Amount>;
   /** Debit notes seen per Golem activity, and payable ones among them. */
   notes: Record<GolemActivityId, { all: number; payable: number }>;
+  /** Newest usage that a note told of, per Golem activity, and when: seconds from the agreement's approval. */
+  lastUsage: Record<GolemActivityId, { usage: number[]; atSec: number }>;
   invoiceAccepted: boolean;
 }
 
@@ -263,6 +265,8 @@ export interface Decision {
   decision: 'accepted' | 'refused' | 'superseded' | 'foreign';
   /** yagna says it is paid already (a zero invoice, or a decision made in an attempt before). */
   settled: boolean;
+  /** Usage as an accepted debit note told it. */
+  lastUsage?: { usage: number[]; atSec: number };
   reason?: string;
   /** GAP-3's `golem.requestor.code`, when the refusal has one. */
   requestorCode?: string;

@@ -19,7 +19,7 @@ import { failure, isYagnaError, type Agreement, type DebitNote, type Invoice, ty
 /** Notes beyond what the interval allows: the last one at the end of an activity, and one for clocks that differ. */
 const SPARE_NOTES = 2;
 
-const NOTHING_YET: AgreementSoFar = { acceptedByActivity: {}, notes: {}, invoiceAccepted: false };
+const NOTHING_YET: AgreementSoFar = { acceptedByActivity: {}, notes: {}, lastUsage: {}, invoiceAccepted: false };
 
 export function decisionActivities(env: ActivityEnvironment): Pick<GolemActivities, 'golemDecideDocument'> {
   return {
@@ -83,8 +83,11 @@ async function decideDebitNote(yagna: Yagna, input: DecideInput, signal: AbortSi
   const { agreementId, activityId } = note;
   const details = { id: note.debitNoteId, agreementId, activityId, provider, ...amounts(note.totalAmountDue) };
   const events: NewEvent[] = [event('DebitNoteReceived', details)];
+  const atSec = Math.max(0, (Date.parse(note.timestamp) - found.approvedMs) / 1000);
+  const lastUsage = note.usageCounterVector && { usage: note.usageCounterVector, atSec };
   const decided = (decision: Decision['decision'], more: Partial<Decision> = {}): Decision => ({
     ...{ ...base, provider, decision, events },
+    ...(decision === 'accepted' ? { lastUsage } : {}),
     ...more,
   });
   if (note.status === 'ACCEPTED' || note.status === 'SETTLED') {
@@ -236,12 +239,16 @@ async function refuseInvoice(
   const ended = await yagna.terminationReason(agreement.agreementId, signal);
   const endedMs = ended ? Date.parse(ended.eventDate) : Math.min(Date.now(), Date.parse(agreement.validTo));
   const allocation = await yagna.allocation(input.allocationId, signal);
-  const known = await knownActivities(yagna, invoice, signal);
+  const known = await knownActivities(yagna, invoice, Object.keys(soFar.acceptedByActivity), signal);
   const decision = checkInvoice({
     ...{ terms, tolerance: input.tolerance },
     amount: invoice.amount,
     activityIds: invoice.activityIds,
-    activities: known.map((activityId) => ({ activityId, accepted: soFar.acceptedByActivity[activityId] ?? '0' })),
+    activities: known.map((activityId) => ({
+      activityId,
+      accepted: soFar.acceptedByActivity[activityId] ?? '0',
+      lastUsage: soFar.lastUsage[activityId],
+    })),
     // One creation may have been lost on the way back: its VM is billed although nobody here knows its id.
     unknownActivities: 1,
     elapsedSec: Math.max(0, (endedMs - found.approvedMs) / 1000),
@@ -250,11 +257,16 @@ async function refuseInvoice(
   return decision.accept ? undefined : decision.reason;
 }
 
-async function knownActivities(yagna: Yagna, invoice: Invoice, signal: AbortSignal): Promise<string[]> {
+async function knownActivities(
+  yagna: Yagna,
+  invoice: Invoice,
+  accepted: readonly string[],
+  signal: AbortSignal,
+): Promise<string[]> {
   try {
     return await yagna.golemActivities(invoice.agreementId, signal);
   } catch (error) {
-    if (isYagnaError(error, 'notFound')) return invoice.activityIds;
+    if (isYagnaError(error, 'notFound')) return [...new Set([...invoice.activityIds, ...accepted])];
     throw error;
   }
 }

@@ -8,7 +8,6 @@ import type { NewEvent } from '../model/events';
 import type { ProposalId } from '../model/ids';
 import { readOffer, type Offer } from '../model/offer';
 import { hourPrice, priceCapReason, providerListReason, SELECTION_STRATEGIES } from '../model/selection';
-import { PROP } from '../model/properties';
 import { attempt } from './attempt';
 import type {
   DraftProposal,
@@ -25,8 +24,6 @@ import { isYagnaError, type DemandBody, type Proposal, type Yagna } from './yagn
 
 /** Providers refuse what ends sooner, so a demand with less left is made anew. */
 const LEAST_LIFE_MS = 300_000;
-/** Life of the demand beyond `expirationSec`, so that negotiating takes nothing from it. */
-const NEGOTIATION_MARGIN_MS = 30_000;
 /** Offers come in bursts: after one, how long to wait for more before choosing among them. */
 const GATHER_SEC = 0.2;
 /** A round without result ends after so long; the job sees what was wrong and asks again. */
@@ -154,7 +151,7 @@ class Round {
     await this.endOldDemands(old !== undefined || attemptNumber > 1);
     this.candidates = [];
     const n = input.nextDemandNumber + attemptNumber - 1;
-    const expiresAtMs = Date.now() + spec.demand.expirationSec * 1000 + NEGOTIATION_MARGIN_MS;
+    const expiresAtMs = Date.now() + spec.demand.expirationSec * 1000;
     this.body = body(n, expiresAtMs);
     const demandId = await yagna.subscribeDemand(this.body, signal);
     this.demand = { demandId, n, expiresAtMs };
@@ -311,6 +308,3 @@ class Round {
     }
   }
 }
-
-/** Property that tells whose a demand is; here for the tests that read requests. */
-export const MARK_PROPERTY = PROP.mark;

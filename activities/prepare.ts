@@ -1,6 +1,5 @@
 /** The first activity of a job: checks the spec, finds the image, and makes sure that yagna is there. */
 import { Context } from '@temporalio/activity';
-import { SELECTION_STRATEGIES } from '../model/selection';
 import { parseJobSpec } from '../model/spec';
 import { attempt } from './attempt';
 import type { GolemActivities } from './contract';
@@ -20,20 +19,17 @@ export function prepareActivities(env: ActivityEnvironment): Pick<GolemActivitie
      */
     async golemPrepareJob({ spec }) {
       return await attempt(async ({ signal }) => {
-        const checked = parseJobSpec(spec, env.specSettings);
+        const checked = parseJobSpec(spec, {
+          ...env.specSettings,
+          strategies: Object.keys(env.strategies),
+        });
         if (!checked.ok) throw failure('InvalidJobSpec', checked.problems.join('\n'), checked.problems);
-        const { select } = checked.spec.providers;
-        const strategies = [...Object.keys(SELECTION_STRATEGIES), ...Object.keys(env.strategies)];
-        if (!strategies.includes(select)) {
-          const problem = `providers.select: no strategy "${select}"; this worker has ${strategies.join(', ')}`;
-          throw failure('InvalidJobSpec', problem, [problem]);
-        }
         const yagna = env.connections.get(checked.spec.connection);
         const [owner, yagnaVersion, me, image] = await Promise.all([
           ownerOf(env),
           yagna.version(signal),
           yagna.me(signal),
-          resolveImage(checked.spec.image, { registryUrl: env.registryUrl }),
+          resolveImage(checked.spec.image, { registryUrl: env.registryUrl, signal }),
         ]);
         return {
           spec: { ...checked.spec, image },

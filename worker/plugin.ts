@@ -64,16 +64,16 @@ export class GolemPlugin extends SimplePlugin {
   override async runWorker(worker: Worker, next: (worker: Worker) => Promise<void>): Promise<void> {
     const { workerOptions } = this;
     if (!workerOptions) return await next(worker);
-    const { connection, namespace, identity, dataConverter, interceptors, taskQueue } = workerOptions;
+    const { connection, namespace, identity, dataConverter, interceptors, taskQueue, shutdownGraceTime } =
+      workerOptions;
     const watches = await Worker.create({
-      ...{ connection, namespace, identity, dataConverter },
+      ...given({ connection, namespace, identity, dataConverter, shutdownGraceTime }),
       taskQueue: watchQueueOf(taskQueue ?? worker.options.taskQueue),
       activities: this.activities,
-      interceptors: { activity: interceptors?.activity },
+      ...(interceptors?.activity ? { interceptors: { activity: interceptors.activity } } : {}),
       maxConcurrentActivityTaskExecutions: this.maxConcurrentWatches,
       // Idle watches beat once in 96 s; the SDK's own limit of 60 s would cost half as much again.
       maxHeartbeatThrottleInterval: '100 s',
-      shutdownGraceTime: workerOptions.shutdownGraceTime,
     });
     const watching = watches.run();
     try {
@@ -83,4 +83,9 @@ export class GolemPlugin extends SimplePlugin {
       await watching;
     }
   }
+}
+
+/** Without what is undefined: the SDK takes a key that is there for a value. */
+function given<T extends object>(options: T): Partial<T> {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Partial<T>;
 }

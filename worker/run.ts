@@ -49,7 +49,8 @@ export async function runWorker(options: RunWorkerOptions = {}): Promise<void> {
       options.signal?.removeEventListener('abort', stop);
     }
   } finally {
-    await connection.close();
+    // Where a worker could not be made or ended, its own error matters, not that its connection is in use.
+    await connection.close().catch(() => undefined);
   }
 }
 

@@ -75,6 +75,9 @@ export async function golemJob(given: unknown): Promise<JobResult> {
   let retried = false;
   let rentals = 0;
   let changes = 0;
+  /** Rentals in a row that broke before their VM was ready. */
+  let brokenStarts = 0;
+  let notBeforeMs = 0;
 
   const progress = (): JobProgress => ({
     ...{ jobId, phase, startedAt, money, lastFailure },
@@ -104,7 +107,7 @@ export async function golemJob(given: unknown): Promise<JobResult> {
     changed();
   });
   setHandler(rentalUpdateSignal, (update: RentalUpdate) => {
-    applyRentalUpdate(state, update, now());
+    onRentalUpdate(update);
     if (update.state === 'failed' && update.reason) failed('VmLost', update.reason);
     changed();
   });
@@ -167,7 +170,14 @@ export async function golemJob(given: unknown): Promise<JobResult> {
       while (!allTasksOver(state)) {
         const seen = changes;
         await handOut();
-        if (!round && roundFailure === undefined && rentalsWanted(state, spec.providers.max) > 0) {
+        const pauseMs = brokenStarts > FREE_STARTS ? notBeforeMs - Date.now() : 0;
+        if (brokenStarts >= MAX_BROKEN_STARTS && !state.rentals.some(isLive)) {
+          const last = state.rentals.at(-1)?.reason ?? 'no reason given';
+          const message = `${brokenStarts} providers in a row gave no working VM; the last: ${last}`;
+          throw ApplicationFailure.nonRetryable(message, 'VmNotCreated');
+        }
+        const more = rentalsWanted(state, spec.providers.max) > 0 && brokenStarts < MAX_BROKEN_STARTS;
+        if (!round && roundFailure === undefined && more && pauseMs <= 0) {
           drafts = drafts.filter((draft) => draft.demand.expiresAtMs - Date.now() > MIN_LEFT_MS);
           const usable = drafts.filter((draft) => isUsable(draft));
           if (usable.length > 0) await open(usable);
@@ -187,7 +197,8 @@ export async function golemJob(given: unknown): Promise<JobResult> {
         }
         if (roundFailure !== undefined && !state.rentals.some(isLive)) throw roundFailure;
         if (settlementFailure) throw asFailure(settlementFailure);
-        await condition(() => changes > seen);
+        if (more && pauseMs > 0) await condition(() => changes > seen, pauseMs);
+        else await condition(() => changes > seen);
       }
     } finally {
       rounds.cancel();
@@ -196,8 +207,9 @@ export async function golemJob(given: unknown): Promise<JobResult> {
     }
   }
 
-  const isUsable = (draft: DraftProposal): boolean =>
-    providerIsUseful(state, draft.provider) && !providersToAvoid(state).includes(draft.provider.id);
+  function isUsable({ provider }: DraftProposal): boolean {
+    return providerIsUseful(state, provider) && !providersToAvoid(state).includes(provider.id);
+  }
 
   async function handOut(): Promise<void> {
     for (const rental of rentalsInTheWay(state, spec.providers.max)) {
@@ -282,8 +294,17 @@ export async function golemJob(given: unknown): Promise<JobResult> {
       if (isCancellation(error)) return;
       reason = namedFailure(error).message;
     }
-    applyRentalUpdate(state, { rental, seq: Number.MAX_SAFE_INTEGER, state: 'failed', reason }, now());
+    onRentalUpdate({ rental, seq: Number.MAX_SAFE_INTEGER, state: 'failed', reason });
     changed();
+  }
+
+  function onRentalUpdate(update: RentalUpdate): void {
+    const before = state.failedProviders.length;
+    applyRentalUpdate(state, update, now());
+    if (update.state === 'ready') brokenStarts = 0;
+    if (state.failedProviders.length === before) return;
+    brokenStarts += 1;
+    notBeforeMs = Date.now() + Math.min(30, 2 ** (brokenStarts - 1)) * 1000;
   }
 
   /** Tells everybody to close. What they do then they do alone, and the settlement sees to it. */
@@ -326,6 +347,11 @@ export async function golemJob(given: unknown): Promise<JobResult> {
 
 /** A draft under a demand that ends sooner than this is not signed: the provider would refuse it. */
 const MIN_LEFT_MS = 300_000;
+
+/** So many broken starts in a row, and the fault is in the job or the network, not in a provider. */
+const MAX_BROKEN_STARTS = 10;
+/** Broken starts that delay nothing: the next provider is asked at once. */
+const FREE_STARTS = 3;
 
 function asFailure(failure: { type: string; message: string } | undefined): ApplicationFailure {
   return ApplicationFailure.nonRetryable(failure?.message ?? 'the settlement ended', failure?.type ?? 'Error');

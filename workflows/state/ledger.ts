@@ -38,7 +38,7 @@ export function entryOf(ledger: Ledger, agreementId: AgreementId, provider: Prov
   const found = ledger.entries.find((entry) => entry.agreementId === agreementId);
   if (found) return found;
   const entry: LedgerEntry = {
-    ...{ agreementId, provider, acceptedByActivity: {}, notes: {}, payableAccepted: {} },
+    ...{ agreementId, provider, acceptedByActivity: {}, notes: {}, lastUsage: {}, payableAccepted: {} },
     ...{ invoiceAccepted: false, state: 'open' },
   };
   ledger.entries.push(entry);
@@ -78,6 +78,7 @@ function bookDebitNote(entry: LedgerEntry, decision: Decision): void {
   entry.notes[activityId] = { all: seen.all + 1, payable: seen.payable + (decision.payable ? 1 : 0) };
   if (decision.decision === 'refused') entry.refusal = decision.reason;
   if (decision.decision !== 'accepted') return;
+  if (decision.lastUsage) entry.lastUsage[activityId] = decision.lastUsage;
   const before = entry.acceptedByActivity[activityId] ?? '0';
   entry.acceptedByActivity[activityId] = larger(before, decision.amount);
   if (decision.payable) entry.payableAccepted[activityId] = larger(before, decision.amount);
@@ -139,9 +140,9 @@ export function giveUpWaiting(ledger: Ledger): void {
 
 export function soFar(ledger: Ledger): Record<AgreementId, AgreementSoFar> {
   return Object.fromEntries(
-    ledger.entries.map(({ agreementId, acceptedByActivity, notes, invoiceAccepted }) => [
+    ledger.entries.map(({ agreementId, acceptedByActivity, notes, lastUsage, invoiceAccepted }) => [
       agreementId,
-      { acceptedByActivity, notes, invoiceAccepted },
+      { acceptedByActivity, notes, lastUsage, invoiceAccepted },
     ]),
   );
 }
