@@ -1,0 +1,262 @@
+/** yagna's activity API for requestors, over the activities of a VM host. */
+import { setTimeout as delay } from 'node:timers/promises';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { hexId } from '../clock';
+import { failure, HttpError, textFailure } from '../server/errors';
+import { send, yagnaScope } from '../server/http';
+import { Body, Query, queryFailure } from '../server/input';
+import { waitFor } from '../server/long-poll';
+import { parseScript, ScriptSyntaxError } from '../vm/exe-script';
+import type { GolemActivity } from '../vm/golem-activity';
+import { ActivityExists, AgreementNotApproved, AgreementNotFound, type Host } from '../vm/host';
+import type { ActivityRow, ResultJson } from '../vm/vm-store';
+import { streamActivities, streamScript } from './event-stream';
+
+const DEFAULT_TIMEOUT_SEC = 5;
+/** How much longer than asked yagna waits for a provider. */
+const TIMEOUT_MARGIN_SEC = 1;
+const BASE = '/activity-api/v1';
+
+interface ActivityPath {
+  Params: { activityId: string };
+}
+interface ScriptPath {
+  Params: { activityId: string; batchId: string };
+}
+
+export function registerActivityRoutes(app: FastifyInstance, host: Host): void {
+  yagnaScope(app, (scope) => {
+    scope.post(`${BASE}/activity`, async (request, reply) => send(reply, 200, await create(host, request)));
+
+    scope.get(`${BASE}/activity`, (request, reply) => {
+      const agreementId = new Query(request).required('agreementId');
+      const terms = host.terms(agreementId);
+      if (!terms || terms.requestorId !== request.requestorId)
+        throw failure(404, `Not found: ${agreementId}`);
+      const listed = host.store.activitiesOf(agreementId).filter((row) => row.listed === 1);
+      return send(
+        reply,
+        200,
+        listed.map((row) => row.id),
+      );
+    });
+
+    scope.get(`${BASE}/activity/_monitor`, (request, reply) => streamActivities(host, request, reply));
+
+    scope.delete<ActivityPath>(`${BASE}/activity/:activityId`, async (request, reply) => {
+      const { id } = activityOf(host, request);
+      await withinTimeout(host.destroy(id), timeoutSec(request));
+      return send(reply, 200, null);
+    });
+
+    scope.get<ActivityPath>(`${BASE}/activity/:activityId/state`, (request, reply) => {
+      const row = activityOf(host, request);
+      return send(reply, 200, host.find(row.id)?.state ?? endedState(row));
+    });
+
+    scope.get<ActivityPath>(`${BASE}/activity/:activityId/usage`, (request, reply) =>
+      send(reply, 200, usage(host, activityOf(host, request))),
+    );
+
+    scope.get<ActivityPath>(`${BASE}/activity/:activityId/agreement`, (request, reply) =>
+      send(reply, 200, activityOf(host, request).agreement_id),
+    );
+
+    scope.get<ActivityPath>(`${BASE}/activity/:activityId/command`, (request) => {
+      const row = activityOf(host, request);
+      throw unreachable(`/net/${providerOf(host, row)}/activity/GetRunningCommand`);
+    });
+
+    scope.post<ActivityPath>(`${BASE}/activity/:activityId/exec`, (request, reply) => {
+      const text = Body.of('payment', request).string('text');
+      const row = activityOf(host, request);
+      const commands = script(text);
+      const activity = reachableActivity(host, row, 'Exec');
+      const batchId = hexId(16);
+      activity.execute(batchId, commands);
+      return send(reply, 200, batchId);
+    });
+
+    scope.get<ScriptPath>(`${BASE}/activity/:activityId/exec/:batchId`, async (request, reply) => {
+      const row = activityOf(host, request);
+      if (request.headers.accept === 'text/event-stream') {
+        const activity = reachableActivity(host, row, 'StreamExecBatchResults');
+        return streamScript(host, activity, request.params.batchId, reply);
+      }
+      return send(reply, 200, await results(host, row, request, reply));
+    });
+  });
+}
+
+async function create(host: Host, request: FastifyRequest): Promise<unknown> {
+  const { json } = Body.of('payment', request);
+  const bare = typeof json === 'string';
+  const agreementId = bare ? json : (json as { agreementId?: unknown } | null)?.agreementId;
+  if (typeof agreementId !== 'string') {
+    throw textFailure(
+      400,
+      'Json deserialize error: data did not match any variant of untagged enum CreateActivityJson',
+    );
+  }
+  if (!/^[0-9a-fA-F]+$/.test(agreementId)) {
+    throw failure(500, `Service error: Id [${agreementId}] contains non hexadecimal characters.`);
+  }
+  const terms = host.terms(agreementId);
+  if (terms && terms.requestorId !== request.requestorId) throw failure(404, `Not found: ${agreementId}`);
+  let awaited = true;
+  try {
+    const activityId = await withinTimeout(
+      host.create(agreementId, () => awaited),
+      timeoutSec(request),
+      () => (awaited = false),
+    );
+    return bare ? activityId : { activityId };
+  } catch (error) {
+    if (error instanceof AgreementNotFound) throw failure(404, `Not found: ${agreementId}`);
+    if (error instanceof AgreementNotApproved) {
+      throw failure(
+        400,
+        `Bad request: Agreement ${agreementId} is not Approved. Current state: ${error.state}`,
+      );
+    }
+    if (error instanceof ActivityExists) {
+      const refused = `Activity ${error.refusedId} was abruptly terminated.`;
+      const reason = "Reason: Only single Activity allowed, message: Can't create 2 simultaneous Activities.";
+      throw failure(500, `Service error: ${refused} ${reason}`);
+    }
+    throw error;
+  }
+}
+
+/** The row of the activity in the path, if it is the requestor's. */
+function activityOf(host: Host, request: FastifyRequest<ActivityPath>): ActivityRow {
+  const { activityId } = request.params;
+  const row = host.store.activity(activityId);
+  if (!row || row.listed === 0) {
+    throw failure(500, `DAO error: Not found: agreement id for activity: ${activityId}`);
+  }
+  const terms = host.terms(row.agreement_id);
+  if (terms && terms.requestorId !== request.requestorId) {
+    throw failure(403, `Forbidden: activity ${activityId} belongs to another requestor`);
+  }
+  return row;
+}
+
+function reachableActivity(host: Host, row: ActivityRow, call: string): GolemActivity {
+  const activity = host.find(row.id);
+  if (activity?.reachable) return activity;
+  throw exeUnitUnreachable(host, row, call);
+}
+
+function exeUnitUnreachable(host: Host, row: ActivityRow, call: string): HttpError {
+  return unreachable(`/net/${providerOf(host, row)}/exeunit/${row.id}/${call}`);
+}
+
+function unreachable(address: string): HttpError {
+  const cause = 'GSB failure: Bad request: endpoint address not found';
+  return failure(500, `GSB error: Remote service at \`${address}\` error: ${cause}`);
+}
+
+function providerOf(host: Host, row: ActivityRow): string {
+  return host.terms(row.agreement_id)?.providerId ?? '';
+}
+
+function endedState(row: ActivityRow): object {
+  return {
+    state: ['Terminated', null],
+    ...(row.reason !== null && { reason: row.reason }),
+    ...(row.error_message !== null && { errorMessage: row.error_message }),
+  };
+}
+
+function usage(host: Host, row: ActivityRow): object {
+  const { measured, cpuSec, durationSec } = host.currentUsage(row.id);
+  const timestamp = Math.floor((row.ended ? row.updated_ms : Date.now()) / 1000);
+  if (!measured) return { timestamp };
+  const counters: Record<string, number> = {
+    'golem.usage.cpu_sec': cpuSec,
+    'golem.usage.duration_sec': durationSec,
+  };
+  const vector = host.terms(row.agreement_id)?.usageVector ?? Object.keys(counters);
+  return { currentUsage: vector.map((counter) => Number((counters[counter] ?? 0).toFixed(6))), timestamp };
+}
+
+function script(text: string): ReturnType<typeof parseScript> {
+  try {
+    return parseScript(text);
+  } catch (error) {
+    if (error instanceof ScriptSyntaxError) throw failure(400, `Bad request: ${error.message}`);
+    throw error;
+  }
+}
+
+type Result = ResultJson & { isBatchFinished: boolean };
+
+/**
+ * Results of a script. Waits for its **last** command (or for the asked one), also when an earlier one has failed and
+ * the last will never run, as yagna does.
+ */
+async function results(
+  host: Host,
+  row: ActivityRow,
+  request: FastifyRequest<ScriptPath>,
+  reply: FastifyReply,
+): Promise<Result[]> {
+  const { batchId } = request.params;
+  const query = new Query(request);
+  const timeout = query.number('timeout', 0);
+  const commandIndex = query.integer('commandIndex');
+  if (timeout < 0) throw queryFailure('timeout must not be negative');
+  if (commandIndex !== undefined && commandIndex < 0) throw queryFailure('invalid digit found in string');
+  const unreachable = exeUnitUnreachable(host, row, 'GetExecBatchResults');
+  const activity = host.find(row.id);
+  if (!activity?.reachable && row.results_kept === 0) throw unreachable;
+  const length = host.store.scriptLength(batchId, row.id);
+  if (length === undefined) throw failure(404, `Not found: batch_id = ${batchId}`);
+  if (length === 0) return [];
+  const awaited = commandIndex ?? length - 1;
+  const read = (): Result[] =>
+    host.store.results(batchId, commandIndex).map((result) => ({
+      ...result,
+      isBatchFinished: result.index === awaited || result.result === 'Error',
+    }));
+  if (!activity) {
+    const kept = read();
+    if (commandIndex !== undefined && kept.length <= commandIndex) throw unreachable;
+    return kept;
+  }
+  const script = activity.scripts.get(batchId);
+  const done = await waitFor(activity.progress, reply, timeout, () => {
+    if ((script?.finished ?? 0) > awaited) return read();
+    if (activity.reachable || (activity.ending === 'aborted' && !host.closing.signal.aborted))
+      return undefined;
+    throw unreachable;
+  });
+  if (done) return done;
+  // Of a VM that died nothing more is heard.
+  if (timeout > 0 && activity.ending === 'aborted') await delay(TIMEOUT_MARGIN_SEC * 1000);
+  if (commandIndex !== undefined || activity.ending === 'aborted') throw failure(408, 'Timeout');
+  return read();
+}
+
+function timeoutSec(request: FastifyRequest): number {
+  const timeout = new Query(request).number('timeout', DEFAULT_TIMEOUT_SEC);
+  if (timeout < 0) throw queryFailure('timeout must not be negative');
+  return timeout;
+}
+
+/** 408 when the provider needs longer; its work goes on. */
+async function withinTimeout<T>(work: Promise<T>, timeout: number, onTimeout?: () => void): Promise<T> {
+  const timer = new AbortController();
+  const late = delay((timeout + TIMEOUT_MARGIN_SEC) * 1000, undefined, { signal: timer.signal }).then(() => {
+    onTimeout?.();
+    throw failure(408, 'Timeout');
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    timer.abort();
+    late.catch(() => undefined);
+    work.catch(() => undefined);
+  }
+}

@@ -1,0 +1,297 @@
+/**
+ * One Golem activity: the exe-unit's states, its queue of scripts, and the VM they run in. What a requestor gets to see
+ * of it over HTTP is in devnet/activity-api.
+ */
+import { mkdir } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { AgreementTerms, EffectLog } from '../contract';
+import { Stream } from '../server/long-poll';
+import { CapturedOutput } from './captured-output';
+import { wireForm, type Command, type RunCommand } from './exe-script';
+import { MachineGone, VOLUMES, type Machine, type MachineOptions } from './machine';
+import { Script } from './script';
+import {
+  debugPair,
+  nextState,
+  StateError,
+  UnexpectedState,
+  type ActivityState,
+  type StatePair,
+} from './activity-state';
+import { transfer } from './transfer';
+import { resolveInside } from './vm-path';
+import type { VmStore } from './vm-store';
+
+/** Why a command failed, in yagna's words; -1 where there is no exit code. */
+class CommandFailure extends Error {
+  constructor(
+    readonly code: number,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+export interface ActivityParts {
+  activityId: string;
+  terms: AgreementTerms;
+  directory: string;
+  startMachine(options: MachineOptions): Promise<Machine>;
+  store: VmStore;
+  effects: EffectLog;
+  /** The VM ended by itself. */
+  onDied(): void;
+  /** Its state changed. */
+  onChange(): void;
+}
+
+/** How an activity ends: at the requestor's or agreement's word, or because its VM or the daemon went away. */
+export type Ending = 'destroyed' | 'terminated' | 'aborted';
+
+export class GolemActivity {
+  readonly activityId: string;
+  readonly agreementId: string;
+  readonly createdMs = Date.now();
+  /** Wakes who waits for a command's result, or for the end. */
+  readonly progress = new Stream();
+  readonly scripts = new Map<string, Script>();
+  /** False once nobody answers for the VM any more. */
+  reachable = true;
+  ending: Ending | undefined;
+
+  private current: ActivityState = { state: ['Initialized', null] };
+  private machine: Machine | undefined;
+  private volumes: string[] = [...VOLUMES];
+  private queue: Promise<void> = Promise.resolve();
+  private readonly interrupt = new AbortController();
+  private earlierSeconds = 0;
+  private endedMs: number | undefined;
+  private ended: Promise<void> | undefined;
+  private hadMachine = false;
+
+  constructor(private readonly parts: ActivityParts) {
+    this.activityId = parts.activityId;
+    this.agreementId = parts.terms.agreementId;
+  }
+
+  get state(): ActivityState {
+    return this.current;
+  }
+
+  private enter(state: ActivityState): void {
+    this.current = state;
+    this.parts.onChange();
+  }
+
+  /** Queues a script behind those that it has. */
+  execute(batchId: string, commands: Command[]): void {
+    const script = new Script(batchId, commands);
+    this.scripts.set(batchId, script);
+    this.parts.store.addScript(batchId, this.activityId, commands.length);
+    this.queue = this.queue.then(() => this.runScript(script));
+  }
+
+  /** Before the first deploy nothing is measured. */
+  get measured(): boolean {
+    return this.hadMachine;
+  }
+
+  usage(): { cpuSec: number; durationSec: number } {
+    const durationSec = ((this.endedMs ?? Date.now()) - this.createdMs) / 1000;
+    const cpuSec = this.earlierSeconds + (this.machine?.cpuSeconds() ?? 0);
+    // A provider of n threads cannot have used more than n CPUs, whatever this machine has.
+    return { cpuSec: Math.min(cpuSec, this.parts.terms.cpuThreads * durationSec), durationSec };
+  }
+
+  /** Ends the VM. Resolves when its processes and files are gone; {@link usage} is final from then on. */
+  end(ending: Ending): Promise<void> {
+    this.ended ??= this.finish(ending);
+    return this.ended;
+  }
+
+  private async finish(ending: Ending): Promise<void> {
+    const done = [...this.scripts.values()].filter((script) => script.over);
+    this.ending = ending;
+    const why = {
+      destroyed: {},
+      terminated: { reason: interruptedBySignal([...this.scripts.values()], done.length) },
+      aborted: ABORTED,
+    };
+    this.enter({ state: ['Terminated', null], ...why[ending] });
+    this.interrupt.abort();
+    await this.dropMachine();
+    await this.queue;
+    this.endedMs = Date.now();
+    this.progress.wake();
+  }
+
+  private async runScript(script: Script): Promise<void> {
+    const names = script.commands.map((command) => command.name);
+    const effect = { agreementId: this.agreementId, activityId: this.activityId, batchId: script.batchId };
+    if (this.ending) return;
+    this.parts.effects.record('script-started', { ...effect, commands: names });
+    for (const [index, command] of script.commands.entries()) {
+      if (this.ending) break;
+      script.emit(index, { started: { command: wireForm(command) } });
+      const outputs = captures(command);
+      const failure = await this.perform(command, outputs, script, index);
+      // A VM that died reports nothing.
+      if (this.ending === 'aborted') break;
+      const { eventDate } = script.finish(index, failure?.code ?? 0, failure?.message ?? null);
+      this.parts.store.addResult(script.batchId, index, {
+        result: failure ? 'Error' : 'Ok',
+        stdout: outputs.stdout.output(),
+        stderr: outputs.stderr.output(),
+        message: failure?.message ?? null,
+        eventDate,
+      });
+      this.progress.wake();
+      if (failure) break;
+    }
+    this.parts.effects.record('script-finished', {
+      ...effect,
+      commands: names,
+      result: script.failed ? 'Error' : script.over ? 'Ok' : 'Interrupted',
+    });
+  }
+
+  private async perform(
+    command: Command,
+    outputs: Outputs,
+    script: Script,
+    index: number,
+  ): Promise<CommandFailure | undefined> {
+    try {
+      if (command.name === 'sign') {
+        throw new CommandFailure(-1, "signing not supported: binary built without the 'sgx' feature");
+      }
+      if (command.name === 'terminate') {
+        await this.dropMachine();
+        if (!this.ending) this.enter({ state: ['Initialized', null] });
+        return undefined;
+      }
+      await this.inState(command, async () => {
+        const streamed = (stream: 'stdout' | 'stderr') => (chunk: Buffer) => {
+          const sent = outputs[stream].write(chunk);
+          if (sent !== undefined) script.emit(index, { [stream]: sent });
+        };
+        const sink = { stdout: streamed('stdout'), stderr: streamed('stderr') };
+        if (command.name === 'deploy') sink.stdout(Buffer.from(await this.deploy(command.volumes)));
+        if (command.name === 'start') this.start();
+        if (command.name === 'run') await this.run(command, sink);
+        if (command.name === 'transfer') {
+          await transfer(command, this.deployed().root, this.volumes, this.interrupt.signal);
+        }
+      });
+      return undefined;
+    } catch (error) {
+      if (error instanceof CommandFailure) return error;
+      const message = error instanceof Error ? error.message : String(error);
+      return new CommandFailure(
+        -1,
+        error instanceof StateError ? `Local service error: State error: ${message}` : message,
+      );
+    }
+  }
+
+  /** Does something in the state that the command leads through, if the present state allows the command. */
+  private async inState(command: Command, action: () => Promise<void>): Promise<void> {
+    const before = this.state.state;
+    const during = nextState(before, command.name);
+    this.enter({ state: during });
+    let after: StatePair = before;
+    try {
+      await action();
+      after = [during[1] ?? during[0], null];
+    } catch (error) {
+      // Cut short by the activity's end, which is said below.
+      if (!this.ending) throw error;
+    } finally {
+      if (!this.ending) this.enter({ state: after });
+    }
+    if (this.ending) {
+      const current =
+        this.ending === 'terminated' ? 'StatePair(Ready, Some(Terminated))' : debugPair(['Terminated', null]);
+      throw new UnexpectedState(current, debugPair(during));
+    }
+  }
+
+  private async deploy(volumes: string[]): Promise<string> {
+    if (this.parts.terms.deployMs > 0) await this.pause(this.parts.terms.deployMs);
+    if (this.ending) throw new MachineGone();
+    const machine = await this.parts.startMachine({
+      directory: this.parts.directory,
+      cpuThreads: this.parts.terms.cpuThreads,
+    });
+    this.hadMachine = true;
+    this.machine = machine;
+    if (this.ending) {
+      await this.dropMachine();
+      throw new MachineGone();
+    }
+    void machine.gone.then(() => {
+      if (this.machine === machine && !this.ending) this.parts.onDied();
+    });
+    this.volumes = [...VOLUMES, ...volumes];
+    for (const path of volumes) await mkdir(await resolveInside(machine.root, path), { recursive: true });
+    const listed = [
+      ...VOLUMES.map((path) => ({ name: `vol-${path.slice(1).replace('/', '-')}`, path })),
+      ...volumes.map((path, n) => ({ name: `vol-custom-${n}`, path })),
+    ].map(({ name, path }) => `{"name": ${JSON.stringify(name)}, "path": ${JSON.stringify(path)}}`);
+    return `{"valid": {"Ok": ""}, "vols": [${listed.join(', ')}], "startMode": "empty"}\n`;
+  }
+
+  private start(): void {
+    const { startFails } = this.parts.terms;
+    if (startFails !== undefined) throw new CommandFailure(-1, `Runtime error: ${startFails}`);
+  }
+
+  private async run({ entryPoint, args }: RunCommand, sink: Parameters<Machine['run']>[2]): Promise<void> {
+    const exitCode = await this.deployed().run(entryPoint, args, sink);
+    if (exitCode !== 0) throw new CommandFailure(exitCode, `ExeScript command exited with code ${exitCode}`);
+  }
+
+  private deployed(): Machine {
+    if (!this.machine) throw new MachineGone();
+    return this.machine;
+  }
+
+  private async dropMachine(): Promise<void> {
+    const { machine } = this;
+    if (!machine) return;
+    await machine.destroy();
+    if (this.machine !== machine) return;
+    this.earlierSeconds += machine.cpuSeconds();
+    this.machine = undefined;
+  }
+
+  private async pause(ms: number): Promise<void> {
+    await delay(ms, undefined, { signal: this.interrupt.signal }).catch(() => undefined);
+  }
+}
+
+/** What state and errors say of a VM that died, or was cut off by its machine's restart. */
+export const ABORTED = { reason: 'execution aborted', errorMessage: 'exit code None' };
+
+interface Outputs {
+  stdout: CapturedOutput;
+  stderr: CapturedOutput;
+}
+
+function captures(command: Command): Outputs {
+  const whole = { stream: true, format: 'str' as const };
+  const { stdout, stderr } = command.name === 'run' ? command.capture : { stdout: whole, stderr: whole };
+  return { stdout: new CapturedOutput(stdout), stderr: new CapturedOutput(stderr) };
+}
+
+function interruptedBySignal(scripts: Script[], batchesDone: number): string {
+  const commandsDone = scripts.reduce((total, script) => total + script.finished, 0);
+  const commands = scripts.reduce((total, script) => total + script.commands.length, 0);
+  const report = {
+    batches_done: batchesDone,
+    batches_pending: scripts.length - batchesDone,
+    cmds_done: commandsDone,
+    cmds_pending: commands - commandsDone,
+  };
+  return `Interrupted by signal: 15: ${JSON.stringify(report)}`;
+}

@@ -1,0 +1,189 @@
+/** All activities of the devnet: creates, finds and ends them, tells the provider side, and remembers over restarts. */
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { FastifyInstance } from 'fastify';
+import { registerActivityRoutes } from '../activity-api/routes';
+import { hexId } from '../clock';
+import type { AgreementTerms, VmHost, VmHostOptions } from '../contract';
+import { Stream } from '../server/long-poll';
+import { ABORTED, GolemActivity, type Ending } from './golem-activity';
+import type { Machine, MachineOptions } from './machine';
+import { VmStore, type Usage } from './vm-store';
+
+/** Why an activity could not be created. */
+export class AgreementNotFound extends Error {}
+export class AgreementNotApproved extends Error {
+  constructor(readonly state: string) {
+    super(state);
+  }
+}
+export class ActivityExists extends Error {
+  constructor(readonly refusedId: string) {
+    super(refusedId);
+  }
+}
+
+export interface HostParts extends VmHostOptions {
+  startMachine(options: MachineOptions): Promise<Machine>;
+}
+
+export class Host implements VmHost {
+  readonly store: VmStore;
+  /** Woken when an activity appears, changes its state or ends. */
+  readonly changes = new Stream();
+  readonly closing = new AbortController();
+  private readonly live = new Map<string, GolemActivity>();
+  private readonly endings = new Map<string, Promise<void>>();
+  private readonly directory: string;
+
+  constructor(private readonly parts: HostParts) {
+    this.store = new VmStore(parts.database);
+    this.directory = join(parts.dataDir, 'vms');
+    // What a killed daemon left: its VMs ended with it.
+    rmSync(this.directory, { recursive: true, force: true, maxRetries: 10 });
+    for (const row of this.store.living()) this.store.endActivity(row.id, ABORTED, true);
+  }
+
+  registerRoutes(app: FastifyInstance): void {
+    registerActivityRoutes(app, this);
+    // Only now does the provider side have this host to ask for usage.
+    app.addHook('onReady', (done) => {
+      for (const row of this.store.unreported()) this.report(row.agreement_id, row.id);
+      done();
+    });
+  }
+
+  terms(agreementId: string): AgreementTerms | undefined {
+    return this.parts.agreements.find(agreementId);
+  }
+
+  /**
+   * @param awaited whether the requestor still waits; what is created later its yagna doesn't list
+   * @throws AgreementNotFound, AgreementNotApproved, ActivityExists
+   */
+  async create(agreementId: string, awaited: () => boolean): Promise<string> {
+    const { createMs } = this.approved(agreementId);
+    await this.pause(createMs);
+    const terms = this.approved(agreementId);
+    const activityId = hexId(16);
+    if (this.liveActivities().some((activity) => activity.agreementId === agreementId)) {
+      throw new ActivityExists(activityId);
+    }
+    const activity = new GolemActivity({
+      activityId,
+      terms,
+      directory: join(this.directory, activityId),
+      startMachine: this.parts.startMachine,
+      store: this.store,
+      effects: this.parts.effects,
+      onDied: () => void this.end(activity, 'aborted'),
+      onChange: () => this.changes.wake(),
+    });
+    this.store.addActivity(activityId, agreementId, activity.createdMs, awaited());
+    this.live.set(activityId, activity);
+    this.parts.effects.record('activity-created', { agreementId, activityId });
+    this.parts.agreements.onActivityCreated(agreementId, activityId);
+    this.changes.wake();
+    return activityId;
+  }
+
+  private approved(agreementId: string): AgreementTerms {
+    const terms = this.parts.agreements.find(agreementId);
+    // A proposal that was never confirmed is unknown to the provider.
+    if (!terms || terms.state === 'Proposal') throw new AgreementNotFound();
+    if (terms.state !== 'Approved') throw new AgreementNotApproved(terms.state);
+    return terms;
+  }
+
+  /** An activity that has not ended, or is about to. */
+  find(activityId: string): GolemActivity | undefined {
+    return this.live.get(activityId);
+  }
+
+  /** At the requestor's word. For one that has ended by itself, it only clears the reason. */
+  async destroy(activityId: string): Promise<void> {
+    const activity = this.live.get(activityId);
+    if (!activity) {
+      this.store.endActivity(activityId, {}, false);
+      this.store.dropScripts(activityId);
+      return;
+    }
+    await this.end(activity, 'destroyed');
+  }
+
+  async destroyForAgreement(agreementId: string, reason: string): Promise<void> {
+    const ending = [...this.live.values()].filter((activity) => activity.agreementId === agreementId);
+    for (const activity of ending) this.parts.log(`activity ${activity.activityId} ends: ${reason}`);
+    await Promise.all(ending.map((activity) => this.end(activity, 'terminated')));
+  }
+
+  private end(activity: GolemActivity, ending: Ending): Promise<void> {
+    const { activityId, agreementId } = activity;
+    const under = this.endings.get(activityId) ?? this.finish(activity, ending);
+    this.endings.set(activityId, under);
+    return under
+      .catch((error: unknown) => {
+        this.parts.log(
+          `activity ${activityId} of agreement ${agreementId} was not ended cleanly: ${String(error)}`,
+        );
+      })
+      .finally(() => this.endings.delete(activityId));
+  }
+
+  private async finish(activity: GolemActivity, ending: Ending): Promise<void> {
+    const { activityId, agreementId } = activity;
+    await activity.end(ending);
+    this.store.saveUsage(activityId, this.currentUsage(activityId));
+    const resultsKept = ending === 'aborted' && this.closing.signal.aborted;
+    this.store.endActivity(activityId, activity.state, resultsKept);
+    this.report(agreementId, activityId);
+    if (ending === 'destroyed') await this.pause(this.terms(agreementId)?.destroyMs ?? 0);
+    activity.reachable = false;
+    this.live.delete(activityId);
+    if (!resultsKept) this.store.dropScripts(activityId);
+    activity.progress.wake();
+    this.changes.wake();
+  }
+
+  private report(agreementId: string, activityId: string): void {
+    this.store.markReported(activityId);
+    this.parts.effects.record('activity-destroyed', { agreementId, activityId });
+    this.parts.agreements.onActivityDestroyed(agreementId, activityId);
+  }
+
+  usage(activityId: string): { cpuSec: string; durationSec: string } {
+    const usage = this.currentUsage(activityId);
+    // A note will be written from it: should the daemon be killed, usage must not fall behind the note.
+    if (this.live.get(activityId)?.ending === undefined) this.store.saveUsage(activityId, usage);
+    return { cpuSec: usage.cpuSec.toFixed(6), durationSec: usage.durationSec.toFixed(6) };
+  }
+
+  currentUsage(activityId: string): Usage {
+    const activity = this.live.get(activityId);
+    if (activity) return { measured: activity.measured, ...activity.usage() };
+    const row = this.store.activity(activityId);
+    return { measured: row?.measured === 1, cpuSec: row?.cpu_sec ?? 0, durationSec: row?.duration_sec ?? 0 };
+  }
+
+  activityIds(agreementId: string): string[] {
+    return this.store.activitiesOf(agreementId).map((row) => row.id);
+  }
+
+  liveActivities(): { activityId: string; agreementId: string }[] {
+    return [...this.live.values()]
+      .filter((activity) => !activity.ending)
+      .map(({ activityId, agreementId }) => ({ activityId, agreementId }));
+  }
+
+  async close(): Promise<void> {
+    this.closing.abort();
+    await Promise.all([...this.live.values()].map((activity) => this.end(activity, 'aborted')));
+    this.changes.wake();
+    rmSync(this.directory, { recursive: true, force: true, maxRetries: 10 });
+  }
+
+  private async pause(ms: number): Promise<void> {
+    if (ms > 0) await delay(ms, undefined, { signal: this.closing.signal }).catch(() => undefined);
+  }
+}

@@ -1,0 +1,23 @@
+/** The part of the devnet that really runs commands. */
+import type { VmHost, VmHostOptions } from '../contract';
+import { Host } from './host';
+import type { Machine, MachineOptions } from './machine';
+import { availableNamespaces, NamespacedMachine } from './namespaced-machine';
+import { PlainMachine } from './plain-machine';
+
+/** `plain`: without namespaces even where the kernel has them. */
+export interface VmHostSettings {
+  isolation?: 'plain';
+}
+
+export function createVmHost(options: VmHostOptions, settings: VmHostSettings = {}): VmHost {
+  const namespaces = settings.isolation === 'plain' ? undefined : availableNamespaces();
+  options.log(
+    namespaces
+      ? "commands run on this machine with private mounts: they share its kernel, network and its programs' files"
+      : "commands run on this machine, unisolated: they can read and change whatever the devnet's user can",
+  );
+  const startMachine = (machine: MachineOptions): Promise<Machine> =>
+    namespaces ? NamespacedMachine.start(machine, namespaces) : PlainMachine.start(machine);
+  return new Host({ ...options, startMachine });
+}

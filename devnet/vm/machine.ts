@@ -1,0 +1,49 @@
+/**
+ * A VM: a directory that holds its files, and a way to run programs in it, count their CPU time and end them all.
+ * Two kinds exist: with Linux namespaces of its own (namespaced-machine.ts), and, where the kernel allows none,
+ * plain child processes (plain-machine.ts).
+ */
+import { join } from 'node:path';
+
+export interface OutputSink {
+  stdout(chunk: Buffer): void;
+  stderr(chunk: Buffer): void;
+}
+
+export interface Machine {
+  /** Directory on this machine that is the VM's `/`, for what programs in the VM can write. */
+  readonly root: string;
+  /** Resolves when the VM is gone, destroyed or by itself. */
+  readonly gone: Promise<void>;
+  /**
+   * Runs a program to its end, with nothing on stdin and none of the daemon's environment.
+   * @returns its exit code; 127 when there is no such program, 128 + n after signal n.
+   * @throws MachineGone - the VM ended before the program did
+   */
+  run(program: string, args: readonly string[], output: OutputSink): Promise<number>;
+  /** CPU seconds of all its processes, ended and living, by the kernel's count. Never falls. */
+  cpuSeconds(): number;
+  /** Kills every process of the VM and removes its files. Repeating it is harmless. */
+  destroy(): Promise<void>;
+}
+
+export class MachineGone extends Error {}
+
+export interface MachineOptions {
+  /** Made by the machine, and removed by it. */
+  directory: string;
+  /** How many CPUs its programs may use at once. */
+  cpuThreads: number;
+}
+
+/** The directories that every image has. */
+export const VOLUMES = ['/golem/work', '/golem/output', '/golem/input'] as const;
+
+/** All that a program in a VM finds in its environment. */
+export function environment(home: string): NodeJS.ProcessEnv {
+  return { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', HOME: home };
+}
+
+export function rootOf(directory: string): string {
+  return join(directory, 'root');
+}

@@ -1,0 +1,240 @@
+/**
+ * A VM with mount, PID and IPC namespaces of its own. Its first process builds a root directory (this machine's
+ * programs read-only, /golem and /tmp its own), and holds the namespaces until it is killed or the daemon's end of a
+ * pipe closes; with it the kernel ends every process of the VM, daemonised ones too. Programs enter by nsenter.
+ */
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  environment,
+  MachineGone,
+  rootOf,
+  type Machine,
+  type MachineOptions,
+  type OutputSink,
+} from './machine';
+import { launch } from './launch';
+import { namespaceSeconds } from './process-times';
+
+// $1: the root directory. Prints the first process's id as this machine knows it, which is all that /proc says before
+// the VM's own is mounted. `wait` also buries orphans, so that their CPU time is counted where it belongs; a killed
+// `cat` is started again.
+const FIRST_PROCESS = `
+set -e
+read -r pid rest </proc/self/stat
+mount --bind "$1" "$1"
+cd "$1"
+for name in usr bin sbin lib lib32 lib64 libx32 etc opt nix; do
+  if [ -L "/$name" ]; then ln -s "$(readlink "/$name")" "$name"
+  elif [ -d "/$name" ]; then
+    mkdir "$name"
+    mount --rbind "/$name" "$name"
+    mount -o remount,bind,ro "$name" 2>/dev/null || [ "$2" = user ]
+  fi
+done
+for name in null zero full random urandom tty; do
+  : >"dev/$name"
+  mount --bind "/dev/$name" "dev/$name"
+done
+ln -s /proc/self/fd dev/fd
+mount -t proc proc proc
+mkdir .before
+pivot_root . .before
+cd /
+umount -l .before
+rmdir .before
+cd /golem/work
+echo "ready $pid"
+set +e
+while cat <&3 >/dev/null & wait $!; [ $? -gt 128 ]; do :; done
+`;
+
+export type Namespaces = 'root' | 'user';
+
+let available: { namespaces: Namespaces | undefined } | undefined;
+
+/** What of namespaces the kernel lets us have: as root, in a user namespace, or none. Tries it, once. */
+export function availableNamespaces(): Namespaces | undefined {
+  available ??= { namespaces: tryNamespaces() };
+  return available.namespaces;
+}
+
+function tryNamespaces(): Namespaces | undefined {
+  if (process.platform !== 'linux') return undefined;
+  const candidates: Namespaces[] = process.getuid?.() === 0 ? ['root'] : ['user'];
+  const nothing = openSync('/dev/null', 'r');
+  const found = candidates.find((namespaces) => {
+    const directory = mkdtempSync(join(tmpdir(), 'devnet-vm-'));
+    try {
+      makeRoot(rootOf(directory));
+      const [program, args] = firstProcess(rootOf(directory), namespaces);
+      const probe = spawnSync(program, args, {
+        // Nothing to be read from descriptor 3: the VM ends at once.
+        stdio: ['ignore', 'pipe', 'ignore', nothing],
+        env: environment('/'),
+        encoding: 'utf8',
+        timeout: 10_000,
+      });
+      const entered = spawnSync('nsenter', ['--version'], { stdio: 'ignore' });
+      return probe.status === 0 && probe.stdout.startsWith('ready ') && entered.status === 0;
+    } catch {
+      return false;
+    } finally {
+      rmSync(directory, { recursive: true, force: true });
+    }
+  });
+  closeSync(nothing);
+  return found;
+}
+
+function firstProcess(root: string, namespaces: Namespaces): [program: string, args: string[]] {
+  const user = namespaces === 'user' ? ['-U', '-r'] : [];
+  return [
+    'unshare',
+    [...user, '-m', '-p', '-i', '-f', '/bin/sh', '-c', FIRST_PROCESS, 'vm', root, namespaces],
+  ];
+}
+
+function makeRoot(root: string): void {
+  for (const path of ['golem/input', 'golem/work', 'golem/output', 'tmp', 'root', 'dev/shm', 'proc']) {
+    mkdirSync(join(root, path), { recursive: true });
+  }
+}
+
+export class NamespacedMachine implements Machine {
+  readonly root: string;
+  readonly gone: Promise<void>;
+  private ending = false;
+  private seconds = 0;
+  private readonly secondsBefore: number;
+  private readonly pin: string[];
+
+  /** @throws Error - the VM could not be set up */
+  static async start(options: MachineOptions, namespaces: Namespaces): Promise<NamespacedMachine> {
+    const root = rootOf(options.directory);
+    makeRoot(root);
+    const [program, args] = firstProcess(root, namespaces);
+    const child = spawn(program, args, {
+      stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+      env: environment('/'),
+      // Ctrl-C in the daemon's terminal is the daemon's to answer.
+      detached: true,
+    });
+    let complaint = '';
+    child.stderr
+      ?.setEncoding('utf8')
+      .on('data', (text: string) => (complaint = (complaint + text).slice(-500)));
+    const exited = new Promise<void>((resolve) => {
+      child.once('exit', () => resolve());
+      child.once('error', (error) => {
+        complaint += error.message;
+        resolve();
+      });
+    });
+    const pid = await Promise.race([firstProcessId(child), exited]);
+    if (pid === undefined) {
+      await rm(options.directory, { recursive: true, force: true });
+      throw new Error(`the VM could not be set up: ${complaint.trim()}`);
+    }
+    return new NamespacedMachine(options, namespaces, child, pid, exited);
+  }
+
+  private constructor(
+    private readonly options: MachineOptions,
+    private readonly namespaces: Namespaces,
+    private readonly holder: ChildProcess,
+    private readonly firstPid: number,
+    exited: Promise<void>,
+  ) {
+    this.root = rootOf(options.directory);
+    this.gone = exited;
+    this.secondsBefore = namespaceSeconds(this.procDir) ?? 0;
+    this.pin = pinning(options.cpuThreads);
+  }
+
+  async run(program: string, args: readonly string[], output: OutputSink): Promise<number> {
+    if (this.ending) throw new MachineGone();
+    const entry = ['-t', String(this.firstPid), '-m', '-p', '-i', '-w'];
+    const user = this.namespaces === 'user' ? ['-U', '--preserve-credentials'] : [];
+    const ended = await launch({
+      enter: ['nsenter', ...user, ...entry, '--'],
+      command: [...this.pin, program, ...args],
+      environment: environment('/root'),
+      output,
+    });
+    if (ended) return ended.exitCode;
+    // Whoever waited for the program was killed: with the whole VM, or by one of its own programs.
+    if (this.ending || !this.alive()) throw new MachineGone();
+    return 137;
+  }
+
+  cpuSeconds(): number {
+    const now = this.ending ? undefined : namespaceSeconds(this.procDir);
+    if (now !== undefined) this.seconds = Math.max(this.seconds, now - this.secondsBefore);
+    return this.seconds;
+  }
+
+  async destroy(): Promise<void> {
+    if (!this.ending) {
+      this.cpuSeconds();
+      this.ending = true;
+      // By its first process, not by the holder, whose exit then tells that all others are gone.
+      if (this.alive()) killQuietly(this.firstPid);
+    }
+    await this.gone;
+    this.holder.stdio[3]?.destroy();
+    await rm(this.options.directory, { recursive: true, force: true, maxRetries: 5 });
+  }
+
+  private get procDir(): string {
+    return `/proc/${this.firstPid}/root/proc`;
+  }
+
+  /** False from the moment at which the kernel starts to end the VM's processes. */
+  private alive(): boolean {
+    try {
+      readlinkSync(`/proc/${this.firstPid}/root`);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+}
+
+async function firstProcessId(child: ChildProcess): Promise<number | undefined> {
+  // The holder is piped, so its stdout is there.
+  if (!child.stdout) return undefined;
+  const [line] = (await once(child.stdout.setEncoding('utf8'), 'data')) as [string];
+  return Number(/^ready (\d+)/.exec(line)?.[1]) || undefined;
+}
+
+function killQuietly(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It ended in the meantime.
+  }
+}
+
+let nextCpu = 0;
+
+/** Keeps a VM of n threads to n CPUs; each VM starts at another one. */
+function pinning(threads: number): string[] {
+  const cpus = allowedCpus();
+  if (threads <= 0 || threads >= cpus.length) return [];
+  const chosen = Array.from({ length: threads }, (_, n) => cpus[(nextCpu + n) % cpus.length]);
+  nextCpu = (nextCpu + threads) % cpus.length;
+  return ['taskset', '-c', chosen.join(',')];
+}
+
+function allowedCpus(): number[] {
+  const list = /^Cpus_allowed_list:\s*(.*)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '';
+  return list.split(',').flatMap((range) => {
+    const [first = 0, last = first] = range.split('-').map(Number);
+    return Array.from({ length: last - first + 1 }, (_, n) => first + n);
+  });
+}

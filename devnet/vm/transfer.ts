@@ -1,0 +1,134 @@
+/**
+ * The `transfer` command: one file between a VM and the outside (http, https, file), or within the VM, as a stream.
+ * It speaks HTTP from this machine, not from inside the VM.
+ */
+import { createReadStream, createWriteStream } from 'node:fs';
+import { mkdir, rename, rm, stat } from 'node:fs/promises';
+import { request as httpRequest } from 'node:http';
+import { request as httpsRequest } from 'node:https';
+import { dirname } from 'node:path';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import type { ReadableStream } from 'node:stream/web';
+import { fileURLToPath } from 'node:url';
+import { hexId } from '../clock';
+import type { TransferCommand } from './exe-script';
+import { resolveInside } from './vm-path';
+
+/** Where a transfer starts or ends: a file on this machine (of the VM or not), or an HTTP resource. */
+type Place = { file: string } | { url: URL };
+
+/**
+ * @param root host directory of the VM
+ * @param volumes paths in the VM that transfers may touch
+ * @throws Error - it failed, with yagna's prefix
+ */
+export async function transfer(
+  command: TransferCommand,
+  root: string,
+  volumes: readonly string[],
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    if (command.format !== undefined) throw new Error(`Invalid output format: ${command.format}`);
+    const from = await placeOf(command.from, root, volumes);
+    const to = await placeOf(command.to, root, volumes);
+    if ('file' in from) {
+      if (!(await stat(from.file)).isFile()) throw new Error(`${command.from} is not a file`);
+      if ('file' in to) await writeFile(createReadStream(from.file), to.file, signal);
+      else await upload(from.file, to.url, signal);
+    } else {
+      if (!('file' in to))
+        throw new Error('one end of a transfer must be a file in the VM or on the provider');
+      await download(from.url, to.file, signal);
+    }
+  } catch (error) {
+    throw new Error(`Local service error: Transfer error: ${complaint(error, command)}`, { cause: error });
+  }
+}
+
+async function placeOf(address: string, root: string, volumes: readonly string[]): Promise<Place> {
+  if (address.startsWith('/')) return { file: await inVolume(address, root, volumes) };
+  let url: URL;
+  try {
+    url = new URL(address);
+  } catch {
+    throw new Error(`URL parse error: ${address}`);
+  }
+  if (url.protocol === 'container:') return { file: await inVolume(decodeURI(url.pathname), root, volumes) };
+  if (url.protocol === 'file:') return { file: fileURLToPath(url) };
+  if (url.protocol === 'http:' || url.protocol === 'https:') return { url };
+  throw new Error(`Unsupported scheme: ${url.protocol.slice(0, -1)}`);
+}
+
+async function inVolume(path: string, root: string, volumes: readonly string[]): Promise<string> {
+  const file = await resolveInside(root, path);
+  const allowed = await Promise.all(['/golem', ...volumes].map((volume) => resolveInside(root, volume)));
+  if (allowed.some((volume) => file.startsWith(`${volume}/`))) return file;
+  throw new Error(`${path} is in none of the VM's volumes ${volumes.join(', ')}`);
+}
+
+async function download(url: URL, file: string, signal: AbortSignal): Promise<void> {
+  const response = await fetch(url, { signal, headers: { 'accept-encoding': 'identity' } });
+  if (!response.ok) {
+    await response.body?.cancel();
+    throw new Error(`HTTP error: ${statusComplaint(response.status, response.statusText)}`);
+  }
+  const body = response.body ? Readable.fromWeb(response.body as ReadableStream) : Readable.from([]);
+  await writeFile(body, file, signal);
+}
+
+/** The file appears under its name only when it is whole. */
+async function writeFile(body: Readable, file: string, signal: AbortSignal): Promise<void> {
+  await mkdir(dirname(file), { recursive: true });
+  const partial = `${file}.${hexId(4)}.part`;
+  try {
+    await pipeline(body, createWriteStream(partial, { flags: 'wx' }), { signal });
+    await rename(partial, file);
+  } catch (error) {
+    await rm(partial, { force: true });
+    throw error;
+  }
+}
+
+async function upload(file: string, url: URL, signal: AbortSignal): Promise<void> {
+  const { size } = await stat(file);
+  // With its length, which signed storage URLs insist on and a streaming fetch would not send.
+  const request = (url.protocol === 'https:' ? httpsRequest : httpRequest)(url, {
+    method: 'PUT',
+    headers: { 'content-length': size, 'content-type': 'application/octet-stream' },
+    signal,
+    agent: false,
+  });
+  const answered = new Promise<{ status: number; text: string }>((resolve, reject) => {
+    request.once('error', reject);
+    request.once('response', (response) => {
+      response.resume();
+      response.once('end', () =>
+        resolve({ status: response.statusCode ?? 0, text: response.statusMessage ?? '' }),
+      );
+      response.once('error', reject);
+    });
+  });
+  const [{ status, text }] = await Promise.all([
+    answered,
+    // At most the announced length, should the file grow meanwhile.
+    pipeline(size > 0 ? createReadStream(file, { end: size - 1 }) : Readable.from([]), request, { signal }),
+  ]);
+  if (status < 200 || status > 299) throw new Error(`HTTP error: ${statusComplaint(status, text)}`);
+}
+
+function statusComplaint(status: number, text: string): string {
+  return `${status < 500 ? 'client' : 'server'} error: ${status} ${text}`.trim();
+}
+
+/** Without the query of a URL, which may be a signature. */
+function complaint(error: unknown, { from, to }: TransferCommand): string {
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+  const message = cause instanceof Error ? cause.message : String(cause);
+  return `${message} (from ${withoutQuery(from)} to ${withoutQuery(to)})`;
+}
+
+function withoutQuery(address: string): string {
+  return address.replace(/\?.*$/s, '').replace(/\/\/[^/@]*@/, '//');
+}

@@ -1,0 +1,195 @@
+/** What the VM host keeps over a restart: its activities, and the results of their scripts. */
+import type { Database } from '../contract';
+import { outputJson, type Output, type OutputJson } from './captured-output';
+
+const SCHEMA = `
+CREATE TABLE IF NOT EXISTS vm_activity (
+  seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, agreement_id TEXT NOT NULL, created_ms INTEGER NOT NULL,
+  listed INTEGER NOT NULL, measured INTEGER NOT NULL DEFAULT 0, cpu_sec REAL NOT NULL DEFAULT 0,
+  duration_sec REAL NOT NULL DEFAULT 0, updated_ms INTEGER NOT NULL, ended INTEGER NOT NULL DEFAULT 0,
+  reported INTEGER NOT NULL DEFAULT 0, reason TEXT, error_message TEXT, results_kept INTEGER NOT NULL DEFAULT 0
+);
+CREATE INDEX IF NOT EXISTS vm_activity_by_agreement ON vm_activity (agreement_id);
+CREATE TABLE IF NOT EXISTS vm_script (
+  id TEXT PRIMARY KEY, activity_id TEXT NOT NULL, commands INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS vm_script_by_activity ON vm_script (activity_id);
+CREATE TABLE IF NOT EXISTS vm_result (
+  script_id TEXT NOT NULL, idx INTEGER NOT NULL, result TEXT NOT NULL, stdout BLOB, stdout_format TEXT, stderr BLOB,
+  stderr_format TEXT, message TEXT, event_date TEXT NOT NULL, PRIMARY KEY (script_id, idx)
+);
+`;
+
+/** An activity as its row has it. */
+export interface ActivityRow {
+  id: string;
+  agreement_id: string;
+  created_ms: number;
+  /** 0: created when the requestor no longer waited for it, so that its yagna doesn't know it. */
+  listed: 0 | 1;
+  measured: 0 | 1;
+  cpu_sec: number;
+  duration_sec: number;
+  updated_ms: number;
+  ended: 0 | 1;
+  reported: 0 | 1;
+  reason: string | null;
+  error_message: string | null;
+  /** 1: its results are served although it has ended. */
+  results_kept: 0 | 1;
+}
+
+export interface CommandResult {
+  result: 'Ok' | 'Error';
+  stdout: Output | undefined;
+  stderr: Output | undefined;
+  message: string | null;
+  eventDate: string;
+}
+
+/** A command's result as the API gives it, but for `isBatchFinished`, which depends on the question. */
+export interface ResultJson {
+  index: number;
+  result: 'Ok' | 'Error';
+  stdout: OutputJson | null;
+  stderr: OutputJson | null;
+  message: string | null;
+  eventDate: string;
+}
+
+interface ResultRow {
+  idx: number;
+  result: 'Ok' | 'Error';
+  stdout: Buffer | null;
+  stdout_format: 'str' | 'bin' | null;
+  stderr: Buffer | null;
+  stderr_format: 'str' | 'bin' | null;
+  message: string | null;
+  event_date: string;
+}
+
+export interface Usage {
+  measured: boolean;
+  cpuSec: number;
+  durationSec: number;
+}
+
+export class VmStore {
+  constructor(private readonly database: Database) {
+    database.exec(SCHEMA);
+  }
+
+  addActivity(id: string, agreementId: string, createdMs: number, listed: boolean): void {
+    this.database
+      .prepare(
+        'INSERT INTO vm_activity (id, agreement_id, created_ms, updated_ms, listed) VALUES (?, ?, ?, ?, ?)',
+      )
+      .run(id, agreementId, createdMs, createdMs, Number(listed));
+  }
+
+  activity(id: string): ActivityRow | undefined {
+    return this.database.prepare('SELECT * FROM vm_activity WHERE id = ?').get(id) as ActivityRow | undefined;
+  }
+
+  /** Oldest first. */
+  activitiesOf(agreementId: string): ActivityRow[] {
+    const rows = this.database
+      .prepare('SELECT * FROM vm_activity WHERE agreement_id = ? ORDER BY seq')
+      .all(agreementId);
+    return rows as ActivityRow[];
+  }
+
+  /** The newest known usage: what is left to go by should the daemon be killed. */
+  saveUsage(id: string, usage: Usage): void {
+    this.database
+      .prepare(
+        'UPDATE vm_activity SET measured = ?, cpu_sec = ?, duration_sec = ?, updated_ms = ? WHERE id = ?',
+      )
+      .run(Number(usage.measured), usage.cpuSec, usage.durationSec, Date.now(), id);
+  }
+
+  endActivity(id: string, state: { reason?: string; errorMessage?: string }, resultsKept: boolean): void {
+    this.database
+      .prepare(
+        'UPDATE vm_activity SET ended = 1, reason = ?, error_message = ?, results_kept = ? WHERE id = ?',
+      )
+      .run(state.reason ?? null, state.errorMessage ?? null, Number(resultsKept), id);
+  }
+
+  /** Ended, and the provider knows it. */
+  markReported(id: string): void {
+    this.database.prepare('UPDATE vm_activity SET reported = 1 WHERE id = ?').run(id);
+  }
+
+  unreported(): ActivityRow[] {
+    return this.database
+      .prepare('SELECT * FROM vm_activity WHERE ended = 1 AND reported = 0 ORDER BY seq')
+      .all() as ActivityRow[];
+  }
+
+  living(): ActivityRow[] {
+    return this.database
+      .prepare('SELECT * FROM vm_activity WHERE ended = 0 ORDER BY seq')
+      .all() as ActivityRow[];
+  }
+
+  addScript(id: string, activityId: string, commands: number): void {
+    this.database
+      .prepare('INSERT INTO vm_script (id, activity_id, commands) VALUES (?, ?, ?)')
+      .run(id, activityId, commands);
+  }
+
+  /** How many commands a script has; undefined when it is not one of the activity's. */
+  scriptLength(id: string, activityId: string): number | undefined {
+    const row = this.database
+      .prepare('SELECT commands FROM vm_script WHERE id = ? AND activity_id = ?')
+      .get(id, activityId);
+    return (row as { commands: number } | undefined)?.commands;
+  }
+
+  addResult(scriptId: string, index: number, result: CommandResult): void {
+    this.database
+      .prepare('INSERT INTO vm_result VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)')
+      .run(
+        scriptId,
+        index,
+        result.result,
+        result.stdout?.bytes ?? null,
+        result.stdout?.format ?? null,
+        result.stderr?.bytes ?? null,
+        result.stderr?.format ?? null,
+        result.message,
+        result.eventDate,
+      );
+  }
+
+  /** Results so far, those up to `commandIndex` when given, with the output of that command only. */
+  results(scriptId: string, commandIndex?: number): ResultJson[] {
+    const rows = this.database
+      .prepare(
+        `SELECT idx, result, message, event_date, stdout_format, stderr_format,
+           CASE WHEN ?2 < 0 OR idx = ?2 THEN stdout END AS stdout, CASE WHEN ?2 < 0 OR idx = ?2 THEN stderr END AS stderr
+         FROM vm_result WHERE script_id = ?1 AND (?2 < 0 OR idx <= ?2) ORDER BY idx`,
+      )
+      .all(scriptId, commandIndex ?? -1) as ResultRow[];
+    return rows.map((row) => ({
+      index: row.idx,
+      result: row.result,
+      stdout: outputJson(output(row.stdout, row.stdout_format)),
+      stderr: outputJson(output(row.stderr, row.stderr_format)),
+      message: row.message,
+      eventDate: row.event_date,
+    }));
+  }
+
+  dropScripts(activityId: string): void {
+    this.database
+      .prepare('DELETE FROM vm_result WHERE script_id IN (SELECT id FROM vm_script WHERE activity_id = ?)')
+      .run(activityId);
+    this.database.prepare('DELETE FROM vm_script WHERE activity_id = ?').run(activityId);
+  }
+}
+
+function output(bytes: Buffer | null, format: 'str' | 'bin' | null): Output | undefined {
+  return bytes && format ? { bytes: Buffer.from(bytes), format } : undefined;
+}

@@ -1,0 +1,194 @@
+/** A VM host behind a server of its own, with agreements made up by the test: the devnet without its market. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import Fastify from 'fastify';
+import Libsql from 'libsql';
+import type { AgreementTerms, VmHost } from '../../devnet/contract';
+import { createVmHost, type VmHostSettings } from '../../devnet/vm';
+
+export interface Effect extends Record<string, unknown> {
+  kind: string;
+}
+
+export class VmTestbed {
+  readonly dataDir = mkdtempSync(join(tmpdir(), 'devnet-vm-test-'));
+  readonly agreements = new Map<string, AgreementTerms>();
+  readonly created: string[] = [];
+  readonly destroyed: string[] = [];
+  readonly effects: Effect[] = [];
+  readonly log: string[] = [];
+  readonly baseUrl: string = '';
+  host!: VmHost; // set by start(), without which there is no testbed
+  private database!: Libsql.Database; // likewise
+  private app!: ReturnType<typeof Fastify>; // likewise
+
+  private constructor(private readonly settings: VmHostSettings) {}
+
+  static async start(settings: VmHostSettings = {}): Promise<VmTestbed> {
+    const testbed = new VmTestbed(settings);
+    await testbed.open();
+    return testbed;
+  }
+
+  /** What a daemon does when it starts on its data directory. */
+  async open(): Promise<void> {
+    this.database = new Libsql(join(this.dataDir, 'devnet.sqlite'));
+    this.database.pragma('journal_mode = WAL');
+    this.database.pragma('synchronous = NORMAL');
+    this.host = createVmHost(
+      {
+        dataDir: this.dataDir,
+        database: this.database,
+        agreements: {
+          find: (id) => this.agreements.get(id),
+          onActivityCreated: (_agreementId, activityId) => void this.created.push(activityId),
+          onActivityDestroyed: (_agreementId, activityId) => void this.destroyed.push(activityId),
+        },
+        effects: { record: (kind, fields) => void this.effects.push({ kind, ...fields }) },
+        log: (line) => void this.log.push(line),
+      },
+      this.settings,
+    );
+    this.app = Fastify({ forceCloseConnections: true });
+    this.app.decorateRequest('requestorId', '');
+    this.app.addHook('onRequest', (request, _reply, next) => {
+      request.requestorId = String(request.headers['x-requestor'] ?? REQUESTOR);
+      next();
+    });
+    this.host.registerRoutes(this.app);
+    const address = await this.app.listen({ host: '127.0.0.1', port: 0 });
+    Object.assign(this, { baseUrl: `${address}/activity-api/v1` });
+  }
+
+  /** What a daemon does when it is asked to stop. */
+  async shut(): Promise<void> {
+    await this.host.close();
+    await this.app.close();
+    this.database.close();
+  }
+
+  async close(): Promise<void> {
+    await this.shut();
+    rmSync(this.dataDir, { recursive: true, force: true });
+  }
+
+  agreement(terms: Partial<AgreementTerms> = {}): string {
+    const agreementId = (this.agreements.size + 1).toString(16).padStart(64, 'a');
+    this.agreements.set(agreementId, {
+      agreementId,
+      state: 'Approved',
+      requestorId: REQUESTOR,
+      providerId: PROVIDER,
+      taskPackage: '',
+      createMs: 0,
+      destroyMs: 0,
+      deployMs: 0,
+      cpuThreads: 64,
+      usageVector: ['golem.usage.cpu_sec', 'golem.usage.duration_sec'],
+      ...terms,
+    });
+    return agreementId;
+  }
+
+  async call(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers: Record<string, string> = {},
+  ): Promise<Answer> {
+    const response = await fetch(this.baseUrl + path, {
+      method,
+      headers: { ...(body !== undefined && { 'content-type': 'application/json' }), ...headers },
+      ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+    });
+    const text = await response.text();
+    const contentType = response.headers.get('content-type') ?? '';
+    return {
+      status: response.status,
+      contentType,
+      body: contentType.includes('json') ? JSON.parse(text) : text,
+    };
+  }
+
+  /** An activity with its VM started. */
+  async vm(terms: Partial<AgreementTerms> = {}): Promise<Vm> {
+    const { body } = await this.call('POST', '/activity', { agreementId: this.agreement(terms) });
+    const vm = new Vm(this, (body as { activityId: string }).activityId);
+    await vm.script([{ deploy: {} }, { start: {} }]);
+    return vm;
+  }
+}
+
+export interface Answer {
+  status: number;
+  contentType: string;
+  body: unknown;
+}
+
+export interface Result {
+  index: number;
+  result: 'Ok' | 'Error';
+  stdout: string | number[] | null;
+  stderr: string | number[] | null;
+  message: string | null;
+  isBatchFinished: boolean;
+  eventDate: string;
+}
+
+export class Vm {
+  constructor(
+    readonly testbed: VmTestbed,
+    readonly activityId: string,
+  ) {}
+
+  call(method: string, path = '', body?: unknown, headers?: Record<string, string>): Promise<Answer> {
+    return this.testbed.call(method, `/activity/${this.activityId}${path}`, body, headers);
+  }
+
+  async exec(commands: object[]): Promise<string> {
+    const { status, body } = await this.call('POST', '/exec', { text: JSON.stringify(commands) });
+    if (status !== 200) throw new Error(`exec: ${status} ${JSON.stringify(body)}`);
+    return body as string;
+  }
+
+  async results(batchId: string, query = ''): Promise<Result[]> {
+    const { status, body } = await this.call('GET', `/exec/${batchId}${query}`);
+    if (status !== 200) throw new Error(`results: ${status} ${JSON.stringify(body)}`);
+    return body as Result[];
+  }
+
+  /** Sends a script, and reads its results as soon as one fails or all have ended. */
+  async script(commands: object[]): Promise<Result[]> {
+    const batchId = await this.exec(commands);
+    for (const index of commands.keys()) {
+      const results = await this.results(batchId, `?timeout=50&commandIndex=${index}`);
+      if (results[index]?.result === 'Error') break;
+    }
+    return this.results(batchId);
+  }
+
+  /** Runs one shell command; its only result. */
+  async sh(text: string): Promise<Result> {
+    const [result] = await this.script([sh(text)]);
+    if (!result) throw new Error('no result');
+    return result;
+  }
+
+  async usage(): Promise<{ currentUsage?: [cpuSec: number, durationSec: number]; timestamp: number }> {
+    return (await this.call('GET', '/usage')).body as { currentUsage?: [number, number]; timestamp: number };
+  }
+
+  async state(): Promise<unknown> {
+    return (await this.call('GET', '/state')).body;
+  }
+}
+
+export const REQUESTOR = `0x${'1'.repeat(40)}`;
+export const PROVIDER = `0x${'2'.repeat(40)}`;
+
+/** A `run` of a shell command that keeps both streams. */
+export function sh(text: string): object {
+  const capture = { stdout: { atEnd: { format: 'string' } }, stderr: { atEnd: { format: 'string' } } };
+  return { run: { entry_point: '/bin/sh', args: ['-c', text], capture } };
+}
