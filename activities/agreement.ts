@@ -36,7 +36,12 @@ export function agreementActivities(
           const agreementId = await createOrFind(yagna, input, validTo, retried, signal);
           const { provider } = proposal;
           const events = [
-            event('AgreementCreated', { id: agreementId, proposalId: proposal.proposalId, provider, validTo }),
+            event('AgreementCreated', {
+              id: agreementId,
+              proposalId: proposal.proposalId,
+              provider,
+              validTo,
+            }),
           ];
           const approved = await approve(yagna, job, agreementId, signal);
           const approvedAt = approved.approvedDate ?? new Date().toISOString();
@@ -116,7 +121,12 @@ async function findAgreement(
 }
 
 /** Confirms, from whatever state it finds, and waits for the provider. */
-async function approve(yagna: Yagna, job: JobRef, agreementId: AgreementId, signal: AbortSignal): Promise<Agreement> {
+async function approve(
+  yagna: Yagna,
+  job: JobRef,
+  agreementId: AgreementId,
+  signal: AbortSignal,
+): Promise<Agreement> {
   try {
     await yagna.confirmAgreement(agreementId, appSessionId(job), signal);
   } catch (error) {
@@ -162,7 +172,14 @@ export async function closeAgreement(
     }
     const ended = await yagna.terminateAgreement(agreementId, reason, signal);
     if (ended === 'terminated') {
-      events.push(event('AgreementTerminated', { id: agreementId, provider, reason: reason.message, terminator: 'Requestor' }));
+      events.push(
+        event('AgreementTerminated', {
+          id: agreementId,
+          provider,
+          reason: reason.message,
+          terminator: 'Requestor',
+        }),
+      );
     }
   } else if (agreement.state === 'Pending' || agreement.state === 'Proposal') {
     try {
@@ -171,13 +188,18 @@ export async function closeAgreement(
       // A proposal that was never confirmed cannot be cancelled; it binds nobody and expires.
       if (!isYagnaError(error, 'gone', 'conflict', 'badRequest')) throw error;
       const now = await yagna.agreement(agreementId, signal);
-      if (now?.state === 'Approved') return [...events, ...(await closeAgreement(yagna, agreementId, reason, signal))];
+      if (now?.state === 'Approved')
+        return [...events, ...(await closeAgreement(yagna, agreementId, reason, signal))];
     }
   }
   return events;
 }
 
-async function listActivities(yagna: Yagna, agreementId: AgreementId, signal: AbortSignal): Promise<string[]> {
+async function listActivities(
+  yagna: Yagna,
+  agreementId: AgreementId,
+  signal: AbortSignal,
+): Promise<string[]> {
   try {
     return await yagna.golemActivities(agreementId, signal);
   } catch (error) {

@@ -45,7 +45,11 @@ export function allocationActivities(
             allocationId: kept.allocationId,
             total: kept.totalAmount,
             at: kept.timestamp,
-            event: event('AllocationCreated', { id: kept.allocationId, platform, ...amounts(kept.totalAmount) }),
+            event: event('AllocationCreated', {
+              id: kept.allocationId,
+              platform,
+              ...amounts(kept.totalAmount),
+            }),
             retried,
           };
         },

@@ -35,7 +35,8 @@ export function cleanUpActivities(env: ActivityEnvironment): Pick<GolemActivitie
           const agreement = await yagna.agreement(id, signal);
           if (!agreement || !bearsMark(job, agreement.demand.properties)) continue;
           let { state } = agreement;
-          const live = (state === 'Approved' || state === 'Pending') && Date.parse(agreement.validTo) > Date.now();
+          const live =
+            (state === 'Approved' || state === 'Pending') && Date.parse(agreement.validTo) > Date.now();
           if (live) {
             empty = false;
             try {

@@ -19,7 +19,12 @@ import { failure, isYagnaError, type Agreement, type DebitNote, type Invoice, ty
 /** Notes beyond what the interval allows: the last one at the end of an activity, and one for clocks that differ. */
 const SPARE_NOTES = 2;
 
-const NOTHING_YET: AgreementSoFar = { acceptedByActivity: {}, notes: {}, lastUsage: {}, invoiceAccepted: false };
+const NOTHING_YET: AgreementSoFar = {
+  acceptedByActivity: {},
+  notes: {},
+  lastUsage: {},
+  invoiceAccepted: false,
+};
 
 export function decisionActivities(env: ActivityEnvironment): Pick<GolemActivities, 'golemDecideDocument'> {
   return {
@@ -51,7 +56,12 @@ interface Case {
   approvedMs: number;
 }
 
-async function open(yagna: Yagna, input: DecideInput, agreementId: string, signal: AbortSignal): Promise<Case | undefined> {
+async function open(
+  yagna: Yagna,
+  input: DecideInput,
+  agreementId: string,
+  signal: AbortSignal,
+): Promise<Case | undefined> {
   const agreement = await yagna.agreement(agreementId, signal);
   if (!agreement || !bearsMark(input.job, agreement.demand.properties)) return undefined;
   const read = readOffer(agreement.offer.properties, agreement.offer.providerId);
@@ -78,10 +88,17 @@ async function decideDebitNote(yagna: Yagna, input: DecideInput, signal: AbortSi
     payable: note.paymentDueDate !== undefined,
     settled: note.status === 'SETTLED',
   };
-  if (!found) return { ...base, provider: { id: note.issuerId, name: note.issuerId }, decision: 'foreign', events: [] };
+  if (!found)
+    return { ...base, provider: { id: note.issuerId, name: note.issuerId }, decision: 'foreign', events: [] };
   const { provider, soFar } = found;
   const { agreementId, activityId } = note;
-  const details = { id: note.debitNoteId, agreementId, activityId, provider, ...amounts(note.totalAmountDue) };
+  const details = {
+    id: note.debitNoteId,
+    agreementId,
+    activityId,
+    provider,
+    ...amounts(note.totalAmountDue),
+  };
   const events: NewEvent[] = [event('DebitNoteReceived', details)];
   const atSec = Math.max(0, (Date.parse(note.timestamp) - found.approvedMs) / 1000);
   const lastUsage = note.usageCounterVector && { usage: note.usageCounterVector, atSec };
@@ -182,10 +199,20 @@ async function decideInvoice(
     settled: invoice.status === 'SETTLED',
   };
   if (!found) {
-    return { ...base, provider: { id: invoice.issuerId, name: invoice.issuerId }, decision: 'foreign', events: [] };
+    return {
+      ...base,
+      provider: { id: invoice.issuerId, name: invoice.issuerId },
+      decision: 'foreign',
+      events: [],
+    };
   }
   const { provider } = found;
-  const details = { id: invoice.invoiceId, agreementId: invoice.agreementId, provider, ...amounts(invoice.amount) };
+  const details = {
+    id: invoice.invoiceId,
+    agreementId: invoice.agreementId,
+    provider,
+    ...amounts(invoice.amount),
+  };
   const events: NewEvent[] = [event('InvoiceReceived', details)];
   const decided = (decision: Decision['decision'], more: Partial<Decision> = {}): Decision => ({
     ...{ ...base, provider, decision, events },
@@ -206,7 +233,10 @@ async function decideInvoice(
       { rejectionReason: 'INCORRECT_AMOUNT', totalAmountAccepted: '0', message },
       signal,
     );
-    events.push(event('InvoiceRejected', { ...details, reason }), event('PaymentFailed', { ...details, reason }));
+    events.push(
+      event('InvoiceRejected', { ...details, reason }),
+      event('PaymentFailed', { ...details, reason }),
+    );
     return decided('refused', { reason: message });
   }
   try {

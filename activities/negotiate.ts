@@ -156,7 +156,11 @@ class Round {
     const demandId = await yagna.subscribeDemand(this.body, signal);
     this.demand = { demandId, n, expiresAtMs };
     this.events.push(
-      event('DemandSubscribed', { id: demandId, mark: demandMark(job, n), expiration: new Date(expiresAtMs).toISOString() }),
+      event('DemandSubscribed', {
+        id: demandId,
+        mark: demandMark(job, n),
+        expiration: new Date(expiresAtMs).toISOString(),
+      }),
     );
   }
 
@@ -247,7 +251,13 @@ class Round {
       try {
         const id = await yagna.counterProposal(demand.demandId, summary.proposalId, counter, signal);
         this.asked.set(id, { summary, untilMs: Date.now() + input.spec.demand.proposalTimeoutSec * 1000 });
-        this.report(event('ProposalResponded', { id, counteringProposalId: summary.proposalId, provider: summary.provider }));
+        this.report(
+          event('ProposalResponded', {
+            id,
+            counteringProposalId: summary.proposalId,
+            provider: summary.provider,
+          }),
+        );
       } catch (error) {
         // Answered before, withdrawn, or of a demand that is no more: the next one, please.
         if (!isYagnaError(error, 'gone', 'notFound', 'badRequest', 'conflict')) throw error;
@@ -265,10 +275,13 @@ class Round {
 
   private rank(): void {
     const name = this.input.spec.providers.select;
-    const strategy = this.env.strategies[name] ?? SELECTION_STRATEGIES[name as keyof typeof SELECTION_STRATEGIES];
+    const strategy =
+      this.env.strategies[name] ?? SELECTION_STRATEGIES[name as keyof typeof SELECTION_STRATEGIES];
     // Left-over offers were ranked in their round and go first.
     const ranked = this.candidates.filter(({ offer }) => offer === undefined);
-    const fresh = this.candidates.flatMap((candidate) => (candidate.offer ? [{ ...candidate, offer: candidate.offer }] : []));
+    const fresh = this.candidates.flatMap((candidate) =>
+      candidate.offer ? [{ ...candidate, offer: candidate.offer }] : [],
+    );
     fresh.sort((a, b) => strategy(a.offer, b.offer));
     this.candidates = [...ranked, ...fresh];
   }
@@ -282,7 +295,15 @@ class Round {
     const { summary } = asked;
     const read = readOffer(proposal.properties, proposal.issuerId);
     const worse = read.ok ? priceCapReason(this.input.spec.pricing, read.offer) : read.reason;
-    this.report(proposalReceived(proposal.proposalId, summary.provider, proposal.properties, proposal.state, prevProposalId));
+    this.report(
+      proposalReceived(
+        proposal.proposalId,
+        summary.provider,
+        proposal.properties,
+        proposal.state,
+        prevProposalId,
+      ),
+    );
     if (worse) {
       this.seen.unsuitable[worse] = (this.seen.unsuitable[worse] ?? 0) + 1;
       return;

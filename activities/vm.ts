@@ -17,7 +17,9 @@ import type { FailureType } from '../model/failures';
 /** How long a provider may take to create a VM. */
 const CREATE_TIMEOUT_SEC = 60;
 
-export function vmActivities(env: ActivityEnvironment): Pick<GolemActivities, 'golemCreateVm' | 'golemSendScript'> {
+export function vmActivities(
+  env: ActivityEnvironment,
+): Pick<GolemActivities, 'golemCreateVm' | 'golemSendScript'> {
   return {
     /**
      * Creates the Golem activity of an agreement.
@@ -35,7 +37,11 @@ export function vmActivities(env: ActivityEnvironment): Pick<GolemActivities, 'g
           const yagna = env.connections.get(input.job.connection);
           const activityId = await createOrAdopt(yagna, input, signal);
           const { agreementId, provider } = input;
-          return { activityId, events: [event('ActivityCreated', { id: activityId, agreementId, provider })], retried };
+          return {
+            activityId,
+            events: [event('ActivityCreated', { id: activityId, agreementId, provider })],
+            retried,
+          };
         },
         { badRequest: 'AgreementEnded', notFound: 'AgreementEnded', gone: 'VmNotCreated' },
       );

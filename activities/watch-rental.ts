@@ -82,7 +82,15 @@ async function lookAt(
   }
 }
 
-function vmEnded({ activityId, agreementId }: WatchRentalInput, state: string, why: string | undefined): RentalEnded {
+function vmEnded(
+  { activityId, agreementId }: WatchRentalInput,
+  state: string,
+  why: string | undefined,
+): RentalEnded {
   const reason = `the VM is ${state}${why ? `: ${why}` : ''}`;
-  return { ended: 'vm', reason, events: [event('ActivityStateChanged', { id: activityId, agreementId, state })] };
+  return {
+    ended: 'vm',
+    reason,
+    events: [event('ActivityStateChanged', { id: activityId, agreementId, state })],
+  };
 }

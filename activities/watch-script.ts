@@ -84,7 +84,11 @@ async function watch(yagna: Yagna, input: WatchScriptInput, signal: AbortSignal)
 }
 
 /** Why the VM is gone, or undefined while it lives. */
-async function lostReason(yagna: Yagna, input: WatchScriptInput, signal: AbortSignal): Promise<string | undefined> {
+async function lostReason(
+  yagna: Yagna,
+  input: WatchScriptInput,
+  signal: AbortSignal,
+): Promise<string | undefined> {
   try {
     const found = await yagna.golemActivityState(input.activityId, signal);
     if (!found) return 'yagna does not know the Golem activity';
@@ -114,7 +118,8 @@ async function over(
   } catch (error) {
     if (state === 'done' || state === 'failed') {
       // The script is over, but its output went with the VM.
-      if (isYagnaError(error, 'gone', 'notFound')) return { state: 'lost', results: [], reason: error.message };
+      if (isYagnaError(error, 'gone', 'notFound'))
+        return { state: 'lost', results: [], reason: error.message };
       throw error;
     }
     if (!isYagnaError(error)) throw error;

@@ -15,7 +15,9 @@ const LOOK_MS = 60_000;
 /** Events read at once. */
 const PAGE = 100;
 
-export function settlementWatchActivities(env: ActivityEnvironment): Pick<GolemActivities, 'golemWatchSettlement'> {
+export function settlementWatchActivities(
+  env: ActivityEnvironment,
+): Pick<GolemActivities, 'golemWatchSettlement'> {
   return {
     /**
      * Waits until there is something to decide or to book, or until the owners have closed.

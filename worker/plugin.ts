@@ -5,7 +5,12 @@
  */
 import { SimplePlugin } from '@temporalio/plugin';
 import { Worker, type WorkerOptions } from '@temporalio/worker';
-import { Connections, createGolemActivities, type ActivityEnvironment, type GolemActivities } from '../activities';
+import {
+  Connections,
+  createGolemActivities,
+  type ActivityEnvironment,
+  type GolemActivities,
+} from '../activities';
 import { DEFAULT_REGISTRY_URL } from '../activities/image';
 import type { SelectionStrategy } from '../model/selection';
 import { watchQueueOf } from './task-queues';

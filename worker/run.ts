@@ -56,7 +56,10 @@ export async function runWorker(options: RunWorkerOptions = {}): Promise<void> {
 
 /** The bundle made by the build; a checkout that was not built bundles from source. */
 function workflowSource(): { workflowBundle: WorkflowBundleOption } | { workflowsPath: string } {
-  const bundle = [join(__dirname, '..', 'workflow-bundle.js'), join(__dirname, '..', 'dist', 'workflow-bundle.js')];
+  const bundle = [
+    join(__dirname, '..', 'workflow-bundle.js'),
+    join(__dirname, '..', 'dist', 'workflow-bundle.js'),
+  ];
   const codePath = bundle.find((path) => existsSync(path));
   return codePath ? { workflowBundle: { codePath } } : { workflowsPath: require.resolve('../workflows') };
 }

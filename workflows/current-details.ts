@@ -8,7 +8,8 @@ export function jobDetails(progress: JobProgress): string {
     `budget ${money.budget} · reserved ${money.reserved} · accepted ${money.accepted} · paid ${money.paid} (${money.platform})`,
   ];
   for (const rental of progress.rentals) lines.push(`- ${rentalDetails(rental)}`);
-  if (progress.lastFailure) lines.push(`last failure: ${progress.lastFailure.type}: ${progress.lastFailure.message}`);
+  if (progress.lastFailure)
+    lines.push(`last failure: ${progress.lastFailure.type}: ${progress.lastFailure.message}`);
   return lines.join('\n');
 }
 

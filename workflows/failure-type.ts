@@ -1,5 +1,10 @@
 /** Reads the name of a failure out of whatever a failed activity or child throws in a workflow. */
-import { ActivityFailure, ApplicationFailure, ChildWorkflowFailure, TimeoutFailure } from '@temporalio/workflow';
+import {
+  ActivityFailure,
+  ApplicationFailure,
+  ChildWorkflowFailure,
+  TimeoutFailure,
+} from '@temporalio/workflow';
 
 export interface NamedFailure {
   type: string;
@@ -7,7 +12,8 @@ export interface NamedFailure {
 }
 
 export function namedFailure(error: unknown): NamedFailure {
-  const cause = error instanceof ActivityFailure || error instanceof ChildWorkflowFailure ? error.cause : error;
+  const cause =
+    error instanceof ActivityFailure || error instanceof ChildWorkflowFailure ? error.cause : error;
   if (cause instanceof ApplicationFailure) return { type: cause.type ?? 'Error', message: cause.message };
   if (cause instanceof TimeoutFailure) return { type: 'Timeout', message: cause.message };
   return { type: 'Error', message: cause instanceof Error ? cause.message : String(cause) };

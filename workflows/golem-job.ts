@@ -16,7 +16,14 @@ import {
   workflowInfo,
   type ChildWorkflowHandle,
 } from '@temporalio/workflow';
-import type { DraftProposal, JobRef, Negotiated, OfferSummary, SubscribedDemand } from '../activities/contract';
+import type {
+  DraftProposal,
+  JobRef,
+  Negotiated,
+  OfferSummary,
+  SubscribedDemand,
+} from '../activities/contract';
+import { rentalId, settlementId } from '../model/ids';
 import { appendEvents, emptyEventLog, readEvents } from '../model/events';
 import { paymentPlatform, type JobSpec } from '../model/job';
 import type { JobPhase, JobProgress, JobResult, LastFailure } from '../model/result';
@@ -26,19 +33,18 @@ import { namedFailure } from './failure-type';
 import { golemRental } from './golem-rental';
 import { golemSettlement } from './golem-settlement';
 import {
-  NO_MONEY,
+  noMoney,
   assignmentOutcomeSignal,
   assignmentSignal,
   closeRentalSignal,
   eventsQuery,
   jobProgressQuery,
   ownerClosedSignal,
-  rentalId,
   rentalUpdateSignal,
-  settlementId,
   settlementUpdateSignal,
   type AssignmentOutcome,
   type RentalUpdate,
+  terminateUpdate,
   type SettlementUpdate,
 } from './protocol';
 import {
@@ -50,6 +56,7 @@ import {
   cancelOpenTasks,
   countTasks,
   forgive,
+  freeGroups,
   isLive,
   newJobState,
   providerIsUseful,
@@ -69,13 +76,14 @@ export async function golemJob(given: unknown): Promise<JobResult> {
   let state = newJobState([]);
   let phase: JobPhase = 'validating';
   let lastFailure: LastFailure | undefined;
-  let money = NO_MONEY('0', '');
+  let money = noMoney('0', '');
   let allocationId: string | undefined;
   let settlementFailure: { type: string; message: string } | undefined;
   let retried = false;
   let rentals = 0;
   let changes = 0;
   /** Rentals in a row that broke before their VM was ready. */
+  let stopReason: string | undefined;
   let brokenStarts = 0;
   let notBeforeMs = 0;
 
@@ -113,8 +121,16 @@ export async function golemJob(given: unknown): Promise<JobResult> {
   });
   setHandler(assignmentOutcomeSignal, (outcome: AssignmentOutcome) => {
     if (applyOutcome(state, outcome) && outcome.state !== 'done') {
-      failed(outcome.state === 'failed' ? 'CommandFailed' : 'VmLost', `${outcome.task}: ${outcome.reason ?? outcome.state}`);
+      failed(
+        outcome.state === 'failed' ? 'CommandFailed' : 'VmLost',
+        `${outcome.task}: ${outcome.reason ?? outcome.state}`,
+      );
     }
+    changed();
+  });
+
+  setHandler(terminateUpdate, (request) => {
+    stopReason ??= request?.reason ?? 'terminated by request';
     changed();
   });
 
@@ -122,7 +138,7 @@ export async function golemJob(given: unknown): Promise<JobResult> {
   const job: JobRef = { connection: spec.connection, jobId, jobUuid, owner: installation.owner };
   const platform = paymentPlatform(spec.budget);
   state = newJobState(spec.tasks);
-  money = NO_MONEY(spec.budget.amount, platform);
+  money = noMoney(spec.budget.amount, platform);
   phase = 'reserving';
   show();
 
@@ -146,11 +162,14 @@ export async function golemJob(given: unknown): Promise<JobResult> {
     phase = isCancellation(error) ? 'cancelled' : 'failed';
     cancelOpenTasks(state, now());
     if (!isCancellation(error)) failed(namedFailure(error).type, namedFailure(error).message);
-    await CancellationScope.nonCancellable(() => close(isCancellation(error) ? 'cancelled' : 'the job failed'));
+    await CancellationScope.nonCancellable(() =>
+      close(isCancellation(error) ? 'cancelled' : 'the job failed'),
+    );
     show();
     throw error;
   }
-  await CancellationScope.nonCancellable(() => close('Finished'));
+  if (stopReason !== undefined) cancelOpenTasks(state, now());
+  await CancellationScope.nonCancellable(() => close(stopReason ?? 'Finished'));
   const tasks = taskResults(state);
   phase = tasks.every((task) => task.state === 'done') ? 'done' : 'failed';
   show();
@@ -167,7 +186,7 @@ export async function golemJob(given: unknown): Promise<JobResult> {
     const rounds = new CancellationScope();
     let roundFailure: unknown;
     try {
-      while (!allTasksOver(state)) {
+      while (!isOver()) {
         const seen = changes;
         await handOut();
         const pauseMs = brokenStarts > FREE_STARTS ? notBeforeMs - Date.now() : 0;
@@ -176,7 +195,7 @@ export async function golemJob(given: unknown): Promise<JobResult> {
           const message = `${brokenStarts} providers in a row gave no working VM; the last: ${last}`;
           throw ApplicationFailure.nonRetryable(message, 'VmNotCreated');
         }
-        const more = rentalsWanted(state, spec.providers.max) > 0 && brokenStarts < MAX_BROKEN_STARTS;
+        const more = wanted() > 0 && brokenStarts < MAX_BROKEN_STARTS;
         if (!round && roundFailure === undefined && more && pauseMs <= 0) {
           drafts = drafts.filter((draft) => draft.demand.expiresAtMs - Date.now() > MIN_LEFT_MS);
           const usable = drafts.filter((draft) => isUsable(draft));
@@ -207,7 +226,22 @@ export async function golemJob(given: unknown): Promise<JobResult> {
     }
   }
 
+  /** An interactive job lives as long as its rental. */
+  function isOver(): boolean {
+    if (stopReason !== undefined) return true;
+    if (!spec.interactive) return allTasksOver(state);
+    return allTasksOver(state) && state.rentals.some((rental) => rental.everReady && !isLive(rental));
+  }
+
+  function wanted(): number {
+    const forTasks = rentalsWanted(state, spec.providers.max);
+    if (!spec.interactive || state.rentals.some(isLive)) return forTasks;
+    return Math.max(1, forTasks);
+  }
+
   function isUsable({ provider }: DraftProposal): boolean {
+    if (spec.interactive && freeGroups(state).length === 0)
+      return !providersToAvoid(state).includes(provider.id);
     return providerIsUseful(state, provider) && !providersToAvoid(state).includes(provider.id);
   }
 
@@ -240,7 +274,7 @@ export async function golemJob(given: unknown): Promise<JobResult> {
   async function negotiate(allocation: string): Promise<void> {
     const found: Negotiated = await negotiation().golemNegotiate({
       ...{ job, spec, allocationId: allocation, platform, demand, nextDemandNumber },
-      ...{ wanted: rentalsWanted(state, spec.providers.max), leftOver, avoid: providersToAvoid(state) },
+      ...{ wanted: wanted(), leftOver, avoid: providersToAvoid(state) },
     });
     appendEvents(log, found.events);
     retried ||= found.retried;
@@ -264,16 +298,16 @@ export async function golemJob(given: unknown): Promise<JobResult> {
 
   /** Opens rentals for as many drafts as are wanted; each begins with a task in hand. */
   async function open(usable: DraftProposal[]): Promise<void> {
-    for (const draft of usable.slice(0, rentalsWanted(state, spec.providers.max))) {
+    for (const draft of usable.slice(0, wanted())) {
       drafts = drafts.filter((other) => other !== draft);
       rentals += 1;
       const n = rentals;
       const rental = addRental(state, n, rentalId(jobId, n), draft.provider);
       const first = assign(state, rental, now());
-      const { setup, outputLimitBytes } = spec;
+      const { setup, outputLimitBytes, interactive } = spec;
       const child = await startChild(golemRental, {
         workflowId: rental.workflowId,
-        args: [{ job, n, proposal: draft, setup, outputLimitBytes, first }],
+        args: [{ job, n, proposal: draft, setup, outputLimitBytes, interactive, first }],
         parentClosePolicy: ParentClosePolicy.ABANDON,
         cancellationType: ChildWorkflowCancellationType.ABANDON,
         memo: { golemJob: jobUuid },
@@ -354,5 +388,8 @@ const MAX_BROKEN_STARTS = 10;
 const FREE_STARTS = 3;
 
 function asFailure(failure: { type: string; message: string } | undefined): ApplicationFailure {
-  return ApplicationFailure.nonRetryable(failure?.message ?? 'the settlement ended', failure?.type ?? 'Error');
+  return ApplicationFailure.nonRetryable(
+    failure?.message ?? 'the settlement ended',
+    failure?.type ?? 'Error',
+  );
 }

@@ -3,7 +3,9 @@
  * they come, and ends both. It decides nothing about the job; it reports how each script ended.
  */
 import {
+  ApplicationFailure,
   CancellationScope,
+  allHandlersFinished,
   condition,
   getExternalWorkflowHandle,
   isCancellation,
@@ -14,11 +16,12 @@ import {
 } from '@temporalio/workflow';
 import type { ScriptCommand, SignedAgreement, WatchedScript } from '../activities/contract';
 import { appendEvents, emptyEventLog, readEvents, type NewEvent } from '../model/events';
-import type { BatchId, GolemActivityId } from '../model/ids';
+import { settlementId, type BatchId, type GolemActivityId } from '../model/ids';
 import type { RentalProgress, RentalState } from '../model/result';
 import { cleanUp, rentalWatch, scriptWatch, sending, signing, vmCreation } from './activity-options';
 import { rentalDetails } from './current-details';
 import { namedFailure, type NamedFailure } from './failure-type';
+import { checkScript, scriptCommands } from './script-input';
 import {
   assignmentOutcomeSignal,
   assignmentSignal,
@@ -26,10 +29,13 @@ import {
   eventsQuery,
   ownerClosedSignal,
   rentalProgressQuery,
+  executeScriptUpdate,
   rentalUpdateSignal,
-  settlementId,
+  scriptResultUpdate,
+  terminateUpdate,
   type Assignment,
   type AssignmentOutcome,
+  type ScriptOutcome,
   type RentalInput,
   type RentalResult,
 } from './protocol';
@@ -38,6 +44,16 @@ import {
 const DEPLOY_TIMEOUT_SEC = 1800;
 /** A VM that had to be made anew so often under one agreement is not worth another try. */
 const MAX_VMS = 5;
+
+/** Outcomes of scripts from outside that are kept for `scriptResult`. */
+const SCRIPTS_KEPT = 20;
+const LONGEST_WAIT_SEC = 30;
+
+/** A script from outside: sent once it has a batch id, over once it has an outcome. */
+interface OutsideScript {
+  sent: boolean;
+  outcome?: ScriptOutcome;
+}
 
 interface Close {
   reason: string;
@@ -58,9 +74,12 @@ export async function golemRental(input: RentalInput): Promise<RentalResult> {
     state: 'signing',
     tasksDone: 0,
   };
+  const scripts = new Map<string, OutsideScript>();
   let close: Close | undefined;
   let lost: string | undefined;
   let retried = false;
+  let over = false;
+  let forgotten = 0;
   let seq = 0;
 
   setHandler(eventsQuery, (query) => readEvents(log, query));
@@ -73,6 +92,64 @@ export async function golemRental(input: RentalInput): Promise<RentalResult> {
     known.add(assignment.id);
     queue.push(assignment);
   });
+
+  setHandler(
+    executeScriptUpdate,
+    async (script) => {
+      const scriptId = `script-${scripts.size + 1 + forgotten}`;
+      const entry: OutsideScript = { sent: false };
+      scripts.set(scriptId, entry);
+      queue.push({
+        ...{ id: scriptId, task: scriptId, commands: scriptCommands(script.commands) },
+        ...{ timeoutSec: script.timeoutSec ?? 3600, onUncertain: script.onUncertain ?? 'fail' },
+      });
+      await condition(() => entry.sent || entry.outcome !== undefined || over);
+      if (!entry.sent && entry.outcome === undefined) throw rentalEnded();
+      return { scriptId };
+    },
+    {
+      validator: (script) => {
+        checkScript(script);
+        if (over || close) throw rentalEnded();
+      },
+    },
+  );
+  setHandler(scriptResultUpdate, async ({ scriptId, waitSec }) => {
+    const entry = scripts.get(scriptId);
+    if (!entry)
+      throw ApplicationFailure.nonRetryable(`no script "${scriptId}" in this rental`, 'UnknownScript');
+    const wait = Math.max(0, Math.min(waitSec ?? LONGEST_WAIT_SEC, LONGEST_WAIT_SEC));
+    await condition(() => entry.outcome !== undefined || over, `${wait} s`);
+    if (over && !entry.outcome) throw rentalEnded();
+    return entry.outcome ?? { scriptId, state: 'running', results: [] };
+  });
+  setHandler(terminateUpdate, (request) => {
+    close ??= { reason: request?.reason ?? 'terminated by request' };
+  });
+
+  function rentalEnded(): ApplicationFailure {
+    return ApplicationFailure.nonRetryable(
+      `the rental has ended: ${progress.reason ?? 'closed'}`,
+      'AgreementEnded',
+    );
+  }
+
+  /** Keeps what a script from outside came to; the oldest is forgotten. */
+  function finishScript(outcome: AssignmentOutcome): boolean {
+    const entry = scripts.get(outcome.id);
+    if (!entry) return false;
+    const { id: scriptId, state, results, reason } = outcome;
+    entry.outcome = { scriptId, state, results, reason };
+    if (scripts.size > SCRIPTS_KEPT) {
+      for (const [oldest, { outcome: done }] of scripts) {
+        if (!done) continue;
+        scripts.delete(oldest);
+        forgotten += 1;
+        break;
+      }
+    }
+    return true;
+  }
 
   const jobHandle = getExternalWorkflowHandle(job.jobId);
 
@@ -92,14 +169,25 @@ export async function golemRental(input: RentalInput): Promise<RentalResult> {
     const { agreementId, activityId } = progress;
     seq += 1;
     await tellJob(() =>
-      jobHandle.signal(rentalUpdateSignal, { rental: n, seq, state, agreementId, activityId, reason: progress.reason }),
+      jobHandle.signal(rentalUpdateSignal, {
+        rental: n,
+        seq,
+        state,
+        agreementId,
+        activityId,
+        reason: progress.reason,
+      }),
     );
   }
 
   const note = (events: NewEvent[]): void => appendEvents(log, events);
 
   /** Sends a script; a request that certainly had no effect is sent again, any other failure is thrown. */
-  async function send(activityId: GolemActivityId, agreementId: string, commands: ScriptCommand[]): Promise<BatchId> {
+  async function send(
+    activityId: GolemActivityId,
+    agreementId: string,
+    commands: ScriptCommand[],
+  ): Promise<BatchId> {
     for (let wait = 1; ; wait = Math.min(wait * 2, 30)) {
       try {
         const sent = await sending.golemSendScript({ job, agreementId, activityId, commands });
@@ -139,7 +227,13 @@ export async function golemRental(input: RentalInput): Promise<RentalResult> {
     await enter('deploying');
     const commands: ScriptCommand[] = [{ deploy: true }, { start: true }, ...input.setup];
     const batchId = await send(created.activityId, agreementId, commands);
-    const watched = await watch(created.activityId, agreementId, batchId, commands.length, DEPLOY_TIMEOUT_SEC);
+    const watched = await watch(
+      created.activityId,
+      agreementId,
+      batchId,
+      commands.length,
+      DEPLOY_TIMEOUT_SEC,
+    );
     if (watched.state !== 'done') {
       const failed = watched.results.find((result) => result.result === 'Error');
       const step = ['deploy', 'start'][failed?.index ?? 0] ?? `setup[${(failed?.index ?? 2) - 2}]`;
@@ -157,10 +251,16 @@ export async function golemRental(input: RentalInput): Promise<RentalResult> {
     progress.activityId = undefined;
   }
 
-  async function run(agreementId: string, activityId: GolemActivityId, task: Assignment): Promise<AssignmentOutcome> {
+  async function run(
+    agreementId: string,
+    activityId: GolemActivityId,
+    task: Assignment,
+  ): Promise<AssignmentOutcome> {
     const startedAt = new Date().toISOString();
     const base = { rental: n, id: task.id, task: task.task, activityId, startedAt };
-    const over = (rest: Pick<AssignmentOutcome, 'state' | 'results' | 'reason' | 'batchId'>): AssignmentOutcome => ({
+    const ended = (
+      rest: Pick<AssignmentOutcome, 'state' | 'results' | 'reason' | 'batchId'>,
+    ): AssignmentOutcome => ({
       ...base,
       ...rest,
       finishedAt: new Date().toISOString(),
@@ -168,14 +268,16 @@ export async function golemRental(input: RentalInput): Promise<RentalResult> {
     for (let reruns = 0; ; reruns++) {
       try {
         const batchId = await send(activityId, agreementId, task.commands);
+        const script = scripts.get(task.id);
+        if (script) script.sent = true;
         const watched = await watch(activityId, agreementId, batchId, task.commands.length, task.timeoutSec);
-        return over({ state: watched.state, results: watched.results, reason: watched.reason, batchId });
+        return ended({ state: watched.state, results: watched.results, reason: watched.reason, batchId });
       } catch (error) {
         if (isCancellation(error)) throw error;
         const failure = namedFailure(error);
-        if (!isUncertain(failure)) return over({ state: 'lost', results: [], reason: failure.message });
+        if (!isUncertain(failure)) return ended({ state: 'lost', results: [], reason: failure.message });
         if (task.onUncertain === 'rerun' && reruns < 3) continue;
-        return over({ state: 'uncertain', results: [], reason: failure.message });
+        return ended({ state: 'uncertain', results: [], reason: failure.message });
       }
     }
   }
@@ -187,14 +289,14 @@ export async function golemRental(input: RentalInput): Promise<RentalResult> {
     const watchVm = (id: GolemActivityId): void => {
       void watching.run(async () => {
         try {
-          const over = await rentalWatch().golemWatchRental({
+          const news = await rentalWatch().golemWatchRental({
             ...{ job, agreementId, activityId: id },
             validToMs: signed.validToMs,
           });
           // A VM that was dropped on purpose is no loss.
-          if (over.ended === 'vm' && ended.includes(id)) return;
-          note(over.events);
-          lost ??= over.reason;
+          if (news.ended === 'vm' && ended.includes(id)) return;
+          note(news.events);
+          lost ??= news.reason;
         } catch (error) {
           if (!isCancellation(error)) lost ??= namedFailure(error).message;
         }
@@ -224,7 +326,7 @@ export async function golemRental(input: RentalInput): Promise<RentalResult> {
           return;
         }
         if (outcome.state === 'done') progress.tasksDone += 1;
-        await tellJob(() => jobHandle.signal(assignmentOutcomeSignal, outcome));
+        if (!finishScript(outcome)) await tellJob(() => jobHandle.signal(assignmentOutcomeSignal, outcome));
         if (outcome.state === 'lost') {
           lost ??= outcome.reason ?? 'the VM is gone';
           return;
@@ -253,7 +355,11 @@ export async function golemRental(input: RentalInput): Promise<RentalResult> {
     await enter('closing', failed ? reason.reason : undefined);
     const termination: { message: string; [property: string]: string } = { message: reason.reason };
     if (reason.code) termination['golem.requestor.code'] = reason.code;
-    const closed = await cleanUp.golemCloseRental({ job, agreementId: signed.agreementId, reason: termination });
+    const closed = await cleanUp.golemCloseRental({
+      job,
+      agreementId: signed.agreementId,
+      reason: termination,
+    });
     note(closed.events);
   }
 
@@ -272,13 +378,19 @@ export async function golemRental(input: RentalInput): Promise<RentalResult> {
     if (!close) await work(signed);
   } catch (error) {
     if (isCancellation(error)) cancelled = error;
-    else failure = error instanceof VmFailed ? { type: 'VmNotCreated', message: error.message } : namedFailure(error);
+    else
+      failure =
+        error instanceof VmFailed ? { type: 'VmNotCreated', message: error.message } : namedFailure(error);
   }
   return await CancellationScope.nonCancellable(async () => {
-    const reason: Close = close ?? { reason: failure?.message ?? lost ?? (cancelled ? 'cancelled' : 'Finished') };
+    const reason: Close = close ?? {
+      reason: failure?.message ?? lost ?? (cancelled ? 'cancelled' : 'Finished'),
+    };
     const bad = failure !== undefined || (lost !== undefined && !close);
     // An attempt at signing that was cut short may have left an agreement: the settlement finds it by its mark.
     const clean = !retried && (signed !== undefined || failure?.type === 'AgreementRejected');
+    progress.reason = reason.reason;
+    over = true;
     if (signed) await end(signed, reason, bad);
     await enter(bad ? 'failed' : 'closed', bad ? reason.reason : undefined);
     await tellJob(() =>
@@ -287,6 +399,7 @@ export async function golemRental(input: RentalInput): Promise<RentalResult> {
         clean,
       }),
     );
+    await condition(allHandlersFinished);
     if (cancelled) throw cancelled;
     return { agreementId: signed?.agreementId, tasksDone: progress.tasksDone, reason: reason.reason };
   });

@@ -137,7 +137,11 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
   });
 
   /** One watch and the decisions that follow from it. */
-  async function step(reservation: Reserved, watch: OwnersToWatch, untilMs?: number): Promise<SettlementNews> {
+  async function step(
+    reservation: Reserved,
+    watch: OwnersToWatch,
+    untilMs?: number,
+  ): Promise<SettlementNews> {
     const scope = new CancellationScope();
     const watching = scope.run(() =>
       settlementWatch().golemWatchSettlement({
@@ -162,7 +166,13 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
     for (const document of news.documents) {
       const { allocationId } = reservation;
       const { tolerance } = input;
-      const decision = await payment.golemDecideDocument({ job, document, allocationId, tolerance, ledger: soFar(ledger) });
+      const decision = await payment.golemDecideDocument({
+        job,
+        document,
+        allocationId,
+        tolerance,
+        ledger: soFar(ledger),
+      });
       book(ledger, decision);
       note(decision.events);
       if (decision.decision === 'refused') await onRefusal(decision);
@@ -203,7 +213,9 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
   async function closeRentals(workflowIds: string[]): Promise<void> {
     for (const workflowId of workflowIds) {
       try {
-        await getExternalWorkflowHandle(workflowId).signal(closeRentalSignal, { reason: 'the job has ended' });
+        await getExternalWorkflowHandle(workflowId).signal(closeRentalSignal, {
+          reason: 'the job has ended',
+        });
       } catch {
         // It ended in the meantime.
       }

@@ -2,7 +2,7 @@
  * What the workflows of a job tell each other, and what users may ask them. Between our own workflows there
  * are only signals, each with an id or a state that makes a repeat harmless.
  */
-import { defineQuery, defineSignal } from '@temporalio/workflow';
+import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
 import type { DraftProposal, JobRef } from '../activities/contract';
 import type { EventsQuery, GolemEvent } from '../model/events';
 import type { AgreementId, AllocationId, Amount, BatchId, GolemActivityId, Timestamp } from '../model/ids';
@@ -82,6 +82,33 @@ export const rentalUpdateSignal = defineSignal<[RentalUpdate]>('golemRentalUpdat
 export const settlementUpdateSignal = defineSignal<[SettlementUpdate]>('golemSettlementUpdate');
 export const ownerClosedSignal = defineSignal<[OwnerClosed]>('golemOwnerClosed');
 
+/** A script for a rental's VM from outside of its job. */
+export interface ExecuteScript {
+  /** Shell lines, `{ run, args }` or `{ transfer: { from, to } }`. */
+  commands: (string | TaskCommand)[];
+  /** Default 3600. */
+  timeoutSec?: number;
+  /** Default `fail`: nobody but the caller knows what a repeat would do. */
+  onUncertain?: OnUncertain;
+}
+
+export interface ScriptOutcome {
+  scriptId: string;
+  /** `running` when `waitSec` has passed before the script has ended. */
+  state: 'running' | AssignmentState;
+  results: CommandResult[];
+  reason?: string;
+}
+
+/** Runs a script in the rental's VM; returns once it was sent, with the id to ask for its outcome. */
+export const executeScriptUpdate = defineUpdate<{ scriptId: string }, [ExecuteScript]>('executeScript');
+/** Waits for a script's outcome, at most `waitSec` (30 at the most, default 30). */
+export const scriptResultUpdate = defineUpdate<ScriptOutcome, [{ scriptId: string; waitSec?: number }]>(
+  'scriptResult',
+);
+/** Ends a job or a rental in good order; what is not done is not done any more. */
+export const terminateUpdate = defineUpdate<void, [{ reason?: string }?]>('terminate');
+
 export interface RentalInput {
   job: JobRef;
   n: number;
@@ -90,6 +117,8 @@ export interface RentalInput {
   outputLimitBytes: number;
   /** Work to begin with, so that no signal has to be waited for. */
   first?: Assignment;
+  /** Scripts come by Update. */
+  interactive: boolean;
 }
 
 export interface SettlementInput {
@@ -108,10 +137,7 @@ export interface RentalResult {
   reason: string;
 }
 
-export const settlementId = (jobId: string): string => `${jobId}/settlement`;
-export const rentalId = (jobId: string, n: number): string => `${jobId}/rental/${n}`;
-
-export const NO_MONEY = (budget: Amount, platform: string): Money => ({
+export const noMoney = (budget: Amount, platform: string): Money => ({
   budget,
   reserved: '0',
   accepted: '0',

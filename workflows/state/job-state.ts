@@ -92,7 +92,8 @@ const isOver = (task: TaskState): boolean =>
 
 export const allTasksOver = (state: JobState): boolean => state.tasks.every(isOver);
 
-export const isLive = (rental: RentalEntry): boolean => rental.state !== 'closed' && rental.state !== 'failed';
+export const isLive = (rental: RentalEntry): boolean =>
+  rental.state !== 'closed' && rental.state !== 'failed';
 
 /** Groups with work to do that no rental holds. */
 export function freeGroups(state: JobState): Group[] {
@@ -108,7 +109,8 @@ const suits = (group: Group, provider: ProviderInfo): boolean => !group.avoid.in
 /** Rentals that will take a free group as soon as they can. */
 function openRentals(state: JobState): RentalEntry[] {
   return state.rentals.filter((rental) => {
-    if (!isLive(rental) || rental.closing || rental.state === 'closing' || rental.current !== undefined) return false;
+    if (!isLive(rental) || rental.closing || rental.state === 'closing' || rental.current !== undefined)
+      return false;
     const held = state.groups.find((group) => group.rental === rental.n);
     return !held || nextTask(state, held) === undefined;
   });
@@ -162,7 +164,12 @@ export function forgive(state: JobState): boolean {
   return any;
 }
 
-export function addRental(state: JobState, n: number, workflowId: string, provider: ProviderInfo): RentalEntry {
+export function addRental(
+  state: JobState,
+  n: number,
+  workflowId: string,
+  provider: ProviderInfo,
+): RentalEntry {
   const rental: RentalEntry = {
     ...{ n, workflowId, provider, state: 'signing', seq: 0 },
     ...{ closing: false, everReady: false, tasksDone: 0 },
@@ -179,7 +186,8 @@ export function assign(state: JobState, rental: RentalEntry, now: Timestamp): As
   const index = group && nextTask(state, group);
   const task = index === undefined ? undefined : state.tasks[index];
   if (!group || !task) return undefined;
-  for (const other of state.groups) if (other.rental === rental.n && other !== group) other.rental = undefined;
+  for (const other of state.groups)
+    if (other.rental === rental.n && other !== group) other.rental = undefined;
   group.rental = rental.n;
   task.state = 'running';
   task.assigned += 1;

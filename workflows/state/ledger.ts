@@ -2,7 +2,7 @@
  * The ledger of a job: what each agreement has cost, what was accepted and what is paid. Pure functions over
  * plain data; all amounts are decimal strings of GLM.
  */
-import { addAmounts, exact } from "../../model/amount";
+import { addAmounts, exact } from '../../model/amount';
 import type { AgreementSoFar, Decision } from '../../activities/contract';
 import type { AgreementId, Amount, DebitNoteId, GolemActivityId, InvoiceId } from '../../model/ids';
 import type { AgreementMoney, Money, ProviderInfo } from '../../model/result';
@@ -125,7 +125,9 @@ export function agreementsOf(ledger: Ledger): AgreementMoney[] {
 
 /** Invoices that were accepted and are not known to be paid. */
 export function awaitingPayment(ledger: Ledger): InvoiceId[] {
-  return ledger.entries.flatMap((entry) => (entry.state === 'accepted' && entry.invoiceId ? [entry.invoiceId] : []));
+  return ledger.entries.flatMap((entry) =>
+    entry.state === 'accepted' && entry.invoiceId ? [entry.invoiceId] : [],
+  );
 }
 
 /** Every agreement has come to its end: paid, or refused, or given up. */
@@ -135,7 +137,8 @@ export function isSettled(ledger: Ledger): boolean {
 
 /** No invoice came in time: what is open stays unpaid. */
 export function giveUpWaiting(ledger: Ledger): void {
-  for (const entry of ledger.entries) if (entry.state === 'open' || entry.state === 'accepted') entry.state = 'unpaid';
+  for (const entry of ledger.entries)
+    if (entry.state === 'open' || entry.state === 'accepted') entry.state = 'unpaid';
 }
 
 export function soFar(ledger: Ledger): Record<AgreementId, AgreementSoFar> {

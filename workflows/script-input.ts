@@ -1,0 +1,48 @@
+/** Checks scripts that come from outside by Update; zod stays out of the workflow bundle. */
+import { ApplicationFailure } from '@temporalio/workflow';
+import type { TaskCommand } from '../model/job';
+import type { ExecuteScript } from './protocol';
+
+const ON_UNCERTAIN = ['freshVm', 'rerun', 'fail'];
+
+/** @throws InvalidJobSpec - with every problem and its path */
+export function checkScript(script: ExecuteScript): void {
+  const problems: string[] = [];
+  const commands: unknown = script?.commands;
+  if (!Array.isArray(commands) || commands.length === 0) {
+    problems.push('commands: expected a list of at least one command');
+  } else {
+    commands.forEach((command: unknown, index) => {
+      if (!isCommand(command)) {
+        problems.push(
+          `commands[${index}]: expected a shell line, { run, args } or { transfer: { from, to } }`,
+        );
+      }
+    });
+  }
+  const timeoutSec: unknown = script?.timeoutSec;
+  if (timeoutSec !== undefined && !(typeof timeoutSec === 'number' && timeoutSec > 0)) {
+    problems.push('timeoutSec: expected a number of seconds above 0');
+  }
+  if (script?.onUncertain !== undefined && !ON_UNCERTAIN.includes(script.onUncertain)) {
+    problems.push(`onUncertain: expected one of ${ON_UNCERTAIN.join(', ')}`);
+  }
+  if (problems.length > 0)
+    throw ApplicationFailure.nonRetryable(problems.join('\n'), 'InvalidJobSpec', problems);
+}
+
+function isCommand(command: unknown): boolean {
+  if (typeof command === 'string') return command !== '';
+  if (typeof command !== 'object' || command === null) return false;
+  const { run, args, transfer } = command as Record<string, unknown>;
+  if (typeof run === 'string' && run !== '') {
+    return args === undefined || (Array.isArray(args) && args.every((arg) => typeof arg === 'string'));
+  }
+  if (typeof transfer !== 'object' || transfer === null) return false;
+  const { from, to } = transfer as Record<string, unknown>;
+  return typeof from === 'string' && typeof to === 'string';
+}
+
+export function scriptCommands(commands: ExecuteScript['commands']): TaskCommand[] {
+  return commands.map((command) => (typeof command === 'string' ? { run: command } : command));
+}
