@@ -11,11 +11,13 @@ export function addDaemonCommands(program: Command): void {
   program
     .command('worker')
     .description('run a worker: it carries out jobs, on the yagna of YAGNA_API_URL with the key YAGNA_APPKEY')
-    .action(async () => {
+    .option('--task-queue <name>', 'task queue to work on; its long polls are on <name>-watch', 'golem')
+    .action(async ({ taskQueue }: { taskQueue: string }) => {
       // Loaded here because it takes half a second that the other commands need not wait for.
       // eslint-disable-next-line @typescript-eslint/no-require-imports
       const { runWorker } = require('../worker/run') as typeof workerRun;
       await runWorker({
+        taskQueue,
         onReady: (queues) => console.log(`worker ready on task queues ${queues.join(', ')}`),
       });
     });

@@ -22,7 +22,7 @@ import { ProviderNetwork } from './provider/network';
 import { registryRoutes } from './registry-routes';
 import { createServer, yagnaScope } from './server/http';
 import { Timers } from './timers';
-import { createVmHost } from './vm-stub';
+import { createVmHost } from './vm';
 
 export interface DevnetOptions {
   /** Default 0: a free port. */

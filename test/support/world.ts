@@ -1,0 +1,99 @@
+/**
+ * All that a job needs, for one test file: a devnet, a worker process on a task queue of its own, and a client.
+ * Temporal's dev server is that of the whole run.
+ */
+import { randomUUID } from 'node:crypto';
+import { Client, Connection } from '@temporalio/client';
+import type { Child } from '../../cli/child-process';
+import { GolemClient } from '../../client';
+import { startDevnet, type Devnet, type DevnetOptions } from '../../devnet';
+import { requireBuild, startCli } from './cli';
+import { temporalAddress } from './temporal';
+
+export interface WorldOptions {
+  devnet?: DevnetOptions;
+  /** Where the worker finds yagna, given the devnet's URL; a proxy in between, say. Default: the devnet. */
+  yagnaUrl?: (devnetUrl: string) => Promise<string> | string;
+  /** More environment for the worker. */
+  env?: NodeJS.ProcessEnv;
+}
+
+export interface World {
+  devnet: Devnet;
+  client: Client;
+  golem: GolemClient;
+  taskQueue: string;
+  /** The worker process that runs now. */
+  worker: Child;
+  /** Starts a worker process on the same task queue, after the one before was killed. */
+  startWorker(): Promise<Child>;
+  /** What the devnet still holds: counts of live allocations, demands, agreements and Golem activities. */
+  open(): Promise<Record<string, number>>;
+  /** Effects on the devnet of some kind, in order. */
+  effects(kind?: string): Promise<Effect[]>;
+  /** The first effect of a kind after another one, waited for. */
+  effect(kind: string, after?: number): Promise<Effect>;
+  close(): Promise<void>;
+}
+
+export interface Effect {
+  seq: number;
+  kind: string;
+  agreementId?: string;
+  activityId?: string;
+  providerId?: string;
+  commands?: string[];
+  amount?: string;
+}
+
+export async function startWorld(options: WorldOptions = {}): Promise<World> {
+  requireBuild();
+  const devnet = await startDevnet(options.devnet);
+  const taskQueue = `golem-${randomUUID()}`;
+  const address = temporalAddress();
+  const yagnaUrl = (await options.yagnaUrl?.(devnet.url)) ?? devnet.url;
+  const startWorker = async (): Promise<Child> => {
+    const worker = await startCli(['worker', '--task-queue', taskQueue], {
+      TEMPORAL_ADDRESS: address,
+      YAGNA_API_URL: yagnaUrl,
+      YAGNA_APPKEY: devnet.appKey,
+      GOLEM_REGISTRY_URL: `${devnet.url}/registry`,
+      ...options.env,
+    });
+    await worker.line(/^worker ready/);
+    return worker;
+  };
+  const connection = await Connection.connect({ address });
+  const client = new Client({ connection });
+  const get = async (path: string): Promise<unknown> => await (await fetch(`${devnet.url}${path}`)).json();
+  const world: World = {
+    ...{ devnet, client, taskQueue },
+    golem: new GolemClient({ client, taskQueue }),
+    worker: await startWorker(),
+    async startWorker() {
+      world.worker = await startWorker();
+      return world.worker;
+    },
+    async open() {
+      return ((await get('/admin/open')) as { counts: Record<string, number> }).counts;
+    },
+    async effects(kind) {
+      return (await get(`/admin/effects${kind ? `?kind=${kind}` : ''}`)) as Effect[];
+    },
+    async effect(kind, after = 0) {
+      for (;;) {
+        const [found] = (await get(`/admin/effects?kind=${kind}&after=${after}&timeout=30`)) as Effect[];
+        if (found) return found;
+      }
+    },
+    async close() {
+      await world.worker.stop();
+      await connection.close();
+      await devnet.close();
+    },
+  };
+  return world;
+}
+
+/** Nothing is left on yagna. */
+export const NOTHING_OPEN = { allocations: 0, demands: 0, agreements: 0, activities: 0 };
