@@ -2,6 +2,7 @@
  * Shows a job's progress: bars that stay in place on a terminal, elsewhere one plain line for each change.
  */
 import { MultiBar, type SingleBar } from 'cli-progress';
+import Decimal from 'decimal.js';
 import pc from 'picocolors';
 import type { JobProgress, RentalProgress } from '../model/result';
 
@@ -25,9 +26,16 @@ export function describeTasks({ tasks }: JobProgress): string {
   return parts.join(', ');
 }
 
-/** `accepted 0.0012, paid 0 of budget 1 GLM`. */
+/** `owed 0.0003, paid 0.0012 of 1 tGLM`; owed is what was accepted and is not paid yet. */
 export function describeMoney({ money }: JobProgress): string {
-  return `accepted ${money.accepted}, paid ${money.paid} of budget ${money.budget} ${unit(money.platform)}`;
+  const owed = new Decimal(money.accepted).minus(money.paid);
+  const paid = `paid ${short(money.paid)} of ${short(money.budget)} ${unit(money.platform)}`;
+  return owed.isZero() ? paid : `owed ${short(owed)}, ${paid}`;
+}
+
+/** An amount to look at, not to reckon with. */
+function short(amount: Decimal.Value): string {
+  return new Decimal(amount).toSignificantDigits(4).toFixed();
 }
 
 /** `tGLM` on test networks, else `GLM`. */
@@ -79,14 +87,14 @@ class TerminalView implements JobView {
       format: `${pc.cyan('{bar}')} {text}`,
       barCompleteChar: '█',
       barIncompleteChar: '░',
-      barsize: 32,
+      barsize: 24,
       hideCursor: true,
       clearOnComplete: false,
       stopOnComplete: false,
       gracefulExit: false,
       forceRedraw: true,
       linewrap: false,
-      fps: 10,
+      fps: 4,
     });
     this.tasks = this.bars.create(1, 0, { text: 'starting' });
   }

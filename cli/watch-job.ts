@@ -20,6 +20,7 @@ export async function watchJob(
   view: JobView,
   options: WatchOptions = {},
 ): Promise<JobResult> {
+  options.signal?.throwIfAborted();
   const ended = new AbortController();
   const result = client.result(jobId).finally(() => ended.abort());
   const aborted = new Promise<never>((_, reject) => {

@@ -36,7 +36,9 @@ export async function runDemo(args: readonly string[]): Promise<number> {
   process.on('SIGINT', onSignal);
   process.on('SIGTERM', onSignal);
   try {
-    const ok = await withStage(say, stop.signal, (stage) => play(stage, args.includes('--keep'), leaving));
+    const ok = await withStage(say, stop.signal, (stage) =>
+      play(stage, args.includes('--keep'), leaving, stop.signal),
+    );
     return ok ? 0 : 1;
   } catch (error) {
     if (error instanceof Interrupted) {
@@ -59,7 +61,7 @@ function say(line: string): void {
   console.log(line);
 }
 
-async function play(stage: Stage, keep: boolean, leaving: Leaving): Promise<boolean> {
+async function play(stage: Stage, keep: boolean, leaving: Leaving, signal: AbortSignal): Promise<boolean> {
   let worker = await stage.startWorker();
   say(`worker      process ${worker.pid}`);
   const connection = await connect(stage);
@@ -92,7 +94,7 @@ async function play(stage: Stage, keep: boolean, leaving: Leaving): Promise<bool
         view.print(pc.green(`✓ another worker, process ${worker.pid}: the job goes on`));
       })();
     };
-    const result = await watchJob(golem, jobId, view, { onProgress });
+    const result = await watchJob(golem, jobId, view, { onProgress, signal });
     await restarted;
 
     await writePicture(result.tasks.map(readTile), PICTURE);

@@ -11,16 +11,21 @@ export function costLines(result: JobResult, settlement: SettlementResult): stri
     return [
       agreement.provider.name,
       tiles.map((task) => task.name.replace('tile-', '')).join(' '),
-      agreement.accepted,
-      agreement.paid,
+      shown(agreement.accepted),
+      shown(agreement.paid),
     ];
   });
   const { accepted, paid } = settlement.money;
   return table([
     ['provider', 'tiles (row-column)', `cost, ${coin}`, `paid, ${coin}`],
     ...rows,
-    ['', `${result.tasks.length} in all`, accepted, paid],
+    ['', `${result.tasks.length} in all`, shown(accepted), shown(paid)],
   ]);
+}
+
+/** To nine digits after the point; what was paid has eighteen. */
+function shown(amount: string): string {
+  return new Decimal(amount).toFixed(9);
 }
 
 function table(rows: string[][]): string[] {
