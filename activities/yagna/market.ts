@@ -76,7 +76,11 @@ export interface MarketPort {
   /** @throws YagnaError `gone` - not in state Proposal (any more), or expired; read the agreement */
   confirmAgreement(agreementId: AgreementId, appSessionId: string, signal?: AbortSignal): Promise<void>;
   waitForApproval(agreementId: AgreementId, timeoutSec: number, signal?: AbortSignal): Promise<Approval>;
-  /** Of an agreement that is Proposal or Pending. @throws YagnaError `gone` - in another state; read it */
+  /**
+   * Of a pending agreement. One still in state Proposal is unknown to its provider, whom yagna asks first: that may
+   * fail, and it just expires.
+   * @throws YagnaError `gone` - in another state; read it
+   */
   cancelAgreement(agreementId: AgreementId, reason: ReasonBody, signal?: AbortSignal): Promise<void>;
   agreement(agreementId: AgreementId, signal?: AbortSignal): Promise<Agreement | undefined>;
   agreements(
