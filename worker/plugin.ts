@@ -81,8 +81,12 @@ export class GolemPlugin extends SimplePlugin {
       maxHeartbeatThrottleInterval: '100 s',
     });
     const watching = watches.run();
+    // Without its watches a worker is of no use: whoever supervises it had better start a new one.
+    watching.catch(() => {
+      if (worker.getState() === 'RUNNING') worker.shutdown();
+    });
     try {
-      await Promise.race([next(worker), watching.then(() => next(worker))]);
+      await next(worker);
     } finally {
       if (watches.getState() === 'RUNNING') watches.shutdown();
       await watching;
