@@ -44,9 +44,13 @@ export function unit(platform: string): string {
 }
 
 function describeRental(rental: RentalProgress): string {
-  const doing = rental.currentTask === undefined ? rental.state : `${rental.state} ${rental.currentTask}`;
   const reason = rental.reason === undefined ? '' : ` (${rental.reason})`;
-  return `${rental.provider.name}: ${doing}${reason}`;
+  return `${rental.provider.name}: ${doing(rental)}${reason}`;
+}
+
+/** What it works on, or else its state. */
+function doing({ state, currentTask }: RentalProgress): string {
+  return currentTask !== undefined && (state === 'ready' || state === 'busy') ? `runs ${currentTask}` : state;
 }
 
 class PlainView implements JobView {
@@ -117,8 +121,7 @@ class TerminalView implements JobView {
         this.rentals.set(rental.n, bar);
       }
       const name = `${rental.provider.name.padEnd(14)} ${String(rental.tasksDone).padStart(3)} done`;
-      const doing = rental.currentTask ?? rental.state;
-      bar.update(0, { text: `${name}  ${doing}` });
+      bar.update(0, { text: `${name}  ${doing(rental)}` });
     }
     const failure = progress.lastFailure && `${progress.lastFailure.type}: ${progress.lastFailure.message}`;
     if (failure !== undefined && failure !== this.lastFailure) {
