@@ -3,6 +3,7 @@
  * terminal reaches only us and we end our children in the order we want; and a guard (a small `sh`) ends
  * what is left of them when this process is gone, however it went, `kill -9` included.
  */
+import { once } from 'node:events';
 import { spawn, type ChildProcess } from 'node:child_process';
 
 export interface ChildOptions {
@@ -40,6 +41,10 @@ let closed = false;
 export async function stopAllChildren(): Promise<void> {
   closed = true;
   for (const child of [...running].reverse()) await child.stop();
+  if (!guardProcess) return;
+  const gone = once(guardProcess, 'close');
+  guardProcess.stdin?.end();
+  await gone;
 }
 
 /** Starts `command` in a process group of its own, under the guard. */

@@ -93,6 +93,8 @@ async function play(stage: Stage, keep: boolean, leaving: Leaving, signal: Abort
         worker = await stage.startWorker();
         view.print(pc.green(`✓ another worker, process ${worker.pid}: the job goes on`));
       })();
+      // It is awaited below; a failure before that is no unhandled one.
+      restarted.catch(() => {});
     };
     const result = await watchJob(golem, jobId, view, { onProgress, signal });
     await restarted;
