@@ -93,7 +93,10 @@ export interface DraftProposal extends OfferSummary {
 }
 
 export interface Negotiated {
-  demand: SubscribedDemand;
+  /** Undefined when yagna has forgotten the demand: it was restarted, or somebody ended it. */
+  demand?: SubscribedDemand;
+  /** Number in the mark of the newest demand. */
+  demandNumber: number;
   /** Best first. */
   drafts: DraftProposal[];
   leftOver: OfferSummary[];
@@ -268,6 +271,8 @@ export interface Decision {
   /** Usage as an accepted debit note told it. */
   lastUsage?: { usage: number[]; atSec: number };
   reason?: string;
+  /** Why nothing is paid: the document is wrong, or the budget is used up. */
+  failure?: 'PaymentRefused' | 'BudgetExhausted';
   /** GAP-3's `golem.requestor.code`, when the refusal has one. */
   requestorCode?: string;
   events: NewEvent[];

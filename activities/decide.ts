@@ -14,7 +14,15 @@ import type { AgreementSoFar, DecideInput, Decision, GolemActivities } from './c
 import type { ActivityEnvironment } from './environment';
 import { amounts, event } from './events';
 import { bearsMark } from './marks';
-import { failure, isYagnaError, type Agreement, type DebitNote, type Invoice, type Yagna } from './yagna';
+import {
+  failure,
+  isYagnaError,
+  type Agreement,
+  type DebitNote,
+  type Invoice,
+  type Yagna,
+  type YagnaError,
+} from './yagna';
 
 /** Notes beyond what the interval allows: the last one at the end of an activity, and one for clocks that differ. */
 const SPARE_NOTES = 2;
@@ -121,7 +129,10 @@ async function decideDebitNote(yagna: Yagna, input: DecideInput, signal: AbortSi
     } catch (error) {
       if (!isYagnaError(error, 'badRequest')) throw error;
       events.push(event('PaymentFailed', { ...details, reason: error.detail }));
-      return decided('refused', { reason: `debit note not accepted: ${error.detail}` });
+      return decided('refused', {
+        reason: `debit note not accepted: ${error.detail}`,
+        failure: failureOf(error),
+      });
     }
   }
   events.push(event('PaymentFailed', { ...details, reason: refusal.reason }));
@@ -134,7 +145,7 @@ async function refuseDebitNote(
   found: Case,
   note: DebitNote,
   signal: AbortSignal,
-): Promise<{ reason: string; requestorCode?: string } | undefined> {
+): Promise<Pick<Decision, 'reason' | 'requestorCode' | 'failure'> | undefined> {
   const { terms, soFar, agreement } = found;
   if (!terms) return { reason: `the agreement's prices cannot be read: ${found.unreadable ?? ''}` };
   const elapsedSec = Math.max(0, (Date.now() - found.approvedMs) / 1000);
@@ -161,15 +172,28 @@ async function refuseDebitNote(
     }
   }
   const allocation = await yagna.allocation(input.allocationId, signal);
-  const decision = checkDebitNote({
+  const budgetLeft = allocation?.remainingAmount ?? '0';
+  const acceptedEarlier = soFar.acceptedByActivity[note.activityId] ?? '0';
+  const claim = {
     ...{ terms, tolerance: input.tolerance, elapsedSec },
     amount: note.totalAmountDue,
     usage: note.usageCounterVector,
     activityKnown: await isKnown(yagna, note, signal),
-    acceptedEarlier: soFar.acceptedByActivity[note.activityId] ?? '0',
-    budgetLeft: allocation?.remainingAmount ?? '0',
-  });
-  return decision.accept ? undefined : { reason: `debit note refused: ${decision.reason}` };
+    acceptedEarlier,
+  };
+  const decision = checkDebitNote({ ...claim, budgetLeft });
+  if (decision.accept) return undefined;
+  // Right but for the budget: then it is not the provider's fault.
+  const exhausted = checkDebitNote({ ...claim, budgetLeft: note.totalAmountDue }).accept;
+  return {
+    reason: `debit note refused: ${decision.reason}`,
+    failure: exhausted ? 'BudgetExhausted' : 'PaymentRefused',
+  };
+}
+
+/** yagna refuses to accept for want of funds in the allocation, or because the allocation is gone. */
+function failureOf(error: YagnaError): Decision['failure'] {
+  return /not enough funds|allocation/i.test(error.detail) ? 'BudgetExhausted' : 'PaymentRefused';
 }
 
 async function isKnown(yagna: Yagna, note: DebitNote, signal: AbortSignal): Promise<boolean> {
@@ -245,7 +269,7 @@ async function decideInvoice(
     if (!isYagnaError(error, 'badRequest')) throw error;
     // It is owed, but yagna will not pay it from this allocation: left undecided, for whoever funds it later.
     events.push(event('PaymentFailed', { ...details, reason: error.detail }));
-    return decided('refused', { reason: `invoice not accepted: ${error.detail}` });
+    return decided('refused', { reason: `invoice not accepted: ${error.detail}`, failure: failureOf(error) });
   }
   events.push(event('PaymentAccepted', details));
   const after = exact(invoice.amount).isZero() ? await yagna.invoice(invoice.invoiceId, signal) : undefined;

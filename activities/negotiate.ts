@@ -2,7 +2,6 @@
  * A round of negotiation: keeps a demand on the market, collects offers, answers the best with counter-proposals
  * and returns the drafts that providers agreed to.
  */
-import { setTimeout as delay } from 'node:timers/promises';
 import { buildDemand, counterProperties, mergeDecorations } from '../model/demand';
 import type { NewEvent } from '../model/events';
 import type { ProposalId } from '../model/ids';
@@ -81,6 +80,7 @@ interface Candidate {
 
 class Round {
   private demand: SubscribedDemand | undefined;
+  private demandNumber = 0;
   private body: DemandBody | undefined;
   private candidates: Candidate[];
   /** Our counter-proposals by id, with when we give up on each. */
@@ -104,7 +104,7 @@ class Round {
     await this.openDemand(attemptNumber);
     const endsMs = Date.now() + ROUND_MS;
     let gathering = this.candidates.length === 0;
-    while (this.drafts.length < input.wanted && Date.now() < endsMs) {
+    while (this.demand && this.drafts.length < input.wanted && Date.now() < endsMs) {
       if (!gathering) await this.answerBest();
       const waitSec = gathering && this.candidates.length > 0 ? GATHER_SEC : this.waitSec(endsMs);
       const fresh = await this.collect(Math.min(waitSec, options.offerFetchingIntervalSec));
@@ -114,11 +114,12 @@ class Round {
       const nothingMore = this.asked.size === 0 && this.candidates.length === 0;
       if (this.drafts.length > 0 && nothingMore && !fresh) break;
     }
-    if (!this.demand) throw new Error('no demand');
     const { demand } = this;
     return {
       demand,
-      drafts: this.drafts,
+      demandNumber: this.demandNumber,
+      // Drafts of a demand that is no more cannot be signed.
+      drafts: demand ? this.drafts : [],
       leftOver: this.candidates.map(({ summary }) => summary).slice(0, LEFT_OVER_KEPT),
       events: this.events,
       seen: this.seen,
@@ -145,6 +146,7 @@ class Round {
     };
     if (old && attemptNumber === 1 && old.expiresAtMs - Date.now() > LEAST_LIFE_MS) {
       this.demand = old;
+      this.demandNumber = old.n;
       this.body = body(old.n, old.expiresAtMs);
       return;
     }
@@ -155,6 +157,7 @@ class Round {
     this.body = body(n, expiresAtMs);
     const demandId = await yagna.subscribeDemand(this.body, signal);
     this.demand = { demandId, n, expiresAtMs };
+    this.demandNumber = n;
     this.events.push(
       event('DemandSubscribed', {
         id: demandId,
@@ -182,10 +185,7 @@ class Round {
       events = await yagna.demandEvents(demand.demandId, { timeoutSec, maxEvents }, signal);
     } catch (error) {
       if (!isYagnaError(error, 'notFound')) throw error;
-      // A restarted yagna has forgotten the demand: the next attempt makes a new one.
       this.demand = undefined;
-      await delay(100, undefined, { signal });
-      await this.resubscribe();
       return false;
     }
     let fresh = false;
@@ -195,14 +195,6 @@ class Round {
       else fresh = this.onOffer(each.proposal) || fresh;
     }
     return fresh;
-  }
-
-  private async resubscribe(): Promise<void> {
-    this.input.demand = undefined;
-    this.input.nextDemandNumber += 100;
-    this.asked.clear();
-    this.drafts.length = 0;
-    await this.openDemand(1);
   }
 
   private report(reported: NewEvent): void {

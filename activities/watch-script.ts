@@ -70,6 +70,8 @@ async function watch(yagna: Yagna, input: WatchScriptInput, signal: AbortSignal)
       // A silent provider answers 408 as well: make sure that the VM is still there.
       const lost = await lostReason(yagna, input, signal);
       if (lost) return await over(yagna, input, 'lost', lost, signal);
+      // An answer without news that came at once must not make us ask at once again.
+      if (polled !== 'timeout') await delay(1000, undefined, { signal });
       continue;
     }
     const failed = polled.find((result) => result.result === 'Error');

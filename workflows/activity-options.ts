@@ -74,10 +74,7 @@ function watchOptions({ heartbeat }: WatchOptions) {
 
 /** A round of negotiation: its worker's death must show in seconds, its answers are waited for by the job. */
 export const negotiation = () =>
-  proxyActivities<Pick<GolemActivities, 'golemNegotiate'>>({
-    ...watchOptions({ heartbeat: '6 s' }),
-    cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-  });
+  proxyActivities<Pick<GolemActivities, 'golemNegotiate'>>(watchOptions({ heartbeat: '6 s' }));
 
 /** A script's watch: its worker's death must show in seconds. */
 export const scriptWatch = () =>

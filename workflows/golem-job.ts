@@ -12,6 +12,7 @@ import {
   isCancellation,
   setCurrentDetails,
   setHandler,
+  sleep,
   startChild,
   workflowInfo,
   type ChildWorkflowHandle,
@@ -93,7 +94,11 @@ export async function golemJob(given: unknown): Promise<JobResult> {
     rentals: rentalProgress(state),
   });
   const now = (): string => new Date().toISOString();
-  const show = (): void => setCurrentDetails(jobDetails(progress()));
+  let shown = 0;
+  const show = (): void => {
+    shown += 1;
+    setCurrentDetails(jobDetails(progress()));
+  };
   /** News from outside: the main loop looks again. */
   const changed = (): void => {
     changes += 1;
@@ -111,7 +116,9 @@ export async function golemJob(given: unknown): Promise<JobResult> {
     money = update.money;
     allocationId ??= update.allocationId;
     lastFailure = update.failure ?? lastFailure;
-    if (update.phase === 'failed' && update.failure) settlementFailure = update.failure;
+    const { failure } = update;
+    if (failure && (update.phase === 'failed' || failure.type === 'BudgetExhausted'))
+      settlementFailure = failure;
     changed();
   });
   setHandler(rentalUpdateSignal, (update: RentalUpdate) => {
@@ -141,6 +148,9 @@ export async function golemJob(given: unknown): Promise<JobResult> {
   money = noMoney(spec.budget.amount, platform);
   phase = 'reserving';
   show();
+
+  const telling = new CancellationScope();
+  if (spec.notify) void telling.run(tellParent).catch(() => undefined);
 
   const settlement = await startSettlement(spec, job, platform);
   settlement.result().catch((error: unknown) => {
@@ -221,8 +231,8 @@ export async function golemJob(given: unknown): Promise<JobResult> {
       }
     } finally {
       rounds.cancel();
-      // Its last request must be over before the demands are looked for and ended.
-      if (round) await CancellationScope.nonCancellable(() => round ?? Promise.resolve());
+      // A round that was to make a demand may still be at it: the settlement looks twice.
+      if (round && !demand) retried = true;
     }
   }
 
@@ -246,28 +256,23 @@ export async function golemJob(given: unknown): Promise<JobResult> {
   }
 
   async function handOut(): Promise<void> {
+    const sent: Promise<void>[] = [];
     for (const rental of rentalsInTheWay(state, spec.providers.max)) {
-      await closeRental(rental, 'another provider is needed for what is left');
+      sent.push(closeRental(rental, 'another provider is needed for what is left'));
     }
     for (const rental of state.rentals) {
       if (rental.state !== 'ready' && rental.state !== 'busy') continue;
       const assignment = assign(state, rental, now());
-      if (!assignment) continue;
-      try {
-        await getExternalWorkflowHandle(rental.workflowId).signal(assignmentSignal, assignment);
-      } catch {
-        // The rental is gone; its closing (or its child result) gives the task back.
-      }
+      // To a rental that is gone no signal gets; its end gives the task back.
+      if (assignment)
+        sent.push(quietly(getExternalWorkflowHandle(rental.workflowId).signal(assignmentSignal, assignment)));
     }
+    await Promise.all(sent);
   }
 
   async function closeRental(rental: RentalEntry, reason: string): Promise<void> {
     rental.closing = true;
-    try {
-      await getExternalWorkflowHandle(rental.workflowId).signal(closeRentalSignal, { reason });
-    } catch {
-      // It is closed already.
-    }
+    await quietly(getExternalWorkflowHandle(rental.workflowId).signal(closeRentalSignal, { reason }));
   }
 
   /** One round of negotiation. With nobody new on the market, providers that failed get another chance. */
@@ -279,9 +284,10 @@ export async function golemJob(given: unknown): Promise<JobResult> {
     appendEvents(log, found.events);
     retried ||= found.retried;
     demand = found.demand;
-    nextDemandNumber = found.demand.n + 1;
-    leftOver = found.leftOver;
+    nextDemandNumber = found.demandNumber + 1;
+    leftOver = found.demand ? found.leftOver : [];
     drafts = found.drafts;
+    if (!found.demand) return;
     if (found.drafts.length > 0) {
       idleSince.ms = Date.now();
       return;
@@ -298,23 +304,26 @@ export async function golemJob(given: unknown): Promise<JobResult> {
 
   /** Opens rentals for as many drafts as are wanted; each begins with a task in hand. */
   async function open(usable: DraftProposal[]): Promise<void> {
-    for (const draft of usable.slice(0, wanted())) {
-      drafts = drafts.filter((other) => other !== draft);
-      rentals += 1;
-      const n = rentals;
-      const rental = addRental(state, n, rentalId(jobId, n), draft.provider);
-      const first = assign(state, rental, now());
-      const { setup, outputLimitBytes, interactive } = spec;
-      const child = await startChild(golemRental, {
-        workflowId: rental.workflowId,
-        args: [{ job, n, proposal: draft, setup, outputLimitBytes, interactive, first }],
-        parentClosePolicy: ParentClosePolicy.ABANDON,
-        cancellationType: ChildWorkflowCancellationType.ABANDON,
-        memo: { golemJob: jobUuid },
-        staticSummary: draft.provider.name,
-      });
-      void watchChild(child, n);
-    }
+    const { setup, outputLimitBytes, interactive } = spec;
+    const taken = usable.slice(0, wanted());
+    drafts = drafts.filter((draft) => !taken.includes(draft));
+    await Promise.all(
+      taken.map(async (draft) => {
+        rentals += 1;
+        const n = rentals;
+        const rental = addRental(state, n, rentalId(jobId, n), draft.provider);
+        const first = assign(state, rental, now());
+        const child = await startChild(golemRental, {
+          workflowId: rental.workflowId,
+          args: [{ job, n, proposal: draft, setup, outputLimitBytes, interactive, first }],
+          parentClosePolicy: ParentClosePolicy.ABANDON,
+          cancellationType: ChildWorkflowCancellationType.ABANDON,
+          memo: { golemJob: jobUuid },
+          staticSummary: draft.provider.name,
+        });
+        void watchChild(child, n);
+      }),
+    );
     phase = 'running';
     show();
   }
@@ -341,16 +350,28 @@ export async function golemJob(given: unknown): Promise<JobResult> {
     notBeforeMs = Date.now() + Math.min(30, 2 ** (brokenStarts - 1)) * 1000;
   }
 
+  /** Progress for a parent workflow, in any language: when something has changed, and at most once a second. */
+  async function tellParent(): Promise<void> {
+    const { parent } = workflowInfo();
+    if (!parent || !spec.notify) return;
+    const handle = getExternalWorkflowHandle(parent.workflowId, parent.runId);
+    for (let told = 0; ; await sleep('1 s')) {
+      await condition(() => shown > told);
+      told = shown;
+      await quietly(handle.signal(spec.notify.signal, progress()));
+    }
+  }
+
   /** Tells everybody to close. What they do then they do alone, and the settlement sees to it. */
   async function close(reason: string): Promise<void> {
-    for (const rental of state.rentals) if (isLive(rental)) await closeRental(rental, reason);
-    const unsubscribed = await cleanUp.golemUnsubscribeDemands({ job });
+    telling.cancel();
+    const [unsubscribed] = await Promise.all([
+      cleanUp.golemUnsubscribeDemands({ job }),
+      ...state.rentals.filter(isLive).map((rental) => closeRental(rental, reason)),
+    ]);
     appendEvents(log, unsubscribed.events);
-    try {
-      await settlement.signal(ownerClosedSignal, { workflowId: jobId, clean: !retried });
-    } catch {
-      // It has ended, having failed to reserve the budget.
-    }
+    // It may have ended, having failed to reserve the budget.
+    await quietly(settlement.signal(ownerClosedSignal, { workflowId: jobId, clean: !retried }));
   }
 
   async function startSettlement(
@@ -376,6 +397,15 @@ export async function golemJob(given: unknown): Promise<JobResult> {
       const message = `the settlement of an earlier job "${jobId}" still runs; choose another id or wait for it`;
       throw ApplicationFailure.nonRetryable(message, 'JobIdInUse');
     }
+  }
+}
+
+/** A signal to a workflow that is over is no failure of ours. */
+async function quietly(signal: Promise<void>): Promise<void> {
+  try {
+    await signal;
+  } catch (error) {
+    if (isCancellation(error)) throw error;
   }
 }
 

@@ -266,25 +266,43 @@ export async function golemRental(input: RentalInput): Promise<RentalResult> {
       finishedAt: new Date().toISOString(),
     });
     for (let reruns = 0; ; reruns++) {
+      let batchId: BatchId;
       try {
-        const batchId = await send(activityId, agreementId, task.commands);
-        const script = scripts.get(task.id);
-        if (script) script.sent = true;
+        batchId = await send(activityId, agreementId, task.commands);
+      } catch (error) {
+        if (isCancellation(error)) throw error;
+        const { type, message } = namedFailure(error);
+        if (SURELY_NOT_SENT.includes(type)) return ended({ state: 'lost', results: [], reason: message });
+        if (task.onUncertain === 'rerun' && reruns < MAX_RERUNS) continue;
+        return ended({ state: 'uncertain', results: [], reason: message });
+      }
+      const script = scripts.get(task.id);
+      if (script) script.sent = true;
+      try {
         const watched = await watch(activityId, agreementId, batchId, task.commands.length, task.timeoutSec);
         return ended({ state: watched.state, results: watched.results, reason: watched.reason, batchId });
       } catch (error) {
         if (isCancellation(error)) throw error;
-        const failure = namedFailure(error);
-        if (!isUncertain(failure)) return ended({ state: 'lost', results: [], reason: failure.message });
-        if (task.onUncertain === 'rerun' && reruns < 3) continue;
-        return ended({ state: 'uncertain', results: [], reason: failure.message });
+        return ended({ state: 'lost', results: [], reason: namedFailure(error).message, batchId });
       }
     }
   }
 
+  /** Whatever ends the rental ends what is under way; undefined then. */
+  async function unlessClosed<T>(act: () => Promise<T>): Promise<T | undefined> {
+    const scope = new CancellationScope();
+    const acting = scope.run(act);
+    acting.catch(() => undefined);
+    const stopped = condition(() => close !== undefined || lost !== undefined).then(() => undefined);
+    const done = await Promise.race([acting, stopped]);
+    if (done === undefined) scope.cancel();
+    return done;
+  }
+
   async function work(signed: SignedAgreement): Promise<void> {
     const { agreementId } = signed;
-    let activityId = await bringUpVm(signed);
+    let activityId = await unlessClosed(() => bringUpVm(signed));
+    if (activityId === undefined) return;
     const watching = new CancellationScope();
     const watchVm = (id: GolemActivityId): void => {
       void watching.run(async () => {
@@ -312,19 +330,10 @@ export async function golemRental(input: RentalInput): Promise<RentalResult> {
         progress.currentTask = task.task;
         progress.state = 'busy';
         setCurrentDetails(rentalDetails(progress));
-        // Whatever ends the rental ends the wait for the script, too.
-        const scope = new CancellationScope();
-        const running = scope.run(() => run(agreementId, activityId, task));
-        running.catch(() => undefined);
-        const outcome = await Promise.race([
-          running,
-          condition(() => close !== undefined || lost !== undefined).then(() => undefined),
-        ]);
+        const vm = activityId;
+        const outcome = await unlessClosed(() => run(agreementId, vm, task));
         progress.currentTask = undefined;
-        if (!outcome) {
-          scope.cancel();
-          return;
-        }
+        if (!outcome) return;
         if (outcome.state === 'done') progress.tasksDone += 1;
         if (!finishScript(outcome)) await tellJob(() => jobHandle.signal(assignmentOutcomeSignal, outcome));
         if (outcome.state === 'lost') {
@@ -341,7 +350,8 @@ export async function golemRental(input: RentalInput): Promise<RentalResult> {
             lost ??= 'too many VMs had to be made anew';
             return;
           }
-          activityId = await bringUpVm(signed);
+          activityId = await unlessClosed(() => bringUpVm(signed));
+          if (activityId === undefined) return;
           watchVm(activityId);
         } else progress.state = 'ready';
         setCurrentDetails(rentalDetails(progress));
@@ -407,7 +417,13 @@ export async function golemRental(input: RentalInput): Promise<RentalResult> {
 
 class VmFailed extends Error {}
 
-/** The answer to a request is missing: its effect may be there or not. */
-function isUncertain(failure: NamedFailure): boolean {
-  return failure.type === 'ScriptUncertain' || failure.type === 'Timeout';
-}
+/** Failures of sending a script after which it certainly does not run; after any other it may. */
+const SURELY_NOT_SENT = [
+  'VmLost',
+  'YagnaUnavailable',
+  'YagnaUnauthorized',
+  'YagnaIncompatible',
+  'UnknownConnection',
+];
+/** A script that may be rerun is sent so often when its answers get lost. */
+const MAX_RERUNS = 3;

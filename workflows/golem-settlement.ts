@@ -12,7 +12,14 @@ import {
   setHandler,
   sleep,
 } from '@temporalio/workflow';
-import type { Decision, OwnersState, OwnersToWatch, Reserved, SettlementNews } from '../activities/contract';
+import type {
+  DecideInput,
+  Decision,
+  OwnersState,
+  OwnersToWatch,
+  Reserved,
+  SettlementNews,
+} from '../activities/contract';
 import { appendEvents, emptyEventLog, readEvents, type NewEvent } from '../model/events';
 import type { LastFailure, SettlementPhase, SettlementProgress, SettlementResult } from '../model/result';
 import { cleanUp, payment, settlementWatch } from './activity-options';
@@ -44,6 +51,8 @@ import {
 const REQUEST_LIFETIME = '20 s';
 /** Beyond the agreements' end and the wait for invoices, so that the last accept still finds its allocation. */
 const ALLOCATION_MARGIN_SEC = 3600;
+/** Attempts at a document before it is left undecided; each has Temporal's retries within. */
+const DECISION_TRIES = 5;
 /** Patience with a watch whose worker may be dead, once a signal says that there is news. */
 const NUDGE = '3 s';
 
@@ -166,13 +175,14 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
     for (const document of news.documents) {
       const { allocationId } = reservation;
       const { tolerance } = input;
-      const decision = await payment.golemDecideDocument({
+      const decision = await decide({
         job,
         document,
         allocationId,
         tolerance,
         ledger: soFar(ledger),
       });
+      if (!decision) continue;
       book(ledger, decision);
       note(decision.events);
       if (decision.decision === 'refused') await onRefusal(decision);
@@ -186,21 +196,52 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
     return news;
   }
 
+  /**
+   * A document that cannot be decided now is tried again for a while and then left undecided: the others must not
+   * wait for it.
+   */
+  async function decide(what: DecideInput): Promise<Decision | undefined> {
+    for (let tries = 1; tries <= DECISION_TRIES; tries++) {
+      try {
+        return await payment.golemDecideDocument(what);
+      } catch (error) {
+        failed(error);
+        if (tries < DECISION_TRIES) await sleep(`${tries * 10} s`);
+      }
+    }
+    return undefined;
+  }
+
+  /** Money depends on it, so it is never given up: what went wrong is shown, and it is tried again. */
+  async function persist<T>(act: () => Promise<T>): Promise<T> {
+    for (let wait = 1; ; wait = Math.min(wait * 2, 300)) {
+      try {
+        return await act();
+      } catch (error) {
+        failed(error);
+        await report();
+        await sleep(`${wait} s`);
+      }
+    }
+  }
+
   /** Who asks for more than was agreed gets no more work, and an end to the agreement. */
   async function onRefusal(decision: Decision): Promise<void> {
     const message = decision.reason ?? 'refused';
-    lastFailure = { type: 'PaymentRefused', message, at: new Date().toISOString() };
+    lastFailure = { type: decision.failure ?? 'PaymentRefused', message, at: new Date().toISOString() };
     if (decision.document.kind === 'invoice') return;
     const reason: { message: string; [property: string]: string } = { message };
     if (decision.requestorCode) reason['golem.requestor.code'] = decision.requestorCode;
-    const closed = await cleanUp.golemCloseRental({ job, agreementId: decision.agreementId, reason });
-    note(closed.events);
+    const { agreementId } = decision;
+    // A silent provider must not keep the other documents waiting.
+    const closing = persist(() => cleanUp.golemCloseRental({ job, agreementId, reason }));
+    void closing.then((closed) => note(closed.events));
   }
 
   async function whileOwnersLive(reservation: Reserved): Promise<void> {
     let watch: OwnersToWatch = 'job';
     for (;;) {
-      const news = await step(reservation, watch);
+      const news = await persist(() => step(reservation, watch));
       if (!news.owners) continue;
       owners = { ...news.owners, abrupt: news.owners.abrupt || (owners?.abrupt ?? false) };
       if (owners.liveRentals.length === 0) return;
@@ -227,7 +268,7 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
     const rentals = [...closedOwners.values()];
     let calm = !owners?.abrupt && closedOwners.has(job.jobId) && rentals.every((owner) => owner.clean);
     for (let wait = 1; ; wait = Math.min(wait * 2, 60)) {
-      const look = await cleanUp.golemCleanUp({ job });
+      const look = await persist(() => cleanUp.golemCleanUp({ job }));
       note(look.events);
       for (const agreement of look.agreements) entryOf(ledger, agreement.agreementId, agreement.provider);
       if (look.empty && calm) return;
@@ -249,15 +290,15 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
     const untilMs = Date.now() + input.invoiceWaitSec * 1000;
     while (!isSettled(ledger)) {
       if (Date.now() >= untilMs) return giveUpWaiting(ledger);
-      await step(reservation, 'none', untilMs);
+      await persist(() => step(reservation, 'none', untilMs));
     }
   }
 
   async function releaseAll(twice: boolean): Promise<void> {
-    const released = await payment.golemReleaseAllocation({ job, endsAtSec });
+    const released = await persist(() => payment.golemReleaseAllocation({ job, endsAtSec }));
     note(released.events);
     if (!twice) return;
     await sleep(REQUEST_LIFETIME);
-    note((await payment.golemReleaseAllocation({ job, endsAtSec })).events);
+    note((await persist(() => payment.golemReleaseAllocation({ job, endsAtSec }))).events);
   }
 }
