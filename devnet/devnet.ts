@@ -10,8 +10,10 @@ import { Identities, identityRoutes } from './identity';
 import { agreementRoutes } from './market/agreement-routes';
 import { Agreements } from './market/agreements';
 import { DemandBook } from './market/book';
+import { scanRoutes } from './market/scan-routes';
 import { demandRoutes } from './market/demand-routes';
 import { allocationRoutes } from './payment/allocation-routes';
+import { Accounts } from './payment/accounts';
 import { Allocations } from './payment/allocations';
 import { DocumentEvents } from './payment/document-events';
 import { documentRoutes } from './payment/document-routes';
@@ -65,9 +67,10 @@ export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> 
   const identities = new Identities(database, appKeys);
   const book = new DemandBook();
   const agreements = new Agreements(database, effects);
-  const allocations = new Allocations(database, effects, timers);
+  const accounts = new Accounts(database);
+  const allocations = new Allocations(database, accounts, effects, timers);
   const documents = new Documents(database, new DocumentEvents(database), allocations, effects);
-  const payer = new Payer(database, documents, allocations, effects, timers, options.paymentCycleSec ?? 1);
+  const payer = new Payer(database, documents, accounts, effects, timers, options.paymentCycleSec ?? 1);
   const network = new ProviderNetwork({
     providers,
     book,
@@ -87,7 +90,8 @@ export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> 
   yagnaScope(app, (scope) => {
     demandRoutes(scope, book, effects);
     agreementRoutes(scope, book, agreements);
-    allocationRoutes(scope, allocations, identities);
+    scanRoutes(scope, () => network.offers());
+    allocationRoutes(scope, allocations, accounts, identities);
     documentRoutes(scope, documents, payer);
   });
   void app.register((scope, _options, done) => {

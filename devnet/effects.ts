@@ -1,4 +1,9 @@
-/** The ordered record of what happened on the network, for tests: what was created, started, accepted, paid, ended. */
+/**
+ * The ordered record of what happened on the network, for tests. Kinds: allocation-created, -amended, -released;
+ * demand-created, -removed; proposal-countered; agreement-created, -confirmed, -approved, -rejected, -cancelled,
+ * -terminated; activity-created, -destroyed; script-started, -finished; debit-note-issued, -accepted;
+ * invoice-issued, -accepted, -rejected, -settled; paid.
+ */
 import type { Database, EffectLog } from './contract';
 import { formatNanos, nowNanos } from './clock';
 import { Stream } from './server/long-poll';

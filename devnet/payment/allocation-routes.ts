@@ -4,6 +4,7 @@ import type { Identities } from '../identity';
 import { problem } from '../server/errors';
 import { send } from '../server/http';
 import { Body, Query, type JsonObject } from '../server/input';
+import type { Accounts } from './accounts';
 import { allocationView, type Allocations } from './allocations';
 import { parsePlatform, requestedPlatform } from './platforms';
 
@@ -12,6 +13,7 @@ const BASE = '/payment-api/v1';
 export function allocationRoutes(
   scope: FastifyInstance,
   allocations: Allocations,
+  accounts: Accounts,
   identities: Identities,
 ): void {
   scope.post(`${BASE}/allocations`, (request, reply) => {
@@ -107,7 +109,7 @@ export function allocationRoutes(
     send(
       reply,
       200,
-      allocations.platforms(request.requestorId).map((platform) => ({
+      accounts.platforms(request.requestorId).map((platform) => ({
         platform,
         address: request.requestorId,
         ...parsePlatform(platform),

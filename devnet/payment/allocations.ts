@@ -5,13 +5,12 @@ import type { Effects } from '../effects';
 import { failure, problem } from '../server/errors';
 import type { JsonObject } from '../server/input';
 import type { Timer, Timers } from '../timers';
+import type { Accounts } from './accounts';
 import { Amount, computed, sum, ZERO } from './amounts';
 
 /** About ten years: what an allocation without a timeout gets. */
 const DEFAULT_LIFE_NANOS = 3650n * 86_400n * 1_000_000_000n;
 const TYPE = '/payment-api/v1/allocations';
-/** What every requestor's account holds on each platform at first, GLM. */
-const INITIAL_BALANCE = '1000';
 
 export interface Allocation {
   id: string;
@@ -56,6 +55,7 @@ export class Allocations {
 
   constructor(
     database: Database,
+    private readonly accounts: Accounts,
     private readonly effects: Effects,
     private readonly timers: Timers,
   ) {
@@ -69,10 +69,6 @@ export class Allocations {
       amend: database.prepare('UPDATE allocation SET total = ?, timeout = ?, timeout_ms = ? WHERE id = ?'),
       release: database.prepare('UPDATE allocation SET released = 1 WHERE id = ?'),
       spend: database.prepare('UPDATE allocation SET spent = ? WHERE id = ?'),
-      paid: database.prepare('SELECT paid FROM account WHERE requestor = ? AND platform = ?'),
-      accounts: database.prepare('SELECT platform FROM account WHERE requestor = ? ORDER BY platform'),
-      open: database.prepare("INSERT OR IGNORE INTO account (requestor, platform, paid) VALUES (?, ?, '0')"),
-      setPaid: database.prepare('UPDATE account SET paid = ? WHERE requestor = ? AND platform = ?'),
       expenditures: database.prepare('SELECT * FROM expenditure WHERE allocation_id = ?'),
       expenditure: database.prepare(
         'SELECT accepted FROM expenditure WHERE allocation_id = ? AND agreement_id = ? AND activity_id = ?',
@@ -98,7 +94,7 @@ export class Allocations {
     }
     this.checkDeposit(requestor, wanted, requestBody);
     this.checkFunds(requestor, platform, new Amount(wanted.total), requestBody);
-    this.sql.open.run(requestor, platform);
+    this.accounts.open(requestor, platform);
     const id = documentId();
     const timeout = timeoutNanos ?? now + DEFAULT_LIFE_NANOS;
     this.sql.insert.run(
@@ -205,22 +201,6 @@ export class Allocations {
     }));
   }
 
-  /** Platforms on which the requestor ever had an allocation. */
-  platforms(requestor: string): string[] {
-    return (this.sql.accounts.all(requestor) as { platform: string }[]).map((row) => row.platform);
-  }
-
-  /** Money leaves the requestor's account. */
-  pay(requestor: string, platform: string, amount: Amount): void {
-    this.sql.open.run(requestor, platform);
-    this.sql.setPaid.run(this.paid(requestor, platform).plus(amount).toFixed(), requestor, platform);
-  }
-
-  private paid(requestor: string, platform: string): Amount {
-    const row = this.sql.paid.get(requestor, platform) as { paid: string } | undefined;
-    return new Amount(row?.paid ?? 0);
-  }
-
   /** There is no contract behind the devnet, so no deposit is ever found. */
   private checkDeposit(requestor: string, wanted: NewAllocation, requestBody: JsonObject): void {
     if (wanted.deposit === undefined || wanted.deposit === null) return;
@@ -251,7 +231,7 @@ export class Allocations {
         .filter((allocation) => allocation.platform === platform)
         .map((allocation) => new Amount(allocation.total).minus(allocation.spent).toFixed()),
     );
-    const available = new Amount(INITIAL_BALANCE).minus(this.paid(requestor, platform)).minus(reserved);
+    const available = this.accounts.balance(requestor, platform).minus(reserved);
     if (wanted.lte(available)) return;
     throw problem(400, {
       type: `${TYPE}/validation-error`,

@@ -8,7 +8,7 @@ import type { Database } from '../contract';
 import type { Effects } from '../effects';
 import { Streams } from '../server/long-poll';
 import type { Timer, Timers } from '../timers';
-import type { Allocations } from './allocations';
+import type { Accounts } from './accounts';
 import { Amount, computed, ZERO } from './amounts';
 import type { Documents, DebitNoteRow, InvoiceRow } from './documents';
 
@@ -42,7 +42,7 @@ export class Payer {
   constructor(
     database: Database,
     private readonly documents: Documents,
-    private readonly allocations: Allocations,
+    private readonly accounts: Accounts,
     private readonly effects: Effects,
     private readonly timers: Timers,
     private readonly cycleSec: number,
@@ -179,7 +179,7 @@ export class Payer {
     };
     this.sql.add.run(paymentId, requestor, Number(at / 1000n), JSON.stringify(payment));
     for (const agreementId of transfer.agreements) this.sql.addPart.run(paymentId, agreementId);
-    this.allocations.pay(requestor, platform, amount);
+    this.accounts.pay(requestor, platform, amount);
     this.effects.record('paid', { paymentId, providerId: provider, amount: payment.amount });
   }
 }

@@ -6,6 +6,7 @@ import { PROP } from '../../model/properties';
 import type { AgreementBook, AgreementTerms, VmHost } from '../contract';
 import type { Agreement, AgreementListener, Agreements } from '../market/agreements';
 import type { Demand, DemandBook, Proposal, ProviderSide } from '../market/book';
+import type { PublicOffer } from '../market/scan-routes';
 import type { Documents, NoteListener } from '../payment/documents';
 import type { Timer, Timers } from '../timers';
 import type { Provider } from './config';
@@ -66,6 +67,11 @@ export class ProviderNetwork implements ProviderSide, AgreementListener, NoteLis
   async close(): Promise<void> {
     for (const lease of this.leases.values()) lease.suspend();
     await Promise.allSettled(this.finishing);
+  }
+
+  /** The offers that are on the market now. */
+  offers(): PublicOffer[] {
+    return [...this.providers.values()].map((provider) => provider.publicOffer());
   }
 
   onDemand(demand: Demand): void {

@@ -4,6 +4,7 @@ import { providerNodeId } from '../identity';
 import type { Agreement, Agreements } from '../market/agreements';
 import type { Demand, DemandBook, Proposal } from '../market/book';
 import { matches, parseTerms } from '../market/constraints';
+import type { PublicOffer } from '../market/scan-routes';
 import type { Timers } from '../timers';
 import type { Provider } from './config';
 import { negotiate, noCapacity } from './negotiation';
@@ -34,6 +35,10 @@ export class SimulatedProvider {
 
   get busy(): boolean {
     return this.serving.size >= this.config.agreementLimit;
+  }
+
+  publicOffer(): PublicOffer {
+    return { ...this.terms, offerId: this.offer.id, providerId: this.nodeId, timestamp: this.offer.created };
   }
 
   onDemand(demand: Demand): void {
