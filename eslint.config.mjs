@@ -5,6 +5,7 @@ import tseslint from 'typescript-eslint';
 
 const FOLDERS = [
   'workflows',
+  'workflow-helpers',
   'activities',
   'worker',
   'client',
@@ -116,6 +117,7 @@ export default tseslint.config(
       },
     ],
   }),
+  imports('workflow-helpers', ['model'], { packages: ['@temporalio/workflow'] }),
   imports('activities', ['model']),
   imports('worker', ['workflows', 'activities', 'model']),
   imports('client', ['model']),

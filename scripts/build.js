@@ -10,7 +10,18 @@ const { bundleWorkflows } = require('./workflow-bundle');
 const DIST = path.join(ROOT, 'dist');
 const STAMP = path.join(DIST, '.built');
 const SOURCES = [
-  ...['index.ts', 'workflows', 'activities', 'worker', 'client', 'cli', 'model', 'devnet', 'demo'],
+  ...[
+    'index.ts',
+    'workflows',
+    'workflow-helpers',
+    'activities',
+    'worker',
+    'client',
+    'cli',
+    'model',
+    'devnet',
+    'demo',
+  ],
   ...['scripts', 'tsconfig.json', 'tsconfig.build.json', 'package-lock.json'],
 ];
 
