@@ -42,6 +42,7 @@ export async function stopAllChildren(): Promise<void> {
   closed = true;
   for (const child of [...running].reverse()) await child.stop();
   if (!guardProcess) return;
+  guardProcess.ref();
   const gone = once(guardProcess, 'close');
   guardProcess.stdin?.end();
   await gone;

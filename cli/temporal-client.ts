@@ -6,7 +6,7 @@ import { CliError } from './failure';
 /** How long an address may take to answer. */
 const CONNECT_LIMIT_MS = 5000;
 
-/** Runs `use` with a client and closes the connection after it. */
+/** Runs `use` with a client and closes the connection after it. After an error the command ends, and the connection with it. */
 export async function withTemporal<T>(use: (client: Client) => Promise<T>): Promise<T> {
   const { connectionOptions, namespace } = loadClientConnectConfig();
   const address = connectionOptions.address ?? 'localhost:7233';
@@ -19,9 +19,8 @@ export async function withTemporal<T>(use: (client: Client) => Promise<T>): Prom
         `or set TEMPORAL_ADDRESS (${error instanceof Error ? error.message : String(error)})`,
     );
   });
-  try {
-    return await use(new Client({ connection, namespace }));
-  } finally {
-    await connection.close();
-  }
+  const result = await use(new Client({ connection, namespace }));
+  // Only now that no call is under way: one that is retried on a closed connection throws where nobody can catch it.
+  await connection.close();
+  return result;
 }

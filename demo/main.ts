@@ -65,55 +65,53 @@ async function play(stage: Stage, keep: boolean, leaving: Leaving, signal: Abort
   let worker = await stage.startWorker();
   say(`worker      process ${worker.pid}`);
   const connection = await connect(stage);
-  try {
-    const client = new Client({ connection, namespace: loadClientConnectConfig().namespace });
-    const golem = new GolemClient({ client });
-    const { jobId } = await golem.startJob(mandelbrotSpec());
-    // Our own devnet ends with us; a yagna of the user's must not be left with a job's rentals and debts.
-    if (!stage.golem.devnet) leaving.tidyUp = () => cancelAndSettle(golem, jobId);
-    const ui =
-      stage.temporal.uiUrl &&
-      `${stage.temporal.uiUrl}/namespaces/${client.options.namespace}/workflows/${jobId}`;
-    say(
-      `job         ${jobId}: a ${PICTURE_PIXELS}×${PICTURE_PIXELS} Mandelbrot set in 16 tiles, each by one awk on one provider`,
-    );
-    if (ui) say(`watch it    ${ui}`);
-    say('');
+  const client = new Client({ connection, namespace: loadClientConnectConfig().namespace });
+  const golem = new GolemClient({ client });
+  const { jobId } = await golem.startJob(mandelbrotSpec());
+  // Our own devnet ends with us; a yagna of the user's must not be left with a job's rentals and debts.
+  if (!stage.golem.devnet) leaving.tidyUp = () => cancelAndSettle(golem, jobId);
+  const ui =
+    stage.temporal.uiUrl &&
+    `${stage.temporal.uiUrl}/namespaces/${client.options.namespace}/workflows/${jobId}`;
+  say(
+    `job         ${jobId}: a ${PICTURE_PIXELS}×${PICTURE_PIXELS} Mandelbrot set in 16 tiles, each by one awk on one provider`,
+  );
+  if (ui) say(`watch it    ${ui}`);
+  say('');
 
-    const view = jobView();
-    let killedAt: number | undefined;
-    let restarted: Promise<void> | undefined;
-    const onProgress = (progress: JobProgress): void => {
-      if (killedAt !== undefined || progress.tasks.done < KILL_AFTER_TILES || progress.tasks.running === 0)
-        return;
-      killedAt = Date.now();
-      restarted = (async () => {
-        await worker.kill();
-        view.print(pc.red(`✗ worker ${worker.pid} killed with SIGKILL (${describeTasks(progress)})`));
-        worker = await stage.startWorker();
-        view.print(pc.green(`✓ another worker, process ${worker.pid}: the job goes on`));
-      })();
-      // It is awaited below; a failure before that is no unhandled one.
-      restarted.catch(() => {});
-    };
-    const result = await watchJob(golem, jobId, view, { onProgress, signal });
-    await restarted;
+  const view = jobView();
+  let killedAt: number | undefined;
+  let restarted: Promise<void> | undefined;
+  const onProgress = (progress: JobProgress): void => {
+    if (killedAt !== undefined || progress.tasks.done < KILL_AFTER_TILES || progress.tasks.running === 0)
+      return;
+    killedAt = Date.now();
+    restarted = (async () => {
+      await worker.kill();
+      view.print(pc.red(`✗ worker ${worker.pid} killed with SIGKILL (${describeTasks(progress)})`));
+      worker = await stage.startWorker();
+      view.print(pc.green(`✓ another worker, process ${worker.pid}: the job goes on`));
+    })();
+    // It is awaited below; a failure before that is no unhandled one.
+    restarted.catch(() => {});
+  };
+  const result = await watchJob(golem, jobId, view, { onProgress, signal });
+  await restarted;
 
-    await writePicture(result.tasks.map(readTile), PICTURE);
-    say('');
-    say(`${relative(process.cwd(), PICTURE)} is written`);
-    const unharmed = await tellCrash(stage, result, killedAt);
-    const paid = await tellCosts(golem, result);
-    if (ui) say(`Temporal's UI ${keep ? 'is' : 'was'} at ${ui}`);
-    if (keep) {
-      say('Ctrl-C ends everything.');
-      leaving.tidyUp = undefined;
-      await new Promise(() => {});
-    }
-    return unharmed && paid;
-  } finally {
-    await connection.close();
+  await writePicture(result.tasks.map(readTile), PICTURE);
+  say('');
+  say(`${relative(process.cwd(), PICTURE)} is written`);
+  const unharmed = await tellCrash(stage, result, killedAt);
+  const paid = await tellCosts(golem, result);
+  if (ui) say(`Temporal's UI ${keep ? 'is' : 'was'} at ${ui}`);
+  if (keep) {
+    say('Ctrl-C ends everything.');
+    leaving.tidyUp = undefined;
+    await new Promise(() => {});
   }
+  // Not when interrupted: a call under way that is retried on a closed connection throws where nobody can catch it.
+  await connection.close();
+  return unharmed && paid;
 }
 
 async function cancelAndSettle(golem: GolemClient, jobId: string): Promise<void> {
