@@ -61,6 +61,7 @@ export class GolemActivity {
 
   private current: ActivityState = { state: ['Initialized', null] };
   private machine: Machine | undefined;
+  private dropping = false;
   private volumes: string[] = [...VOLUMES];
   private queue: Promise<void> = Promise.resolve();
   private readonly interrupt = new AbortController();
@@ -230,7 +231,7 @@ export class GolemActivity {
       throw new MachineGone();
     }
     void machine.gone.then(() => {
-      if (this.machine === machine && !this.ending) this.parts.onDied();
+      if (this.machine === machine && !this.dropping && !this.ending) this.parts.onDied();
     });
     this.volumes = [...VOLUMES, ...volumes];
     for (const path of volumes) await mkdir(await resolveInside(machine.root, path), { recursive: true });
@@ -259,7 +260,9 @@ export class GolemActivity {
   private async dropMachine(): Promise<void> {
     const { machine } = this;
     if (!machine) return;
+    this.dropping = true;
     await machine.destroy();
+    this.dropping = false;
     if (this.machine !== machine) return;
     this.earlierSeconds += machine.cpuSeconds();
     this.machine = undefined;

@@ -137,7 +137,8 @@ export class Host implements VmHost {
     this.store.saveUsage(activityId, this.currentUsage(activityId));
     const resultsKept = ending === 'aborted' && this.closing.signal.aborted;
     this.store.endActivity(activityId, activity.state, resultsKept);
-    this.report(agreementId, activityId);
+    // With a stopping daemon the provider side has stopped too: it is told when it is back.
+    if (!this.closing.signal.aborted) this.report(agreementId, activityId);
     if (ending === 'destroyed') await this.pause(this.terms(agreementId)?.destroyMs ?? 0);
     activity.reachable = false;
     this.live.delete(activityId);
