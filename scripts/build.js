@@ -21,6 +21,7 @@ const SOURCES = [
     'model',
     'devnet',
     'demo',
+    'examples',
   ],
   ...['scripts', 'tsconfig.json', 'tsconfig.build.json', 'package-lock.json'],
 ];

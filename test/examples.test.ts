@@ -1,0 +1,51 @@
+/** The examples that README.md shows, run as it says: the package by its name, a worker on the queue `golem`. */
+import { spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { text } from 'node:stream/consumers';
+import { join } from 'node:path';
+import { Worker } from '@temporalio/worker';
+import type { Child } from '../cli/child-process';
+import { startDevnet, type Devnet } from '../devnet';
+import { requireBuild, startCli } from './support/cli';
+import { openTemporal, type TestTemporal } from './support/temporal';
+
+const EXAMPLES = join(__dirname, '..', 'dist', 'examples');
+
+let devnet: Devnet;
+let temporal: TestTemporal;
+let worker: Child;
+beforeAll(async () => {
+  requireBuild();
+  devnet = await startDevnet();
+  temporal = await openTemporal();
+  worker = await startCli(['worker'], {
+    ...temporal.env,
+    YAGNA_API_URL: devnet.url,
+    YAGNA_APPKEY: devnet.appKey,
+    GOLEM_REGISTRY_URL: `${devnet.url}/registry`,
+  });
+  await worker.line(/^worker ready on task queues golem, golem-watch$/);
+});
+afterAll(async () => {
+  await worker?.stop();
+  await temporal?.close();
+  await devnet?.close();
+});
+
+test("squares-workflow: a job from a user's own workflow", async () => {
+  const { nativeConnection: connection, namespace, client } = temporal;
+  const workflowsPath = join(EXAMPLES, 'squares-workflow.js');
+  const theirs = await Worker.create({ connection, namespace, taskQueue: 'theirs', workflowsPath });
+  const squares = await theirs.runUntil(
+    client.workflow.execute('squares', { workflowId: randomUUID(), taskQueue: 'theirs', args: [[3, 12]] }),
+  );
+  expect(squares).toEqual(['9', '144']);
+});
+
+test('start-job: a job from a program', async () => {
+  const program = spawn(process.execPath, [join(EXAMPLES, 'start-job.js')], {
+    env: { ...process.env, ...temporal.env },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  expect(await text(program.stdout)).toMatch(/^hello\n\npaid 0\.\d+ of 1\n$/);
+});
