@@ -20,10 +20,19 @@ import {
 } from './machine';
 import { processIds, processTimes } from './process-times';
 
-// $1: the VM's directory. Files in `groups` are named after process groups that may be alive.
+// $1: the VM's directory, $2: its mark. Where /proc tells environments, the VM's processes are known by the mark, else by
+// the files in `groups`, which are named after process groups that may be alive. Two rounds, for what the first missed.
 const KEEPER = `
 cat <&3 >/dev/null
-for group in "$1"/groups/*; do kill -KILL -- "-\${group##*/}" 2>/dev/null; done
+if [ -r /proc/self/environ ]; then
+  for round in 1 2; do
+    for process in /proc/[0-9]*; do
+      if grep -Fqs "$2" "$process/environ"; then kill -9 "\${process#/proc/}" 2>/dev/null; fi
+    done
+  done
+else
+  for group in "$1"/groups/*; do kill -9 "-\${group##*/}" 2>/dev/null; done
+fi
 rm -rf "$1"
 `;
 
@@ -52,7 +61,7 @@ export class PlainMachine implements Machine {
     }
     mkdirSync(join(options.directory, 'groups'));
     this.gone = new Promise((resolve) => (this.announceGone = resolve));
-    this.keeper = spawn('/bin/sh', ['-c', KEEPER, 'keeper', options.directory], {
+    this.keeper = spawn('/bin/sh', ['-c', KEEPER, 'keeper', options.directory, this.mark], {
       stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
       env: environment('/'),
       detached: true,
@@ -62,7 +71,7 @@ export class PlainMachine implements Machine {
 
   async run(program: string, args: readonly string[], output: OutputSink): Promise<number> {
     if (this.ending) throw new MachineGone();
-    let group: number | undefined;
+    this.forgetDeadGroups();
     const ended = await launch({
       enter: [],
       command: [program, ...args].map((text) => this.rewrite(text)),
@@ -74,16 +83,12 @@ export class PlainMachine implements Machine {
       },
       output,
       onStart: (pid) => {
-        group = pid;
         this.groups.add(pid);
         writeFileSync(this.groupFile(pid), '');
       },
     });
     this.endedSeconds += ended?.seconds ?? 0;
-    if (group !== undefined && !groupAlive(group)) {
-      this.groups.delete(group);
-      rmSync(this.groupFile(group), { force: true });
-    }
+    this.forgetDeadGroups();
     if (ended) return ended.exitCode;
     if (this.ending) throw new MachineGone();
     return 137;
@@ -98,6 +103,7 @@ export class PlainMachine implements Machine {
     if (!this.ending) {
       this.cpuSeconds();
       this.ending = true;
+      this.forgetDeadGroups();
       for (const group of this.groups) killQuietly(-group);
       // Each round finds what the processes of the one before had started meanwhile.
       for (let left = this.marked(); left.length > 0; left = this.marked()) left.forEach(killQuietly);
@@ -106,6 +112,19 @@ export class PlainMachine implements Machine {
     await this.keeperExit;
     await rm(this.options.directory, { recursive: true, force: true, maxRetries: 5 });
     this.announceGone();
+  }
+
+  /** Their numbers may be given to others. */
+  private forgetDeadGroups(): void {
+    for (const group of this.groups) {
+      if (groupAlive(group)) continue;
+      this.groups.delete(group);
+      rmSync(this.groupFile(group), { force: true });
+    }
+  }
+
+  private get mark(): string {
+    return `${MARK}=${this.root}`;
   }
 
   private groupFile(group: number): string {
@@ -136,10 +155,9 @@ export class PlainMachine implements Machine {
   /** Living processes that inherited the VM's mark, in whatever group; only Linux can tell. */
   private marked(): number[] {
     if (!existsSync('/proc/self/environ')) return [];
-    const mark = `${MARK}=${this.root}`;
     return processIds('/proc').filter((pid) => {
       try {
-        return readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0').includes(mark);
+        return readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0').includes(this.mark);
       } catch {
         return false;
       }

@@ -1,8 +1,9 @@
 /** A VM host behind a server of its own, with agreements made up by the test: the devnet without its market. */
 import { mkdtempSync, rmSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import Fastify from 'fastify';
+import Fastify, { type FastifyInstance } from 'fastify';
 import Libsql from 'libsql';
 import type { AgreementTerms, VmHost } from '../../devnet/contract';
 import { createVmHost, type VmHostSettings } from '../../devnet/vm';
@@ -12,7 +13,6 @@ export interface Effect extends Record<string, unknown> {
 }
 
 export class VmTestbed {
-  readonly dataDir = mkdtempSync(join(tmpdir(), 'devnet-vm-test-'));
   readonly agreements = new Map<string, AgreementTerms>();
   readonly created: string[] = [];
   readonly destroyed: string[] = [];
@@ -21,12 +21,18 @@ export class VmTestbed {
   readonly baseUrl: string = '';
   host!: VmHost; // set by start(), without which there is no testbed
   private database!: Libsql.Database; // likewise
-  private app!: ReturnType<typeof Fastify>; // likewise
+  private app!: FastifyInstance; // likewise
 
-  private constructor(private readonly settings: VmHostSettings) {}
+  private constructor(
+    private readonly settings: VmHostSettings,
+    readonly dataDir: string,
+  ) {}
 
-  static async start(settings: VmHostSettings = {}): Promise<VmTestbed> {
-    const testbed = new VmTestbed(settings);
+  static async start(
+    settings: VmHostSettings = {},
+    dataDir = mkdtempSync(join(tmpdir(), 'devnet-vm-test-')),
+  ): Promise<VmTestbed> {
+    const testbed = new VmTestbed(settings, dataDir);
     await testbed.open();
     return testbed;
   }
@@ -179,13 +185,63 @@ export class Vm {
     return (await this.call('GET', '/usage')).body as { currentUsage?: [number, number]; timestamp: number };
   }
 
+  /** Events of a script from now on; ends with the connection. */
+  async *events(batchId: string): AsyncGenerator<ScriptEvent> {
+    const url = `${this.testbed.baseUrl}/activity/${this.activityId}/exec/${batchId}`;
+    const abort = new AbortController();
+    const response = await fetch(url, { headers: { accept: 'text/event-stream' }, signal: abort.signal });
+    let text = '';
+    try {
+      for await (const chunk of response.body ?? []) {
+        text += Buffer.from(chunk).toString('utf8');
+        const parts = text.split('\n\n');
+        text = parts.pop() ?? '';
+        for (const part of parts) {
+          const [, data = '', id = ''] = /^event: runtime\ndata: (.*)\nid: (\d+)$/.exec(part) ?? [];
+          yield { ...(JSON.parse(data) as ScriptEvent), id: Number(id) };
+        }
+      }
+    } finally {
+      abort.abort();
+    }
+  }
+
+  /** Where this machine has a file of the VM. */
+  file(path: string): string {
+    return join(this.testbed.dataDir, 'vms', this.activityId, 'root', path);
+  }
+
+  /**
+   * Starts a shell command that does `echo > ready` at some point and then goes on.
+   * @returns its batch id, once it has done that
+   */
+  async untilReady(text: string): Promise<string> {
+    await this.sh('mkfifo ready');
+    const batchId = await this.exec([sh(text)]);
+    await readFile(this.file('/golem/work/ready'));
+    return batchId;
+  }
+
   async state(): Promise<unknown> {
     return (await this.call('GET', '/state')).body;
   }
 }
 
+export interface ScriptEvent {
+  batch_id: string;
+  index: number;
+  timestamp: string;
+  kind: Record<string, unknown>;
+  id: number;
+}
+
 export const REQUESTOR = `0x${'1'.repeat(40)}`;
 export const PROVIDER = `0x${'2'.repeat(40)}`;
+
+/** A shell command that uses one second of CPU time, by the kernel's count, and ends. */
+export const BURN_ONE_SECOND =
+  "/bin/sh -c 'while read -r _ _ _ _ _ _ _ _ _ _ _ _ _ user system _ </proc/self/stat; " +
+  "[ $((user + system)) -lt 100 ]; do :; done'";
 
 /** A `run` of a shell command that keeps both streams. */
 export function sh(text: string): object {

@@ -1,0 +1,239 @@
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { availableNamespaces } from '../devnet/vm/namespaced-machine';
+import type { VmHostSettings } from '../devnet/vm';
+import { BURN_ONE_SECOND, sh, Vm, VmTestbed } from './support/vm-host';
+
+const isolations = availableNamespaces() ? (['private', 'plain'] as const) : (['plain'] as const);
+
+/** What test/support/vm-daemon.ts prints. */
+interface DaemonReport {
+  activityId: string;
+  batchId: string;
+  running: string;
+  cpuSec: string;
+}
+
+describe.each(isolations)('a VM of the devnet (%s)', (isolation) => {
+  let bed: VmTestbed;
+  beforeAll(async () => {
+    bed = await VmTestbed.start(settings(isolation));
+  });
+  afterAll(() => bed.close());
+
+  test('says at the start how isolated its commands are', () => {
+    expect(bed.log.join()).toMatch(isolation === 'plain' ? /unisolated/ : /private mounts/);
+  });
+
+  test('runs programs and gives their output as asked for', async () => {
+    const vm = await bed.vm();
+    const capture = (mode: object): object => ({
+      run: {
+        entry_point: '/bin/sh',
+        args: ['-c', "printf 'abc\\377'; echo e >&2"],
+        capture: { stdout: mode },
+      },
+    });
+    const [none, text, binary, head, tail, both, part] = await vm.script([
+      { run: { entry_point: '/bin/sh', args: ['-c', 'echo unheard'] } },
+      capture({ atEnd: { format: 'string' } }),
+      capture({ atEnd: { format: 'binary' } }),
+      capture({ atEnd: { head: 2 } }),
+      capture({ atEnd: { tail: 2, format: 'bin' } }),
+      capture({ atEnd: { headTail: 2, format: 'bin' } }),
+      capture({ atEnd: { part: { head: 2 }, format: 'str' } }),
+    ]);
+    expect(none).toMatchObject({ result: 'Ok', stdout: null, stderr: null, message: null });
+    expect(text).toMatchObject({ stdout: 'abc\u00ff', stderr: null });
+    expect(binary?.stdout).toEqual([97, 98, 99, 255]);
+    expect(head?.stdout).toBe('ab');
+    expect(tail?.stdout).toEqual([99, 255]);
+    expect(both?.stdout).toEqual([97, 255]);
+    expect(part?.stdout).toBe('abc\u00ff');
+  });
+
+  test('keeps a bounded amount of a flood of output', async () => {
+    const vm = await bed.vm();
+    const { stdout, result } = await vm.sh('head -c 12000000 /dev/zero | tr "\\0" x');
+    expect(result).toBe('Ok');
+    expect(stdout).toHaveLength(8 * 1024 * 1024);
+  });
+
+  test('inherits nothing of the environment', async () => {
+    const vm = await bed.vm();
+    process.env.DEVNET_TEST_SECRET = 'must stay outside';
+    try {
+      const { stdout } = await vm.sh('env');
+      expect(stdout).toMatch(/^PATH=/m);
+      expect(stdout).not.toMatch(/SECRET|npm_|NODE_|JEST_/);
+    } finally {
+      delete process.env.DEVNET_TEST_SECRET;
+    }
+  });
+
+  test('has its own /golem, which other VMs do not see', async () => {
+    const [one, other] = await Promise.all([bed.vm(), bed.vm()]);
+    await one.sh('echo of one > /golem/work/file; echo here > beside');
+    expect(await one.sh('cat /golem/work/file /golem/work/beside; ls /golem')).toMatchObject({
+      stdout: 'of one\nhere\ninput\noutput\nwork\n',
+    });
+    expect(await other.sh('cat /golem/work/file')).toMatchObject({
+      result: 'Error',
+      message: 'ExeScript command exited with code 1',
+    });
+    expect(await other.sh('ls -a /golem/work')).toMatchObject({ stdout: '.\n..\n' });
+  });
+
+  test('ends the script at a failing command, and takes another', async () => {
+    const vm = await bed.vm();
+    const results = await vm.script([
+      sh('echo one'),
+      sh('echo two; echo why >&2; exit 3'),
+      sh('touch three'),
+    ]);
+    expect(results).toMatchObject([
+      { index: 0, result: 'Ok', stdout: 'one\n', isBatchFinished: false },
+      {
+        index: 1,
+        result: 'Error',
+        stdout: 'two\n',
+        stderr: 'why\n',
+        message: 'ExeScript command exited with code 3',
+        isBatchFinished: true,
+      },
+    ]);
+    expect(await vm.state()).toEqual({ state: ['Ready', null] });
+    expect(await vm.sh('ls')).toMatchObject({ result: 'Ok', stdout: null });
+    expect(await vm.script([{ run: { entry_point: '/no/such/bin', args: [] } }])).toMatchObject([
+      { message: 'ExeScript command exited with code 127' },
+    ]);
+  });
+
+  test('survives a program that kills its own process group', async () => {
+    const vm = await bed.vm();
+    expect(await vm.sh('kill 0')).toMatchObject({ message: 'ExeScript command exited with code 143' });
+    expect(await vm.sh('kill -9 $$')).toMatchObject({ message: 'ExeScript command exited with code 137' });
+    expect(await vm.sh('echo alive')).toMatchObject({ stdout: 'alive\n' });
+  });
+
+  test('does not wait for what a command leaves running in the background', async () => {
+    const vm = await bed.vm();
+    expect(await vm.sh('sleep 600 & echo started')).toMatchObject({ result: 'Ok', stdout: 'started\n' });
+  });
+
+  test('shows the CPU time of a command while it runs and after it has ended', async () => {
+    const vm = await bed.vm();
+    const [idle] = (await vm.usage()).currentUsage ?? [];
+    expect(idle).toBeLessThan(0.1);
+    await vm.untilReady(`${BURN_ONE_SECOND}; ${BURN_ONE_SECOND}; echo > ready; sleep 600`);
+    const [running = 0, durationSec = 0] = (await vm.usage()).currentUsage ?? [];
+    expect(running).toBeGreaterThanOrEqual(1.95);
+    expect(running).toBeLessThan(2.5);
+    expect(durationSec).toBeGreaterThanOrEqual(running * 0.9);
+    await vm.call('DELETE');
+    const [final = 0] = (await vm.usage()).currentUsage ?? [];
+    expect(final).toBeGreaterThanOrEqual(running);
+    expect(Number(bed.host.usage(vm.activityId).cpuSec)).toBe(final);
+    expect((await vm.usage()).currentUsage).toEqual((await vm.usage()).currentUsage);
+  });
+
+  test('counts the CPU time of commands that are over, and never more than its threads can use', async () => {
+    const vm = await bed.vm({ cpuThreads: 1 });
+    await vm.sh(`${BURN_ONE_SECOND} & ${BURN_ONE_SECOND}; wait`);
+    const [cpuSec = 0, durationSec = 0] = (await vm.usage()).currentUsage ?? [];
+    expect(cpuSec).toBeGreaterThanOrEqual(1.95);
+    expect(cpuSec).toBeLessThanOrEqual(durationSec);
+  });
+
+  test('leaves no process and no file behind when it is destroyed', async () => {
+    const vm = await bed.vm();
+    const mark = `9${process.pid}${isolations.indexOf(isolation)}`;
+    await vm.untilReady(
+      `sleep ${mark}1 & (setsid sleep ${mark}2 >/dev/null 2>&1 &); echo x > /golem/output/file; echo > ready; sleep ${mark}3`,
+    );
+    expect(commandLines().some((line) => line.includes(`sleep ${mark}`))).toBe(true);
+    expect(await vm.call('DELETE')).toEqual({ status: 200, contentType: 'application/json', body: null });
+    expect(commandLines().filter((line) => line.includes(mark))).toEqual([]);
+    expect(readdirSync(join(bed.dataDir, 'vms'))).not.toContain(vm.activityId);
+    expect(bed.destroyed).toContain(vm.activityId);
+  });
+
+  test('is stopped by `terminate`, and deployed afresh after it', async () => {
+    const vm = await bed.vm();
+    const [, stopped] = await vm.script([sh('echo x > file'), { terminate: {} }]);
+    expect(stopped).toMatchObject({ result: 'Ok' });
+    expect(await vm.state()).toEqual({ state: ['Initialized', null] });
+    expect(await vm.sh('echo x')).toMatchObject({
+      message: 'Local service error: State error: Activity is initialized - deploy() command is expected now',
+    });
+    await vm.script([{ deploy: {} }, { start: {} }]);
+    expect(await vm.sh('ls')).toMatchObject({ result: 'Ok', stdout: null });
+  });
+
+  test('ends with a daemon that is killed; what its scripts had brought is there afterwards', async () => {
+    const dataDir = mkdtempSync(join(tmpdir(), 'devnet-vm-killed-'));
+    const mark = `8${process.pid}${isolations.indexOf(isolation)}`;
+    const daemon = spawn(
+      process.execPath,
+      [
+        '-r',
+        join(__dirname, 'support', 'typescript.js'),
+        join(__dirname, 'support', 'vm-daemon.ts'),
+        isolation,
+        dataDir,
+        mark,
+      ],
+      { stdio: ['ignore', 'pipe', 'inherit'] },
+    );
+    try {
+      const [line] = (await once(daemon.stdout, 'data')) as [Buffer];
+      const { activityId, batchId, running, cpuSec } = JSON.parse(line.toString()) as DaemonReport;
+      expect(commandLines().some((text) => text.includes(mark))).toBe(true);
+      daemon.kill('SIGKILL');
+      await once(daemon, 'exit');
+      await untilNoCommandHas(mark);
+
+      const again = await VmTestbed.start(settings(isolation), dataDir);
+      try {
+        expect(again.destroyed).toEqual([activityId]);
+        const vm = new Vm(again, activityId);
+        again.agreement();
+        expect(await vm.state()).toEqual({
+          state: ['Terminated', null],
+          reason: 'execution aborted',
+          errorMessage: 'exit code None',
+        });
+        expect(await vm.results(batchId)).toMatchObject([{ result: 'Ok', stdout: 'kept\n' }]);
+        expect(await vm.call('GET', `/exec/${running}?timeout=9&commandIndex=0`)).toMatchObject({
+          status: 500,
+        });
+        expect(Number(again.host.usage(activityId).cpuSec)).toBeGreaterThanOrEqual(Number(cpuSec));
+        expect(readdirSync(dataDir)).not.toContain('vms');
+      } finally {
+        await again.shut();
+      }
+    } finally {
+      daemon.kill('SIGKILL');
+      rmSync(dataDir, { recursive: true, force: true });
+    }
+  });
+});
+
+function settings(isolation: (typeof isolations)[number]): VmHostSettings {
+  return isolation === 'plain' ? { isolation } : {};
+}
+
+/** Of all processes, but for zombies. */
+function commandLines(): string[] {
+  const lines = execFileSync('ps', ['-A', '-ww', '-o', 'stat=,args='], { encoding: 'utf8' }).split('\n');
+  return lines.filter((line) => !line.startsWith('Z') && !line.includes('vm-daemon'));
+}
+
+/** A process that is not ours tells nobody of its end. */
+async function untilNoCommandHas(mark: string): Promise<void> {
+  while (commandLines().some((line) => line.includes(mark))) await nextTurn();
+}
