@@ -6,7 +6,7 @@ import {
   TimeoutFailure,
   WorkflowNotFoundError,
 } from '@temporalio/common';
-import { isGrpcDeadlineError, isGrpcServiceError } from '@temporalio/client';
+import { isGrpcCancelledError, isGrpcDeadlineError, isGrpcServiceError } from '@temporalio/client';
 import { FAILURES } from '../model/failures';
 
 /** A job, or its settlement, ended badly. */
@@ -75,8 +75,9 @@ function endingOf(failure: unknown): string {
 
 const FAILED_PRECONDITION = 9;
 
-/** True when no worker polls, or none answered in time. */
+/** True when no worker polls, or none answered in time, which either side may be the first to notice. */
 export function isNoAnswer(error: unknown): boolean {
+  if (isGrpcDeadlineError(error) || isGrpcCancelledError(error)) return true;
   const cause = error instanceof Error ? (error.cause ?? error) : error;
-  return isGrpcDeadlineError(cause) || (isGrpcServiceError(cause) && cause.code === FAILED_PRECONDITION);
+  return isGrpcServiceError(cause) && cause.code === FAILED_PRECONDITION;
 }

@@ -39,7 +39,7 @@ const names = (events: JobEvent[]) => events.map((one) => one.name);
 /** Starts a job whose workflows are there and answer. */
 async function startJob(spec: object): Promise<string> {
   const { jobId } = await golem.startJob(spec);
-  await golem.progress(jobId);
+  await handle(jobId).executeUpdate('ready');
   return jobId;
 }
 
@@ -124,10 +124,9 @@ test('settled waits for the job and then for its settlement, even of a failed jo
 describe('events', () => {
   test('of all workflows of a job come in the order of time, page by page', async () => {
     const jobId = await startJob({ settlement: true });
-    await handle(jobId).signal('rent');
-    await handle(jobId).signal('rent');
+    await handle(jobId).executeUpdate('rent');
+    await handle(jobId).executeUpdate('rent');
     const [settlement, one, two] = [`${jobId}/settlement`, `${jobId}/rental/1`, `${jobId}/rental/2`] as const;
-    await golem.client.workflow.getHandle(jobId).query('progress');
     await tell(settlement, event(1, 'AllocationCreated'), event(9, 'InvoiceReceived'));
     await tell(jobId, event(2, 'DemandSubscribed'), event(3, 'ProposalReceived'));
     await tell(one, event(4, 'AgreementCreated'), event(6, 'ActivityCreated'));

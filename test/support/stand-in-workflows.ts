@@ -6,6 +6,7 @@ import {
   continueAsNew,
   defineQuery,
   defineSignal,
+  defineUpdate,
   setHandler,
   startChild,
   workflowInfo,
@@ -18,7 +19,10 @@ const progress = defineQuery<unknown>('progress');
 const tell = defineSignal<[NewEvent[]]>('tell');
 const end = defineSignal<[unknown]>('end');
 const again = defineSignal('again');
-const rent = defineSignal('rent');
+/** Answered when the settlement runs, if there is one. */
+const ready = defineUpdate<void>('ready');
+/** Answered when the new rental runs. */
+const rent = defineUpdate<void>('rent');
 
 const money = (accepted: string) => ({ budget: '5', reserved: '5', accepted, paid: '0', platform: 'p' });
 
@@ -55,8 +59,11 @@ export async function golemJob(spec: { fail?: string; settlement?: boolean }): P
     rentals.push({ n, workflowId: rentalId(jobId, n) });
     await startChild(golemRental, { ...child, workflowId: rentalId(jobId, n), args: [] });
   });
+  let started = spec.settlement !== true;
+  setHandler(ready, () => condition(() => started));
   if (spec.settlement) {
     await startChild(golemSettlement, { ...child, workflowId: settlementId(jobId), args: [] });
+    started = true;
   }
   if (spec.fail) throw ApplicationFailure.nonRetryable('tasks: must not be empty', spec.fail);
   return obey(() => continueAsNew<typeof golemJob>({ settlement: false }));
