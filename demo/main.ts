@@ -2,6 +2,7 @@
  * `npm start`: a real job on a Golem network, and what makes it worth while: its worker is killed half way, and
  * the job goes on as if nothing had happened.
  */
+import { randomUUID } from 'node:crypto';
 import { relative, resolve } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
@@ -67,7 +68,9 @@ async function play(stage: Stage, keep: boolean, leaving: Leaving, signal: Abort
   const connection = await connect(stage);
   const client = new Client({ connection, namespace: loadClientConnectConfig().namespace });
   const golem = new GolemClient({ client });
-  const { jobId } = await golem.startJob(mandelbrotSpec());
+  const { jobId } = await golem.startJob(mandelbrotSpec(), {
+    jobId: `mandelbrot-${randomUUID().slice(0, 8)}`,
+  });
   // Our own devnet ends with us; a yagna of the user's must not be left with a job's rentals and debts.
   if (!stage.golem.devnet) leaving.tidyUp = () => cancelAndSettle(golem, jobId);
   const ui =
