@@ -41,6 +41,7 @@ export interface Effect {
   kind: string;
   agreementId?: string;
   activityId?: string;
+  batchId?: string;
   providerId?: string;
   commands?: string[];
   amount?: string;
