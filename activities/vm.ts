@@ -104,19 +104,23 @@ async function createOrAdopt(
   }
 }
 
+/** The oldest Golem activity that yagna lists; were there more, of lost attempts, they are ended. */
 async function listed(
   yagna: Yagna,
   agreementId: string,
   ended: readonly string[],
   signal: AbortSignal,
 ): Promise<string | undefined> {
+  let ids: string[];
   try {
-    const ids = await yagna.golemActivities(agreementId, signal);
-    return ids.filter((id) => !ended.includes(id)).at(-1);
+    ids = await yagna.golemActivities(agreementId, signal);
   } catch (error) {
     if (isYagnaError(error, 'notFound')) return undefined;
     throw error;
   }
+  const [kept, ...rest] = ids.filter((id) => !ended.includes(id));
+  for (const extra of rest) await yagna.destroyGolemActivity(extra, signal);
+  return kept;
 }
 
 /** Both outputs, whole: what is too long is cut when it is read. */

@@ -66,7 +66,8 @@ function bookInvoice(entry: LedgerEntry, decision: Decision): void {
     entry.invoiceAccepted = true;
     entry.state = decision.settled ? 'settled' : 'accepted';
   } else {
-    entry.state = 'rejected';
+    // For want of funds it is left undecided on yagna: it may still be paid by somebody.
+    entry.state = decision.failure === 'BudgetExhausted' ? 'unpaid' : 'rejected';
     entry.refusal = decision.reason;
   }
 }
