@@ -22,6 +22,7 @@ import type {
 } from '../activities/contract';
 import { appendEvents, emptyEventLog, readEvents, type NewEvent } from '../model/events';
 import type { LastFailure, SettlementPhase, SettlementProgress, SettlementResult } from '../model/result';
+import { REQUEST_LIFETIME_MS } from '../model/request-lifetime';
 import { cleanUp, payment, settlementWatch } from './activity-options';
 import { settlementDetails } from './current-details';
 import { namedFailure } from './failure-type';
@@ -47,8 +48,6 @@ import {
   soFar,
 } from './state/ledger';
 
-/** Longer than any request of ours to yagna can live: after it, nothing of a dead attempt can land any more. */
-const REQUEST_LIFETIME = '20 s';
 /** Beyond the agreements' end and the wait for invoices, so that the last accept still finds its allocation. */
 const ALLOCATION_MARGIN_SEC = 3600;
 /** Attempts at a document before it is left undecided; each has Temporal's retries within. */
@@ -123,7 +122,7 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
       if (isCancellation(error)) throw error;
       failed(error);
       await enter('failed');
-      await sleep(REQUEST_LIFETIME);
+      await sleep(REQUEST_LIFETIME_MS);
       await releaseAll(true);
       throw error;
     }
@@ -274,7 +273,7 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
       if (look.empty && calm) return;
       if (look.empty) {
         calm = true;
-        await sleep(REQUEST_LIFETIME);
+        await sleep(REQUEST_LIFETIME_MS);
       } else if (look.stuck.length > 0) {
         lastFailure = {
           type: 'YagnaUnavailable',
@@ -298,7 +297,7 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
     const released = await persist(() => payment.golemReleaseAllocation({ job, endsAtSec }));
     note(released.events);
     if (!twice) return;
-    await sleep(REQUEST_LIFETIME);
+    await sleep(REQUEST_LIFETIME_MS);
     note((await persist(() => payment.golemReleaseAllocation({ job, endsAtSec }))).events);
   }
 }

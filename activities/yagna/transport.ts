@@ -9,18 +9,11 @@ import {
   type PaymentApi,
   type VersionApi,
 } from 'ya-ts-client';
+import { REQUEST_TIMEOUT_MS } from '../../model/request-lifetime';
 import { errorOfStatus, YagnaError } from './errors';
 
-/** Longest wait for the answer to a call that is no long poll. */
-export const REQUEST_TIMEOUT_MS = 15_000;
 /** How much longer than its own timeout a long poll may take. */
 export const LONG_POLL_GRACE_MS = 10_000;
-/**
- * Longest time after its start in which a call that is no long poll can still have its effect: our timeout, and
- * time for what is on its way or in yagna's hands when we hang up.
- */
-export const REQUEST_LIFETIME_MS = REQUEST_TIMEOUT_MS + 5_000;
-
 /** Where a yagna is and the key it wants. */
 export interface Endpoint {
   /** Without a slash at the end. */
