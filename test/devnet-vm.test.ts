@@ -8,7 +8,8 @@ import { availableNamespaces } from '../devnet/vm/namespaced-machine';
 import type { VmHostSettings } from '../devnet/vm';
 import { BURN_ONE_SECOND, sh, Vm, VmTestbed } from './support/vm-host';
 
-const isolations = availableNamespaces() ? (['private', 'plain'] as const) : (['plain'] as const);
+type Isolation = 'private' | 'plain';
+const isolations: Isolation[] = availableNamespaces() ? ['private', 'plain'] : ['plain'];
 
 /** What test/support/vm-daemon.ts prints. */
 interface DaemonReport {
@@ -174,6 +175,28 @@ describe.each(isolations)('a VM of the devnet (%s)', (isolation) => {
     expect(await vm.sh('ls')).toMatchObject({ result: 'Ok', stdout: null });
   });
 
+  (isolation === 'private' ? test : test.skip)(
+    'one that dies is Terminated, and its scripts stay unanswered',
+    async () => {
+      const vm = await bed.vm();
+      const batchId = await vm.untilReady('echo > ready; sleep 600');
+      const poll = vm.call('GET', `/exec/${batchId}?timeout=0.2&commandIndex=0`);
+      process.kill(firstProcessOf(vm.activityId), 'SIGKILL');
+      expect(await poll).toMatchObject({ status: 408, body: { message: 'Timeout' } });
+      expect(await vm.state()).toEqual({
+        state: ['Terminated', null],
+        reason: 'execution aborted',
+        errorMessage: 'exit code None',
+      });
+      expect(bed.destroyed).toContain(vm.activityId);
+      expect(await vm.call('GET', `/exec/${batchId}?timeout=9`)).toMatchObject({ status: 500 });
+      const agreementId = (await vm.call('GET', '/agreement')).body;
+      expect(await bed.call('POST', '/activity', { agreementId })).toMatchObject({ status: 200 });
+      expect(await vm.call('DELETE')).toMatchObject({ status: 200 });
+      expect(await vm.state()).toEqual({ state: ['Terminated', null] });
+    },
+  );
+
   test('ends with a daemon that is killed; what its scripts had brought is there afterwards', async () => {
     const dataDir = mkdtempSync(join(tmpdir(), 'devnet-vm-killed-'));
     const mark = `8${process.pid}${isolations.indexOf(isolation)}`;
@@ -223,7 +246,7 @@ describe.each(isolations)('a VM of the devnet (%s)', (isolation) => {
   });
 });
 
-function settings(isolation: (typeof isolations)[number]): VmHostSettings {
+function settings(isolation: Isolation): VmHostSettings {
   return isolation === 'plain' ? { isolation } : {};
 }
 
@@ -231,6 +254,13 @@ function settings(isolation: (typeof isolations)[number]): VmHostSettings {
 function commandLines(): string[] {
   const lines = execFileSync('ps', ['-A', '-ww', '-o', 'stat=,args='], { encoding: 'utf8' }).split('\n');
   return lines.filter((line) => !line.startsWith('Z') && !line.includes('vm-daemon'));
+}
+
+/** The process that holds a VM's namespaces, a shell that was given the VM's directory. */
+function firstProcessOf(activityId: string): number {
+  const lines = execFileSync('ps', ['-A', '-ww', '-o', 'pid=,comm=,args='], { encoding: 'utf8' }).split('\n');
+  const line = lines.find((text) => /^ *\d+ sh /.test(text) && text.includes(activityId));
+  return Number(line?.trim().split(' ')[0]);
 }
 
 /** A process that is not ours tells nobody of its end. */

@@ -2,7 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { hexId } from '../clock';
-import { failure, HttpError, textFailure } from '../server/errors';
+import { failure, type HttpError, textFailure } from '../server/errors';
 import { send, yagnaScope } from '../server/http';
 import { Body, Query, queryFailure } from '../server/input';
 import { waitFor } from '../server/long-poll';
@@ -222,8 +222,8 @@ async function results(
     }));
   if (!activity) {
     const kept = read();
-    if (commandIndex !== undefined && kept.length <= commandIndex) throw unreachable;
-    return kept;
+    if (kept.length > awaited || kept.at(-1)?.result === 'Error') return kept;
+    throw unreachable;
   }
   const script = activity.scripts.get(batchId);
   const done = await waitFor(activity.progress, reply, timeout, () => {

@@ -35,7 +35,7 @@ export async function transfer(
     const to = await placeOf(command.to, root, volumes);
     if ('file' in from) {
       if (!(await stat(from.file)).isFile()) throw new Error(`${command.from} is not a file`);
-      if ('file' in to) await writeFile(createReadStream(from.file), to.file, signal);
+      if ('file' in to) await writeFile(() => createReadStream(from.file), to.file, signal);
       else await upload(from.file, to.url, signal);
     } else {
       if (!('file' in to))
@@ -69,21 +69,35 @@ async function inVolume(path: string, root: string, volumes: readonly string[]):
 }
 
 async function download(url: URL, file: string, signal: AbortSignal): Promise<void> {
-  const response = await fetch(url, { signal, headers: { 'accept-encoding': 'identity' } });
+  const bare = new URL(url);
+  bare.username = '';
+  bare.password = '';
+  const headers = { 'accept-encoding': 'identity', ...credentials(url) };
+  const response = await fetch(bare, { signal, headers });
   if (!response.ok) {
     await response.body?.cancel();
     throw new Error(`HTTP error: ${statusComplaint(response.status, response.statusText)}`);
   }
-  const body = response.body ? Readable.fromWeb(response.body as ReadableStream) : Readable.from([]);
-  await writeFile(body, file, signal);
+  const { body } = response;
+  await writeFile(() => (body ? Readable.fromWeb(body as ReadableStream) : Readable.from([])), file, signal);
 }
 
-/** The file appears under its name only when it is whole. */
-async function writeFile(body: Readable, file: string, signal: AbortSignal): Promise<void> {
+/** What fetch refuses to take from a URL. */
+function credentials({ username, password }: URL): { authorization?: string } {
+  if (username === '' && password === '') return {};
+  const pair = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+  return { authorization: `Basic ${Buffer.from(pair).toString('base64')}` };
+}
+
+/**
+ * The file appears under its name only when it is whole.
+ * @param body opened only when it is read at once, so that none of its errors goes unheard
+ */
+async function writeFile(body: () => Readable, file: string, signal: AbortSignal): Promise<void> {
   await mkdir(dirname(file), { recursive: true });
   const partial = `${file}.${hexId(4)}.part`;
   try {
-    await pipeline(body, createWriteStream(partial, { flags: 'wx' }), { signal });
+    await pipeline(body(), createWriteStream(partial, { flags: 'wx' }), { signal });
     await rename(partial, file);
   } catch (error) {
     await rm(partial, { force: true });
@@ -122,13 +136,13 @@ function statusComplaint(status: number, text: string): string {
   return `${status < 500 ? 'client' : 'server'} error: ${status} ${text}`.trim();
 }
 
-/** Without the query of a URL, which may be a signature. */
+/** Without the query and credentials of a URL, which may be secret. */
 function complaint(error: unknown, { from, to }: TransferCommand): string {
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
   const message = cause instanceof Error ? cause.message : String(cause);
-  return `${message} (from ${withoutQuery(from)} to ${withoutQuery(to)})`;
+  return withoutSecrets(`${message} (from ${from} to ${to})`);
 }
 
-function withoutQuery(address: string): string {
-  return address.replace(/\?.*$/s, '').replace(/\/\/[^/@]*@/, '//');
+function withoutSecrets(text: string): string {
+  return text.replace(/(\w+:\/\/)(?:[^/@\s]*@)?([^?\s)]*)(\?[^\s)]*)?/g, '$1$2');
 }

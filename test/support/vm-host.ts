@@ -1,6 +1,6 @@
 /** A VM host behind a server of its own, with agreements made up by the test: the devnet without its market. */
 import { mkdtempSync, rmSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Fastify, { type FastifyInstance } from 'fastify';
@@ -185,11 +185,12 @@ export class Vm {
     return (await this.call('GET', '/usage')).body as { currentUsage?: [number, number]; timestamp: number };
   }
 
-  /** Events of a script from now on; ends with the connection. */
-  async *events(batchId: string): AsyncGenerator<ScriptEvent> {
+  /** Events of a script from now on, until the loop over them ends. Calls `listening` when the stream is open. */
+  async *events(batchId: string, listening: () => Promise<void>): AsyncGenerator<ScriptEvent> {
     const url = `${this.testbed.baseUrl}/activity/${this.activityId}/exec/${batchId}`;
     const abort = new AbortController();
     const response = await fetch(url, { headers: { accept: 'text/event-stream' }, signal: abort.signal });
+    await listening();
     let text = '';
     try {
       for await (const chunk of response.body ?? []) {
@@ -220,6 +221,11 @@ export class Vm {
     const batchId = await this.exec([sh(text)]);
     await readFile(this.file('/golem/work/ready'));
     return batchId;
+  }
+
+  /** Lets a command go on that reads the FIFO `/golem/work/<name>`. */
+  async release(name: string): Promise<void> {
+    await writeFile(this.file(`/golem/work/${name}`), '');
   }
 
   async state(): Promise<unknown> {
