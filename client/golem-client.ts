@@ -162,8 +162,19 @@ export class GolemClient {
         .catch(() => undefined),
     ]);
     // Before its own settlement runs, one of that id is an earlier job's.
-    if (settlement === undefined || progress.phase === 'validating') return progress;
-    return { ...progress, money: settlement.money };
+    const money =
+      settlement === undefined || progress.phase === 'validating' ? progress.money : settlement.money;
+    return { ...progress, money, lastFailure: await this.lastFailure(jobId, progress) };
+  }
+
+  /** A job that has not begun yet may wait for something that its workflows cannot see: yagna, or the registry. */
+  private async lastFailure(
+    jobId: string,
+    { phase, lastFailure }: JobProgress,
+  ): Promise<JobProgress['lastFailure']> {
+    if (phase !== 'validating' && phase !== 'reserving' && phase !== 'negotiating') return lastFailure;
+    const waiting = phase === 'reserving' ? settlementId(jobId) : jobId;
+    return (await this.workflows.describe(waiting))?.retrying ?? lastFailure;
   }
 
   /**

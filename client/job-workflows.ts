@@ -10,6 +10,8 @@ export interface Seen {
   running: boolean;
   /** Grows with everything that happens in the run; queries do not count. */
   historyLength: number;
+  /** Why an activity of it is being tried again right now: yagna is away, say. */
+  retrying?: { type: string; message: string; at: string };
   /** Of our children: the jobUuid of the job they belong to. */
   jobUuid?: string;
 }
@@ -66,6 +68,24 @@ function seenOf(description: WorkflowExecutionDescription): Seen {
     firstRunId: description.raw.workflowExecutionInfo?.firstRunId || description.runId,
     running: description.status.name === 'RUNNING',
     historyLength: description.historyLength,
+    retrying: retryingOf(description),
     jobUuid: typeof jobUuid === 'string' ? jobUuid : undefined,
   };
+}
+
+function retryingOf({ raw }: WorkflowExecutionDescription): Seen['retrying'] {
+  const trying = raw.pendingActivities?.find(
+    (activity) => (activity.attempt ?? 1) > 1 && activity.lastFailure,
+  );
+  if (!trying?.lastFailure) return undefined;
+  const { message, applicationFailureInfo } = trying.lastFailure;
+  return {
+    type: applicationFailureInfo?.type || 'Error',
+    message: `${message ?? ''} (attempt ${trying.attempt}, tried again)`,
+    at: tsToDate(trying.lastStartedTime)?.toISOString() ?? '',
+  };
+}
+
+function tsToDate(timestamp: { seconds?: unknown } | null | undefined): Date | undefined {
+  return timestamp?.seconds === undefined ? undefined : new Date(Number(timestamp.seconds) * 1000);
 }
