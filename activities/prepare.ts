@@ -33,7 +33,10 @@ export function prepareActivities(env: ActivityEnvironment): Pick<GolemActivitie
         ]);
         return {
           spec: { ...checked.spec, image },
-          installation: { owner, identity: me.identity, yagnaVersion },
+          installation: {
+            ...{ owner, identity: me.identity, yagnaVersion },
+            requestLifetimeMs: env.connections.requestLifetimeMs,
+          },
         };
       });
     },

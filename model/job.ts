@@ -136,6 +136,8 @@ export interface Installation {
   identity: string;
   /** Version of yagna, as it says. */
   yagnaVersion: string;
+  /** Longest time in which a request of the worker's to yagna can still take effect. */
+  requestLifetimeMs: number;
 }
 
 /** Payment platform token, such as `erc20-holesky-tglm`. */

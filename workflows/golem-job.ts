@@ -386,6 +386,7 @@ export async function golemJob(given: unknown): Promise<JobResult> {
           {
             ...{ job: ref, budget: checked.budget, platform: onPlatform, tolerance: checked.tolerance },
             ...{ expirationSec: checked.demand.expirationSec, invoiceWaitSec: checked.invoiceWaitSec },
+            requestLifetimeMs: installation.requestLifetimeMs,
           },
         ],
         parentClosePolicy: ParentClosePolicy.ABANDON,

@@ -22,7 +22,6 @@ import type {
 } from '../activities/contract';
 import { appendEvents, emptyEventLog, readEvents, type NewEvent } from '../model/events';
 import type { LastFailure, SettlementPhase, SettlementProgress, SettlementResult } from '../model/result';
-import { REQUEST_LIFETIME_MS } from '../model/request-lifetime';
 import { cleanUp, payment, settlementWatch } from './activity-options';
 import { settlementDetails } from './current-details';
 import { namedFailure } from './failure-type';
@@ -122,7 +121,7 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
       if (isCancellation(error)) throw error;
       failed(error);
       await enter('failed');
-      await sleep(REQUEST_LIFETIME_MS);
+      await sleep(input.requestLifetimeMs);
       await releaseAll(true);
       throw error;
     }
@@ -273,7 +272,7 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
       if (look.empty && calm) return;
       if (look.empty) {
         calm = true;
-        await sleep(REQUEST_LIFETIME_MS);
+        await sleep(input.requestLifetimeMs);
       } else if (look.stuck.length > 0) {
         lastFailure = {
           type: 'YagnaUnavailable',
@@ -297,7 +296,7 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
     const released = await persist(() => payment.golemReleaseAllocation({ job, endsAtSec }));
     note(released.events);
     if (!twice) return;
-    await sleep(REQUEST_LIFETIME_MS);
+    await sleep(input.requestLifetimeMs);
     note((await persist(() => payment.golemReleaseAllocation({ job, endsAtSec }))).events);
   }
 }

@@ -128,6 +128,8 @@ export interface SettlementInput {
   expirationSec: number;
   invoiceWaitSec: number;
   tolerance: ToleranceSpec;
+  /** After so long nothing of a dead attempt can take effect on yagna any more. */
+  requestLifetimeMs: number;
 }
 
 /** What `golemRental` returns. */

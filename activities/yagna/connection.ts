@@ -1,11 +1,13 @@
 /**
  * Named connections to yagna daemons: `default` from YAGNA_APPKEY and YAGNA_API_URL, more from the JSON file that
- * GOLEM_CONNECTIONS names. The file is read again when a connection fails, for a daemon may have moved. This is the
- * only place that knows app keys; they appear in no error.
+ * GOLEM_CONNECTIONS names. The file is read again when a connection fails, for a daemon may have moved. How long a
+ * request may take is GOLEM_REQUEST_TIMEOUT_SEC (default 15). This is the only place that knows app keys; they appear
+ * in no error.
  */
 import { readFileSync } from 'node:fs';
 import { IdentityApi, VersionApi } from 'ya-ts-client';
 import { z } from 'zod';
+import { REQUEST_TIMEOUT_MS, requestLifetimeMs } from '../../model/request-lifetime';
 import { failure } from './errors';
 import { exeUnitCalls, type ExeUnitPort } from './exe-unit';
 import { marketCalls, type MarketPort } from './market';
@@ -40,11 +42,16 @@ interface Open {
 }
 
 export class Connections {
+  /** Longest time in which a request of this worker can still take effect. */
+  readonly requestLifetimeMs: number;
+  private readonly requestTimeoutMs: number;
   private endpoints: Record<string, Endpoint>;
   private readonly open = new Map<string, Open>();
 
   /** @throws UnknownConnection - the environment or the file has a mistake */
   constructor(private readonly env: Readonly<Record<string, string | undefined>> = process.env) {
+    this.requestTimeoutMs = readTimeout(env);
+    this.requestLifetimeMs = requestLifetimeMs(this.requestTimeoutMs);
     this.endpoints = readEndpoints(env);
   }
 
@@ -66,10 +73,8 @@ export class Connections {
     this.endpoint(name);
     let open = this.open.get(name);
     if (open === undefined) {
-      const transport = new Transport(name, {
-        endpoint: () => this.endpoint(name),
-        failed: () => this.reload(),
-      });
+      const source = { endpoint: () => this.endpoint(name), failed: () => this.reload() };
+      const transport = new Transport(name, source, this.requestTimeoutMs);
       const yagna = connect(transport);
       open = { yagna, streams: new EventStreams(yagna, { now: () => Date.now() + transport.clockOffsetMs }) };
       this.open.set(name, open);
@@ -117,6 +122,13 @@ function connect(transport: Transport): Yagna {
   };
 }
 
+function readTimeout(env: Readonly<Record<string, string | undefined>>): number {
+  const given = env.GOLEM_REQUEST_TIMEOUT_SEC;
+  if (!given) return REQUEST_TIMEOUT_MS;
+  const schema = z.coerce.number({ error: 'must be a number of seconds' }).min(1).max(300);
+  return check(schema, given, 'GOLEM_REQUEST_TIMEOUT_SEC') * 1000;
+}
+
 function readEndpoints(env: Readonly<Record<string, string | undefined>>): Record<string, Endpoint> {
   const endpoints: Record<string, Endpoint> = {};
   if (env.GOLEM_CONNECTIONS) Object.assign(endpoints, readFile(env.GOLEM_CONNECTIONS));
@@ -142,6 +154,8 @@ function readFile(path: string): Record<string, Endpoint> {
 function check<T extends z.ZodType>(schema: T, value: unknown, what: string): z.infer<T> {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
-  const problems = result.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
+  const problems = result.error.issues.map((issue) =>
+    `${issue.path.join('.')}: ${issue.message}`.replace(/^: /, ''),
+  );
   throw failure('UnknownConnection', `${what}: ${problems.join('; ')}`);
 }

@@ -38,7 +38,7 @@ export interface WireRequest {
 
 export interface SendOptions {
   signal?: AbortSignal;
-  /** Default {@link REQUEST_TIMEOUT_MS}. */
+  /** Default: the transport's. */
   timeoutMs?: number;
   headers?: Record<string, string>;
 }
@@ -50,6 +50,7 @@ export class Transport {
   constructor(
     readonly connection: string,
     private readonly source: EndpointSource,
+    private readonly timeoutMs = REQUEST_TIMEOUT_MS,
   ) {}
 
   /**
@@ -58,7 +59,7 @@ export class Transport {
    */
   async send(request: WireRequest, options: SendOptions = {}): Promise<unknown> {
     const call = `${request.method} ${request.path}`;
-    const timeoutMs = options.timeoutMs ?? REQUEST_TIMEOUT_MS;
+    const timeoutMs = options.timeoutMs ?? this.timeoutMs;
     const endpoint = this.source.endpoint();
     const abort = new AbortController();
     const onAbort = () => abort.abort();

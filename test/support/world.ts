@@ -59,6 +59,8 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       YAGNA_API_URL: yagnaUrl,
       YAGNA_APPKEY: devnet.appKey,
       GOLEM_REGISTRY_URL: `${devnet.url}/registry`,
+      // After a lost answer the settlement waits until the request cannot land any more: long enough on loopback.
+      GOLEM_REQUEST_TIMEOUT_SEC: '3',
       ...options.env,
     });
     await worker.line(/^worker ready/);
