@@ -1,12 +1,12 @@
 /** Watches a script until it is over: the end of each command is known the moment it ends. */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { CommandResult } from '../model/result';
+import { fitScriptResults } from '../model/result-size';
 import { attempt } from './attempt';
 import type { GolemActivities, WatchedScript, WatchScriptInput } from './contract';
 import type { ActivityEnvironment } from './environment';
 import { event } from './events';
-import { cutOutput } from './output-limit';
-import { failure, isYagnaError, type BatchResult, type Yagna, type YagnaErrorKind } from './yagna';
+import { failure, isYagnaError, oneLine, type BatchResult, type Yagna, type YagnaErrorKind } from './yagna';
 
 /** yagna answers a poll the moment the command ends; this is how long one poll waits. */
 const POLL_SEC = 30;
@@ -132,10 +132,14 @@ async function over(
   const results = all.map((result): CommandResult => ({
     index: result.index,
     result: result.result,
-    stdout: cutOutput(result.stdout, input.outputLimitBytes),
-    stderr: cutOutput(result.stderr, input.outputLimitBytes),
-    message: result.message,
+    stdout: result.stdout,
+    stderr: result.stderr,
+    message: result.message === null ? null : oneLine(result.message),
     eventDate: result.eventDate,
   }));
-  return { state, results, reason };
+  return {
+    state,
+    results: fitScriptResults(results, input.outputLimitBytes),
+    reason: reason === undefined ? undefined : oneLine(reason),
+  };
 }

@@ -3,6 +3,7 @@ export * from './connection';
 export {
   failure,
   isYagnaError,
+  oneLine,
   toFailure,
   YagnaError,
   type YagnaErrorFields,

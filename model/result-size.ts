@@ -1,0 +1,133 @@
+/**
+ * Keeps results within what Temporal carries in one payload (2 MB of JSON), by cutting outputs with a mark that tells
+ * how much is missing. Pure, for activities and workflows alike.
+ */
+import type { CommandResult, TaskResult } from './result';
+
+/** JSON of all outputs of one script. */
+const SCRIPT_OUTPUT_JSON = 1_200_000;
+/** JSON of a job's result. */
+const JOB_RESULT_JSON = 1_900_000;
+/** Of which at most this is not output; beyond it, the oldest attempts of each task are left out. */
+const JOB_FRAME_JSON = 1_500_000;
+
+const MARK = /\n… \[(\d+) bytes cut\]$/;
+
+const mark = (bytes: number): string => `\n… [${bytes} bytes cut]`;
+
+/** UTF-8 bytes of one code point. */
+function utf8Bytes(code: number): number {
+  return code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
+}
+
+/** Bytes of one code point in a JSON string. */
+function jsonBytes(code: number): number {
+  if (code >= 0x80) return code >= 0xd800 && code <= 0xdfff ? 6 : utf8Bytes(code);
+  if (code >= 0x20) return code === 0x22 || code === 0x5c ? 2 : 1;
+  // \b \t \n \f \r; the other control characters are written \u00xx.
+  return code === 0x0b || code < 0x08 || code > 0x0d ? 6 : 2;
+}
+
+function lengthOf(text: string, bytesOf: (code: number) => number): number {
+  let length = 0;
+  for (const character of text) length += bytesOf(character.codePointAt(0) ?? 0);
+  return length;
+}
+
+const jsonLength = (text: string): number => lengthOf(text, jsonBytes);
+
+/** The text itself, or its beginning and a mark that says how many bytes of UTF-8 are missing. */
+function cut(text: string, limit: number, bytesOf: (code: number) => number): string {
+  // Six bytes a UTF-16 unit is the most there can be.
+  if (text.length * 6 <= limit) return text;
+  let length = 0;
+  let end = 0;
+  for (const character of text) {
+    length += bytesOf(character.codePointAt(0) ?? 0);
+    if (length > limit) break;
+    end += character.length;
+  }
+  if (end === text.length) return text;
+  const before = MARK.exec(text);
+  const whole = before ? text.slice(0, before.index) : text;
+  const kept = whole.slice(0, end);
+  const missing = lengthOf(whole.slice(kept.length), utf8Bytes) + Number(before?.[1] ?? 0);
+  return missing === 0 ? kept : kept + mark(missing);
+}
+
+/** Cuts captured output to so many bytes of UTF-8; the mark comes on top. */
+export function cutOutput(text: string | null, limitBytes: number): string | null {
+  return text === null ? null : cut(text, limitBytes, utf8Bytes);
+}
+
+/** The largest size to cut to, so that all together stay within the limit: small ones are left whole. */
+function fairShare(sizes: readonly number[], limit: number): number {
+  const ascending = [...sizes].sort((a, b) => a - b);
+  let left = limit;
+  for (const [i, size] of ascending.entries()) {
+    const share = Math.floor(left / (ascending.length - i));
+    if (size > share) return Math.max(0, share);
+    left -= size;
+  }
+  return Infinity;
+}
+
+/** Room for the mark of an output that is cut. */
+const MARK_JSON = 40;
+
+function fitOutputs(results: readonly CommandResult[], limit: number): CommandResult[] {
+  const texts = results.flatMap(({ stdout, stderr }) => [stdout ?? '', stderr ?? '']);
+  if (texts.reduce((sum, text) => sum + text.length * 6, 0) <= limit) return [...results];
+  const share = fairShare(
+    texts.map((text) => jsonLength(text) + MARK_JSON),
+    limit,
+  );
+  if (share === Infinity) return [...results];
+  const fit = (text: string | null): string | null =>
+    text === null ? null : cut(text, Math.max(0, share - MARK_JSON), jsonBytes);
+  return results.map((result) => ({ ...result, stdout: fit(result.stdout), stderr: fit(result.stderr) }));
+}
+
+/**
+ * Results of one script as they go to the workflow.
+ *
+ * @param limitBytes - of UTF-8, kept of each stdout and stderr; less where all together would be too much
+ */
+export function fitScriptResults(results: readonly CommandResult[], limitBytes: number): CommandResult[] {
+  const limited = results.map((result) => ({
+    ...result,
+    stdout: cutOutput(result.stdout, limitBytes),
+    stderr: cutOutput(result.stderr, limitBytes),
+  }));
+  return fitOutputs(limited, SCRIPT_OUTPUT_JSON);
+}
+
+/** Results of a whole job as they go to whoever started it. */
+export function fitTaskResults(tasks: readonly TaskResult[]): TaskResult[] {
+  const fitting = dropOldAttempts(tasks);
+  const fitted = fitOutputs(
+    fitting.flatMap(({ results }) => results),
+    JOB_RESULT_JSON - frameSize(fitting),
+  );
+  let at = 0;
+  return fitting.map((task) => ({ ...task, results: fitted.slice(at, (at += task.results.length)) }));
+}
+
+/** JSON of everything but the outputs. */
+function frameSize(tasks: readonly TaskResult[]): number {
+  const frame = tasks.map((task) => ({
+    ...task,
+    results: task.results.map((result) => ({ ...result, stdout: '', stderr: '' })),
+  }));
+  return lengthOf(JSON.stringify(frame), utf8Bytes);
+}
+
+/** Attempts keep their numbers, so that it shows when older ones are left out. */
+function dropOldAttempts(tasks: readonly TaskResult[]): TaskResult[] {
+  let kept = Math.max(1, ...tasks.map(({ attempts }) => attempts.length));
+  for (let fitting = [...tasks]; ; kept = Math.ceil(kept / 2)) {
+    if (kept <= 1 || frameSize(fitting) <= JOB_FRAME_JSON) return fitting;
+    const most = Math.ceil(kept / 2);
+    fitting = tasks.map((task) => ({ ...task, attempts: task.attempts.slice(-most) }));
+  }
+}
