@@ -77,6 +77,8 @@ export interface NegotiateInput {
   leftOver: OfferSummary[];
   /** Providers not to be taken now: rented already, or failed before. */
   avoid: ProviderId[];
+  /** Those of `avoid` that only failed before: when nobody else offers, the round ends early to let them in again. */
+  forgivable: ProviderId[];
 }
 
 export interface SubscribedDemand {

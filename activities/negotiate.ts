@@ -40,7 +40,7 @@ export function negotiationActivities(
      *
      * Effect: a demand marked with the job, counter-proposals to the best offers.
      * Retry: what a lost attempt had read is gone, so its demand is ended and a new one brings fresh offers.
-     * @returns drafts, best first; fewer than wanted when the round's time is over
+     * @returns drafts, best first; fewer than wanted when the round's time is over, or nobody new offers
      * @throws YagnaUnavailable - (retried with backoff)
      */
     async golemNegotiate(input) {
@@ -104,6 +104,7 @@ class Round {
     await this.openDemand(attemptNumber);
     const endsMs = Date.now() + ROUND_MS;
     let gathering = this.candidates.length === 0;
+    let quietSinceMs = Date.now();
     while (this.demand && this.drafts.length < input.wanted && Date.now() < endsMs) {
       if (!gathering) await this.answerBest();
       const waitSec = gathering && this.candidates.length > 0 ? GATHER_SEC : this.waitSec(endsMs);
@@ -111,6 +112,9 @@ class Round {
       // Choose once a burst of offers is over.
       gathering = fresh && this.drafts.length === 0 && this.asked.size === 0;
       this.giveUpOnSilent();
+      if (fresh || this.asked.size > 0) quietSinceMs = Date.now();
+      const quiet = Date.now() - quietSinceMs >= options.offerFetchingIntervalSec * 1000;
+      if (quiet && this.drafts.length === 0 && this.onlyForgivable()) break;
       const nothingMore = this.asked.size === 0 && this.candidates.length === 0;
       if (this.drafts.length > 0 && nothingMore && !fresh) break;
     }
@@ -133,6 +137,14 @@ class Round {
     const until = Math.min(endsMs, ...overdue);
     const patience = this.drafts.length > 0 ? 1 : 60;
     return Math.max(0.05, Math.min((until - now) / 1000, patience));
+  }
+
+  /** Nobody offers but providers that failed before: the job decides about them. */
+  private onlyForgivable(): boolean {
+    const offering = this.candidates.map(({ summary }) => summary.provider.id);
+    return (
+      offering.every((id) => this.isTaken(id)) && offering.some((id) => this.input.forgivable.includes(id))
+    );
   }
 
   private async openDemand(attemptNumber: number): Promise<void> {

@@ -28,6 +28,7 @@ import { rentalId, settlementId } from '../model/ids';
 import { appendEvents, emptyEventLog, readEvents } from '../model/events';
 import { paymentPlatform, type JobSpec } from '../model/job';
 import type { JobPhase, JobProgress, JobResult, LastFailure } from '../model/result';
+import { fitTaskResults } from '../model/result-size';
 import { cleanUp, inspect, negotiation } from './activity-options';
 import { jobDetails } from './current-details';
 import { namedFailure } from './failure-type';
@@ -56,6 +57,8 @@ import {
   assign,
   cancelOpenTasks,
   countTasks,
+  FAILURE_OF,
+  forgivableProviders,
   forgive,
   freeGroups,
   isLive,
@@ -123,15 +126,12 @@ export async function golemJob(given: unknown): Promise<JobResult> {
   });
   setHandler(rentalUpdateSignal, (update: RentalUpdate) => {
     onRentalUpdate(update);
-    if (update.state === 'failed' && update.reason) failed('VmLost', update.reason);
+    if (update.state === 'failed' && update.failure) failed(update.failure.type, update.failure.message);
     changed();
   });
   setHandler(assignmentOutcomeSignal, (outcome: AssignmentOutcome) => {
     if (applyOutcome(state, outcome) && outcome.state !== 'done') {
-      failed(
-        outcome.state === 'failed' ? 'CommandFailed' : 'VmLost',
-        `${outcome.task}: ${outcome.reason ?? outcome.state}`,
-      );
+      failed(FAILURE_OF[outcome.state], `${outcome.task}: ${outcome.reason ?? outcome.state}`);
     }
     changed();
   });
@@ -180,7 +180,7 @@ export async function golemJob(given: unknown): Promise<JobResult> {
   }
   if (stopReason !== undefined) cancelOpenTasks(state, now());
   await CancellationScope.nonCancellable(() => close(stopReason ?? 'Finished'));
-  const tasks = taskResults(state);
+  const tasks = fitTaskResults(taskResults(state));
   phase = tasks.every((task) => task.state === 'done') ? 'done' : 'failed';
   show();
   return {
@@ -280,6 +280,7 @@ export async function golemJob(given: unknown): Promise<JobResult> {
     const found: Negotiated = await negotiation().golemNegotiate({
       ...{ job, spec, allocationId: allocation, platform, demand, nextDemandNumber },
       ...{ wanted: wanted(), leftOver, avoid: providersToAvoid(state) },
+      forgivable: forgivableProviders(state),
     });
     appendEvents(log, found.events);
     retried ||= found.retried;
@@ -294,8 +295,8 @@ export async function golemJob(given: unknown): Promise<JobResult> {
     }
     const why = Object.entries(found.seen.unsuitable).map(([reason, count]) => `${count} × ${reason}`);
     const message = `${found.seen.offers} offers seen, none suits${why.length > 0 ? `: ${why.join(', ')}` : ''}`;
-    failed('NoProviders', message);
     if (forgive(state)) return;
+    failed('NoProviders', message);
     const waited = Date.now() - idleSince.ms;
     if (!state.rentals.some(isLive) && waited > spec.demand.expirationSec * 1000) {
       throw ApplicationFailure.nonRetryable(message, 'NoProviders');

@@ -76,7 +76,9 @@ export async function golemRental(input: RentalInput): Promise<RentalResult> {
   };
   const scripts = new Map<string, OutsideScript>();
   let close: Close | undefined;
-  let lost: string | undefined;
+  let lost: NamedFailure | undefined;
+  /** The outcome of a task told the job already why the VM is lost. */
+  let told = false;
   let retried = false;
   let over = false;
   let forgotten = 0;
@@ -162,7 +164,7 @@ export async function golemRental(input: RentalInput): Promise<RentalResult> {
     }
   }
 
-  async function enter(state: RentalState, reason?: string): Promise<void> {
+  async function enter(state: RentalState, reason?: string, broken?: NamedFailure): Promise<void> {
     progress.state = state;
     progress.reason = reason ?? progress.reason;
     setCurrentDetails(rentalDetails(progress));
@@ -176,6 +178,7 @@ export async function golemRental(input: RentalInput): Promise<RentalResult> {
         agreementId,
         activityId,
         reason: progress.reason,
+        failure: broken,
       }),
     );
   }
@@ -314,9 +317,9 @@ export async function golemRental(input: RentalInput): Promise<RentalResult> {
           // A VM that was dropped on purpose is no loss.
           if (news.ended === 'vm' && ended.includes(id)) return;
           note(news.events);
-          lost ??= news.reason;
+          lost ??= { type: news.ended === 'agreement' ? 'AgreementEnded' : 'VmLost', message: news.reason };
         } catch (error) {
-          if (!isCancellation(error)) lost ??= namedFailure(error).message;
+          if (!isCancellation(error)) lost ??= namedFailure(error);
         }
       });
     };
@@ -337,17 +340,20 @@ export async function golemRental(input: RentalInput): Promise<RentalResult> {
         if (outcome.state === 'done') progress.tasksDone += 1;
         if (!finishScript(outcome)) await tellJob(() => jobHandle.signal(assignmentOutcomeSignal, outcome));
         if (outcome.state === 'lost') {
-          lost ??= outcome.reason ?? 'the VM is gone';
+          told = true;
+          lost ??= { type: 'VmLost', message: outcome.reason ?? 'the VM is gone' };
           return;
         }
         if (outcome.state === 'timedOut') {
-          lost ??= `task ${task.task} ran longer than its ${task.timeoutSec} s`;
+          told = true;
+          const message = `task ${task.task} ran longer than its ${task.timeoutSec} s`;
+          lost ??= { type: 'TaskTimedOut', message };
           return;
         }
         if (outcome.state === 'uncertain') {
           await dropVm(agreementId, activityId);
           if (ended.length >= MAX_VMS) {
-            lost ??= 'too many VMs had to be made anew';
+            lost ??= { type: 'VmLost', message: 'too many VMs had to be made anew' };
             return;
           }
           activityId = await unlessClosed(() => bringUpVm(signed));
@@ -394,7 +400,7 @@ export async function golemRental(input: RentalInput): Promise<RentalResult> {
   }
   return await CancellationScope.nonCancellable(async () => {
     const reason: Close = close ?? {
-      reason: failure?.message ?? lost ?? (cancelled ? 'cancelled' : 'Finished'),
+      reason: failure?.message ?? lost?.message ?? (cancelled ? 'cancelled' : 'Finished'),
     };
     const bad = failure !== undefined || (lost !== undefined && !close);
     // An attempt at signing that was cut short may have left an agreement: the settlement finds it by its mark.
@@ -402,7 +408,11 @@ export async function golemRental(input: RentalInput): Promise<RentalResult> {
     progress.reason = reason.reason;
     over = true;
     if (signed) await end(signed, reason, bad);
-    await enter(bad ? 'failed' : 'closed', bad ? reason.reason : undefined);
+    await enter(
+      bad ? 'failed' : 'closed',
+      bad ? reason.reason : undefined,
+      told ? undefined : (failure ?? lost),
+    );
     await tellJob(() =>
       getExternalWorkflowHandle(settlementId(job.jobId)).signal(ownerClosedSignal, {
         workflowId: workflowInfo().workflowId,

@@ -57,6 +57,8 @@ export interface RentalUpdate {
   agreementId?: AgreementId;
   activityId?: GolemActivityId;
   reason?: string;
+  /** What broke it, by the failure's name. Absent when its end follows from a task's own failure. */
+  failure?: { type: string; message: string };
 }
 
 /** Settlement → job. Later ones replace earlier ones. */

@@ -156,6 +156,12 @@ export function providersToAvoid(state: JobState): ProviderId[] {
   return [...avoid];
 }
 
+/** Those to be avoided only because something went wrong with them; see {@link forgive}. */
+export function forgivableProviders(state: JobState): ProviderId[] {
+  const rented = state.rentals.filter(isLive).map(({ provider }) => provider.id);
+  return providersToAvoid(state).filter((id) => !rented.includes(id));
+}
+
 /** Nobody else is on the market: allow the providers that failed before once more. */
 export function forgive(state: JobState): boolean {
   const any = state.failedProviders.length > 0 || freeGroups(state).some((group) => group.avoid.length > 0);
@@ -240,7 +246,7 @@ export function applyOutcome(state: JobState, outcome: AssignmentOutcome): boole
   return true;
 }
 
-const FAILURE_OF = {
+export const FAILURE_OF = {
   failed: 'CommandFailed',
   timedOut: 'TaskTimedOut',
   lost: 'VmLost',
