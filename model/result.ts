@@ -98,14 +98,7 @@ export interface SettlementResult {
 }
 
 export type RentalState =
-  | 'signing'
-  | 'creating'
-  | 'deploying'
-  | 'ready'
-  | 'busy'
-  | 'closing'
-  | 'closed'
-  | 'failed';
+  'signing' | 'creating' | 'deploying' | 'ready' | 'busy' | 'closing' | 'closed' | 'failed';
 
 export interface RentalProgress {
   n: number;
@@ -121,14 +114,7 @@ export interface RentalProgress {
 }
 
 export type JobPhase =
-  | 'validating'
-  | 'reserving'
-  | 'negotiating'
-  | 'running'
-  | 'closing'
-  | 'done'
-  | 'failed'
-  | 'cancelled';
+  'validating' | 'reserving' | 'negotiating' | 'running' | 'closing' | 'done' | 'failed' | 'cancelled';
 
 export interface LastFailure {
   type: string;
