@@ -62,6 +62,12 @@ export interface OfferSummary {
   pricePerHour: Amount;
 }
 
+/** A counter-proposal of ours that may still be answered: providers who were full come back to it. */
+export interface Unanswered {
+  counterId: ProposalId;
+  summary: OfferSummary;
+}
+
 export interface NegotiateInput {
   job: JobRef;
   spec: JobSpec;
@@ -75,6 +81,8 @@ export interface NegotiateInput {
   wanted: number;
   /** Offers left over from earlier rounds, best first. */
   leftOver: OfferSummary[];
+  /** Counter-proposals of earlier rounds under the same demand. */
+  unanswered: Unanswered[];
   /** Providers not to be taken now: rented already, or failed before. */
   avoid: ProviderId[];
   /** Those of `avoid` that only failed before: when nobody else offers, the round ends early to let them in again. */
@@ -102,6 +110,7 @@ export interface Negotiated {
   /** Best first. */
   drafts: DraftProposal[];
   leftOver: OfferSummary[];
+  unanswered: Unanswered[];
   events: NewEvent[];
   /** Counts of the round, for progress and for the message of a failure. */
   seen: { offers: number; unsuitable: Record<string, number> };

@@ -6,6 +6,7 @@ import { buildDemand, counterProperties, mergeDecorations } from '../model/deman
 import type { NewEvent } from '../model/events';
 import type { ProposalId } from '../model/ids';
 import { readOffer, type Offer } from '../model/offer';
+import { PROP } from '../model/properties';
 import { hourPrice, priceCapReason, providerListReason, SELECTION_STRATEGIES } from '../model/selection';
 import { attempt } from './attempt';
 import type {
@@ -15,11 +16,12 @@ import type {
   NegotiateInput,
   OfferSummary,
   SubscribedDemand,
+  Unanswered,
 } from './contract';
 import type { ActivityEnvironment } from './environment';
 import { event, proposalReceived } from './events';
 import { bearsMark, demandMark } from './marks';
-import { isYagnaError, type DemandBody, type Proposal, type Yagna } from './yagna';
+import { isYagnaError, type DemandBody, type Proposal, type Reason, type Yagna } from './yagna';
 
 /** Providers refuse what ends sooner, so a demand with less left is made anew. */
 const LEAST_LIFE_MS = 300_000;
@@ -30,6 +32,8 @@ const ROUND_MS = 60_000;
 /** Events of one kind reported in a round: a market has hundreds of offers, a history has not. */
 const EVENTS_REPORTED = 20;
 const LEFT_OVER_KEPT = 30;
+/** With a draft in hand, others are waited for so long after the last news; their answers are taken in the next round. */
+const PATIENCE_MS = 1000;
 
 export function negotiationActivities(
   env: ActivityEnvironment,
@@ -85,7 +89,10 @@ class Round {
   private candidates: Candidate[];
   /** Our counter-proposals by id, with when we give up on each. */
   private readonly asked = new Map<ProposalId, { summary: OfferSummary; untilMs: number }>();
+  /** Counter-proposals that were refused for now, or not answered in time: an answer is welcome all the same. */
+  private readonly unanswered: Map<ProposalId, OfferSummary>;
   private readonly drafts: DraftProposal[] = [];
+  private newsMs = Date.now();
   private readonly events: NewEvent[] = [];
   private readonly seen = { offers: 0, unsuitable: {} as Record<string, number> };
 
@@ -96,6 +103,7 @@ class Round {
     private readonly signal: AbortSignal,
   ) {
     this.candidates = input.leftOver.map((summary) => ({ summary }));
+    this.unanswered = new Map(input.unanswered.map(({ counterId, summary }) => [counterId, summary]));
   }
 
   async run(attemptNumber: number): Promise<Omit<Negotiated, 'retried'>> {
@@ -104,7 +112,6 @@ class Round {
     await this.openDemand(attemptNumber);
     const endsMs = Date.now() + ROUND_MS;
     let gathering = this.candidates.length === 0;
-    let quietSinceMs = Date.now();
     while (this.demand && this.drafts.length < input.wanted && Date.now() < endsMs) {
       if (!gathering) await this.answerBest();
       const waitSec = gathering && this.candidates.length > 0 ? GATHER_SEC : this.waitSec(endsMs);
@@ -112,11 +119,7 @@ class Round {
       // Choose once a burst of offers is over.
       gathering = fresh && this.drafts.length === 0 && this.asked.size === 0;
       this.giveUpOnSilent();
-      if (fresh || this.asked.size > 0) quietSinceMs = Date.now();
-      const quiet = Date.now() - quietSinceMs >= options.offerFetchingIntervalSec * 1000;
-      if (quiet && this.drafts.length === 0 && this.onlyForgivable()) break;
-      const nothingMore = this.asked.size === 0 && this.candidates.length === 0;
-      if (this.drafts.length > 0 && nothingMore && !fresh) break;
+      if (!gathering && !fresh && this.isEnough(Date.now() - this.newsMs)) break;
     }
     const { demand } = this;
     return {
@@ -125,6 +128,7 @@ class Round {
       // Drafts of a demand that is no more cannot be signed.
       drafts: demand ? this.drafts : [],
       leftOver: this.candidates.map(({ summary }) => summary).slice(0, LEFT_OVER_KEPT),
+      unanswered: this.stillUnanswered().slice(-LEFT_OVER_KEPT),
       events: this.events,
       seen: this.seen,
     };
@@ -139,12 +143,20 @@ class Round {
     return Math.max(0.05, Math.min((until - now) / 1000, patience));
   }
 
-  /** Nobody offers but providers that failed before: the job decides about them. */
-  private onlyForgivable(): boolean {
+  /** True when waiting longer, after `quietMs` without news, promises little. */
+  private isEnough(quietMs: number): boolean {
     const offering = this.candidates.map(({ summary }) => summary.provider.id);
-    return (
-      offering.every((id) => this.isTaken(id)) && offering.some((id) => this.input.forgivable.includes(id))
-    );
+    const nobodyElse = this.asked.size === 0 && offering.every((id) => this.isTaken(id));
+    if (this.drafts.length > 0) return nobodyElse || quietMs >= PATIENCE_MS;
+    // Nobody offers but providers that failed before: the job decides about them.
+    const forgivable = offering.some((id) => this.input.forgivable.includes(id));
+    return nobodyElse && forgivable && quietMs >= this.input.spec.demand.offerFetchingIntervalSec * 1000;
+  }
+
+  private stillUnanswered(): Unanswered[] {
+    const asked = [...this.asked].map(([counterId, { summary }]) => ({ counterId, summary }));
+    const refused = [...this.unanswered].map(([counterId, summary]) => ({ counterId, summary }));
+    return [...refused, ...asked];
   }
 
   private async openDemand(attemptNumber: number): Promise<void> {
@@ -164,6 +176,7 @@ class Round {
     }
     await this.endOldDemands(old !== undefined || attemptNumber > 1);
     this.candidates = [];
+    this.unanswered.clear();
     const n = input.nextDemandNumber + attemptNumber - 1;
     const expiresAtMs = Date.now() + spec.demand.expirationSec * 1000;
     this.body = body(n, expiresAtMs);
@@ -202,7 +215,7 @@ class Round {
     }
     let fresh = false;
     for (const each of events) {
-      if (each.eventType === 'ProposalRejectedEvent') this.onRejected(each.proposalId, each.reason?.message);
+      if (each.eventType === 'ProposalRejectedEvent') this.onRejected(each.proposalId, each.reason);
       else if (each.proposal.state === 'Draft') this.onDraft(each.proposal);
       else fresh = this.onOffer(each.proposal) || fresh;
     }
@@ -235,7 +248,9 @@ class Round {
     const summary = { proposalId, provider, cpuThreads: offer.cpuThreads, pricePerHour: hourPrice(offer) };
     // Kept even if avoided now: a later round may want it.
     this.candidates.push({ summary, offer });
-    return !avoid.includes(offer.providerId);
+    if (avoid.includes(offer.providerId)) return false;
+    this.newsMs = Date.now();
+    return true;
   }
 
   /** Answers the best offers, as many as are still wanted. */
@@ -292,11 +307,13 @@ class Round {
 
   private onDraft(proposal: Proposal): void {
     const { prevProposalId } = proposal;
-    const asked = prevProposalId === undefined ? undefined : this.asked.get(prevProposalId);
-    if (!asked || !this.demand || prevProposalId === undefined) return;
-    this.asked.delete(prevProposalId);
     const { demand } = this;
-    const { summary } = asked;
+    if (!demand || prevProposalId === undefined) return;
+    const summary = this.asked.get(prevProposalId)?.summary ?? this.unanswered.get(prevProposalId);
+    this.asked.delete(prevProposalId);
+    this.unanswered.delete(prevProposalId);
+    if (!summary || this.isTaken(summary.provider.id)) return;
+    this.newsMs = Date.now();
     const read = readOffer(proposal.properties, proposal.issuerId);
     const worse = read.ok ? priceCapReason(this.input.spec.pricing, read.offer) : read.reason;
     this.report(
@@ -315,19 +332,23 @@ class Round {
     this.drafts.push({ ...summary, proposalId: proposal.proposalId, demand });
   }
 
-  private onRejected(counterId: ProposalId, message: string | undefined): void {
-    const asked = this.asked.get(counterId);
-    if (!asked) return;
+  private onRejected(counterId: ProposalId, why: Reason | undefined): void {
+    const summary = this.asked.get(counterId)?.summary ?? this.unanswered.get(counterId);
+    if (!summary) return;
+    this.newsMs = Date.now();
     this.asked.delete(counterId);
-    const reason = message ?? 'no reason given';
+    if (why?.[PROP.rejectionIsFinal] === true) this.unanswered.delete(counterId);
+    else this.unanswered.set(counterId, summary);
+    const reason = why?.message ?? 'no reason given';
     this.seen.unsuitable[reason] = (this.seen.unsuitable[reason] ?? 0) + 1;
-    this.report(event('ProposalRejected', { id: counterId, provider: asked.summary.provider, reason }));
+    this.report(event('ProposalRejected', { id: counterId, provider: summary.provider, reason }));
   }
 
   private giveUpOnSilent(): void {
-    for (const [id, { untilMs }] of this.asked) {
+    for (const [id, { summary, untilMs }] of this.asked) {
       if (Date.now() < untilMs) continue;
       this.asked.delete(id);
+      this.unanswered.set(id, summary);
       const reason = 'no answer to our counter-proposal in time';
       this.seen.unsuitable[reason] = (this.seen.unsuitable[reason] ?? 0) + 1;
     }

@@ -23,6 +23,7 @@ import type {
   Negotiated,
   OfferSummary,
   SubscribedDemand,
+  Unanswered,
 } from '../activities/contract';
 import { rentalId, settlementId } from '../model/ids';
 import { appendEvents, emptyEventLog, readEvents } from '../model/events';
@@ -160,6 +161,7 @@ export async function golemJob(given: unknown): Promise<JobResult> {
   let demand: SubscribedDemand | undefined;
   let nextDemandNumber = 1;
   let leftOver: OfferSummary[] = [];
+  let unanswered: Unanswered[] = [];
   let drafts: DraftProposal[] = [];
   const idleSince = { ms: Date.now() };
 
@@ -279,7 +281,7 @@ export async function golemJob(given: unknown): Promise<JobResult> {
   async function negotiate(allocation: string): Promise<void> {
     const found: Negotiated = await negotiation().golemNegotiate({
       ...{ job, spec, allocationId: allocation, platform, demand, nextDemandNumber },
-      ...{ wanted: wanted(), leftOver, avoid: providersToAvoid(state) },
+      ...{ wanted: wanted(), leftOver, unanswered, avoid: providersToAvoid(state) },
       forgivable: forgivableProviders(state),
     });
     appendEvents(log, found.events);
@@ -287,6 +289,7 @@ export async function golemJob(given: unknown): Promise<JobResult> {
     demand = found.demand;
     nextDemandNumber = found.demandNumber + 1;
     leftOver = found.demand ? found.leftOver : [];
+    unanswered = found.demand ? found.unanswered : [];
     drafts = found.drafts;
     if (!found.demand) return;
     if (found.drafts.length > 0) {

@@ -130,15 +130,17 @@ export function rentalsWanted(state: JobState, max: number): number {
 }
 
 /**
- * Rentals that may be closed to make room: every place is taken, work waits that none of them may do, and
- * these are idle.
+ * Rentals that may be closed to make room: every place is taken, work waits that no idle one may do, and these are
+ * idle and may do nothing of what waits.
  */
 export function rentalsInTheWay(state: JobState, max: number): RentalEntry[] {
   const live = state.rentals.filter((rental) => isLive(rental) && !rental.closing);
   if (live.length < max) return [];
   const open = openRentals(state);
-  const stranded = freeGroups(state).filter((group) => !live.some((rental) => suits(group, rental.provider)));
-  return open.slice(0, stranded.length);
+  const free = freeGroups(state);
+  const useless = open.filter((rental) => !free.some((group) => suits(group, rental.provider)));
+  const stranded = free.filter((group) => !open.some((rental) => suits(group, rental.provider)));
+  return useless.slice(0, stranded.length);
 }
 
 /** True when a provider may do any of the work that waits for a rental. */
@@ -158,7 +160,9 @@ export function providersToAvoid(state: JobState): ProviderId[] {
 
 /** Those to be avoided only because something went wrong with them; see {@link forgive}. */
 export function forgivableProviders(state: JobState): ProviderId[] {
-  const rented = state.rentals.filter(isLive).map(({ provider }) => provider.id);
+  const rented = state.rentals
+    .filter((rental) => isLive(rental) && !rental.closing)
+    .map(({ provider }) => provider.id);
   return providersToAvoid(state).filter((id) => !rented.includes(id));
 }
 
