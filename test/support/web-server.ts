@@ -1,0 +1,98 @@
+/**
+ * A web server for the transfers of a test's tasks: files to get and put; doors that keep a transfer waiting until the
+ * test opens them; meetings that let nobody through until all are there; and answers that fail at first.
+ */
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+export interface Door {
+  url: string;
+  /** Resolves when somebody waits at the door, or has been let through. */
+  knocked: Promise<void>;
+  open(): void;
+}
+
+export interface WebServer {
+  /** What `PUT <url>/files/<name>` wrote, and `GET` reads. */
+  files: Map<string, Buffer>;
+  fileUrl(name: string): string;
+  door(): Door;
+  /** An address that answers all of the first `count` requests once the last of them has come. */
+  meeting(count: number): string;
+  /** An address whose first `count` requests are answered with 503. */
+  failsAtFirst(count: number): string;
+  close(): Promise<void>;
+}
+
+type Handler = (request: IncomingMessage, response: ServerResponse) => void;
+
+export async function startWebServer(): Promise<WebServer> {
+  const files = new Map<string, Buffer>();
+  const handlers: Handler[] = [];
+  const server = createServer((request, response) => {
+    const [, kind, name = ''] = /^\/(files|at)\/(.+)$/.exec(request.url ?? '') ?? [];
+    if (kind === 'files') serveFile(files, name, request, response);
+    else if (kind === 'at') handlers[Number(name)]?.(request, response);
+    else response.writeHead(404).end();
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const serve = (handler: Handler): string => `${url}/at/${handlers.push(handler) - 1}`;
+  return {
+    files,
+    fileUrl: (name) => `${url}/files/${name}`,
+    door() {
+      const waiting: ServerResponse[] = [];
+      let isOpen = false;
+      let knock: () => void;
+      const knocked = new Promise<void>((resolve) => (knock = resolve));
+      const doorUrl = serve((_, response) => {
+        if (isOpen) response.end('open\n');
+        else waiting.push(response);
+        knock();
+      });
+      const open = (): void => {
+        isOpen = true;
+        for (const response of waiting.splice(0)) response.end('open\n');
+      };
+      return { url: doorUrl, knocked, open };
+    },
+    meeting(count) {
+      const waiting: ServerResponse[] = [];
+      return serve((_, response) => {
+        waiting.push(response);
+        if (waiting.length >= count) for (const each of waiting.splice(0)) each.end('all are here\n');
+      });
+    },
+    failsAtFirst(count) {
+      let left = count;
+      return serve((_, response) => {
+        left -= 1;
+        response.writeHead(left >= 0 ? 503 : 200).end('served\n');
+      });
+    },
+    async close() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+function serveFile(
+  files: Map<string, Buffer>,
+  name: string,
+  request: IncomingMessage,
+  response: ServerResponse,
+): void {
+  if (request.method === 'GET') {
+    const file = files.get(name);
+    response.writeHead(file ? 200 : 404).end(file);
+    return;
+  }
+  const chunks: Buffer[] = [];
+  request.on('data', (chunk: Buffer) => chunks.push(chunk));
+  request.on('end', () => {
+    files.set(name, Buffer.concat(chunks));
+    response.end();
+  });
+}
