@@ -1,0 +1,50 @@
+/** What is known of the agreement that a debit note or an invoice belongs to. */
+import { readOffer } from '../model/offer';
+import type { AgreementTerms } from '../model/pricing';
+import type { ProviderInfo } from '../model/result';
+import type { AgreementSoFar, DecideInput, Decision } from './contract';
+import { bearsMark } from './marks';
+import type { Agreement, Yagna, YagnaError } from './yagna';
+
+const NOTHING_YET: AgreementSoFar = {
+  acceptedByActivity: {},
+  notes: {},
+  lastUsage: {},
+  invoiceAccepted: false,
+};
+
+export interface BilledAgreement {
+  agreement: Agreement;
+  provider: ProviderInfo;
+  terms?: AgreementTerms;
+  /** Why the terms cannot be read. */
+  unreadable?: string;
+  soFar: AgreementSoFar;
+  approvedMs: number;
+}
+
+/** Undefined when the agreement is not the job's. */
+export async function openBilledAgreement(
+  yagna: Yagna,
+  input: DecideInput,
+  agreementId: string,
+  signal: AbortSignal,
+): Promise<BilledAgreement | undefined> {
+  const agreement = await yagna.agreement(agreementId, signal);
+  if (!agreement || !bearsMark(input.job, agreement.demand.properties)) return undefined;
+  const read = readOffer(agreement.offer.properties, agreement.offer.providerId);
+  const id = agreement.offer.providerId.toLowerCase();
+  return {
+    agreement,
+    provider: read.ok ? { id, name: read.offer.providerName } : { id, name: id },
+    terms: read.ok ? { pricing: read.offer.pricing, cpuThreads: read.offer.cpuThreads } : undefined,
+    unreadable: read.ok ? undefined : read.reason,
+    soFar: input.ledger[agreementId] ?? NOTHING_YET,
+    approvedMs: Date.parse(agreement.approvedDate ?? agreement.timestamp),
+  };
+}
+
+/** yagna refuses to accept for want of funds in the allocation, or because the allocation is gone. */
+export function failureOfAccepting(error: YagnaError): Decision['failure'] {
+  return /not enough funds|allocation/i.test(error.detail) ? 'BudgetExhausted' : 'PaymentRefused';
+}

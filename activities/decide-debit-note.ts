@@ -1,0 +1,136 @@
+/**
+ * Decides a debit note: checks it against the agreement's own price, the usage that is possible and the interval
+ * agreed, and accepts it or says why not. A refused one is left undecided: yagna cannot reject one.
+ */
+import type { NewEvent } from '../model/events';
+import type { DebitNoteId } from '../model/ids';
+import { checkDebitNote } from '../model/pricing';
+import { PROP } from '../model/properties';
+import { failureOfAccepting, openBilledAgreement, type BilledAgreement } from './billed-agreement';
+import type { DecideInput, Decision } from './contract';
+import { amounts, event } from './events';
+import { failure, isYagnaError, type DebitNote, type Yagna } from './yagna';
+
+/** Notes beyond what the interval allows: the last one at the end of an activity, and one for clocks that differ. */
+const SPARE_NOTES = 2;
+
+export async function decideDebitNote(
+  yagna: Yagna,
+  input: DecideInput,
+  signal: AbortSignal,
+): Promise<Decision> {
+  const note = await yagna.debitNote(input.document.id as DebitNoteId, signal);
+  if (!note) throw failure('YagnaUnavailable', `yagna does not show debit note ${input.document.id}`);
+  const found = await openBilledAgreement(yagna, input, note.agreementId, signal);
+  const base = {
+    document: input.document,
+    agreementId: note.agreementId,
+    activityId: note.activityId,
+    amount: note.totalAmountDue,
+    payable: note.paymentDueDate !== undefined,
+    settled: note.status === 'SETTLED',
+  };
+  if (!found)
+    return { ...base, provider: { id: note.issuerId, name: note.issuerId }, decision: 'foreign', events: [] };
+  const { provider, soFar } = found;
+  const { agreementId, activityId } = note;
+  const details = {
+    id: note.debitNoteId,
+    agreementId,
+    activityId,
+    provider,
+    ...amounts(note.totalAmountDue),
+  };
+  const events: NewEvent[] = [event('DebitNoteReceived', details)];
+  const atSec = Math.max(0, (Date.parse(note.timestamp) - found.approvedMs) / 1000);
+  const lastUsage = note.usageCounterVector && { usage: note.usageCounterVector, atSec };
+  const decided = (decision: Decision['decision'], more: Partial<Decision> = {}): Decision => ({
+    ...{ ...base, provider, decision, events },
+    ...(decision === 'accepted' ? { lastUsage } : {}),
+    ...more,
+  });
+  if (note.status === 'ACCEPTED' || note.status === 'SETTLED') {
+    events.push(event('DebitNoteAccepted', details));
+    return decided('accepted');
+  }
+  if (soFar.invoiceAccepted || note.status === 'CANCELLED') return decided('superseded');
+  const refusal = await refuseDebitNote(yagna, input, found, note, signal);
+  if (!refusal) {
+    try {
+      await yagna.acceptDebitNote(note.debitNoteId, note.totalAmountDue, input.allocationId, signal);
+      events.push(event('DebitNoteAccepted', details));
+      return decided('accepted');
+    } catch (error) {
+      if (!isYagnaError(error, 'badRequest')) throw error;
+      events.push(event('PaymentFailed', { ...details, reason: error.detail }));
+      return decided('refused', {
+        reason: `debit note not accepted: ${error.detail}`,
+        failure: failureOfAccepting(error),
+      });
+    }
+  }
+  events.push(event('PaymentFailed', { ...details, reason: refusal.reason }));
+  return decided('refused', refusal);
+}
+
+async function refuseDebitNote(
+  yagna: Yagna,
+  input: DecideInput,
+  found: BilledAgreement,
+  note: DebitNote,
+  signal: AbortSignal,
+): Promise<Pick<Decision, 'reason' | 'requestorCode' | 'failure'> | undefined> {
+  const { terms, soFar, agreement } = found;
+  if (!terms) return { reason: `the agreement's prices cannot be read: ${found.unreadable ?? ''}` };
+  const elapsedSec = Math.max(0, (Date.now() - found.approvedMs) / 1000);
+  const seen = soFar.notes[note.activityId] ?? { all: 0, payable: 0 };
+  const agreed = { ...agreement.offer.properties };
+  const tooMany = (count: number, property: string): number | undefined => {
+    const intervalSec = Number(agreed[property]);
+    if (!(intervalSec > 0)) return undefined;
+    return count + 1 > Math.floor(elapsedSec / intervalSec) + SPARE_NOTES ? intervalSec : undefined;
+  };
+  const often = tooMany(seen.all, PROP.debitNoteInterval);
+  if (often !== undefined) {
+    const reason = `debit notes come more often than every ${often} s as agreed`;
+    return { reason, requestorCode: 'TooManyDebitNotes' };
+  }
+  if (note.paymentDueDate !== undefined) {
+    const payable = tooMany(seen.payable, PROP.paymentTimeout);
+    if (payable !== undefined) {
+      const reason = `payable debit notes come more often than every ${payable} s as agreed`;
+      return { reason, requestorCode: 'TooManyPayableDebitNotes' };
+    }
+    if (agreement.demand.properties[PROP.paymentTimeout] === undefined) {
+      return { reason: 'payable debit notes were not agreed', requestorCode: 'TooManyPayableDebitNotes' };
+    }
+  }
+  const allocation = await yagna.allocation(input.allocationId, signal);
+  const budgetLeft = allocation?.remainingAmount ?? '0';
+  const acceptedEarlier = soFar.acceptedByActivity[note.activityId] ?? '0';
+  const claim = {
+    ...{ terms, tolerance: input.tolerance, elapsedSec },
+    amount: note.totalAmountDue,
+    usage: note.usageCounterVector,
+    activityKnown: await isKnown(yagna, note, signal),
+    acceptedEarlier,
+  };
+  const decision = checkDebitNote({ ...claim, budgetLeft });
+  if (decision.accept) return undefined;
+  // Right but for the budget: then it is not the provider's fault.
+  const exhausted = checkDebitNote({ ...claim, budgetLeft: note.totalAmountDue }).accept;
+  return {
+    reason: `debit note refused: ${decision.reason}`,
+    failure: exhausted ? 'BudgetExhausted' : 'PaymentRefused',
+  };
+}
+
+async function isKnown(yagna: Yagna, note: DebitNote, signal: AbortSignal): Promise<boolean> {
+  try {
+    return (await yagna.golemActivities(note.agreementId, signal)).includes(note.activityId);
+  } catch (error) {
+    // This yagna can't tell.
+    if (isYagnaError(error, 'notFound')) return true;
+    throw error;
+  }
+}

@@ -1,0 +1,144 @@
+/**
+ * Decides an invoice: checks it against the agreement's own price and what can have been used, and accepts it or
+ * rejects it with the reason. An agreement is paid once.
+ */
+import { exact } from '../model/amount';
+import type { NewEvent } from '../model/events';
+import type { InvoiceId } from '../model/ids';
+import { checkInvoice } from '../model/pricing';
+import { failureOfAccepting, openBilledAgreement, type BilledAgreement } from './billed-agreement';
+import type { DecideInput, Decision } from './contract';
+import { amounts, event } from './events';
+import { failure, isYagnaError, type Invoice, type Yagna } from './yagna';
+
+export async function decideInvoice(
+  yagna: Yagna,
+  input: DecideInput,
+  retried: boolean,
+  signal: AbortSignal,
+): Promise<Decision> {
+  const invoice = await yagna.invoice(input.document.id as InvoiceId, signal);
+  if (!invoice) throw failure('YagnaUnavailable', `yagna does not show invoice ${input.document.id}`);
+  const found = await openBilledAgreement(yagna, input, invoice.agreementId, signal);
+  const base = {
+    document: input.document,
+    agreementId: invoice.agreementId,
+    amount: invoice.amount,
+    payable: true,
+    settled: invoice.status === 'SETTLED',
+  };
+  if (!found) {
+    return {
+      ...base,
+      provider: { id: invoice.issuerId, name: invoice.issuerId },
+      decision: 'foreign',
+      events: [],
+    };
+  }
+  const { provider } = found;
+  const details = {
+    id: invoice.invoiceId,
+    agreementId: invoice.agreementId,
+    provider,
+    ...amounts(invoice.amount),
+  };
+  const events: NewEvent[] = [event('InvoiceReceived', details)];
+  const decided = (decision: Decision['decision'], more: Partial<Decision> = {}): Decision => ({
+    ...{ ...base, provider, decision, events },
+    ...more,
+  });
+  if (invoice.status === 'ACCEPTED' || invoice.status === 'SETTLED') {
+    events.push(event('PaymentAccepted', details));
+    if (base.settled) events.push(event('PaymentConfirmed', details));
+    return decided('accepted');
+  }
+  if (invoice.status === 'CANCELLED') return decided('superseded');
+  if (invoice.status === 'REJECTED') return decided('refused', { reason: 'rejected before' });
+  const reason = await refuseInvoice(yagna, input, found, invoice, retried, signal);
+  if (reason) {
+    const message = `invoice refused: ${reason}`;
+    await yagna.rejectInvoice(
+      invoice.invoiceId,
+      { rejectionReason: 'INCORRECT_AMOUNT', totalAmountAccepted: '0', message },
+      signal,
+    );
+    events.push(
+      event('InvoiceRejected', { ...details, reason }),
+      event('PaymentFailed', { ...details, reason }),
+    );
+    return decided('refused', { reason: message });
+  }
+  try {
+    await yagna.acceptInvoice(invoice.invoiceId, invoice.amount, input.allocationId, signal);
+  } catch (error) {
+    if (!isYagnaError(error, 'badRequest')) throw error;
+    // It is owed, but yagna will not pay it from this allocation: left undecided, for whoever funds it later.
+    events.push(event('PaymentFailed', { ...details, reason: error.detail }));
+    return decided('refused', {
+      reason: `invoice not accepted: ${error.detail}`,
+      failure: failureOfAccepting(error),
+    });
+  }
+  events.push(event('PaymentAccepted', details));
+  const after = exact(invoice.amount).isZero() ? await yagna.invoice(invoice.invoiceId, signal) : undefined;
+  if (after?.status === 'SETTLED') events.push(event('PaymentConfirmed', details));
+  return decided('accepted', { settled: after?.status === 'SETTLED' });
+}
+
+async function refuseInvoice(
+  yagna: Yagna,
+  input: DecideInput,
+  found: BilledAgreement,
+  invoice: Invoice,
+  retried: boolean,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const { terms, soFar, agreement } = found;
+  if (soFar.invoiceAccepted || (retried && (await hasAcceptedInvoice(yagna, invoice, signal)))) {
+    return 'the agreement has an accepted invoice already';
+  }
+  if (!terms) return `the agreement's prices cannot be read: ${found.unreadable ?? ''}`;
+  const ended = await yagna.terminationReason(agreement.agreementId, signal);
+  const endedMs = ended ? Date.parse(ended.eventDate) : Math.min(Date.now(), Date.parse(agreement.validTo));
+  const allocation = await yagna.allocation(input.allocationId, signal);
+  const known = await knownActivities(yagna, invoice, Object.keys(soFar.acceptedByActivity), signal);
+  const decision = checkInvoice({
+    ...{ terms, tolerance: input.tolerance },
+    amount: invoice.amount,
+    activityIds: invoice.activityIds,
+    activities: known.map((activityId) => ({
+      activityId,
+      accepted: soFar.acceptedByActivity[activityId] ?? '0',
+      lastUsage: soFar.lastUsage[activityId],
+    })),
+    // One creation may have been lost on the way back: its VM is billed although nobody here knows its id.
+    unknownActivities: 1,
+    elapsedSec: Math.max(0, (endedMs - found.approvedMs) / 1000),
+    budgetLeft: allocation?.remainingAmount ?? '0',
+  });
+  return decision.accept ? undefined : decision.reason;
+}
+
+async function knownActivities(
+  yagna: Yagna,
+  invoice: Invoice,
+  accepted: readonly string[],
+  signal: AbortSignal,
+): Promise<string[]> {
+  try {
+    return await yagna.golemActivities(invoice.agreementId, signal);
+  } catch (error) {
+    if (isYagnaError(error, 'notFound')) return [...new Set([...invoice.activityIds, ...accepted])];
+    throw error;
+  }
+}
+
+async function hasAcceptedInvoice(yagna: Yagna, invoice: Invoice, signal: AbortSignal): Promise<boolean> {
+  const all = await yagna.invoices({}, signal);
+  return all.some(
+    (other) =>
+      other.agreementId === invoice.agreementId &&
+      other.invoiceId !== invoice.invoiceId &&
+      (other.status === 'ACCEPTED' || other.status === 'SETTLED'),
+  );
+}
