@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { availableNamespaces } from '../devnet/vm/namespaced-machine';
 import type { VmHostSettings } from '../devnet/vm';
-import { BURN_ONE_SECOND, sh, Vm, VmTestbed } from './support/vm-host';
+import { burn, sh, Vm, VmTestbed } from './support/vm-host';
 
 type Isolation = 'private' | 'plain';
 const isolations: Isolation[] = availableNamespaces() ? ['private', 'plain'] : ['plain'];
@@ -130,7 +130,7 @@ describe.each(isolations)('a VM of the devnet (%s)', (isolation) => {
     const vm = await bed.vm();
     const [idle] = (await vm.usage()).currentUsage ?? [];
     expect(idle).toBeLessThan(0.1);
-    await vm.untilReady(`${BURN_ONE_SECOND}; ${BURN_ONE_SECOND}; echo > ready; sleep 600`);
+    await vm.untilReady(`${burn(1)}; ${burn(1)}; echo > ready; sleep 600`);
     const [running = 0, durationSec = 0] = (await vm.usage()).currentUsage ?? [];
     expect(running).toBeGreaterThanOrEqual(1.95);
     expect(running).toBeLessThan(2.5);
@@ -144,9 +144,9 @@ describe.each(isolations)('a VM of the devnet (%s)', (isolation) => {
 
   test('counts the CPU time of commands that are over, and never more than its threads can use', async () => {
     const vm = await bed.vm({ cpuThreads: 1 });
-    await vm.sh(`${BURN_ONE_SECOND} & ${BURN_ONE_SECOND}; wait`);
+    await vm.sh(`${burn(0.3)} & ${burn(0.3)}; wait`);
     const [cpuSec = 0, durationSec = 0] = (await vm.usage()).currentUsage ?? [];
-    expect(cpuSec).toBeGreaterThanOrEqual(1.95);
+    expect(cpuSec).toBeGreaterThanOrEqual(0.55);
     expect(cpuSec).toBeLessThanOrEqual(durationSec);
   });
 
@@ -175,9 +175,9 @@ describe.each(isolations)('a VM of the devnet (%s)', (isolation) => {
     expect(await vm.sh('ls')).toMatchObject({ result: 'Ok', stdout: null });
   });
 
-  (isolation === 'private' ? test : test.skip)(
-    'one that dies is Terminated, and its scripts stay unanswered',
-    async () => {
+  // Without namespaces there is no one process that is the VM.
+  if (isolation === 'private') {
+    test('one that dies is Terminated, and its scripts stay unanswered', async () => {
       const vm = await bed.vm();
       const batchId = await vm.untilReady('echo > ready; sleep 600');
       const poll = vm.call('GET', `/exec/${batchId}?timeout=0.2&commandIndex=0`);
@@ -194,8 +194,8 @@ describe.each(isolations)('a VM of the devnet (%s)', (isolation) => {
       expect(await bed.call('POST', '/activity', { agreementId })).toMatchObject({ status: 200 });
       expect(await vm.call('DELETE')).toMatchObject({ status: 200 });
       expect(await vm.state()).toEqual({ state: ['Terminated', null] });
-    },
-  );
+    });
+  }
 
   test('ends with a daemon that is killed; what its scripts had brought is there afterwards', async () => {
     const dataDir = mkdtempSync(join(tmpdir(), 'devnet-vm-killed-'));

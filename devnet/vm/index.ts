@@ -14,7 +14,7 @@ export function createVmHost(options: VmHostOptions, settings: VmHostSettings = 
   const namespaces = settings.isolation === 'plain' ? undefined : availableNamespaces();
   options.log(
     namespaces
-      ? "commands run on this machine with private mounts: they share its kernel, network and its programs' files"
+      ? 'commands run on this machine, with private mounts: they share its kernel and network, which is no protection against hostile ones'
       : "commands run on this machine, unisolated: they can read and change whatever the devnet's user can",
   );
   const startMachine = (machine: MachineOptions): Promise<Machine> =>

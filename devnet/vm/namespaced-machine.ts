@@ -168,7 +168,10 @@ export class NamespacedMachine implements Machine {
     });
     if (ended) return ended.exitCode;
     // Whoever waited for the program was killed: with the whole VM, or by one of its own programs.
-    if (this.ending || !this.alive()) throw new MachineGone();
+    if (this.ending || !this.alive()) {
+      await this.gone;
+      throw new MachineGone();
+    }
     return 137;
   }
 

@@ -244,10 +244,12 @@ export interface ScriptEvent {
 export const REQUESTOR = `0x${'1'.repeat(40)}`;
 export const PROVIDER = `0x${'2'.repeat(40)}`;
 
-/** A shell command that uses one second of CPU time, by the kernel's count, and ends. */
-export const BURN_ONE_SECOND =
-  "/bin/sh -c 'while read -r _ _ _ _ _ _ _ _ _ _ _ _ _ user system _ </proc/self/stat; " +
-  "[ $((user + system)) -lt 100 ]; do :; done'";
+/** A shell command that uses so much CPU time, by the kernel's count, and ends. */
+export function burn(seconds: number): string {
+  const fields = '_ _ _ _ _ _ _ _ _ _ _ _ _ user system _';
+  const loop = `while read -r ${fields} </proc/self/stat; [ $((user + system)) -lt ${seconds * 100} ]; do :; done`;
+  return `/bin/sh -c '${loop}'`;
+}
 
 /** A `run` of a shell command that keeps both streams. */
 export function sh(text: string): object {
