@@ -41,7 +41,12 @@ async function runGolemJs(mode: 'oneOf' | 'manyOf'): Promise<Line[]> {
   const child = spawn(process.execPath, [join(__dirname, 'support', 'golem-js-requestor.mjs'), mode], {
     stdio: ['ignore', 'pipe', 'inherit'],
     cwd: dataDir,
-    env: { PATH: process.env.PATH, YAGNA_API_URL: devnet.url, YAGNA_APPKEY: devnet.appKey },
+    env: {
+      PATH: process.env.PATH,
+      YAGNA_API_URL: devnet.url,
+      YAGNA_APPKEY: devnet.appKey,
+      GOLEM_REGISTRY_URL: `${devnet.url}/registry`,
+    },
   });
   try {
     const exited = once(child, 'exit');

@@ -1,6 +1,6 @@
 /**
- * A requestor program as a user of golem-js writes it: `golem-js-requestor.mjs oneOf|manyOf`, with YAGNA_API_URL and
- * YAGNA_APPKEY in its environment. Prints what happens, one JSON object a line, and ends by itself.
+ * A requestor program as a user of golem-js writes it: `golem-js-requestor.mjs oneOf|manyOf`, with YAGNA_API_URL,
+ * YAGNA_APPKEY and GOLEM_REGISTRY_URL in its environment. Prints what happens, one JSON object a line, and ends by itself.
  */
 import { GolemNetwork } from '@golem-sdk/golem-js';
 
@@ -66,10 +66,7 @@ listen(glm.activity.events, [
 
 const order = {
   demand: {
-    workload: {
-      imageHash: '0'.repeat(56),
-      imageUrl: 'http://127.0.0.1/image.gvmi',
-    },
+    workload: { imageTag: 'golem/alpine:latest' },
   },
   market: {
     rentHours: 0.5,
