@@ -82,7 +82,10 @@ function bookDebitNote(entry: LedgerEntry, decision: Decision): void {
   if (decision.lastUsage) entry.lastUsage[activityId] = decision.lastUsage;
   const before = entry.acceptedByActivity[activityId] ?? '0';
   entry.acceptedByActivity[activityId] = larger(before, decision.amount);
-  if (decision.payable) entry.payableAccepted[activityId] = larger(before, decision.amount);
+  if (decision.payable) {
+    const payable = entry.payableAccepted[activityId] ?? '0';
+    entry.payableAccepted[activityId] = larger(payable, decision.amount);
+  }
 }
 
 export function bookPayment(ledger: Ledger, agreementId: AgreementId): void {
