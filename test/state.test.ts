@@ -1,0 +1,568 @@
+/** Decisions of jobs and settlements, without Temporal: pure functions over plain state. */
+import type { AgreementSoFar, Decision } from '../activities/contract';
+import { appendEvents, emptyEventLog, EVENTS_KEPT, readEvents, type NewEvent } from '../model/events';
+import type { TaskSpec } from '../model/job';
+import type { TaskResult } from '../model/result';
+import { cutOutput, fitScriptResults, fitTaskResults } from '../model/result-size';
+import type { Assignment, AssignmentOutcome, RentalUpdate } from '../workflows/protocol';
+import {
+  addRental,
+  allTasksOver,
+  applyOutcome,
+  applyRentalUpdate,
+  assign,
+  cancelOpenTasks,
+  countTasks,
+  forgivableProviders,
+  forgive,
+  newJobState,
+  providerIsUseful,
+  providersToAvoid,
+  rentalProgress,
+  rentalsInTheWay,
+  rentalsWanted,
+  taskResults,
+  type JobState,
+  type RentalEntry,
+} from '../workflows/state/job-state';
+import {
+  acceptedOf,
+  agreementsOf,
+  awaitingPayment,
+  book,
+  bookPayment,
+  entryOf,
+  giveUpWaiting,
+  isSettled,
+  moneyOf,
+  newLedger,
+  soFar,
+  type Ledger,
+} from '../workflows/state/ledger';
+
+const AT = '2026-01-01T00:00:00.000Z';
+const LATER = '2026-01-01T00:01:00.000Z';
+
+describe('a job', () => {
+  const spec = (name: string, more: Partial<TaskSpec> = {}): TaskSpec => ({
+    ...{ name, vm: `own:${name}`, vmShared: false, commands: [{ run: name }] },
+    ...{ timeoutSec: 60, maxAttempts: 3, onUncertain: 'freshVm' },
+    ...more,
+  });
+  const provider = (name: string) => ({ id: `0x${name}`, name });
+
+  class Job {
+    readonly state: JobState;
+    constructor(...tasks: TaskSpec[]) {
+      this.state = newJobState(tasks);
+    }
+    rent(name: string): RentalEntry {
+      const n = this.state.rentals.length + 1;
+      return addRental(this.state, n, `job/rental/${n}`, provider(name));
+    }
+    ready(rental: RentalEntry): void {
+      this.tell(rental, { state: 'ready' });
+    }
+    tell(rental: RentalEntry, update: Partial<RentalUpdate>): void {
+      applyRentalUpdate(
+        this.state,
+        { rental: rental.n, seq: rental.seq + 1, state: rental.state, agreementId: 'a', ...update },
+        AT,
+      );
+    }
+    give(rental: RentalEntry): Assignment | undefined {
+      return assign(this.state, rental, AT);
+    }
+    end(rental: RentalEntry, state: AssignmentOutcome['state'], more: Partial<AssignmentOutcome> = {}) {
+      return applyOutcome(this.state, {
+        ...{ rental: rental.n, id: rental.currentId ?? '', task: '', state, results: [] },
+        ...{ startedAt: AT, finishedAt: LATER },
+        ...more,
+      });
+    }
+    get states(): string[] {
+      return this.state.tasks.map(({ state }) => state);
+    }
+  }
+
+  test('wants a rental for each VM, within what is allowed', () => {
+    const job = new Job(spec('a'), spec('b'), spec('c', { vm: 'x' }), spec('d', { vm: 'x' }));
+    expect(rentalsWanted(job.state, 10)).toBe(3);
+    expect(rentalsWanted(job.state, 2)).toBe(2);
+    job.give(job.rent('p'));
+    expect(rentalsWanted(job.state, 10)).toBe(2);
+    // One that is not ready yet, and has no work, will take some.
+    job.rent('q');
+    expect(rentalsWanted(job.state, 10)).toBe(1);
+  });
+
+  test('gives a rental one task at a time, and the next when that is over', () => {
+    const job = new Job(spec('a'), spec('b'));
+    const rental = job.rent('p');
+    expect(job.give(rental)).toEqual({
+      ...{ id: 'a#1', task: 'a', commands: [{ run: 'a' }] },
+      ...{ timeoutSec: 60, onUncertain: 'freshVm' },
+    });
+    expect(job.give(rental)).toBeUndefined();
+    job.ready(rental);
+    expect(job.end(rental, 'done')).toBe(true);
+    expect(job.give(rental)?.task).toBe('b');
+    job.end(rental, 'done');
+    expect(job.give(rental)).toBeUndefined();
+    expect(allTasksOver(job.state)).toBe(true);
+    expect(rentalProgress(job.state)).toMatchObject([{ n: 1, tasksDone: 2, state: 'ready' }]);
+  });
+
+  test('counts an outcome once, whatever is repeated or comes late', () => {
+    const job = new Job(spec('a'), spec('b'));
+    const rental = job.rent('p');
+    job.give(rental);
+    job.ready(rental);
+    const outcome = { id: 'a#1', task: 'a' };
+    expect(job.end(rental, 'failed', outcome)).toBe(true);
+    expect(job.end(rental, 'failed', outcome)).toBe(false);
+    job.give(rental);
+    expect(job.end(rental, 'done', outcome)).toBe(false);
+    expect(job.states).toEqual(['waiting', 'running']);
+    expect(job.state.tasks[0]?.attempts).toHaveLength(1);
+    expect(job.end({ ...rental, n: 99 }, 'done', outcome)).toBe(false);
+  });
+
+  test('an update of a rental that was overtaken changes nothing', () => {
+    const job = new Job(spec('a'));
+    const rental = job.rent('p');
+    job.tell(rental, { seq: 5, state: 'ready', agreementId: 'agreement' });
+    job.tell(rental, { seq: 4, state: 'deploying' });
+    expect(rental).toMatchObject({ state: 'ready', agreementId: 'agreement' });
+    job.tell(rental, { seq: 6, state: 'closed' });
+    job.tell(rental, { seq: 7, state: 'ready' });
+    expect(rental.state).toBe('closed');
+  });
+
+  test('a failed task goes elsewhere, until its attempts are used up', () => {
+    const job = new Job(spec('a', { maxAttempts: 2 }));
+    const [p, q] = [job.rent('p'), job.rent('q')];
+    job.give(p);
+    job.ready(p);
+    job.ready(q);
+    job.end(p, 'failed', { reason: 'exit 1', activityId: 'vm', batchId: 'batch' });
+    expect(job.give(p)).toBeUndefined();
+    expect(providerIsUseful(job.state, p.provider)).toBe(false);
+    expect(job.give(q)?.id).toBe('a#2');
+    job.end(q, 'timedOut', { reason: 'too long' });
+    expect(taskResults(job.state)).toMatchObject([
+      {
+        ...{ name: 'a', state: 'failed', provider: q.provider, finishedAt: LATER },
+        failure: { type: 'TaskTimedOut', message: 'too long' },
+        attempts: [
+          {
+            ...{ attempt: 1, state: 'failed', reason: 'exit 1', provider: p.provider },
+            ...{ agreementId: 'a', activityId: 'vm', batchId: 'batch', startedAt: AT, finishedAt: LATER },
+          },
+          { attempt: 2, state: 'failed', reason: 'too long' },
+        ],
+      },
+    ]);
+  });
+
+  test('a task that was done after a failure shows no failure', () => {
+    const job = new Job(spec('a'));
+    const [p, q] = [job.rent('p'), job.rent('q')];
+    job.give(p);
+    job.end(p, 'failed');
+    job.ready(q);
+    job.give(q);
+    job.end(q, 'done', { results: [{ index: 0, result: 'Ok', stdout: 'x', stderr: null, message: null }] });
+    const [result] = taskResults(job.state);
+    expect(result).toMatchObject({ state: 'done', results: [{ stdout: 'x' }] });
+    expect(result?.failure).toBeUndefined();
+  });
+
+  describe('tasks of one VM', () => {
+    const group = () => new Job(spec('a', { vm: 'x' }), spec('b', { vm: 'x' }), spec('c', { vm: 'x' }));
+
+    test('run one after the other, on the rental that has their files', () => {
+      const job = group();
+      const [p, q] = [job.rent('p'), job.rent('q')];
+      expect(job.give(p)?.task).toBe('a');
+      job.ready(p);
+      job.ready(q);
+      expect(job.give(q)).toBeUndefined();
+      job.end(p, 'done');
+      expect(job.give(q)).toBeUndefined();
+      expect(job.give(p)?.task).toBe('b');
+    });
+
+    test('begin again with the first when the VM is lost', () => {
+      const job = group();
+      const p = job.rent('p');
+      job.give(p);
+      job.ready(p);
+      job.end(p, 'done');
+      job.give(p);
+      job.tell(p, { state: 'failed', reason: 'gone' });
+      expect(job.states).toEqual(['waiting', 'waiting', 'waiting']);
+      expect(job.state.tasks.map(({ attempts }) => attempts.map(({ state }) => state))).toEqual([
+        ['done'],
+        ['lost'],
+        [],
+      ]);
+      const q = job.rent('q');
+      expect(job.give(q)?.id).toBe('a#2');
+    });
+
+    test('stay where they are when all of them were done before the VM went', () => {
+      const job = group();
+      const p = job.rent('p');
+      job.ready(p);
+      for (const _ of [1, 2, 3]) {
+        job.give(p);
+        job.end(p, 'done');
+      }
+      job.tell(p, { state: 'failed' });
+      expect(job.states).toEqual(['done', 'done', 'done']);
+    });
+
+    test('that were to come after one that failed for good are not run', () => {
+      const job = new Job(
+        spec('a', { vm: 'x' }),
+        spec('b', { vm: 'x', maxAttempts: 1 }),
+        spec('c', { vm: 'x' }),
+      );
+      const p = job.rent('p');
+      job.ready(p);
+      job.give(p);
+      job.end(p, 'done');
+      job.give(p);
+      job.end(p, 'failed', { reason: 'exit 2' });
+      expect(job.states).toEqual(['done', 'failed', 'failed']);
+      expect(taskResults(job.state)[2]?.failure?.message).toMatch(/not run: task "b" in the same vm failed/);
+      expect(allTasksOver(job.state)).toBe(true);
+    });
+
+    test('go on in a fresh VM of the same rental when it is uncertain whether one was started', () => {
+      const job = group();
+      const [p, q] = [job.rent('p'), job.rent('q')];
+      job.ready(p);
+      job.ready(q);
+      job.give(p);
+      job.end(p, 'done');
+      job.give(p);
+      job.end(p, 'uncertain');
+      expect(job.states).toEqual(['waiting', 'waiting', 'waiting']);
+      expect(job.give(q)).toBeUndefined();
+      expect(job.give(p)?.task).toBe('a');
+    });
+  });
+
+  test('an uncertain task that must not be repeated fails at once', () => {
+    const job = new Job(spec('a', { onUncertain: 'fail' }), spec('b'));
+    const p = job.rent('p');
+    job.give(p);
+    job.end(p, 'uncertain');
+    expect(taskResults(job.state)[0]).toMatchObject({
+      state: 'failed',
+      failure: { type: 'ScriptUncertain' },
+    });
+  });
+
+  test('a provider that did not come up costs the task no attempt, and is not asked again at once', () => {
+    const job = new Job(spec('a', { maxAttempts: 1 }));
+    const p = job.rent('p');
+    job.give(p);
+    job.tell(p, { state: 'failed', reason: 'no VM' });
+    expect(job.states).toEqual(['waiting']);
+    expect(job.state.tasks[0]?.attempts).toEqual([]);
+    expect(providersToAvoid(job.state)).toEqual([p.provider.id]);
+    expect(forgivableProviders(job.state)).toEqual([p.provider.id]);
+    expect(rentalsWanted(job.state, 1)).toBe(1);
+  });
+
+  test('when nobody else is there, providers that failed are taken again; those at work are not', () => {
+    const job = new Job(spec('a'), spec('b'));
+    const [p, q] = [job.rent('p'), job.rent('q')];
+    job.give(p);
+    job.give(q);
+    job.ready(p);
+    job.ready(q);
+    job.end(p, 'failed');
+    job.tell(p, { state: 'closed' });
+    expect(providersToAvoid(job.state)).toEqual([q.provider.id, p.provider.id]);
+    expect(forgivableProviders(job.state)).toEqual([p.provider.id]);
+    expect(forgive(job.state)).toBe(true);
+    expect(providersToAvoid(job.state)).toEqual([q.provider.id]);
+    expect(forgive(job.state)).toBe(false);
+  });
+
+  test('an idle rental that may not do what waits makes room for another', () => {
+    const job = new Job(spec('a'), spec('b'));
+    const [p, q] = [job.rent('p'), job.rent('q')];
+    job.give(p);
+    job.give(q);
+    job.ready(p);
+    job.ready(q);
+    expect(rentalsInTheWay(job.state, 2)).toEqual([]);
+    job.end(p, 'failed');
+    expect(rentalsInTheWay(job.state, 2)).toEqual([p]);
+    expect(rentalsInTheWay(job.state, 3)).toEqual([]);
+    job.end(q, 'done');
+    expect(rentalsInTheWay(job.state, 2)).toEqual([]);
+    expect(job.give(q)?.id).toBe('a#2');
+  });
+
+  test('a rental that was told to close gets no more work', () => {
+    const job = new Job(spec('a'), spec('b'));
+    const p = job.rent('p');
+    job.ready(p);
+    job.tell(p, { state: 'closing' });
+    expect(job.give(p)).toBeUndefined();
+    expect(rentalsWanted(job.state, 4)).toBe(2);
+  });
+
+  test('ends with what is open cancelled', () => {
+    const job = new Job(spec('a'), spec('b'), spec('c', { maxAttempts: 1 }), spec('d'));
+    const [p, q] = [job.rent('p'), job.rent('q')];
+    job.give(p);
+    job.end(p, 'done');
+    job.give(p);
+    job.give(q);
+    job.end(q, 'failed');
+    expect(countTasks(job.state)).toEqual({ total: 4, waiting: 1, running: 1, done: 1, failed: 1 });
+    cancelOpenTasks(job.state, LATER);
+    expect(taskResults(job.state).map(({ state }) => state)).toEqual([
+      ...['done', 'cancelled', 'failed', 'cancelled'],
+    ]);
+    // What a rental still says then changes nothing.
+    expect(job.end(p, 'done')).toBe(false);
+  });
+});
+
+describe('a ledger', () => {
+  const provider = { id: '0x1', name: 'p' };
+  const decision = (kind: 'debitNote' | 'invoice', id: string, more: Partial<Decision> = {}): Decision => ({
+    ...{ document: { kind, id, eventDate: AT }, agreementId: 'a', provider, amount: '0', payable: false },
+    ...{ decision: 'accepted', settled: false, events: [] },
+    ...(kind === 'debitNote' ? { activityId: 'vm' } : {}),
+    ...more,
+  });
+  const open = (...decisions: Decision[]): Ledger => {
+    const ledger = newLedger('5', 'erc20-holesky-tglm');
+    for (const each of decisions) book(ledger, each);
+    return ledger;
+  };
+
+  test('counts debit notes by the newest of each activity, to the last digit', () => {
+    const ledger = open(
+      decision('debitNote', 'n1', { amount: '0.1' }),
+      decision('debitNote', 'n2', { amount: '0.300000000000000001' }),
+      decision('debitNote', 'n3', { activityId: 'vm2', amount: '0.200000000000000002' }),
+      decision('debitNote', 'n4', { agreementId: 'b', activityId: 'vm3', amount: '0.4' }),
+    );
+    expect(moneyOf(ledger)).toEqual({
+      ...{ budget: '5', reserved: '0', platform: 'erc20-holesky-tglm' },
+      ...{ accepted: '0.900000000000000003', paid: '0' },
+    });
+    expect(agreementsOf(ledger)).toMatchObject([
+      { agreementId: 'a', accepted: '0.500000000000000003', debitNotes: 3, state: 'open' },
+      { agreementId: 'b', accepted: '0.4', debitNotes: 1 },
+    ]);
+  });
+
+  test('books a document once, however often it is decided', () => {
+    const note = decision('debitNote', 'n1', { amount: '0.1', lastUsage: { usage: [1, 2], atSec: 2 } });
+    const ledger = open(note, note, { ...note, amount: '0.2' });
+    expect(moneyOf(ledger).accepted).toBe('0.1');
+    expect(soFar(ledger)).toEqual<Record<string, AgreementSoFar>>({
+      a: {
+        acceptedByActivity: { vm: '0.1' },
+        notes: { vm: { all: 1, payable: 0 } },
+        lastUsage: { vm: { usage: [1, 2], atSec: 2 } },
+        invoiceAccepted: false,
+      },
+    });
+  });
+
+  test('a note that comes late does not lower what was accepted', () => {
+    const ledger = open(
+      decision('debitNote', 'n2', { amount: '0.3' }),
+      decision('debitNote', 'n1', { amount: '0.1' }),
+    );
+    expect(moneyOf(ledger).accepted).toBe('0.3');
+  });
+
+  test('only payable notes are paid before the invoice', () => {
+    const ledger = open(
+      decision('debitNote', 'n2', { amount: '0.3' }),
+      decision('debitNote', 'n1', { amount: '0.1', payable: true }),
+    );
+    expect(moneyOf(ledger)).toMatchObject({ accepted: '0.3', paid: '0.1' });
+  });
+
+  test('counts the final invoice in place of its notes, and once', () => {
+    const ledger = open(
+      decision('debitNote', 'n1', { amount: '0.3' }),
+      decision('invoice', 'i1', { amount: '0.35' }),
+      decision('invoice', 'i2', { amount: '9' }),
+    );
+    expect(moneyOf(ledger)).toMatchObject({ accepted: '0.35', paid: '0' });
+    expect(awaitingPayment(ledger)).toEqual(['i1']);
+    expect(isSettled(ledger)).toBe(false);
+    bookPayment(ledger, 'a');
+    expect(moneyOf(ledger)).toMatchObject({ accepted: '0.35', paid: '0.35' });
+    expect(awaitingPayment(ledger)).toEqual([]);
+    expect(isSettled(ledger)).toBe(true);
+    expect(agreementsOf(ledger)).toMatchObject([
+      { invoiceId: 'i1', invoiceAmount: '0.35', state: 'settled' },
+    ]);
+  });
+
+  test('an invoice that is paid when it is accepted, such as one of zero, is settled at once', () => {
+    const ledger = open(decision('invoice', 'i1', { settled: true }));
+    expect(isSettled(ledger)).toBe(true);
+    expect(moneyOf(ledger)).toMatchObject({ accepted: '0', paid: '0' });
+  });
+
+  test('a rejected invoice leaves what was accepted before, and says why', () => {
+    const ledger = open(
+      decision('debitNote', 'n1', { amount: '0.1', payable: true }),
+      decision('debitNote', 'n2', { amount: '0.2' }),
+      decision('invoice', 'i1', { amount: '9', decision: 'refused', reason: 'too much' }),
+    );
+    expect(agreementsOf(ledger)).toMatchObject([{ state: 'rejected', accepted: '0.2', paid: '0.1' }]);
+    expect(ledger.entries[0]?.refusal).toBe('too much');
+    expect(isSettled(ledger)).toBe(true);
+  });
+
+  test('an invoice after a rejected one may still be right', () => {
+    const ledger = open(
+      decision('invoice', 'i1', { amount: '9', decision: 'refused', reason: 'too much' }),
+      decision('invoice', 'i2', { amount: '0.2' }),
+    );
+    expect(agreementsOf(ledger)).toMatchObject([{ state: 'accepted', accepted: '0.2', invoiceId: 'i2' }]);
+  });
+
+  test('a refused note counts as seen, not as accepted; a superseded one changes no money', () => {
+    const ledger = open(
+      decision('debitNote', 'n1', { amount: '0.1' }),
+      decision('debitNote', 'n2', { amount: '7', decision: 'refused', reason: 'impossible' }),
+      decision('invoice', 'i1', { amount: '0.15' }),
+      decision('debitNote', 'n3', { amount: '0.2', decision: 'superseded' }),
+    );
+    expect(moneyOf(ledger).accepted).toBe('0.15');
+    expect(agreementsOf(ledger)).toMatchObject([{ debitNotes: 3, accepted: '0.15' }]);
+  });
+
+  test('a document of somebody else is not booked', () => {
+    expect(agreementsOf(open(decision('invoice', 'i1', { decision: 'foreign', amount: '3' })))).toEqual([]);
+  });
+
+  test('when no invoice comes in time, what is open stays unpaid but for its payable notes', () => {
+    const ledger = open(
+      decision('debitNote', 'n1', { amount: '0.1', payable: true }),
+      decision('debitNote', 'n2', { amount: '0.25' }),
+    );
+    entryOf(ledger, 'b', provider);
+    giveUpWaiting(ledger);
+    expect(agreementsOf(ledger)).toMatchObject([
+      { agreementId: 'a', state: 'unpaid', accepted: '0.25', paid: '0.1' },
+      { agreementId: 'b', state: 'unpaid', accepted: '0', paid: '0' },
+    ]);
+    expect(isSettled(ledger)).toBe(true);
+    expect(acceptedOf(entryOf(ledger, 'a', provider))).toBe('0.25');
+  });
+
+  test('a job without agreements has nothing to settle', () => {
+    expect(isSettled(newLedger('1', 'p'))).toBe(true);
+  });
+});
+
+describe('a log of events', () => {
+  const events = (count: number): NewEvent[] =>
+    Array.from({ length: count }, (_, i) => ({ name: 'ScriptSent', at: AT, details: { i } }));
+
+  test('numbers events from 1 and gives those after a cursor, the oldest first', () => {
+    const log = emptyEventLog();
+    appendEvents(log, events(2));
+    appendEvents(log, events(3));
+    expect(readEvents(log).map(({ seq }) => seq)).toEqual([1, 2, 3, 4, 5]);
+    expect(readEvents(log, { after: 2, limit: 2 }).map(({ seq }) => seq)).toEqual([3, 4]);
+    expect(readEvents(log, { after: 5 })).toEqual([]);
+  });
+
+  test('keeps the newest, and a cursor stays true when older ones are dropped', () => {
+    const log = emptyEventLog();
+    appendEvents(log, events(EVENTS_KEPT + 7));
+    const kept = readEvents(log);
+    expect(kept).toHaveLength(EVENTS_KEPT);
+    expect(kept[0]?.seq).toBe(8);
+    appendEvents(log, events(1));
+    expect(readEvents(log, { after: EVENTS_KEPT + 7 }).map(({ seq }) => seq)).toEqual([EVENTS_KEPT + 8]);
+  });
+});
+
+describe('results are cut to what travels', () => {
+  const result = (stdout: string, stderr: string | null = null) => ({
+    ...{ index: 0, result: 'Ok' as const, stdout, stderr, message: null },
+  });
+  const size = (value: unknown): number => Buffer.byteLength(JSON.stringify(value));
+
+  test('at the limit in bytes, never within a character', () => {
+    expect(cutOutput(null, 5)).toBeNull();
+    expect(cutOutput('hello', 5)).toBe('hello');
+    expect(cutOutput('hello!', 5)).toBe('hello\n… [1 bytes cut]');
+    expect(cutOutput('añ€😀', 4)).toBe('añ\n… [7 bytes cut]');
+    expect(cutOutput('añ€😀', 9)).toBe('añ€\n… [4 bytes cut]');
+    expect(cutOutput('añ€😀', 10)).toBe('añ€😀');
+  });
+
+  test.each(['\u0001', '"', '\n', 'x', '€', '😀', '\ud800', '\u007f', '\u000b'])(
+    'a script of many commands fits, were all its output %j',
+    (character) => {
+      const text = character.repeat(70_000);
+      const results = Array.from({ length: 200 }, () => result(text, text));
+      const fitted = fitScriptResults(results, 65_536);
+      expect(size(fitted)).toBeLessThan(1_250_000);
+      expect(size(fitted)).toBeGreaterThan(1_000_000);
+      for (const { stdout } of fitted) expect(stdout).toMatch(/\n… \[\d+ bytes cut\]$/);
+    },
+  );
+
+  test('short outputs stay whole beside long ones, and a cut is told once and rightly', () => {
+    const results = [result('short'), result('y'.repeat(3_000_000)), result('also short')];
+    const [short, long, other] = fitScriptResults(results, 2_000_000);
+    expect([short?.stdout, other?.stdout]).toEqual(['short', 'also short']);
+    const [, kept = '', cut] = /^(y+)\n… \[(\d+) bytes cut\]$/.exec(long?.stdout ?? '') ?? [];
+    expect(kept.length + Number(cut)).toBe(3_000_000);
+    expect(kept.length).toBeGreaterThan(1_000_000);
+  });
+
+  test('the largest of jobs fits into one payload, whatever it prints and however often it fails', () => {
+    const line = 'x'.repeat(500);
+    const attempt = {
+      ...{ attempt: 1, provider: { id: `0x${'a'.repeat(40)}`, name: 'n'.repeat(100) } },
+      ...{ agreementId: 'a'.repeat(64), activityId: 'b'.repeat(32), batchId: 'c'.repeat(32) },
+      ...{ startedAt: AT, finishedAt: AT, state: 'failed' as const, reason: line },
+    };
+    const tasks = Array.from({ length: 500 }, (_, i): TaskResult => ({
+      ...{ name: `task-${i}`, state: 'failed', provider: attempt.provider, startedAt: AT, finishedAt: AT },
+      results: [0, 1, 2].map((index) => ({ ...result('\u0001'.repeat(512), '\u0002'.repeat(512)), index })),
+      attempts: Array.from({ length: 100 }, (_each, n) => ({ ...attempt, attempt: n + 1 })),
+      failure: { type: 'CommandFailed', message: line },
+    }));
+    const fitted = fitTaskResults(tasks);
+    expect(size(fitted)).toBeLessThan(2_000_000);
+    expect(fitted).toHaveLength(500);
+    expect(fitted[0]?.results).toHaveLength(3);
+    expect(fitted[0]?.attempts.at(-1)?.attempt).toBe(100);
+  });
+
+  test('a job of ordinary size is left as it is', () => {
+    const task: TaskResult = {
+      name: 'a',
+      state: 'done',
+      results: [result('x'.repeat(60_000))],
+      attempts: [],
+    };
+    expect(fitTaskResults([task])).toEqual([task]);
+  });
+});
