@@ -3,7 +3,6 @@
  * they come, and ends both. It decides nothing about the job; it reports how each script ended.
  */
 import {
-  ApplicationFailure,
   CancellationScope,
   allHandlersFinished,
   condition,
@@ -11,17 +10,16 @@ import {
   isCancellation,
   setCurrentDetails,
   setHandler,
-  sleep,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { ScriptCommand, SignedAgreement, WatchedScript } from '../activities/contract';
+import type { ScriptCommand, SignedAgreement } from '../activities/contract';
 import { appendEvents, emptyEventLog, readEvents, type NewEvent } from '../model/events';
-import { settlementId, type BatchId, type GolemActivityId } from '../model/ids';
+import { settlementId, type GolemActivityId } from '../model/ids';
 import type { RentalProgress, RentalState } from '../model/result';
-import { cleanUp, rentalWatch, scriptWatch, sending, signing, vmCreation } from './activity-options';
+import { cleanUp, rentalWatch, signing, vmCreation } from './activity-options';
 import { rentalDetails } from './current-details';
 import { namedFailure, type NamedFailure } from './failure-type';
-import { checkScript, scriptCommands } from './script-input';
+import { OutsideScripts } from './outside-scripts';
 import {
   assignmentOutcomeSignal,
   assignmentSignal,
@@ -29,31 +27,18 @@ import {
   eventsQuery,
   ownerClosedSignal,
   rentalProgressQuery,
-  executeScriptUpdate,
   rentalUpdateSignal,
-  scriptResultUpdate,
   terminateUpdate,
   type Assignment,
-  type AssignmentOutcome,
-  type ScriptOutcome,
   type RentalInput,
   type RentalResult,
 } from './protocol';
+import { ScriptRunner, type Vm } from './script-runner';
 
 /** Longest time for deploy, start and setup together. Images of gigabytes on slow lines need a good part of it. */
 const DEPLOY_TIMEOUT_SEC = 1800;
 /** A VM that had to be made anew so often under one agreement is not worth another try. */
 const MAX_VMS = 5;
-
-/** Outcomes of scripts from outside that are kept for `scriptResult`. */
-const SCRIPTS_KEPT = 20;
-const LONGEST_WAIT_SEC = 30;
-
-/** A script from outside: sent once it has a batch id, over once it has an outcome. */
-interface OutsideScript {
-  sent: boolean;
-  outcome?: ScriptOutcome;
-}
 
 interface Close {
   reason: string;
@@ -74,14 +59,12 @@ export async function golemRental(input: RentalInput): Promise<RentalResult> {
     state: 'signing',
     tasksDone: 0,
   };
-  const scripts = new Map<string, OutsideScript>();
   let close: Close | undefined;
   let lost: NamedFailure | undefined;
   /** The outcome of a task told the job already why the VM is lost. */
   let told = false;
   let retried = false;
   let over = false;
-  let forgotten = 0;
   let seq = 0;
 
   setHandler(eventsQuery, (query) => readEvents(log, query));
@@ -95,63 +78,21 @@ export async function golemRental(input: RentalInput): Promise<RentalResult> {
     queue.push(assignment);
   });
 
-  setHandler(
-    executeScriptUpdate,
-    async (script) => {
-      const scriptId = `script-${scripts.size + 1 + forgotten}`;
-      const entry: OutsideScript = { sent: false };
-      scripts.set(scriptId, entry);
-      queue.push({
-        ...{ id: scriptId, task: scriptId, commands: scriptCommands(script.commands) },
-        ...{ timeoutSec: script.timeoutSec ?? 3600, onUncertain: script.onUncertain ?? 'fail' },
-      });
-      await condition(() => entry.sent || entry.outcome !== undefined || over);
-      if (!entry.sent && entry.outcome === undefined) throw rentalEnded();
-      return { scriptId };
-    },
-    {
-      validator: (script) => {
-        checkScript(script);
-        if (over || close) throw rentalEnded();
-      },
-    },
-  );
-  setHandler(scriptResultUpdate, async ({ scriptId, waitSec }) => {
-    const entry = scripts.get(scriptId);
-    if (!entry)
-      throw ApplicationFailure.nonRetryable(`no script "${scriptId}" in this rental`, 'UnknownScript');
-    const wait = Math.max(0, Math.min(waitSec ?? LONGEST_WAIT_SEC, LONGEST_WAIT_SEC));
-    await condition(() => entry.outcome !== undefined || over, `${wait} s`);
-    if (over && !entry.outcome) throw rentalEnded();
-    return entry.outcome ?? { scriptId, state: 'running', results: [] };
-  });
   setHandler(terminateUpdate, (request) => {
     close ??= { reason: request?.reason ?? 'terminated by request' };
   });
 
-  function rentalEnded(): ApplicationFailure {
-    return ApplicationFailure.nonRetryable(
-      `the rental has ended: ${progress.reason ?? 'closed'}`,
-      'AgreementEnded',
-    );
-  }
-
-  /** Keeps what a script from outside came to; the oldest is forgotten. */
-  function finishScript(outcome: AssignmentOutcome): boolean {
-    const entry = scripts.get(outcome.id);
-    if (!entry) return false;
-    const { id: scriptId, state, results, reason } = outcome;
-    entry.outcome = { scriptId, state, results, reason };
-    if (scripts.size > SCRIPTS_KEPT) {
-      for (const [oldest, { outcome: done }] of scripts) {
-        if (!done) continue;
-        scripts.delete(oldest);
-        forgotten += 1;
-        break;
-      }
-    }
-    return true;
-  }
+  const note = (events: NewEvent[]): void => appendEvents(log, events);
+  const outside = new OutsideScripts({
+    enqueue: (script) => queue.push(script),
+    isOver: () => over || close !== undefined,
+    reason: () => close?.reason ?? progress.reason ?? 'closed',
+  });
+  const runner = new ScriptRunner({
+    ...{ job, rental: n, outputLimitBytes: input.outputLimitBytes, note },
+    isClosing: () => close !== undefined,
+    onSent: (id) => outside.sent(id),
+  });
 
   const jobHandle = getExternalWorkflowHandle(job.jobId);
 
@@ -183,60 +124,18 @@ export async function golemRental(input: RentalInput): Promise<RentalResult> {
     );
   }
 
-  const note = (events: NewEvent[]): void => appendEvents(log, events);
-
-  /** Sends a script; a request that certainly had no effect is sent again, any other failure is thrown. */
-  async function send(
-    activityId: GolemActivityId,
-    agreementId: string,
-    commands: ScriptCommand[],
-  ): Promise<BatchId> {
-    for (let wait = 1; ; wait = Math.min(wait * 2, 30)) {
-      try {
-        const sent = await sending.golemSendScript({ job, agreementId, activityId, commands });
-        note([sent.event]);
-        return sent.batchId;
-      } catch (error) {
-        if (isCancellation(error) || namedFailure(error).type !== 'YagnaUnavailable' || close) throw error;
-        await sleep(`${wait} s`);
-      }
-    }
-  }
-
-  async function watch(
-    activityId: GolemActivityId,
-    agreementId: string,
-    batchId: BatchId,
-    commandCount: number,
-    timeoutSec: number,
-  ): Promise<WatchedScript> {
-    const watched = await scriptWatch().golemWatchScript({
-      ...{ job, agreementId, activityId, batchId, commandCount },
-      deadlineMs: Date.now() + timeoutSec * 1000,
-      outputLimitBytes: input.outputLimitBytes,
-    });
-    if (watched.event) note([watched.event]);
-    return watched;
-  }
-
   /** Creates, deploys and starts a VM and runs the setup in it. Throws a named failure when it does not come up. */
-  async function bringUpVm(signed: SignedAgreement): Promise<GolemActivityId> {
-    const { agreementId } = signed;
+  async function bringUpVm({ agreementId }: SignedAgreement): Promise<Vm> {
     await enter('creating');
     const created = await vmCreation.golemCreateVm({ job, agreementId, provider: proposal.provider, ended });
     retried ||= created.retried;
     note(created.events);
-    progress.activityId = created.activityId;
+    const vm: Vm = { agreementId, activityId: created.activityId };
+    progress.activityId = vm.activityId;
     await enter('deploying');
     const commands: ScriptCommand[] = [{ deploy: true }, { start: true }, ...input.setup];
-    const batchId = await send(created.activityId, agreementId, commands);
-    const watched = await watch(
-      created.activityId,
-      agreementId,
-      batchId,
-      commands.length,
-      DEPLOY_TIMEOUT_SEC,
-    );
+    const batchId = await runner.send(vm, commands);
+    const watched = await runner.watch(vm, batchId, commands.length, DEPLOY_TIMEOUT_SEC);
     if (watched.state !== 'done') {
       const failed = watched.results.find((result) => result.result === 'Error');
       const step = ['deploy', 'start'][failed?.index ?? 0] ?? `setup[${(failed?.index ?? 2) - 2}]`;
@@ -244,51 +143,14 @@ export async function golemRental(input: RentalInput): Promise<RentalResult> {
       throw new VmFailed(`${step}: ${watched.reason ?? failed?.message ?? watched.state}${stderr}`);
     }
     await enter('ready');
-    return created.activityId;
+    return vm;
   }
 
-  async function dropVm(agreementId: string, activityId: GolemActivityId): Promise<void> {
-    ended.push(activityId);
-    const dropped = await cleanUp.golemDestroyVm({ job, agreementId, activityId });
+  async function dropVm(vm: Vm): Promise<void> {
+    ended.push(vm.activityId);
+    const dropped = await cleanUp.golemDestroyVm({ job, ...vm });
     note(dropped.events);
     progress.activityId = undefined;
-  }
-
-  async function run(
-    agreementId: string,
-    activityId: GolemActivityId,
-    task: Assignment,
-  ): Promise<AssignmentOutcome> {
-    const startedAt = new Date().toISOString();
-    const base = { rental: n, id: task.id, task: task.task, activityId, startedAt };
-    const ended = (
-      rest: Pick<AssignmentOutcome, 'state' | 'results' | 'reason' | 'batchId'>,
-    ): AssignmentOutcome => ({
-      ...base,
-      ...rest,
-      finishedAt: new Date().toISOString(),
-    });
-    for (let reruns = 0; ; reruns++) {
-      let batchId: BatchId;
-      try {
-        batchId = await send(activityId, agreementId, task.commands);
-      } catch (error) {
-        if (isCancellation(error)) throw error;
-        const { type, message } = namedFailure(error);
-        if (SURELY_NOT_SENT.includes(type)) return ended({ state: 'lost', results: [], reason: message });
-        if (task.onUncertain === 'rerun' && reruns < MAX_RERUNS) continue;
-        return ended({ state: 'uncertain', results: [], reason: message });
-      }
-      const script = scripts.get(task.id);
-      if (script) script.sent = true;
-      try {
-        const watched = await watch(activityId, agreementId, batchId, task.commands.length, task.timeoutSec);
-        return ended({ state: watched.state, results: watched.results, reason: watched.reason, batchId });
-      } catch (error) {
-        if (isCancellation(error)) throw error;
-        return ended({ state: 'lost', results: [], reason: namedFailure(error).message, batchId });
-      }
-    }
   }
 
   /** Whatever ends the rental ends what is under way; undefined then. */
@@ -302,68 +164,67 @@ export async function golemRental(input: RentalInput): Promise<RentalResult> {
     return done;
   }
 
-  async function work(signed: SignedAgreement): Promise<void> {
-    const { agreementId } = signed;
-    let activityId = await unlessClosed(() => bringUpVm(signed));
-    if (activityId === undefined) return;
-    const watching = new CancellationScope();
-    const watchVm = (id: GolemActivityId): void => {
-      void watching.run(async () => {
-        try {
-          const news = await rentalWatch().golemWatchRental({
-            ...{ job, agreementId, activityId: id },
-            validToMs: signed.validToMs,
-          });
-          // A VM that was dropped on purpose is no loss.
-          if (news.ended === 'vm' && ended.includes(id)) return;
-          note(news.events);
-          lost ??= { type: news.ended === 'agreement' ? 'AgreementEnded' : 'VmLost', message: news.reason };
-        } catch (error) {
-          if (!isCancellation(error)) lost ??= namedFailure(error);
-        }
-      });
-    };
-    watchVm(activityId);
+  /** Notices the end of the agreement or of the VM, whatever else is going on. */
+  async function watchVm(vm: Vm, validToMs: number): Promise<void> {
     try {
-      for (;;) {
-        await condition(() => queue.length > 0 || close !== undefined || lost !== undefined);
+      const news = await rentalWatch().golemWatchRental({ job, ...vm, validToMs });
+      // A VM that was dropped on purpose is no loss.
+      if (news.ended === 'vm' && ended.includes(vm.activityId)) return;
+      note(news.events);
+      lost ??= { type: news.ended === 'agreement' ? 'AgreementEnded' : 'VmLost', message: news.reason };
+    } catch (error) {
+      if (!isCancellation(error)) lost ??= namedFailure(error);
+    }
+  }
+
+  /** One script after the other, until the rental is closed or lost. */
+  async function work(agreement: SignedAgreement): Promise<void> {
+    const watching = new CancellationScope();
+    let vm = await unlessClosed(() => bringUpVm(agreement));
+    try {
+      while (vm) {
+        const here = vm;
+        void watching.run(() => watchVm(here, agreement.validToMs));
+        await runScripts(here);
         if (close || lost) return;
-        const task = queue.shift();
-        if (!task) continue;
-        progress.currentTask = task.task;
-        progress.state = 'busy';
-        setCurrentDetails(rentalDetails(progress));
-        const vm = activityId;
-        const outcome = await unlessClosed(() => run(agreementId, vm, task));
-        progress.currentTask = undefined;
-        if (!outcome) return;
-        if (outcome.state === 'done') progress.tasksDone += 1;
-        if (!finishScript(outcome)) await tellJob(() => jobHandle.signal(assignmentOutcomeSignal, outcome));
-        if (outcome.state === 'lost') {
-          told = true;
-          lost ??= { type: 'VmLost', message: outcome.reason ?? 'the VM is gone' };
+        // Nobody knows what a script whose sending is uncertain does there.
+        await dropVm(here);
+        if (ended.length >= MAX_VMS) {
+          lost ??= { type: 'VmLost', message: 'too many VMs had to be made anew' };
           return;
         }
-        if (outcome.state === 'timedOut') {
-          told = true;
-          const message = `task ${task.task} ran longer than its ${task.timeoutSec} s`;
-          lost ??= { type: 'TaskTimedOut', message };
-          return;
-        }
-        if (outcome.state === 'uncertain') {
-          await dropVm(agreementId, activityId);
-          if (ended.length >= MAX_VMS) {
-            lost ??= { type: 'VmLost', message: 'too many VMs had to be made anew' };
-            return;
-          }
-          activityId = await unlessClosed(() => bringUpVm(signed));
-          if (activityId === undefined) return;
-          watchVm(activityId);
-        } else progress.state = 'ready';
-        setCurrentDetails(rentalDetails(progress));
+        vm = await unlessClosed(() => bringUpVm(agreement));
       }
     } finally {
       watching.cancel();
+    }
+  }
+
+  /** Runs scripts as they come; returns when the rental is closed or lost, or a fresh VM is needed. */
+  async function runScripts(vm: Vm): Promise<void> {
+    for (;;) {
+      await condition(() => queue.length > 0 || close !== undefined || lost !== undefined);
+      const task = close || lost ? undefined : queue.shift();
+      if (!task) return;
+      progress.currentTask = task.task;
+      progress.state = 'busy';
+      setCurrentDetails(rentalDetails(progress));
+      const outcome = await unlessClosed(() => runner.run(vm, task));
+      progress.currentTask = undefined;
+      if (!outcome) return;
+      if (outcome.state === 'done') progress.tasksDone += 1;
+      if (!outside.finish(outcome)) await tellJob(() => jobHandle.signal(assignmentOutcomeSignal, outcome));
+      if (outcome.state === 'uncertain') return;
+      if (outcome.state === 'lost' || outcome.state === 'timedOut') {
+        told = true;
+        lost ??=
+          outcome.state === 'lost'
+            ? { type: 'VmLost', message: outcome.reason ?? 'the VM is gone' }
+            : { type: 'TaskTimedOut', message: `task ${task.task} ran longer than its ${task.timeoutSec} s` };
+        return;
+      }
+      progress.state = 'ready';
+      setCurrentDetails(rentalDetails(progress));
     }
   }
 
@@ -426,14 +287,3 @@ export async function golemRental(input: RentalInput): Promise<RentalResult> {
 }
 
 class VmFailed extends Error {}
-
-/** Failures of sending a script after which it certainly does not run; after any other it may. */
-const SURELY_NOT_SENT = [
-  'VmLost',
-  'YagnaUnavailable',
-  'YagnaUnauthorized',
-  'YagnaIncompatible',
-  'UnknownConnection',
-];
-/** A script that may be rerun is sent so often when its answers get lost. */
-const MAX_RERUNS = 3;

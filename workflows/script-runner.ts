@@ -1,0 +1,107 @@
+/**
+ * Runs scripts in a rental's VM: sends each once, watches it by its batch id, and says how it ended. When the answer
+ * to sending is lost, what was asked for that case decides.
+ */
+import { isCancellation, sleep } from '@temporalio/workflow';
+import type { JobRef, ScriptCommand, WatchedScript } from '../activities/contract';
+import type { NewEvent } from '../model/events';
+import type { AgreementId, BatchId, GolemActivityId } from '../model/ids';
+import { scriptWatch, sending } from './activity-options';
+import { namedFailure } from './failure-type';
+import type { Assignment, AssignmentOutcome } from './protocol';
+
+export interface Vm {
+  agreementId: AgreementId;
+  activityId: GolemActivityId;
+}
+
+export interface ScriptRunnerOptions {
+  job: JobRef;
+  /** Number of the rental. */
+  rental: number;
+  outputLimitBytes: number;
+  note(events: NewEvent[]): void;
+  /** The rental is being closed: nothing is sent any more. */
+  isClosing(): boolean;
+  /** Called with an assignment's id once its script has a batch id. */
+  onSent(id: string): void;
+}
+
+/** Failures of sending after which the script certainly does not run; after any other it may. */
+const SURELY_NOT_SENT = [
+  'VmLost',
+  'YagnaUnavailable',
+  'YagnaUnauthorized',
+  'YagnaIncompatible',
+  'UnknownConnection',
+];
+/** A script that may be rerun is sent so often when its answers get lost. */
+const MAX_RERUNS = 3;
+const LONGEST_WAIT_SEC = 30;
+
+export class ScriptRunner {
+  constructor(private readonly options: ScriptRunnerOptions) {}
+
+  /** Sends a script; a request that certainly had no effect is sent again, any other failure is thrown. */
+  async send(vm: Vm, commands: ScriptCommand[]): Promise<BatchId> {
+    const { job, note, isClosing } = this.options;
+    for (let wait = 1; ; wait = Math.min(wait * 2, LONGEST_WAIT_SEC)) {
+      try {
+        const sent = await sending.golemSendScript({ job, ...vm, commands });
+        note([sent.event]);
+        return sent.batchId;
+      } catch (error) {
+        const again = namedFailure(error).type === 'YagnaUnavailable' && !isClosing();
+        if (isCancellation(error) || !again) throw error;
+        await sleep(`${wait} s`);
+      }
+    }
+  }
+
+  async watch(vm: Vm, batchId: BatchId, commandCount: number, timeoutSec: number): Promise<WatchedScript> {
+    const { job, note, outputLimitBytes } = this.options;
+    const watched = await scriptWatch().golemWatchScript({
+      ...{ job, ...vm, batchId, commandCount, outputLimitBytes },
+      deadlineMs: Date.now() + timeoutSec * 1000,
+    });
+    if (watched.event) note([watched.event]);
+    return watched;
+  }
+
+  async run(vm: Vm, task: Assignment): Promise<AssignmentOutcome> {
+    const { activityId } = vm;
+    const startedAt = new Date().toISOString();
+    const ended = (
+      how: Pick<AssignmentOutcome, 'state' | 'results' | 'reason' | 'batchId'>,
+    ): AssignmentOutcome => ({
+      ...{ rental: this.options.rental, id: task.id, task: task.task, activityId, startedAt },
+      ...how,
+      finishedAt: new Date().toISOString(),
+    });
+    for (let reruns = 0; ; reruns++) {
+      let batchId: BatchId;
+      try {
+        batchId = await this.send(vm, task.commands);
+      } catch (error) {
+        if (isCancellation(error)) throw error;
+        const { type, message } = namedFailure(error);
+        if (SURELY_NOT_SENT.includes(type)) return ended({ state: 'lost', results: [], reason: message });
+        if (task.onUncertain === 'rerun' && reruns < MAX_RERUNS) continue;
+        return ended({ state: 'uncertain', results: [], reason: message });
+      }
+      this.options.onSent(task.id);
+      try {
+        const { state, results, reason } = await this.watch(
+          vm,
+          batchId,
+          task.commands.length,
+          task.timeoutSec,
+        );
+        return ended({ state, results, reason, batchId });
+      } catch (error) {
+        if (isCancellation(error)) throw error;
+        return ended({ state: 'lost', results: [], reason: namedFailure(error).message, batchId });
+      }
+    }
+  }
+}
