@@ -84,6 +84,6 @@ export const scriptWatch = () =>
 export const rentalWatch = () =>
   proxyActivities<Pick<GolemActivities, 'golemWatchRental'>>(watchOptions({ heartbeat: '120 s' }));
 
-/** Documents must be decided within minutes, so a dead worker may go unnoticed for one. */
+/** A debit note may have to be accepted within 30 s: a dead worker must not go unnoticed for more than half of that. */
 export const settlementWatch = () =>
-  proxyActivities<Pick<GolemActivities, 'golemWatchSettlement'>>(watchOptions({ heartbeat: '60 s' }));
+  proxyActivities<Pick<GolemActivities, 'golemWatchSettlement'>>(watchOptions({ heartbeat: '15 s' }));

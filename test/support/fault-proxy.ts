@@ -125,6 +125,13 @@ export class FaultProxy {
     });
   }
 
+  /** The devnet answers, but the worker waits for the answer until it loses patience. */
+  stall(pattern: RegExp, which?: Which): Fault {
+    return this.rule(pattern, which, async (exchange) => {
+      exchange.hit.answer = await this.forward(exchange);
+    });
+  }
+
   /** The worker sees its connection cut; the request reaches the devnet when the test says so. */
   delay(pattern: RegExp, which?: Which): LateFault {
     let late: Exchange | undefined;
