@@ -84,6 +84,11 @@ export const scriptWatch = () =>
 export const rentalWatch = () =>
   proxyActivities<Pick<GolemActivities, 'golemWatchRental'>>(watchOptions({ heartbeat: '120 s' }));
 
-/** A debit note may have to be accepted within 30 s: a dead worker must not go unnoticed for more than half of that. */
-export const settlementWatch = () =>
-  proxyActivities<Pick<GolemActivities, 'golemWatchSettlement'>>(watchOptions({ heartbeat: '15 s' }));
+/**
+ * A debit note must be accepted in the time agreed, so a dead worker may go unnoticed for a quarter of that; with no
+ * such time, for a minute.
+ */
+export const settlementWatch = (acceptanceTimeoutSec = 240) =>
+  proxyActivities<Pick<GolemActivities, 'golemWatchSettlement'>>(
+    watchOptions({ heartbeat: `${Math.max(6, Math.min(60, Math.floor(acceptanceTimeoutSec / 4)))} s` }),
+  );

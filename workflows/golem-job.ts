@@ -390,6 +390,7 @@ export async function golemJob(given: unknown): Promise<JobResult> {
           {
             ...{ job: ref, budget: checked.budget, platform: onPlatform, tolerance: checked.tolerance },
             ...{ expirationSec: checked.demand.expirationSec, invoiceWaitSec: checked.invoiceWaitSec },
+            acceptanceTimeoutSec: checked.demand.debitNotesAcceptanceTimeoutSec,
             requestLifetimeMs: installation.requestLifetimeMs,
           },
         ],

@@ -151,7 +151,7 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
   ): Promise<SettlementNews> {
     const scope = new CancellationScope();
     const watching = scope.run(() =>
-      settlementWatch().golemWatchSettlement({
+      settlementWatch(input.acceptanceTimeoutSec).golemWatchSettlement({
         ...{ job, cursor, owners: watch, untilMs },
         awaitingPayment: awaitingPayment(ledger),
       }),

@@ -129,6 +129,8 @@ export interface SettlementInput {
   platform: string;
   expirationSec: number;
   invoiceWaitSec: number;
+  /** Time agreed for accepting debit notes, if any. */
+  acceptanceTimeoutSec?: number;
   tolerance: ToleranceSpec;
   /** After so long nothing of a dead attempt can take effect on yagna any more. */
   requestLifetimeMs: number;
