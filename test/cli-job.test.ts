@@ -1,0 +1,102 @@
+/** Jobs as users of the command run them: everything through `golem-temporal`, a worker process and a devnet behind it. */
+import type { Child } from '../cli/child-process';
+import { startDevnet, type Devnet } from '../devnet';
+import type { GolemEvent } from '../model/events';
+import type { JobResult, SettlementResult } from '../model/result';
+import { requireBuild, runCli, startCli, type CliRun } from './support/cli';
+import { openTemporal, type TestTemporal } from './support/temporal';
+
+let devnet: Devnet;
+let temporal: TestTemporal;
+let worker: Child;
+beforeAll(async () => {
+  requireBuild();
+  devnet = await startDevnet();
+  temporal = await openTemporal();
+  worker = await startCli(['worker'], {
+    ...temporal.env,
+    YAGNA_API_URL: devnet.url,
+    YAGNA_APPKEY: devnet.appKey,
+    GOLEM_REGISTRY_URL: `${devnet.url}/registry`,
+  });
+  await worker.line(/^worker ready/);
+});
+afterAll(async () => {
+  await worker?.stop();
+  await temporal?.close();
+  await devnet?.close();
+});
+
+function golem(args: string[], spec?: object): Promise<CliRun> {
+  return runCli(args, { env: temporal.env, input: spec && JSON.stringify(spec) });
+}
+
+const SPEC = { image: 'golem/alpine:latest', budget: '1' };
+
+test('start --watch shows a job to its end, and its results, events and costs can be had', async () => {
+  const started = await golem(['start', '-', '--watch', '--id', 'cli-job'], {
+    ...SPEC,
+    tasks: ['echo one', 'echo two'],
+  });
+  expect(started).toMatchObject({ code: 0, stderr: '' });
+  const lines = started.stdout.trim().split('\n');
+  expect(lines[0]).toBe('cli-job');
+  expect(lines).toContain('2 of 2 tasks done');
+  expect(lines.slice(-2)).toEqual([
+    expect.stringMatching(/^task-1: done on [\w-]+$/),
+    expect.stringMatching(/^task-2: done on [\w-]+$/),
+  ]);
+
+  const result = JSON.parse((await golem(['result', 'cli-job'])).stdout) as JobResult;
+  expect(result.tasks.map((task) => task.results[0]?.stdout)).toEqual(['one\n', 'two\n']);
+
+  const settled = await golem(['result', 'cli-job', '--settled']);
+  expect(settled.code).toBe(0);
+  const { state, money } = JSON.parse(settled.stdout) as SettlementResult;
+  expect(state).toBe('settled');
+  expect(money.paid).toBe(money.accepted);
+
+  const followed = await golem(['events', 'cli-job', '--follow', '--json']);
+  const events = followed.stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as GolemEvent);
+  expect(events.map(({ name }) => name)).toEqual(
+    expect.arrayContaining(['AllocationCreated', 'AllocationReleased']),
+  );
+  const plain = (await golem(['events', 'cli-job'])).stdout.trim().split('\n');
+  expect(plain).toHaveLength(events.length);
+  expect(plain[0]).toContain(` ${events[0]?.name} `);
+});
+
+test('a job whose task fails ends with code 1 and the reason', async () => {
+  const tasks = [{ commands: ['exit 3'], maxAttempts: 1 }];
+  const run = await golem(['start', '-', '--watch', '--id', 'failing'], { ...SPEC, tasks });
+  expect(run.code).toBe(1);
+  expect(run.stderr).toMatch(/^golem-temporal: job failing failed, 1 of 1 tasks: CommandFailed: .*code 3/);
+  expect(await golem(['result', 'failing'])).toMatchObject({ code: 1, stderr: run.stderr });
+});
+
+test('a bad spec ends with code 2 and a line for each mistake', async () => {
+  const run = await golem(['start', '-', '--watch'], { ...SPEC, tasks: [{ comands: ['echo'] }], budget: 1 });
+  expect(run.code).toBe(2);
+  expect(run.stderr).toContain('InvalidJobSpec');
+  expect(run.stderr).toMatch(/tasks\[0\]\.comands: .*commands/);
+  expect(run.stderr).toMatch(/budget: is a JSON number/);
+});
+
+test('an id that is in use ends with code 2; cancel ends the job, and it is paid all the same', async () => {
+  const spec = { ...SPEC, tasks: ['sleep 1000'] };
+  expect(await golem(['start', '-', '--id', 'long'], spec)).toMatchObject({ code: 0, stdout: 'long\n' });
+  expect(await golem(['start', '-', '--id', 'long'], spec)).toMatchObject({ code: 2, stdout: '' });
+
+  const following = await startCli(['events', 'long', '--follow'], temporal.env);
+  await following.line(/ ScriptSent /);
+  expect(await golem(['cancel', 'long'])).toMatchObject({ code: 0, stdout: 'cancelling long\n' });
+  expect(await following.exited).toEqual({ code: 0, signal: null });
+  expect(await golem(['watch', 'long'])).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('Cancelled'),
+  });
+  expect(await golem(['result', 'long', '--settled'])).toMatchObject({ code: 0 });
+});
