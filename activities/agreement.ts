@@ -24,7 +24,8 @@ export function agreementActivities(
      * Effect: one agreement, confirmed under the job's app session.
      * Retry: yagna allows one agreement a proposal; the one of an earlier attempt is found by its mark and `validTo`,
      * and signing goes on from the state it has.
-     * @throws AgreementRejected - the provider said no, or nothing; take the next proposal (not retried)
+     * @throws AgreementRejected - the provider said no, or nothing; take the next proposal (not retried). Its detail is
+     * the agreement's id, where there is one.
      * @throws YagnaUnavailable - no answer or 5xx (retried with backoff)
      */
     async golemSignAgreement(input) {
@@ -150,9 +151,9 @@ async function approve(
       const now = await yagna.agreement(agreementId, signal);
       if (now?.state === 'Approved') return now;
     }
-    throw failure('AgreementRejected', 'the provider did not answer in time');
+    throw failure('AgreementRejected', 'the provider did not answer in time', [agreementId]);
   }
-  throw failure('AgreementRejected', `the agreement is ${last?.state ?? 'unknown'}`);
+  throw failure('AgreementRejected', `the agreement is ${last?.state ?? 'unknown'}`, [agreementId]);
 }
 
 /** Destroys what runs under an agreement, then ends it, from whatever state it is in. */

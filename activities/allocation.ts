@@ -3,6 +3,7 @@ import type { Allocation, Yagna } from './yagna';
 import { attempt } from './attempt';
 import type { GolemActivities, JobRef } from './contract';
 import type { ActivityEnvironment } from './environment';
+import { exact, toAmount } from '../model/amount';
 import { amounts, event } from './events';
 import { allocationTimeout, sameTime } from './marks';
 
@@ -43,7 +44,7 @@ export function allocationActivities(
           for (const extra of rest) await yagna.releaseAllocation(extra.allocationId, signal);
           return {
             allocationId: kept.allocationId,
-            total: kept.totalAmount,
+            total: toAmount(exact(kept.totalAmount)),
             at: kept.timestamp,
             event: event('AllocationCreated', {
               id: kept.allocationId,

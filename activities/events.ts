@@ -1,5 +1,5 @@
 /** Builds the events users follow, with the fields of Golem's guide. */
-import { exact } from '../model/amount';
+import { exact, toAmount } from '../model/amount';
 import type { EventName, NewEvent } from '../model/events';
 import type { Amount } from '../model/ids';
 import { PROP, type Properties } from '../model/properties';
@@ -9,9 +9,9 @@ export function event(name: EventName, details: Record<string, unknown>): NewEve
   return { name, at: new Date().toISOString(), details };
 }
 
-/** `amount` as it came, and with all 18 digits after the point. */
+/** An amount with the digits it needs, and with all 18 after the point. */
 export function amounts(amount: Amount): { amount: Amount; amountPrecise: Amount } {
-  return { amount, amountPrecise: exact(amount).toFixed(18) };
+  return { amount: toAmount(exact(amount)), amountPrecise: exact(amount).toFixed(18) };
 }
 
 /** An offer as the guide's `ProposalReceived` shows it. */

@@ -9,12 +9,15 @@ import {
 export interface NamedFailure {
   type: string;
   message: string;
+  details?: unknown[] | null;
 }
 
 export function namedFailure(error: unknown): NamedFailure {
   const cause =
     error instanceof ActivityFailure || error instanceof ChildWorkflowFailure ? error.cause : error;
-  if (cause instanceof ApplicationFailure) return { type: cause.type ?? 'Error', message: cause.message };
+  if (cause instanceof ApplicationFailure) {
+    return { type: cause.type ?? 'Error', message: cause.message, details: cause.details };
+  }
   if (cause instanceof TimeoutFailure) return { type: 'Timeout', message: cause.message };
   return { type: 'Error', message: cause instanceof Error ? cause.message : String(cause) };
 }

@@ -2,7 +2,7 @@
  * The ledger of a job: what each agreement has cost, what was accepted and what is paid. Pure functions over
  * plain data; all amounts are decimal strings of GLM.
  */
-import { addAmounts, exact } from '../../model/amount';
+import { addAmounts, exact, toAmount } from '../../model/amount';
 import type { AgreementSoFar, Decision } from '../../activities/contract';
 import type { AgreementId, Amount, DebitNoteId, GolemActivityId, InvoiceId } from '../../model/ids';
 import type { AgreementMoney, Money, ProviderInfo } from '../../model/result';
@@ -27,6 +27,9 @@ export interface Ledger {
   /** Debit notes decided already; the newest ones, against a repeat of an event. */
   decided: (DebitNoteId | InvoiceId)[];
 }
+
+/** yagna writes 18 decimals; here an amount has one spelling. */
+const plain = (amount: Amount): Amount => toAmount(exact(amount));
 
 const larger = (a: Amount, b: Amount): Amount => (exact(a).gt(exact(b)) ? a : b);
 
@@ -61,7 +64,7 @@ function bookInvoice(entry: LedgerEntry, decision: Decision): void {
   // An invoice after an accepted one changes nothing: an agreement is paid once.
   if (entry.invoiceAccepted) return;
   entry.invoiceId = decision.document.id as InvoiceId; // an invoice's id, by its kind
-  entry.invoiceAmount = decision.amount;
+  entry.invoiceAmount = plain(decision.amount);
   if (decision.decision === 'accepted') {
     entry.invoiceAccepted = true;
     entry.state = decision.settled ? 'settled' : 'accepted';
@@ -81,10 +84,10 @@ function bookDebitNote(entry: LedgerEntry, decision: Decision): void {
   if (decision.decision !== 'accepted') return;
   if (decision.lastUsage) entry.lastUsage[activityId] = decision.lastUsage;
   const before = entry.acceptedByActivity[activityId] ?? '0';
-  entry.acceptedByActivity[activityId] = larger(before, decision.amount);
+  entry.acceptedByActivity[activityId] = larger(before, plain(decision.amount));
   if (decision.payable) {
     const payable = entry.payableAccepted[activityId] ?? '0';
-    entry.payableAccepted[activityId] = larger(payable, decision.amount);
+    entry.payableAccepted[activityId] = larger(payable, plain(decision.amount));
   }
 }
 
