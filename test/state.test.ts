@@ -390,6 +390,17 @@ describe('a ledger', () => {
     expect(moneyOf(ledger).accepted).toBe('0.3');
   });
 
+  test('writes an amount one way, however yagna does', () => {
+    const ledger = open(
+      decision('debitNote', 'n1', { amount: '0.100000000000000000' }),
+      decision('invoice', 'i1', { agreementId: 'b', amount: '0.250000000000000000' }),
+    );
+    expect(agreementsOf(ledger)).toMatchObject([
+      { accepted: '0.1' },
+      { accepted: '0.25', invoiceAmount: '0.25' },
+    ]);
+  });
+
   test('only payable notes are paid before the invoice', () => {
     const ledger = open(
       decision('debitNote', 'n2', { amount: '0.3' }),

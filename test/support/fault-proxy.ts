@@ -43,6 +43,14 @@ export interface LateFault extends Fault {
   land(): Promise<{ status: number; body: string }>;
 }
 
+/** A fault that keeps requests waiting. */
+export interface HeldFault {
+  /** The first request waits here. */
+  readonly reached: Promise<void>;
+  /** Lets those that wait, and all later ones, go on as if nothing had happened. */
+  release(): void;
+}
+
 type Effect = (exchange: Exchange) => Promise<void>;
 
 interface Exchange {
@@ -146,6 +154,28 @@ export class FaultProxy {
         return await this.forward({ ...late, response: undefined });
       },
     });
+  }
+
+  /** Requests wait until the test releases them; then they reach the devnet, and its answer the worker. */
+  hold(pattern: RegExp, which?: Which): HeldFault {
+    let release = (): void => undefined;
+    const released = new Promise<void>((resolve) => (release = resolve));
+    let reach = (): void => undefined;
+    const reached = new Promise<void>((resolve) => (reach = resolve));
+    const fault = this.rule(pattern, { times: Infinity, ...which }, async (exchange) => {
+      reach();
+      await released;
+      const answer = await this.forward(exchange);
+      exchange.hit.answer = answer;
+      reply(exchange.response, answer.status, answer.body, answer.headers);
+    });
+    return {
+      reached,
+      release: () => {
+        fault.stop();
+        release();
+      },
+    };
   }
 
   /** Answers in the devnet's place. */

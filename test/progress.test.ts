@@ -1,0 +1,377 @@
+/** What a user sees of a job while it goes on: progress, events, and the lines in Temporal's UI. */
+import { randomUUID } from 'node:crypto';
+import { EVENT_NAMES, type GolemEvent } from '../model/events';
+import type { JobEvent } from '../client';
+import type { JobProgress, RentalProgress, SettlementProgress } from '../model/result';
+import { FaultProxy, type HeldFault } from './support/fault-proxy';
+import { startWebServer, type WebServer } from './support/web-server';
+import { startWorld, type World } from './support/world';
+
+const APP_KEY = `key-${randomUUID()}`;
+const proxy = new FaultProxy();
+let world: World;
+let web: WebServer;
+
+beforeAll(async () => {
+  web = await startWebServer();
+  world = await startWorld({
+    yagnaUrl: (url) => proxy.start(url),
+    devnet: { appKeys: [APP_KEY], paymentCycleSec: 0.1 },
+  });
+});
+afterAll(async () => {
+  await world?.close();
+  await proxy.close();
+  await web.close();
+});
+afterEach(() => proxy.clear());
+
+const BASE = { image: 'golem/alpine:latest', budget: '1' };
+
+const query = <T>(workflowId: string, name: string, ...args: unknown[]): Promise<T> =>
+  world.client.workflow.getHandle(workflowId).query<T, unknown[]>(name, ...args);
+
+/** What the UI shows of a workflow as its current details. */
+async function details(workflowId: string): Promise<string> {
+  const metadata = await query<{ currentDetails?: string }>(workflowId, '__temporal_workflow_metadata');
+  return metadata.currentDetails ?? '';
+}
+
+/** Waits until a request is held, looks, and lets it go on. */
+async function at(held: HeldFault, look: () => Promise<void>): Promise<void> {
+  await held.reached;
+  await look();
+  held.release();
+}
+
+test('progress tells phase, tasks, rentals and money, from the check of the spec to the last payment', async () => {
+  const version = proxy.hold(/^GET \/version/);
+  const reserve = proxy.hold(/^POST .*\/allocations$/);
+  const subscribe = proxy.hold(/^POST .*\/demands$/);
+  const confirm = proxy.hold(/^POST .*\/confirm$/);
+  const create = proxy.hold(/^POST .*\/activity$/);
+  const exec = proxy.hold(/^POST .*\/exec$/);
+  const unsubscribe = proxy.hold(/^DELETE .*\/demands\//);
+  const destroy = proxy.hold(/^DELETE .*\/activity\//);
+  const pay = proxy.hold(/^POST .*\/invoices\/.*\/accept$/);
+  const door = web.door();
+
+  const { jobId } = await world.golem.startJob({
+    ...BASE,
+    tasks: [{ name: 'knock', commands: [{ transfer: { from: door.url, to: '/golem/work/x' } }] }],
+  });
+  const job = (): Promise<JobProgress> => query(jobId, 'progress');
+  const rental = (): Promise<RentalProgress> => query(`${jobId}/rental/1`, 'progress');
+  const settlement = (): Promise<SettlementProgress> => query(`${jobId}/settlement`, 'progress');
+  const counts = { total: 1, waiting: 0, running: 0, done: 0, failed: 0 };
+  const noMoney = { budget: '1', reserved: '0', accepted: '0', paid: '0', platform: 'erc20-holesky-tglm' };
+
+  await at(version, async () => {
+    expect(await job()).toMatchObject({ jobId, phase: 'validating', tasks: { total: 0 }, rentals: [] });
+  });
+  await at(reserve, async () => {
+    const tasks = { ...counts, waiting: 1 };
+    expect(await job()).toMatchObject({ phase: 'reserving', tasks, money: noMoney, rentals: [] });
+    expect(await settlement()).toMatchObject({ jobId, phase: 'reserving', agreements: [] });
+  });
+  await at(subscribe, async () => {
+    expect(await job()).toMatchObject({ phase: 'negotiating', money: { ...noMoney, reserved: '1' } });
+    expect(await settlement()).toMatchObject({ phase: 'open', allocationId: expect.any(String) as string });
+    expect(await details(jobId)).toMatch(/\*\*negotiating\*\*.*0 of 1 done/);
+  });
+  const provider = { id: expect.stringMatching(/^0x[0-9a-f]{40}$/) as string, name: 'cheap-and-slow' };
+  const begun = { n: 1, workflowId: `${jobId}/rental/1`, provider, tasksDone: 0 };
+  await at(confirm, async () => {
+    expect(await job()).toMatchObject({ phase: 'running', rentals: [{ ...begun, state: 'signing' }] });
+    expect(await rental()).toMatchObject({ ...begun, state: 'signing' });
+  });
+  await at(create, async () => {
+    const agreementId = expect.stringMatching(/^[0-9a-f]{64}$/) as string;
+    expect((await job()).rentals).toMatchObject([{ ...begun, state: 'creating', agreementId }]);
+  });
+  await at(exec, async () => {
+    const activityId = expect.stringMatching(/^[0-9a-f]{32}$/) as string;
+    expect((await job()).rentals).toMatchObject([{ ...begun, state: 'deploying', activityId }]);
+  });
+  await door.knocked;
+  expect(await job()).toMatchObject({
+    ...{ phase: 'running', tasks: { ...counts, running: 1 } },
+    rentals: [{ ...begun, currentTask: 'knock' }],
+  });
+  expect(await rental()).toMatchObject({ state: 'busy', currentTask: 'knock' });
+  expect(await details(jobId)).toMatch(/1 running[^]*- cheap-and-slow: .*task knock/);
+  expect(await details(`${jobId}/rental/1`)).toMatch(/cheap-and-slow: busy, task knock, 0 done/);
+  door.open();
+  await at(unsubscribe, async () => {
+    expect(await job()).toMatchObject({ phase: 'closing', tasks: { ...counts, done: 1 } });
+    await destroy.reached;
+    expect(await rental()).toMatchObject({ state: 'closing', tasksDone: 1 });
+  });
+  expect((await world.golem.result(jobId)).state).toBe('done');
+  expect(await job()).toMatchObject({ phase: 'done', rentals: [{ tasksDone: 1 }] });
+  destroy.release();
+  await at(pay, async () => {
+    const { agreements } = await settlement();
+    expect(agreements).toMatchObject([{ provider, state: 'open', paid: '0' }]);
+    expect(await details(`${jobId}/settlement`)).toMatch(/budget 1 [^]*- cheap-and-slow: open/);
+  });
+  const settled = await world.golem.settled(jobId);
+  expect(settled.money).toMatchObject({ budget: '1', accepted: settled.money.paid });
+  expect(settled.money.paid).not.toBe('0');
+  expect(await rental()).toMatchObject({ state: 'closed' });
+  expect(await settlement()).toMatchObject({
+    ...{ phase: 'settled', money: settled.money },
+    agreements: [{ provider, state: 'settled', accepted: settled.money.paid, paid: settled.money.paid }],
+  });
+  // The client adds what the settlement knows better.
+  expect((await world.golem.progress(jobId)).money).toEqual(settled.money);
+});
+
+test('the last failure says what went wrong, by its name', async () => {
+  const door = web.door();
+  const { jobId } = await world.golem.startJob({
+    ...BASE,
+    tasks: [
+      { name: 'wrong', commands: ['exit 7'], maxAttempts: 1 },
+      { name: 'slow', commands: [{ transfer: { from: door.url, to: '/golem/work/x' } }] },
+    ],
+  });
+  await door.knocked;
+  for await (const event of world.golem.followEvents(jobId)) {
+    if (event.name === 'ScriptExecuted' && event.details.success === false) break;
+  }
+  const failed = async (): Promise<JobProgress> => {
+    const progress = await world.golem.progress(jobId);
+    return progress.tasks.failed === 1 ? progress : failed();
+  };
+  expect((await failed()).lastFailure).toMatchObject({
+    type: 'CommandFailed',
+    message: expect.stringMatching(/^wrong: .*exited with code 7/) as string,
+    at: expect.any(String) as string,
+  });
+  door.open();
+  expect((await world.golem.result(jobId)).state).toBe('failed');
+});
+
+test('an agreement that the provider rejects is told, and another is made', async () => {
+  const spec = {
+    ...BASE,
+    providers: { select: 'fastest' },
+    demand: { minCpuThreads: 8, offerFetchingIntervalSec: 1 },
+  };
+  // Two jobs have a draft of the only place that is left; the one that signs later is rejected.
+  const door = web.door();
+  const busy = { commands: [{ transfer: { from: door.url, to: '/golem/work/x' } }] };
+  const confirm = proxy.hold(/^POST .*\/confirm$/, { times: 1 });
+  const late = await world.golem.startJob({
+    ...spec,
+    pricing: { maxCpuPerHour: '0.05' },
+    tasks: ['echo late'],
+  });
+  await confirm.reached;
+  const early = await world.golem.startJob({ ...spec, pricing: { maxCpuPerHour: '0.05' }, tasks: [busy] });
+  await door.knocked;
+  confirm.release();
+  for await (const event of world.golem.followEvents(late.jobId)) {
+    if (event.name !== 'AgreementRejected') continue;
+    expect(event.details).toEqual({
+      id: expect.stringMatching(/^[0-9a-f]{64}$/) as string,
+      proposalId: expect.stringMatching(/^R-/) as string,
+      provider: { id: expect.any(String) as string, name: 'pay-to-enter' },
+      reason: 'the agreement is Rejected',
+    });
+    break;
+  }
+  door.open();
+  expect((await world.golem.result(early.jobId)).state).toBe('done');
+  expect((await world.golem.result(late.jobId)).state).toBe('done');
+});
+
+describe('the events of a job', () => {
+  let jobId: string;
+  let followed: JobEvent[];
+
+  beforeAll(async () => {
+    jobId = (await world.golem.startJob({ ...BASE, tasks: ['echo one', 'echo two'] })).jobId;
+    followed = [];
+    for await (const event of world.golem.followEvents(jobId)) followed.push(event);
+  });
+
+  const named = (name: string): JobEvent[] => followed.filter((event) => event.name === name);
+
+  test('are followed until everything is settled', async () => {
+    const { status } = await world.client.workflow.getHandle(`${jobId}/settlement`).describe();
+    expect(status.name).toBe('COMPLETED');
+    expect(followed.at(-1)?.name).toBe('AllocationReleased');
+  });
+
+  test('come in the order in which things happened', () => {
+    const first = (name: string): number => followed.findIndex((event) => event.name === name);
+    const order = [
+      ...['AllocationCreated', 'DemandSubscribed', 'ProposalReceived', 'ProposalResponded'],
+      ...['AgreementCreated', 'AgreementConfirmed', 'ActivityCreated', 'ScriptSent', 'ScriptExecuted'],
+      ...['ActivityDestroyed', 'AgreementTerminated', 'InvoiceReceived', 'PaymentAccepted'],
+      ...['PaymentConfirmed', 'AllocationReleased'],
+    ];
+    const places = order.map(first);
+    expect(places).not.toContain(-1);
+    expect(places).toEqual([...places].sort((a, b) => a - b));
+    const times = followed.map((event) => Date.parse(event.at));
+    for (const event of followed) expect(EVENT_NAMES).toContain(event.name);
+    expect(times.every((time) => Number.isFinite(time))).toBe(true);
+  });
+
+  test('are complete: each thing that happened on yagna is told once', async () => {
+    expect(named('AllocationCreated')).toHaveLength(1);
+    expect(named('DemandSubscribed')).toHaveLength(named('DemandUnsubscribed').length);
+    const agreements = new Set(named('AgreementConfirmed').map((event) => event.details.id));
+    for (const name of ['AgreementCreated', 'ActivityCreated', 'ActivityDestroyed', 'AgreementTerminated']) {
+      expect(named(name)).toHaveLength(agreements.size);
+    }
+    for (const name of ['InvoiceReceived', 'PaymentAccepted', 'PaymentConfirmed']) {
+      expect(new Set(named(name).map((event) => event.details.agreementId))).toEqual(agreements);
+      expect(named(name)).toHaveLength(agreements.size);
+    }
+    expect(named('ScriptSent')).toHaveLength(agreements.size + 2);
+    expect(named('ScriptExecuted')).toHaveLength(agreements.size + 2);
+    expect(named('DebitNoteAccepted')).toHaveLength(named('DebitNoteReceived').length);
+  });
+
+  test('an offer is shown with the fields of the guide', () => {
+    const [offer] = named('ProposalReceived').filter(
+      (event) => (event.details.provider as { name: string }).name === 'big-iron',
+    );
+    expect(offer?.details).toEqual({
+      id: expect.any(String) as string,
+      provider: { id: expect.any(String) as string, name: 'big-iron' },
+      details: {
+        ...{ transferProtocol: ['http', 'https', 'file'], cpuBrand: 'Devnet Xeon' },
+        ...{ cpuCapabilities: ['sse3', 'avx'], cpuCores: 16, cpuThreads: 32, memory: 64, storage: 500 },
+        ...{ publicNet: false, runtimeName: 'vm', state: 'Initial' },
+        runtimeCapabilities: ['inet', 'vpn', 'manifest-support', 'start-entrypoint'],
+      },
+    });
+    const drafts = named('ProposalReceived').filter((event) => event.details.parentId !== undefined);
+    const counters = named('ProposalResponded').map((event) => event.details.id);
+    expect(drafts.length).toBeGreaterThan(0);
+    for (const { details: draft } of drafts) {
+      expect(counters).toContain(draft.parentId);
+      expect(draft.details).toMatchObject({ state: 'Draft' });
+    }
+  });
+
+  test('carry ids, providers, and amounts short and with 18 digits', () => {
+    const provider = {
+      id: expect.stringMatching(/^0x/) as string,
+      name: expect.any(String) as string,
+    };
+    const id = expect.any(String) as string;
+    const amount = { amount: expect.any(String) as string, amountPrecise: expect.any(String) as string };
+    const ofAgreement = { agreementId: id, provider };
+    const fields: Partial<Record<GolemEvent['name'], object>> = {
+      AllocationCreated: {
+        id,
+        platform: 'erc20-holesky-tglm',
+        amount: '1',
+        amountPrecise: '1.000000000000000000',
+      },
+      DemandSubscribed: { id, mark: id, expiration: id },
+      ProposalResponded: { id, counteringProposalId: id, provider },
+      AgreementCreated: { id, proposalId: id, provider, validTo: id },
+      AgreementConfirmed: { id, provider, approvedDate: id },
+      ActivityCreated: { id, ...ofAgreement },
+      ScriptSent: { agreementId: id, activityId: id, batchId: id },
+      ScriptExecuted: { agreementId: id, activityId: id, batchId: id, success: true },
+      DebitNoteReceived: { id, activityId: id, ...ofAgreement, ...amount },
+      DebitNoteAccepted: { id, activityId: id, ...ofAgreement, ...amount },
+      InvoiceReceived: { id, ...ofAgreement, ...amount },
+      PaymentAccepted: { id, ...ofAgreement, ...amount },
+      PaymentConfirmed: { id, agreementId: id, ...amount },
+      ActivityDestroyed: { id, agreementId: id },
+      AgreementTerminated: { id },
+      DemandUnsubscribed: { id },
+      AllocationReleased: { id, ...amount },
+    };
+    for (const [name, expected] of Object.entries(fields)) {
+      expect([name, named(name)[0]?.details]).toEqual([name, expect.objectContaining(expected) as object]);
+    }
+    for (const { details: told } of followed) {
+      if (told.amount === undefined) continue;
+      expect(told.amount).toMatch(/^\d+(\.\d*[1-9])?$/);
+      expect(told.amountPrecise).toMatch(/^\d+\.\d{18}$/);
+      expect(Number(told.amountPrecise)).toBe(Number(told.amount));
+    }
+  });
+
+  test('page by page, they are the same, without gaps or repeats', async () => {
+    const paged: JobEvent[] = [];
+    for (let after: string | undefined; ;) {
+      const page = await world.golem.events(jobId, { after, limit: 3 });
+      if (page.events.length === 0) break;
+      expect(page.events.length).toBeLessThanOrEqual(3);
+      paged.push(...page.events);
+      after = page.cursor;
+    }
+    const key = (event: JobEvent): string => `${event.workflowId} ${event.seq}`;
+    expect(paged.map(key).sort()).toEqual(followed.map(key).sort());
+    expect(new Set(paged.map(key)).size).toBe(paged.length);
+    const all = (await world.golem.events(jobId)).events;
+    expect(all.map(key)).toEqual(paged.map(key));
+    const times = all.map((event) => Date.parse(event.at));
+    expect(times).toEqual([...times].sort((a, b) => a - b));
+  });
+
+  test('can be asked of each workflow by position', async () => {
+    const all = await query<GolemEvent[]>(`${jobId}/settlement`, 'events');
+    expect(all.map(({ seq }) => seq)).toEqual(all.map((_, i) => i + 1));
+    expect(await query(`${jobId}/settlement`, 'events', { after: 1, limit: 2 })).toEqual(all.slice(1, 3));
+  });
+});
+
+test('events that are read while the job goes on are those that are read at its end', async () => {
+  const door = web.door();
+  const { jobId } = await world.golem.startJob({
+    ...BASE,
+    tasks: [
+      { name: 'knock', commands: [{ transfer: { from: door.url, to: '/golem/work/x' } }], maxAttempts: 1 },
+      'echo beside',
+    ],
+  });
+  await door.knocked;
+  const early = await world.golem.events(jobId);
+  expect(early.events.map(({ name }) => name)).toContain('ScriptSent');
+  door.open();
+  await world.golem.result(jobId);
+  const middle = await world.golem.events(jobId, { after: early.cursor });
+  await world.golem.settled(jobId);
+  const late = await world.golem.events(jobId, { after: middle.cursor });
+  const key = (event: JobEvent): string => `${event.workflowId} ${event.seq} ${event.name}`;
+  const parts = [...early.events, ...middle.events, ...late.events].map(key);
+  expect(new Set(parts).size).toBe(parts.length);
+  expect(parts.sort()).toEqual((await world.golem.events(jobId)).events.map(key).sort());
+});
+
+test('the app key is in no history and in nothing that can be asked', async () => {
+  const { jobId } = await world.golem.startJob({ ...BASE, tasks: ['exit 1', 'echo hello'] });
+  await world.golem.settled(jobId);
+  const rentals = (await world.golem.progress(jobId)).rentals.map(({ workflowId }) => workflowId);
+  expect(rentals.length).toBeGreaterThan(1);
+  for (const workflowId of [jobId, `${jobId}/settlement`, ...rentals]) {
+    const handle = world.client.workflow.getHandle(workflowId);
+    const history = await handle.fetchHistory();
+    const description = (await handle.describe()).raw;
+    const texts = textsOf([history, description]).join('\n');
+    expect(texts).toContain(jobId);
+    expect(texts).not.toContain(APP_KEY);
+    const answers = [await query(workflowId, 'progress'), await query(workflowId, 'events')];
+    expect(JSON.stringify(answers)).not.toContain(APP_KEY);
+  }
+});
+
+/** Everything readable in a protobuf message; payloads are bytes. */
+function textsOf(value: unknown): string[] {
+  if (value instanceof Uint8Array) return [Buffer.from(value).toString('latin1')];
+  if (typeof value === 'string') return [value];
+  if (typeof value !== 'object' || value === null) return [];
+  return Object.values(value).flatMap(textsOf);
+}
