@@ -27,8 +27,12 @@ import { isYagnaError, type DemandBody, type Proposal, type Reason, type Yagna }
 const LEAST_LIFE_MS = 300_000;
 /** Offers come in bursts: after one, how long to wait for more before choosing among them. */
 const GATHER_SEC = 0.2;
-/** A round without result ends after so long; the job sees what was wrong and asks again. */
-const ROUND_MS = 60_000;
+/**
+ * A round without result ends once offers and answers have had their time, within these bounds; the job sees what was
+ * wrong and asks again.
+ */
+const SHORTEST_ROUND_MS = 5_000;
+const LONGEST_ROUND_MS = 60_000;
 /** Events of one kind reported in a round: a market has hundreds of offers, a history has not. */
 const EVENTS_REPORTED = 20;
 const LEFT_OVER_KEPT = 30;
@@ -110,7 +114,8 @@ class Round {
     const { input } = this;
     const { demand: options } = input.spec;
     await this.openDemand(attemptNumber);
-    const endsMs = Date.now() + ROUND_MS;
+    const usualMs = (options.offerFetchingIntervalSec + options.proposalTimeoutSec) * 1000;
+    const endsMs = Date.now() + Math.min(LONGEST_ROUND_MS, Math.max(SHORTEST_ROUND_MS, usualMs));
     let gathering = this.candidates.length === 0;
     while (this.demand && this.drafts.length < input.wanted && Date.now() < endsMs) {
       if (!gathering) await this.answerBest();

@@ -25,7 +25,7 @@ import type {
   SubscribedDemand,
   Unanswered,
 } from '../activities/contract';
-import { rentalId, settlementId } from '../model/ids';
+import { rentalId, settlementId, type AgreementId } from '../model/ids';
 import { appendEvents, emptyEventLog, readEvents } from '../model/events';
 import { paymentPlatform, type JobSpec } from '../model/job';
 import type { JobPhase, JobProgress, JobResult, LastFailure } from '../model/result';
@@ -87,9 +87,11 @@ export async function golemJob(given: unknown): Promise<JobResult> {
   let retried = false;
   let rentals = 0;
   let changes = 0;
-  /** Rentals in a row that broke before their VM was ready. */
   let stopReason: string | undefined;
+  /** Rentals in a row that broke before their VM was ready. */
   let brokenStarts = 0;
+  /** Those among them whose setup ended with an error. */
+  let brokenSetups = 0;
   let notBeforeMs = 0;
 
   const progress = (): JobProgress => ({
@@ -202,12 +204,13 @@ export async function golemJob(given: unknown): Promise<JobResult> {
         const seen = changes;
         await handOut();
         const pauseMs = brokenStarts > FREE_STARTS ? notBeforeMs - Date.now() : 0;
-        if (brokenStarts >= MAX_BROKEN_STARTS && !state.rentals.some(isLive)) {
+        const enough = brokenStarts >= MAX_BROKEN_STARTS || brokenSetups >= MAX_BROKEN_SETUPS;
+        if (enough && !state.rentals.some(isLive)) {
           const last = state.rentals.at(-1)?.reason ?? 'no reason given';
           const message = `${brokenStarts} providers in a row gave no working VM; the last: ${last}`;
           throw ApplicationFailure.nonRetryable(message, 'VmNotCreated');
         }
-        const more = wanted() > 0 && brokenStarts < MAX_BROKEN_STARTS;
+        const more = wanted() > 0 && !enough;
         if (!round && roundFailure === undefined && more && pauseMs <= 0) {
           drafts = drafts.filter((draft) => draft.demand.expiresAtMs - Date.now() > MIN_LEFT_MS);
           const usable = drafts.filter((draft) => isUsable(draft));
@@ -332,7 +335,7 @@ export async function golemJob(given: unknown): Promise<JobResult> {
     show();
   }
 
-  /** A rental that ended without a word (terminated, say) gives its work back all the same. */
+  /** A rental that ended without a word (terminated, say) gives its work back all the same, and its VM is ended. */
   async function watchChild(child: ChildWorkflowHandle<typeof golemRental>, rental: number): Promise<void> {
     let reason = 'the rental workflow ended';
     try {
@@ -340,17 +343,30 @@ export async function golemJob(given: unknown): Promise<JobResult> {
     } catch (error) {
       if (isCancellation(error)) return;
       reason = namedFailure(error).message;
+      const agreementId = state.rentals.find(({ n }) => n === rental)?.agreementId;
+      if (agreementId) void endAgreement(agreementId, reason);
     }
     onRentalUpdate({ rental, seq: Number.MAX_SAFE_INTEGER, state: 'failed', reason });
     changed();
   }
 
+  /** Nobody watches it any more, and until the settlement cleans up it would cost money. */
+  async function endAgreement(agreementId: AgreementId, message: string): Promise<void> {
+    try {
+      const closed = await cleanUp.golemCloseRental({ job, agreementId, reason: { message } });
+      appendEvents(log, closed.events);
+    } catch (error) {
+      if (!isCancellation(error)) failed(namedFailure(error).type, namedFailure(error).message);
+    }
+  }
+
   function onRentalUpdate(update: RentalUpdate): void {
     const before = state.failedProviders.length;
     applyRentalUpdate(state, update, now());
-    if (update.state === 'ready') brokenStarts = 0;
+    if (update.state === 'ready') brokenStarts = brokenSetups = 0;
     if (state.failedProviders.length === before) return;
     brokenStarts += 1;
+    if (update.setupFailed) brokenSetups += 1;
     notBeforeMs = Date.now() + Math.min(30, 2 ** (brokenStarts - 1)) * 1000;
   }
 
@@ -420,6 +436,8 @@ const MIN_LEFT_MS = 300_000;
 
 /** So many broken starts in a row, and the fault is in the job or the network, not in a provider. */
 const MAX_BROKEN_STARTS = 10;
+/** A setup that fails on so many providers in a row has a mistake. */
+const MAX_BROKEN_SETUPS = 5;
 /** Broken starts that delay nothing: the next provider is asked at once. */
 const FREE_STARTS = 3;
 

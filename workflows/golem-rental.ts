@@ -63,6 +63,7 @@ export async function golemRental(input: RentalInput): Promise<RentalResult> {
   let lost: NamedFailure | undefined;
   /** The outcome of a task told the job already why the VM is lost. */
   let told = false;
+  let setupFailed = false;
   let retried = false;
   let over = false;
   let seq = 0;
@@ -120,6 +121,7 @@ export async function golemRental(input: RentalInput): Promise<RentalResult> {
         activityId,
         reason: progress.reason,
         failure: broken,
+        setupFailed,
       }),
     );
   }
@@ -139,6 +141,7 @@ export async function golemRental(input: RentalInput): Promise<RentalResult> {
     if (watched.state !== 'done') {
       const failed = watched.results.find((result) => result.result === 'Error');
       const step = ['deploy', 'start'][failed?.index ?? 0] ?? `setup[${(failed?.index ?? 2) - 2}]`;
+      setupFailed = watched.state === 'failed' && step.startsWith('setup');
       const stderr = failed?.stderr ? ` (${failed.stderr.trim().slice(-300)})` : '';
       throw new VmFailed(`${step}: ${watched.reason ?? failed?.message ?? watched.state}${stderr}`);
     }

@@ -121,7 +121,6 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
       if (isCancellation(error)) throw error;
       failed(error);
       await enter('failed');
-      await sleep(input.requestLifetimeMs);
       await releaseAll(true);
       throw error;
     }

@@ -59,6 +59,8 @@ export interface RentalUpdate {
   reason?: string;
   /** What broke it, by the failure's name. Absent when its end follows from a task's own failure. */
   failure?: { type: string; message: string };
+  /** A command of the job's setup ended with an error: other providers are not likely to do better. */
+  setupFailed?: boolean;
 }
 
 /** Settlement → job. Later ones replace earlier ones. */

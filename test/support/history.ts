@@ -1,8 +1,34 @@
 /** Waits for what a workflow's history says, by Temporal's own long poll. */
 import type { World } from './world';
 
+type History = Awaited<
+  ReturnType<World['client']['workflowService']['getWorkflowExecutionHistory']>
+>['history'];
+type HistoryEvent = NonNullable<NonNullable<History>['events']>[number];
+
 /** Resolves when an activity of that type has failed for good in the workflow; with the failure's type. */
 export async function activityFailed(world: World, workflowId: string, name: string): Promise<string> {
+  return await activityEnd(world, workflowId, name, (event) => {
+    const failed = event.activityTaskFailedEventAttributes;
+    if (!failed) return undefined;
+    return { scheduled: failed.scheduledEventId, value: failed.failure?.applicationFailureInfo?.type ?? '' };
+  });
+}
+
+/** Resolves when an activity of that type has completed and the workflow has taken note of it. */
+export async function activityCompleted(world: World, workflowId: string, name: string): Promise<void> {
+  await activityEnd(world, workflowId, name, (event) => {
+    const completed = event.activityTaskCompletedEventAttributes;
+    return completed ? { scheduled: completed.scheduledEventId, value: undefined } : undefined;
+  });
+}
+
+async function activityEnd<T>(
+  world: World,
+  workflowId: string,
+  name: string,
+  read: (event: HistoryEvent) => { scheduled: unknown; value: T } | undefined,
+): Promise<T> {
   const scheduled = new Set<string>();
   let nextPageToken: Uint8Array | undefined;
   for (;;) {
@@ -15,12 +41,10 @@ export async function activityFailed(world: World, workflowId: string, name: str
     for (const event of answer.history?.events ?? []) {
       const type = event.activityTaskScheduledEventAttributes?.activityType?.name;
       if (type === name) scheduled.add(String(event.eventId));
-      const failed = event.activityTaskFailedEventAttributes;
-      if (failed && scheduled.has(String(failed.scheduledEventId))) {
-        return failed.failure?.applicationFailureInfo?.type ?? '';
-      }
+      const end = read(event);
+      if (end && scheduled.has(String(end.scheduled))) return end.value;
     }
     nextPageToken = answer.nextPageToken?.length ? answer.nextPageToken : undefined;
-    if (!nextPageToken) throw new Error(`${workflowId} has ended, and no ${name} of it has failed`);
+    if (!nextPageToken) throw new Error(`${workflowId} has ended, and no ${name} of it so`);
   }
 }

@@ -13,6 +13,10 @@ export async function now(world: World): Promise<number> {
 export class Since {
   constructor(private readonly effects: readonly Effect[]) {}
 
+  all(): readonly Effect[] {
+    return this.effects;
+  }
+
   of(kind: string): Effect[] {
     return this.effects.filter((effect) => effect.kind === kind);
   }

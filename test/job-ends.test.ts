@@ -1,0 +1,178 @@
+/**
+ * The ways a job ends other than by having done its tasks: terminated, cancelled, impossible. Whatever the way, its
+ * rentals are closed, what is owed is paid, and nothing is left.
+ */
+import type { SettlementResult } from '../model/result';
+import { Gate } from './support/gate';
+import { activityCompleted } from './support/history';
+import { expectAllPaidOnce, now, since } from './support/proof';
+import { NOTHING_OPEN, startWorld, type World } from './support/world';
+
+let world: World;
+let gate: Gate;
+let began: number;
+
+beforeAll(async () => {
+  world = await startWorld({
+    devnet: {
+      paymentCycleSec: 0.1,
+      providers: [
+        // Slow enough that each step can be interrupted while it is under way.
+        ...['one', 'two', 'three', 'four', 'five'].map((name) => ({
+          ...{ name, approveMs: 50, createMs: 50, deployMs: 50, destroyMs: 50 },
+        })),
+        { name: 'sleeper', subnet: 'sleepers', deployMs: 600_000 },
+      ],
+    },
+  });
+});
+afterAll(() => world?.close());
+beforeEach(async () => {
+  began = await now(world);
+  gate = await Gate.start();
+});
+afterEach(() => gate.close());
+
+const JOB = { image: 'golem/alpine:latest', budget: '1' };
+
+/** A job whose task waits for ever. */
+const waitingJob = (): object => ({ ...JOB, tasks: [{ name: 'waits', commands: [gate.command] }] });
+
+async function expectSettled(jobId: string): Promise<SettlementResult> {
+  const settlement = await world.golem.settled(jobId);
+  expect(settlement.state).toBe('settled');
+  await expectAllPaidOnce(world, began);
+  return settlement;
+}
+
+/** Steps of a job in which it is interrupted. */
+const STEPS = [
+  'allocation-created',
+  'demand-created',
+  'proposal-countered',
+  'agreement-created',
+  'agreement-confirmed',
+  'agreement-approved',
+  'activity-created',
+  'script-started',
+  'script-finished',
+];
+
+describe('a cancelled job', () => {
+  test.each(STEPS)('at %s closes its rentals and pays what it owes', async (step) => {
+    const { jobId } = await world.golem.startJob(waitingJob());
+    await world.effect(step, began);
+    await world.golem.cancel(jobId);
+    await expect(world.golem.result(jobId)).rejects.toMatchObject({ type: 'Cancelled' });
+    await expectSettled(jobId);
+  });
+
+  test('before it has reserved anything leaves nothing', async () => {
+    const { jobId } = await world.golem.startJob(waitingJob());
+    await world.golem.cancel(jobId);
+    await expect(world.golem.result(jobId)).rejects.toMatchObject({ type: 'Cancelled' });
+    await world.golem.settled(jobId).catch(() => undefined);
+    expect(await world.open()).toEqual(NOTHING_OPEN);
+  });
+
+  test('does not wait for a VM that takes its time to come up', async () => {
+    const { jobId } = await world.golem.startJob({ ...waitingJob(), demand: { subnetTag: 'sleepers' } });
+    await world.effect('script-started', began);
+    await world.golem.cancel(jobId);
+    await expectSettled(jobId);
+  });
+
+  test('with tasks at work ends them', async () => {
+    const { jobId } = await world.golem.startJob(waitingJob());
+    await gate.visitor();
+    await world.golem.cancel(jobId);
+    const { money } = await expectSettled(jobId);
+    expect(Number(money.paid)).toBeGreaterThan(0);
+  });
+});
+
+describe('a terminated job', () => {
+  test.each(STEPS)('at %s is cleaned up by its settlement', async (step) => {
+    const { jobId } = await world.golem.startJob(waitingJob());
+    await world.effect(step, began);
+    await world.client.workflow.getHandle(jobId).terminate();
+    await expectSettled(jobId);
+  });
+
+  test('with tasks at work has its rentals closed and paid', async () => {
+    const { jobId } = await world.golem.startJob(waitingJob());
+    await gate.visitor();
+    await world.client.workflow.getHandle(jobId).terminate();
+    const { money } = await expectSettled(jobId);
+    expect(Number(money.paid)).toBeGreaterThan(0);
+  });
+
+  test('together with its rental leaves nothing either', async () => {
+    const { jobId } = await world.golem.startJob(waitingJob());
+    await gate.visitor();
+    await world.client.workflow.getHandle(jobId).terminate();
+    await world.client.workflow.getHandle(`${jobId}/rental/1`).terminate();
+    await expectSettled(jobId);
+  });
+});
+
+test('a rental that is terminated costs nothing more, and its task runs elsewhere', async () => {
+  const { jobId } = await world.golem.startJob(waitingJob());
+  await gate.visitor();
+  await world.client.workflow.getHandle(`${jobId}/rental/1`).terminate();
+  await world.effect('agreement-terminated', began);
+  await gate.visitor(2);
+  gate.open();
+  const result = await world.golem.result(jobId);
+  expect(result.state).toBe('done');
+  expect(result.tasks[0]?.attempts.map(({ state }) => state)).toEqual(['lost', 'done']);
+  await expectSettled(jobId);
+});
+
+test('a rental that is cancelled ends in good order, and its task runs elsewhere', async () => {
+  const { jobId } = await world.golem.startJob(waitingJob());
+  await gate.visitor();
+  await world.client.workflow.getHandle(`${jobId}/rental/1`).cancel();
+  await gate.visitor(2);
+  gate.open();
+  expect((await world.golem.result(jobId)).state).toBe('done');
+  await expectSettled(jobId);
+});
+
+describe('an impossible job', () => {
+  test('with a mistake in its spec touches nothing', async () => {
+    const { jobId } = await world.golem.startJob({ ...JOB, tasks: [] });
+    await expect(world.golem.result(jobId)).rejects.toMatchObject({ type: 'InvalidJobSpec' });
+    expect((await since(world, began)).all()).toEqual([]);
+  });
+
+  test('over the balance of its account ends with BudgetNotReserved and leaves nothing', async () => {
+    const { jobId } = await world.golem.startJob({ ...waitingJob(), budget: '100000' });
+    await expect(world.golem.result(jobId)).rejects.toMatchObject({ type: 'BudgetNotReserved' });
+    await expect(world.golem.settled(jobId)).rejects.toMatchObject({ type: 'BudgetNotReserved' });
+    expect((await since(world, began)).all()).toEqual([]);
+  });
+
+  test('whose setup fails everywhere ends with VmNotCreated, pays and leaves nothing', async () => {
+    const { jobId } = await world.golem.startJob({ ...waitingJob(), setup: ['echo broken >&2; exit 3'] });
+    await expect(world.golem.result(jobId)).rejects.toMatchObject({
+      type: 'VmNotCreated',
+      reason: expect.stringMatching(/setup\[0\].*broken/) as string,
+    });
+    await expectSettled(jobId);
+  });
+
+  test('that no provider suits says so while it waits, and leaves nothing when it is cancelled', async () => {
+    const { jobId } = await world.golem.startJob({
+      ...waitingJob(),
+      pricing: { maxEnvPerHour: '0.0001' },
+      demand: { offerFetchingIntervalSec: 1, proposalTimeoutSec: 1 },
+    });
+    await activityCompleted(world, jobId, 'golemNegotiate');
+    const { lastFailure } = await world.golem.progress(jobId);
+    expect(lastFailure).toMatchObject({ type: 'NoProviders' });
+    expect(lastFailure?.message).toMatch(/5 offers seen, none suits: 5 × .*maxEnvPerHour/);
+    await world.golem.cancel(jobId);
+    await expectSettled(jobId);
+  });
+});
