@@ -30,6 +30,8 @@ interface Position {
   runId: string;
   /** Newest event read. */
   seq: number;
+  /** Place in the order of time that it has reached, ms since the epoch. */
+  ms: number;
   /** Length of the history when all of it had been read; 0 where something is left. */
   drained: number;
 }
@@ -40,11 +42,20 @@ interface Cursor {
   positions: Record<string, Position>;
 }
 
+/**
+ * An event and its place in the order of time. A workflow may hear of an earlier thing after a later one; its own
+ * order stands, or a page could end between the two and the next one miss or repeat them.
+ */
+interface Placed {
+  event: JobEvent;
+  ms: number;
+}
+
 interface Source {
   workflowId: string;
   seen: Seen;
   position: Position;
-  events: JobEvent[];
+  events: Placed[];
   /** True when `events` is all there is. */
   complete: boolean;
 }
@@ -76,15 +87,19 @@ export async function eventsPage(
     open.map(([id, seen]) => readSource(workflows, id, seen, cursor.positions[id], limit)),
   );
 
-  const all = sources.flatMap((source) => source.events).sort(byTime);
-  const events = all.slice(0, limit);
+  // The sort is stable: of one workflow's events none overtakes another.
+  const page = sources
+    .flatMap((source) => source.events)
+    .sort((a, b) => a.ms - b.ms)
+    .slice(0, limit);
   for (const source of sources) {
-    const told = events.filter((event) => event.workflowId === source.workflowId);
+    const told = page.filter(({ event }) => event.workflowId === source.workflowId);
     const newest = told.at(-1);
     const rest = source.events.length - told.length;
     cursor.positions[source.workflowId] = {
       runId: source.position.runId,
-      seq: newest?.seq ?? source.position.seq,
+      seq: newest?.event.seq ?? source.position.seq,
+      ms: newest?.ms ?? source.position.ms,
       drained: rest === 0 && source.complete ? source.seen.historyLength : 0,
     };
   }
@@ -92,7 +107,7 @@ export async function eventsPage(
     (source) =>
       !source.seen.running && cursor.positions[source.workflowId]?.drained === source.seen.historyLength,
   );
-  return { events, cursor: encodeCursor(cursor), over };
+  return { events: page.map(({ event }) => event), cursor: encodeCursor(cursor), over };
 }
 
 async function readSource(
@@ -113,7 +128,8 @@ async function readSource(
     });
     if (events.length > 0) return { ...none, position: last, events, complete: false };
   }
-  const position = last?.runId === seen.runId ? last : { runId: seen.runId, seq: 0, drained: 0 };
+  const position =
+    last?.runId === seen.runId ? last : { runId: seen.runId, seq: 0, ms: last?.ms ?? 0, drained: 0 };
   const events = await readEvents(workflows, workflowId, position, limit);
   return { ...none, position, events, complete: events.length < limit };
 }
@@ -121,18 +137,15 @@ async function readSource(
 async function readEvents(
   workflows: JobWorkflows,
   workflowId: string,
-  { runId, seq }: Position,
+  { runId, seq, ms }: Position,
   limit: number,
-): Promise<JobEvent[]> {
+): Promise<Placed[]> {
   const events = await workflows.query<GolemEvent[]>(workflowId, 'events', [{ after: seq, limit }], runId);
-  return events.map((event) => ({ ...event, workflowId }));
-}
-
-function byTime(a: JobEvent, b: JobEvent): number {
-  const ms = Date.parse(a.at) - Date.parse(b.at);
-  if (ms !== 0) return ms;
-  // Within one workflow its own order; sort is stable for the others.
-  return a.workflowId === b.workflowId ? a.seq - b.seq : 0;
+  let reached = ms;
+  return events.map((event) => {
+    reached = Math.max(reached, Date.parse(event.at));
+    return { event: { ...event, workflowId }, ms: reached };
+  });
 }
 
 function encodeCursor(cursor: Cursor): string {

@@ -150,6 +150,31 @@ describe('events', () => {
     await endAll(jobId, [settlement, one, two]);
   });
 
+  test('are told once each where a workflow hears of an earlier thing after a later one', async () => {
+    const jobId = await startJob({ settlement: true });
+    const settlement = `${jobId}/settlement`;
+    await tell(
+      settlement,
+      event(5, 'InvoiceReceived'),
+      event(9, 'PaymentAccepted'),
+      event(7, 'PaymentConfirmed'),
+    );
+    await tell(jobId, event(8, 'DemandUnsubscribed'));
+    const all = (await golem.events(jobId)).events;
+    expect(names(all)).toEqual([
+      ...['InvoiceReceived', 'DemandUnsubscribed', 'PaymentAccepted', 'PaymentConfirmed'],
+    ]);
+    const paged: JobEvent[] = [];
+    for (let after: string | undefined; ;) {
+      const page = await golem.events(jobId, { after, limit: 1 });
+      if (page.events.length === 0) break;
+      paged.push(...page.events);
+      after = page.cursor;
+    }
+    expect(paged).toEqual(all);
+    await endAll(jobId, [settlement]);
+  });
+
   test('are not lost or told twice when a workflow goes on as a new run', async () => {
     const jobId = await startJob({ settlement: true });
     const settlement = `${jobId}/settlement`;

@@ -104,11 +104,11 @@ test('progress tells phase, tasks, rentals and money, from the check of the spec
   door.open();
   await at(unsubscribe, async () => {
     expect(await job()).toMatchObject({ phase: 'closing', tasks: { ...counts, done: 1 } });
-    await destroy.reached;
-    expect(await rental()).toMatchObject({ state: 'closing', tasksDone: 1 });
   });
   expect((await world.golem.result(jobId)).state).toBe('done');
   expect(await job()).toMatchObject({ phase: 'done', rentals: [{ tasksDone: 1 }] });
+  await destroy.reached;
+  expect(await rental()).toMatchObject({ state: 'closing', tasksDone: 1 });
   destroy.release();
   await at(pay, async () => {
     const { agreements } = await settlement();
@@ -317,8 +317,6 @@ describe('the events of a job', () => {
     expect(new Set(paged.map(key)).size).toBe(paged.length);
     const all = (await world.golem.events(jobId)).events;
     expect(all.map(key)).toEqual(paged.map(key));
-    const times = all.map((event) => Date.parse(event.at));
-    expect(times).toEqual([...times].sort((a, b) => a - b));
   });
 
   test('can be asked of each workflow by position', async () => {
