@@ -385,13 +385,13 @@ export async function golemJob(given: unknown): Promise<JobResult> {
   /** Tells everybody to close. What they do then they do alone, and the settlement sees to it. */
   async function close(reason: string): Promise<void> {
     telling.cancel();
-    const [unsubscribed] = await Promise.all([
-      cleanUp.golemUnsubscribeDemands({ job }),
-      ...state.rentals.filter(isLive).map((rental) => closeRental(rental, reason)),
-    ]);
+    const unsubscribed = await cleanUp.golemUnsubscribeDemands({ job });
     appendEvents(log, unsubscribed.events);
-    // It may have ended, having failed to reserve the budget.
-    await quietly(settlement.signal(ownerClosedSignal, { workflowId: jobId, clean: !retried }));
+    await Promise.all([
+      ...state.rentals.filter(isLive).map((rental) => closeRental(rental, reason)),
+      // It may have ended, having failed to reserve the budget.
+      quietly(settlement.signal(ownerClosedSignal, { workflowId: jobId, clean: !retried })),
+    ]);
   }
 
   async function startSettlement(

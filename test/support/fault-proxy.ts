@@ -45,8 +45,8 @@ export interface LateFault extends Fault {
 
 /** A fault that keeps requests waiting. */
 export interface HeldFault {
-  /** The first request waits here. */
-  readonly reached: Promise<void>;
+  /** The first request that waits. */
+  readonly reached: Promise<Call>;
   /** Lets those that wait, and all later ones, go on as if nothing had happened. */
   release(): void;
 }
@@ -160,10 +160,10 @@ export class FaultProxy {
   hold(pattern: RegExp, which?: Which): HeldFault {
     let release = (): void => undefined;
     const released = new Promise<void>((resolve) => (release = resolve));
-    let reach = (): void => undefined;
-    const reached = new Promise<void>((resolve) => (reach = resolve));
+    let reach = (_call: Call): void => undefined;
+    const reached = new Promise<Call>((resolve) => (reach = resolve));
     const fault = this.rule(pattern, { times: Infinity, ...which }, async (exchange) => {
-      reach();
+      reach(exchange.call);
       await released;
       const answer = await this.forward(exchange);
       exchange.hit.answer = answer;
