@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import type { Client } from '@temporalio/client';
 import { DEFAULT_TASK_QUEUE, GolemClient } from '../client/index';
 import type { GolemEvent } from '../model/events';
-import type { JobResult } from '../model/result';
+import type { JobResult, ProviderInfo } from '../model/result';
 import { CliError, EXIT_FAILED } from './failure';
 import { jobView } from './job-view';
 import { readSpecFile } from './spec-file';
@@ -122,10 +122,13 @@ function requireDone(result: JobResult): void {
   throw new CliError(`job ${result.jobId} failed, ${failed.length} of ${result.tasks.length} tasks${reason}`);
 }
 
+/** The short form: a provider by its name, an amount once, and no long lists; `--json` has it all. */
 function eventLine(event: GolemEvent): string {
-  const details = Object.entries(event.details).map(
-    ([name, value]) => `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
-  );
+  const details = Object.entries(event.details).flatMap(([name, value]) => {
+    if (name === 'provider') return `provider=${(value as ProviderInfo).name ?? (value as ProviderInfo).id}`;
+    if (name === 'amountPrecise' || (typeof value === 'object' && value !== null)) return [];
+    return `${name}=${String(value)}`;
+  });
   return [event.at, event.name, ...details].join(' ');
 }
 

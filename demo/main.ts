@@ -120,7 +120,7 @@ async function play(stage: Stage, keep: boolean, leaving: Leaving, signal: Abort
 async function cancelAndSettle(golem: GolemClient, jobId: string): Promise<void> {
   say('cancelling the job and paying what is owed; Ctrl-C again ends everything at once');
   await golem.cancel(jobId);
-  await golem.settled(jobId);
+  await golem.settled(jobId).catch((error: unknown) => say(explain(error).message));
 }
 
 async function connect(stage: Stage): Promise<Connection> {
