@@ -75,6 +75,17 @@ describe('a cancelled job', () => {
     expect(await world.open()).toEqual(NOTHING_OPEN);
   });
 
+  test.each([
+    ['its settlement', 'golemPrepareJob'],
+    ['a rental', 'golemNegotiate'],
+  ])('while it starts %s closes it all the same', async (_child, before) => {
+    const { jobId } = await world.golem.startJob(waitingJob());
+    await activityCompleted(world, jobId, before);
+    await world.golem.cancel(jobId);
+    await expect(world.golem.result(jobId)).rejects.toMatchObject({ type: 'Cancelled' });
+    await expectSettled(jobId);
+  });
+
   test('does not wait for a VM that takes its time to come up', async () => {
     const { jobId } = await world.golem.startJob({ ...waitingJob(), demand: { subnetTag: 'sleepers' } });
     await world.effect('script-started', began);

@@ -320,14 +320,15 @@ export async function golemJob(given: unknown): Promise<JobResult> {
         const n = rentals;
         const rental = addRental(state, n, rentalId(jobId, n), draft.provider);
         const first = assign(state, rental, now());
-        const child = await startChild(golemRental, {
-          workflowId: rental.workflowId,
-          args: [{ job, n, proposal: draft, setup, outputLimitBytes, interactive, first }],
-          parentClosePolicy: ParentClosePolicy.ABANDON,
-          cancellationType: ChildWorkflowCancellationType.ABANDON,
-          memo: { golemJob: jobUuid },
-          staticSummary: draft.provider.name,
-        });
+        const child = await surely(() =>
+          startChild(golemRental, {
+            ...OUTLIVING,
+            workflowId: rental.workflowId,
+            args: [{ job, n, proposal: draft, setup, outputLimitBytes, interactive, first }],
+            memo: { golemJob: jobUuid },
+            staticSummary: draft.provider.name,
+          }),
+        );
         void watchChild(child, n);
       }),
     );
@@ -400,26 +401,37 @@ export async function golemJob(given: unknown): Promise<JobResult> {
     onPlatform: string,
   ): Promise<ChildWorkflowHandle<typeof golemSettlement>> {
     try {
-      return await startChild(golemSettlement, {
-        workflowId: settlementId(jobId),
-        args: [
-          {
-            ...{ job: ref, budget: checked.budget, platform: onPlatform, tolerance: checked.tolerance },
-            ...{ expirationSec: checked.demand.expirationSec, invoiceWaitSec: checked.invoiceWaitSec },
-            acceptanceTimeoutSec: checked.demand.debitNotesAcceptanceTimeoutSec,
-            requestLifetimeMs: installation.requestLifetimeMs,
-          },
-        ],
-        parentClosePolicy: ParentClosePolicy.ABANDON,
-        cancellationType: ChildWorkflowCancellationType.ABANDON,
-        memo: { golemJob: jobUuid },
-      });
-    } catch (error) {
-      if (isCancellation(error)) throw error;
+      return await surely(() =>
+        startChild(golemSettlement, {
+          ...OUTLIVING,
+          workflowId: settlementId(jobId),
+          args: [
+            {
+              ...{ job: ref, budget: checked.budget, platform: onPlatform, tolerance: checked.tolerance },
+              ...{ expirationSec: checked.demand.expirationSec, invoiceWaitSec: checked.invoiceWaitSec },
+              acceptanceTimeoutSec: checked.demand.debitNotesAcceptanceTimeoutSec,
+              requestLifetimeMs: installation.requestLifetimeMs,
+            },
+          ],
+          memo: { golemJob: jobUuid },
+        }),
+      );
+    } catch {
       const message = `the settlement of an earlier job "${jobId}" still runs; choose another id or wait for it`;
       throw ApplicationFailure.nonRetryable(message, 'JobIdInUse');
     }
   }
+}
+
+/** A child that outlives the job: a job that ends, or goes on as a new run, must not end it. */
+const OUTLIVING = {
+  parentClosePolicy: ParentClosePolicy.ABANDON,
+  cancellationType: ChildWorkflowCancellationType.ABANDON,
+} as const;
+
+/** A cancellation must not end the wait for a child's start: it starts nevertheless, and nobody would close it. */
+async function surely<T>(start: () => Promise<T>): Promise<T> {
+  return await CancellationScope.nonCancellable(start);
 }
 
 /** A signal to a workflow that is over is no failure of ours. */
