@@ -101,6 +101,13 @@ function complete(written: WrittenSpec, settings: SpecSettings, check: Check): P
   const tasks = completeTasks(written.tasks, demand.expirationSec - classes.reservedSec, check);
   checkTasksFit(written, interactive, check);
   const vms = new Set(tasks.map((task) => task.vm)).size;
+  const setup = completeCommands(written.setup ?? [], ['setup'], check);
+  if (setup.length > MAX_COMMANDS) {
+    check.refuse(
+      ['setup'],
+      `has ${setup.length} commands, and at most ${MAX_COMMANDS} go into one script; join lines with &&`,
+    );
+  }
   const commands = tasks.reduce((sum, task) => sum + task.commands.length, 0);
   if (commands > MAX_COMMANDS) {
     check.refuse(
@@ -115,7 +122,7 @@ function complete(written: WrittenSpec, settings: SpecSettings, check: Check): P
     demand,
     pricing: completePricing(written.pricing, check),
     providers: completeProviders(written.providers, interactive ? 1 : vms, settings, check),
-    setup: completeCommands(written.setup ?? [], ['setup'], check),
+    setup,
     tasks,
     interactive,
     outputLimitBytes: completeOutputLimit(written.outputLimitBytes, commands, check),

@@ -545,6 +545,9 @@ describe('output limits', () => {
     expect(problems({ ...SMALL, tasks: tasks(4) })).toEqual([
       expect.stringMatching(/^tasks: have 2000 commands in all/),
     ]);
+    expect(problems({ ...SMALL, setup: Array.from({ length: 1501 }, () => 'true') })).toEqual([
+      expect.stringMatching(/^setup: has 1501 commands/),
+    ]);
   });
 });
 

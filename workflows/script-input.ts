@@ -3,7 +3,10 @@ import { ApplicationFailure } from '@temporalio/workflow';
 import type { TaskCommand } from '../model/job';
 import type { ExecuteScript } from './protocol';
 
+const FIELDS = ['commands', 'timeoutSec', 'onUncertain'];
 const ON_UNCERTAIN = ['freshVm', 'rerun', 'fail'];
+/** With more, even the least of results would not fit into one payload. */
+const MAX_COMMANDS = 1500;
 
 /** @throws InvalidJobSpec - with every problem and its path */
 export function checkScript(script: ExecuteScript): void {
@@ -11,6 +14,8 @@ export function checkScript(script: ExecuteScript): void {
   const commands: unknown = script?.commands;
   if (!Array.isArray(commands) || commands.length === 0) {
     problems.push('commands: expected a list of at least one command');
+  } else if (commands.length > MAX_COMMANDS) {
+    problems.push(`commands: at most ${MAX_COMMANDS} in one script, not ${commands.length}`);
   } else {
     commands.forEach((command: unknown, index) => {
       if (!isCommand(command)) {
@@ -27,6 +32,9 @@ export function checkScript(script: ExecuteScript): void {
   if (script?.onUncertain !== undefined && !ON_UNCERTAIN.includes(script.onUncertain)) {
     problems.push(`onUncertain: expected one of ${ON_UNCERTAIN.join(', ')}`);
   }
+  for (const field of Object.keys(script ?? {})) {
+    if (!FIELDS.includes(field)) problems.push(`${field}: unknown; a script has ${FIELDS.join(', ')}`);
+  }
   if (problems.length > 0)
     throw ApplicationFailure.nonRetryable(problems.join('\n'), 'InvalidJobSpec', problems);
 }
@@ -36,6 +44,7 @@ function isCommand(command: unknown): boolean {
   if (typeof command !== 'object' || command === null) return false;
   const { run, args, transfer } = command as Record<string, unknown>;
   if (typeof run === 'string' && run !== '') {
+    if (transfer !== undefined) return false;
     return args === undefined || (Array.isArray(args) && args.every((arg) => typeof arg === 'string'));
   }
   if (typeof transfer !== 'object' || transfer === null) return false;
