@@ -46,10 +46,19 @@ test("with our plugin a user's own worker runs jobs, watches included", async ()
     YAGNA_API_URL: world.devnet.url,
     GOLEM_REGISTRY_URL: `${world.devnet.url}/registry`,
   };
-  const theirs = await Worker.create({ connection, taskQueue, workflowsPath, plugins: [new GolemPlugin({ env })] });
+  const theirs = await Worker.create({
+    connection,
+    taskQueue,
+    workflowsPath,
+    plugins: [new GolemPlugin({ env })],
+  });
   const done = await theirs.runUntil(async () => {
     const jobId = `job-${randomUUID()}`;
-    const handle = await world.client.workflow.start('golemJob', { workflowId: jobId, taskQueue, args: [SPEC] });
+    const handle = await world.client.workflow.start('golemJob', {
+      workflowId: jobId,
+      taskQueue,
+      args: [SPEC],
+    });
     await handle.result();
     return await world.golem.settled(jobId);
   });
