@@ -24,7 +24,10 @@ export type OnUncertain = 'freshVm' | 'rerun' | 'fail';
 export interface TaskSpec {
   /** Unique in the job. Default `task-<index, from 1>`. */
   name: string;
-  /** Tasks with the same `vm` run in one VM, one after the other, in the order given. Default: a VM name of its own. */
+  /**
+   * Tasks with the same `vm` run in one VM, one after the other, in the order given. Others may have run in it before.
+   * Default: a name of its own, so that the task takes whichever VM is free.
+   */
   vm: string;
   /** True when the user named the `vm`, so that its tasks share files. */
   vmShared: boolean;
@@ -56,7 +59,7 @@ export interface DemandSpec {
   midAgreementDebitNoteIntervalSec?: number;
   /** Property `golem.com.scheme.payu.payment-timeout-sec?`, seconds. */
   midAgreementPaymentTimeoutSec?: number;
-  /** Offers looked at in one round of negotiation, at most. Default 100. */
+  /** Offers read from the market at a time; yagna gives at most 100. Default 100. */
   maxOfferEvents: number;
   /** Longest time a round waits for more offers, seconds. Default 20. */
   offerFetchingIntervalSec: number;

@@ -105,7 +105,9 @@ const task = z.union(
     z.strictObject({
       name: name('a name').describe('Unique in the job. Default: `task-<position, from 1>`.').optional(),
       vm: name('the name of a VM')
-        .describe('Tasks with the same `vm` run in one VM, one after the other. Default: a VM of its own.')
+        .describe(
+          'Tasks with the same `vm` run in one VM, one after the other. Default: in whichever VM is free.',
+        )
         .optional(),
       commands: z.array(command, mustBe('a list of commands')).min(1, 'has no commands; give at least one'),
       timeoutSec: whole('seconds', 1, SECONDS_A_YEAR)
@@ -194,7 +196,7 @@ const demand = z.strictObject(
       'Payable debit notes are paid within so many seconds. Default 43200 over 10 h.',
     ),
     maxOfferEvents: whole('offers', 1, 10_000)
-      .describe('Offers looked at in one round of negotiation. Default 100.')
+      .describe('Offers read from the market at a time, of which yagna gives at most 100. Default 100.')
       .optional(),
     offerFetchingIntervalSec: whole('seconds', 1, 3600)
       .describe('Longest time a round waits for more offers, seconds. Default 20.')
