@@ -6,11 +6,19 @@ import { attempt } from './attempt';
 import type { GolemActivities, WatchedScript, WatchScriptInput } from './contract';
 import type { ActivityEnvironment } from './environment';
 import { event } from './events';
-import { failure, isYagnaError, oneLine, type BatchResult, type Yagna, type YagnaErrorKind } from './yagna';
+import {
+  failure,
+  isYagnaError,
+  oneLine,
+  type BatchResult,
+  type Yagna,
+  type YagnaError,
+  type YagnaErrorKind,
+} from './yagna';
 
 /** yagna answers a poll the moment the command ends; this is how long one poll waits. */
 const POLL_SEC = 30;
-/** A poll that failed while the VM is there is repeated so often before the VM counts as lost. */
+/** A poll that failed while yagna says that the VM is there is repeated so often before it counts as lost. */
 const PATIENCE = 5;
 
 export function scriptWatchActivities(env: ActivityEnvironment): Pick<GolemActivities, 'golemWatchScript'> {
@@ -35,6 +43,8 @@ export function scriptWatchActivities(env: ActivityEnvironment): Pick<GolemActiv
   };
 }
 
+const TOO_LONG = 'the script ran longer than its time';
+
 /** Errors that may be about the VM. */
 const TROUBLES: readonly YagnaErrorKind[] = ['gone', 'notFound', 'server', 'timeout'];
 
@@ -56,8 +66,13 @@ async function watch(yagna: Yagna, input: WatchScriptInput, signal: AbortSignal)
     } catch (error) {
       if (!isYagnaError(error) || !TROUBLES.includes(error.kind)) throw error;
       // yagna says so for a moment even of a VM that runs; its state tells.
-      const lost = await lostReason(yagna, input, signal);
+      const { lost, unknown } = await lookAtVm(yagna, input, signal);
       if (lost) return await over(yagna, input, 'lost', lost, signal);
+      if (unknown) {
+        // Not the VM but yagna is in trouble: the script goes on, and its batch outlives a restart of yagna.
+        if (Date.now() < deadlineMs) throw unknown;
+        return await over(yagna, input, 'timedOut', TOO_LONG, signal);
+      }
       troubles += 1;
       if (troubles > PATIENCE) return await over(yagna, input, 'lost', error.message, signal);
       await delay(1000, undefined, { signal });
@@ -65,10 +80,10 @@ async function watch(yagna: Yagna, input: WatchScriptInput, signal: AbortSignal)
     }
     if (polled === 'timeout' || polled.length <= next) {
       if (Date.now() >= deadlineMs) {
-        return await over(yagna, input, 'timedOut', 'the script ran longer than its time', signal);
+        return await over(yagna, input, 'timedOut', TOO_LONG, signal);
       }
       // A silent provider answers 408 as well: make sure that the VM is still there.
-      const lost = await lostReason(yagna, input, signal);
+      const { lost } = await lookAtVm(yagna, input, signal);
       if (lost) return await over(yagna, input, 'lost', lost, signal);
       // An answer without news that came at once must not make us ask at once again.
       if (polled !== 'timeout') await delay(1000, undefined, { signal });
@@ -76,7 +91,7 @@ async function watch(yagna: Yagna, input: WatchScriptInput, signal: AbortSignal)
     }
     const failed = polled.find((result) => result.result === 'Error');
     if (failed) {
-      const lost = await lostReason(yagna, input, signal);
+      const { lost } = await lookAtVm(yagna, input, signal);
       if (lost) return await over(yagna, input, 'lost', lost, signal);
       return await over(yagna, input, 'failed', failed.message ?? `command ${failed.index} failed`, signal);
     }
@@ -85,22 +100,25 @@ async function watch(yagna: Yagna, input: WatchScriptInput, signal: AbortSignal)
   }
 }
 
-/** Why the VM is gone, or undefined while it lives. */
-async function lostReason(
-  yagna: Yagna,
-  input: WatchScriptInput,
-  signal: AbortSignal,
-): Promise<string | undefined> {
+/** Neither while the VM lives. */
+interface VmLook {
+  /** Why the VM is gone. */
+  lost?: string;
+  /** Why yagna cannot tell. */
+  unknown?: YagnaError;
+}
+
+async function lookAtVm(yagna: Yagna, input: WatchScriptInput, signal: AbortSignal): Promise<VmLook> {
   try {
     const found = await yagna.golemActivityState(input.activityId, signal);
-    if (!found) return 'yagna does not know the Golem activity';
+    if (!found) return { lost: 'yagna does not know the Golem activity' };
     const [now] = found.state;
-    if (now !== 'Terminated' && now !== 'Unresponsive') return undefined;
+    if (now !== 'Terminated' && now !== 'Unresponsive') return {};
     const why = found.errorMessage ?? found.reason;
-    return `the VM is ${now}${why ? `: ${why}` : ''}`;
+    return { lost: `the VM is ${now}${why ? `: ${why}` : ''}` };
   } catch (error) {
-    if (isYagnaError(error, 'gone')) return 'the VM is gone';
-    if (isYagnaError(error, 'timeout', 'server')) return undefined;
+    if (isYagnaError(error, 'gone')) return { lost: 'the VM is gone' };
+    if (isYagnaError(error, 'timeout', 'server')) return { unknown: error };
     throw error;
   }
 }
