@@ -22,7 +22,7 @@ function watch(deadlineMs: number): Promise<unknown> {
     ...{ agreementId: 'agreement', activityId: 'activity', batchId: 'batch' },
     ...{ commandCount: 1, deadlineMs, outputLimitBytes: 1000 },
   };
-  return new MockActivityEnvironment({}, { logger: new DefaultLogger('OFF') }).run(golemWatchScript, input);
+  return new MockActivityEnvironment({}, { logger: new DefaultLogger('ERROR') }).run(golemWatchScript, input);
 }
 
 const LATER = Date.parse('2100-01-01T00:00:00Z');
