@@ -236,8 +236,15 @@ describe('connections', () => {
         ? respond(response, 200, me)
         : respond(response, 401, 'Invalid application key', 'text/plain');
     write({ moved: { url: fake.url, appKey: 'new' } });
-    expect((await failing(moved.me())).kind).toBe('unauthorized');
+    fake.requests.length = 0;
     expect(await moved.me()).toEqual(me);
+    expect(fake.requests).toHaveLength(2);
+    write({ moved: { url: fake.url, appKey: 'wrong' } });
+    fake.answer = (_, response) => respond(response, 401, 'Invalid application key', 'text/plain');
+    fake.requests.length = 0;
+    expect((await failing(moved.me())).kind).toBe('unauthorized');
+    expect((await failing(moved.me())).kind).toBe('unauthorized');
+    expect(fake.requests).toHaveLength(3);
     writeFileSync(file, '{ half');
     fake.answer = (_, response) => response.socket?.resetAndDestroy();
     expect((await failing(moved.me())).kind).toBe('lost');
@@ -245,9 +252,20 @@ describe('connections', () => {
     expect(await moved.me()).toEqual(me);
   });
 
+  test("its time is yagna's as its answers tell it", async () => {
+    const clocks = new Connections({ YAGNA_APPKEY: APP_KEY, YAGNA_API_URL: fake.url }).get();
+    const theirs = Date.now() + 3_600_000;
+    fake.answer = (_, response) => {
+      response.setHeader('date', new Date(theirs).toUTCString());
+      respond(response, 200, me);
+    };
+    await clocks.me();
+    expect(clocks.now()).toBeGreaterThan(theirs - 1000);
+    expect(clocks.now()).toBeLessThan(theirs + 600_000);
+  });
+
   test('one yagna and one set of streams for each name', () => {
     const connections = new Connections({ YAGNA_APPKEY: APP_KEY });
-    expect(connections.names()).toEqual(['default']);
     expect(connections.get()).toBe(connections.get('default'));
     expect(connections.streams()).toBe(connections.streams('default'));
     expect(connections.get().connection).toBe('default');

@@ -22,6 +22,8 @@ export interface Yagna extends MarketPort, PaymentPort, ExeUnitPort {
   readonly connection: string;
   /** Such as `0.17.6-nightly`. */
   version(signal?: AbortSignal): Promise<string>;
+  /** yagna's time, ms since 1970, as far as its answers have told it: to compare with times it reports. */
+  now(): number;
   me(signal?: AbortSignal): Promise<{ identity: string; name: string }>;
 }
 
@@ -65,10 +67,6 @@ export class Connections {
     return this.opened(name).streams;
   }
 
-  names(): string[] {
-    return Object.keys(this.endpoints);
-  }
-
   private opened(name: string): Open {
     this.endpoint(name);
     let open = this.open.get(name);
@@ -76,7 +74,7 @@ export class Connections {
       const source = { endpoint: () => this.endpoint(name), failed: () => this.reload() };
       const transport = new Transport(name, source, this.requestTimeoutMs);
       const yagna = connect(transport);
-      open = { yagna, streams: new EventStreams(yagna, { now: () => Date.now() + transport.clockOffsetMs }) };
+      open = { yagna, streams: new EventStreams(yagna, { now: () => yagna.now() }) };
       this.open.set(name, open);
     }
     return open;
@@ -108,6 +106,7 @@ export class Connections {
 function connect(transport: Transport): Yagna {
   return {
     connection: transport.connection,
+    now: () => Date.now() + transport.clockOffsetMs,
     async version(signal) {
       const api = new VersionApi.DefaultService(requestClass(transport, '', { signal }));
       return read(versionSchema, await api.getVersion(), 'GET /version/get').current.version;

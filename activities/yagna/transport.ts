@@ -58,9 +58,21 @@ export class Transport {
    * @throws YagnaError, or the signal's reason when it aborts
    */
   async send(request: WireRequest, options: SendOptions = {}): Promise<unknown> {
+    const endpoint = this.source.endpoint();
+    try {
+      return await this.sendTo(endpoint, request, options);
+    } catch (error) {
+      if (!(error instanceof YagnaError) || error.status !== 401) throw error;
+      // A refused request had no effect: with another key, or at another place, it may be sent again.
+      const now = this.source.endpoint();
+      if (now.url === endpoint.url && now.appKey === endpoint.appKey) throw error;
+      return await this.sendTo(now, request, options);
+    }
+  }
+
+  private async sendTo(endpoint: Endpoint, request: WireRequest, options: SendOptions): Promise<unknown> {
     const call = `${request.method} ${request.path}`;
     const timeoutMs = options.timeoutMs ?? this.timeoutMs;
-    const endpoint = this.source.endpoint();
     const abort = new AbortController();
     const onAbort = () => abort.abort();
     options.signal?.throwIfAborted();
