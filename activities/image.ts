@@ -20,8 +20,6 @@ export interface ImageResolving {
   fetch?: typeof fetch;
   /** Ends the look-up or the download early. */
   signal?: AbortSignal;
-  /** Called with the bytes read so far while an image is downloaded for its hash, for heartbeats. */
-  onDownload?: (bytes: number) => void;
 }
 
 const imageInfo = z.object({
@@ -78,12 +76,7 @@ async function hashOf(url: string, resolving: ImageResolving): Promise<string> {
     const response = await (resolving.fetch ?? fetch)(url, { signal: resolving.signal });
     await refuseErrors(response, what, `no such file`);
     const hash = createHash('sha3-224');
-    let bytes = 0;
-    for await (const chunk of response.body ?? []) {
-      hash.update(chunk);
-      bytes += chunk.byteLength;
-      resolving.onDownload?.(bytes);
-    }
+    for await (const chunk of response.body ?? []) hash.update(chunk);
     return hash.digest('hex');
   });
 }

@@ -68,10 +68,8 @@ test('a URL without a hash is downloaded once for it', async () => {
   const file = Buffer.alloc(300_000, 'golem');
   answer = (_, response) => response.end(file);
   const url = `${base}/image.gvmi`;
-  const read: number[] = [];
-  const image = await resolveImage({ url, label: url }, { onDownload: (bytes) => read.push(bytes) });
+  const image = await resolveImage({ url, label: url });
   expect(image.taskPackage).toBe(`hash:sha3:${createHash('sha3-224').update(file).digest('hex')}:${url}`);
-  expect(read.at(-1)).toBe(file.length);
   expect(requests).toEqual(['/image.gvmi']);
 });
 
