@@ -8,9 +8,12 @@ import type { GolemActivities } from '../activities/contract';
 /** Waits between attempts while yagna is away: quick at first, never more than half a minute. */
 const backoff = { initialInterval: '500 ms', backoffCoefficient: 2, maximumInterval: '30 s' } as const;
 
-/** Reads only (registry, identity): short, repeated at will. */
+/**
+ * Reads only (registry, identity), repeated at will. Short, unless an image is given by URL without its hash and has
+ * to be downloaded for it; a worker's death shows in 10 s all the same.
+ */
 export const inspect = proxyActivities<Pick<GolemActivities, 'golemPrepareJob'>>({
-  startToCloseTimeout: '60 s',
+  startToCloseTimeout: '2 h',
   heartbeatTimeout: '10 s',
   retry: backoff,
 });
