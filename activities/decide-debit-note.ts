@@ -43,7 +43,8 @@ export async function decideDebitNote(
   };
   const events: NewEvent[] = [event('DebitNoteReceived', details)];
   const atSec = Math.max(0, (Date.parse(note.timestamp) - found.approvedMs) / 1000);
-  const lastUsage = note.usageCounterVector && { usage: note.usageCounterVector, atSec };
+  const usage = countersOf(note);
+  const lastUsage = usage && { usage, atSec };
   const decided = (decision: Decision['decision'], more: Partial<Decision> = {}): Decision => ({
     ...{ ...base, provider, decision, events },
     ...(decision === 'accepted' ? { lastUsage } : {}),
@@ -111,7 +112,7 @@ async function refuseDebitNote(
   const claim = {
     ...{ terms, tolerance: input.tolerance, elapsedSec },
     amount: note.totalAmountDue,
-    usage: note.usageCounterVector,
+    usage: countersOf(note),
     activityKnown: await isKnown(yagna, note, signal),
     acceptedEarlier,
   };
@@ -123,6 +124,13 @@ async function refuseDebitNote(
     reason: `debit note refused: ${decision.reason}`,
     failure: exhausted ? 'BudgetExhausted' : 'PaymentRefused',
   };
+}
+
+/** Its counters, where they are a list of numbers: whatever else a provider puts there is no usage. */
+function countersOf({ usageCounterVector: vector }: DebitNote): number[] | undefined {
+  if (!Array.isArray(vector)) return undefined;
+  const counters = vector.filter((counter): counter is number => typeof counter === 'number');
+  return counters.length === vector.length ? counters : undefined;
 }
 
 async function isKnown(yagna: Yagna, note: DebitNote, signal: AbortSignal): Promise<boolean> {

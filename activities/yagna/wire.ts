@@ -65,8 +65,8 @@ export const debitNoteSchema = z.object({
   activityId: z.string(),
   /** Cumulative: of the Golem activity so far. */
   totalAmountDue: amount,
-  /** Counters in the order of the offer's `golem.com.usage.vector`. */
-  usageCounterVector: optional(z.array(z.number())),
+  /** Counters in the order of the offer's `golem.com.usage.vector`, if the provider is honest: yagna checks nothing. */
+  usageCounterVector: z.unknown(),
   previousDebitNoteId: optional(z.string()),
   /** There when the note is payable before the invoice. */
   paymentDueDate: optional(timestamp),

@@ -178,9 +178,12 @@ export class FaultProxy {
     };
   }
 
-  /** Answers in the devnet's place. */
+  /** Answers in the devnet's place. @param body as JSON, or what makes it of the request */
   answer(pattern: RegExp, status: number, body: unknown, which?: Which): Fault {
-    return this.rule(pattern, which, async ({ response }) => reply(response, status, JSON.stringify(body)));
+    return this.rule(pattern, which, async ({ response, call }) => {
+      const json: unknown = typeof body === 'function' ? body(call) : body;
+      reply(response, status, JSON.stringify(json));
+    });
   }
 
   /** Changes the devnet's JSON answer. `change` gets it parsed and may alter or replace it. */

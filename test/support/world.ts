@@ -44,6 +44,7 @@ export interface Effect {
   batchId?: string;
   providerId?: string;
   commands?: string[];
+  reason?: unknown;
   amount?: string;
 }
 

@@ -1,0 +1,264 @@
+/** Providers that ask for too much, through a proxy that changes their documents: they are told no, and why. */
+import { Decimal } from 'decimal.js';
+import { providerNodeId } from '../devnet/identity';
+import { FaultProxy } from './support/fault-proxy';
+import { expectAllPaidOnce, now, since } from './support/proof';
+import { NOTHING_OPEN, startWorld, type World } from './support/world';
+
+const NOTE = /^GET .*\/debitNotes\/[\w-]+$/;
+const INVOICE = /^GET .*\/invoices\/[\w-]+$/;
+const REJECT_INVOICE = /^POST .*\/invoices\/[\w-]+\/reject$/;
+const INVOICE_EVENTS = /^GET .*\/invoiceEvents$/;
+const AGREEMENT = /^GET .*\/agreements\/\w+$/;
+
+const CHEAP = 'cheap';
+const PROVIDERS = [
+  { name: CHEAP, pricing: { start: '0', cpuPerHour: '0.01', envPerHour: '0.01' } },
+  { name: 'dear', pricing: { start: '0.01', cpuPerHour: '0.2', envPerHour: '0.1' } },
+];
+
+const proxy = new FaultProxy();
+let world: World;
+let began: number;
+
+beforeAll(async () => {
+  world = await startWorld({
+    yagnaUrl: (url) => proxy.start(url),
+    devnet: { paymentCycleSec: 0.1, providers: PROVIDERS },
+  });
+});
+afterAll(async () => {
+  await world?.close();
+  await proxy.close();
+});
+beforeEach(async () => {
+  began = await now(world);
+});
+afterEach(() => proxy.clear());
+
+interface Note {
+  totalAmountDue: string;
+  usageCounterVector: unknown;
+  agreementId: string;
+  activityId: string;
+}
+interface Invoice {
+  invoiceId: string;
+  amount: string;
+  status: string;
+}
+
+const times = (amount: string, factor: number): string => new Decimal(amount).times(factor).toFixed();
+
+/** A job on the cheap provider with a debit note each second. */
+const JOB = {
+  image: 'golem/alpine:latest',
+  budget: '1',
+  demand: { midAgreementDebitNoteIntervalSec: 1, debitNotesAcceptanceTimeoutSec: 60 },
+};
+
+async function failures(jobId: string): Promise<string[]> {
+  const { events } = await world.golem.events(jobId);
+  return events.filter(({ name }) => name === 'PaymentFailed').map(({ details }) => String(details.reason));
+}
+
+describe('a debit note', () => {
+  /** The cheap provider's notes are changed; the job then ends elsewhere, and only honest invoices are paid. */
+  async function isRefused(change: (note: Note) => void): Promise<{ reason: string; jobId: string }> {
+    const changed = new Set<string>();
+    const cheater = new Set<string>();
+    proxy.rewrite<Note>(NOTE, (note, { path }) => {
+      const [first] = cheater;
+      if (first === undefined) cheater.add(note.agreementId);
+      if (!cheater.has(note.agreementId)) return;
+      changed.add(path);
+      change(note);
+    });
+    const { jobId } = await world.golem.startJob({ ...JOB, tasks: ['sleep 2'] });
+    const terminated = await world.effect('agreement-terminated', began);
+    const result = await world.golem.result(jobId);
+    expect(result.state).toBe('done');
+    expect(result.tasks[0]?.attempts).toMatchObject([
+      { provider: { name: CHEAP }, agreementId: terminated.agreementId, state: 'lost' },
+      { provider: { name: 'dear' }, state: 'done' },
+    ]);
+    expect((await world.golem.settled(jobId)).state).toBe('settled');
+    await expectAllPaidOnce(world, began);
+    for (const path of changed) expect(proxy.calls).not.toContain(`POST ${path}/accept`);
+    const [reason = ''] = await failures(jobId);
+    return { reason, jobId };
+  }
+
+  test('that asks for more than its usage costs is not accepted, and its agreement ends', async () => {
+    const { reason } = await isRefused((note) => {
+      note.totalAmountDue = times(note.totalAmountDue, 1.01);
+    });
+    expect(reason).toMatch(/^debit note refused: it asks for .* but its usage costs/);
+  });
+
+  test('that claims more time than has passed is not accepted, whatever it asks for', async () => {
+    const { reason } = await isRefused((note) => {
+      note.usageCounterVector = [0, 100_000];
+    });
+    expect(reason).toMatch(/claims golem.usage.duration_sec 100000, but only/);
+  });
+
+  test.each([
+    ['nothing', null],
+    ['words', ['much', 'more']],
+    ['holes', [null, null]],
+    ['an object', { cpu: 1 }],
+    ['less than nothing', [-1, -1]],
+    ['too few counters', [1]],
+  ])('whose usage is %s is not accepted', async (_what, usage) => {
+    const { reason } = await isRefused((note) => {
+      note.usageCounterVector = usage;
+    });
+    expect(reason).toMatch(/^debit note refused: /);
+  });
+
+  test('for a VM that is not ours is not accepted', async () => {
+    const { reason } = await isRefused((note) => {
+      note.activityId = 'f'.repeat(32);
+    });
+    expect(reason).toMatch(/an activity that the job does not know/);
+  });
+
+  test('refused once, its provider gets no more of the job', async () => {
+    proxy.rewrite<Note>(
+      NOTE,
+      (note) => {
+        note.totalAmountDue = times(note.totalAmountDue, 2);
+      },
+      { times: 1 },
+    );
+    const { jobId } = await world.golem.startJob({
+      ...JOB,
+      providers: { max: 1 },
+      tasks: ['sleep 2', 'echo two', 'echo three'],
+    });
+    const result = await world.golem.result(jobId);
+    const done = result.tasks.map(({ attempts }) => attempts.at(-1)?.provider.name);
+    expect(done).toEqual(['dear', 'dear', 'dear']);
+    await world.golem.settled(jobId);
+    expect((await since(world, began)).count('agreement-approved')).toBe(2);
+  });
+
+  test('that comes sooner than agreed ends the agreement with the reason of the protocol', async () => {
+    // Both sides signed 60 s, as far as the worker can see; the provider sends one each second.
+    proxy.rewrite<{ offer: { properties: Record<string, unknown> } }>(AGREEMENT, (agreement) => {
+      agreement.offer.properties['golem.com.scheme.payu.debit-note.interval-sec?'] = 60;
+    });
+    const { jobId } = await world.golem.startJob({
+      ...JOB,
+      tasks: [{ commands: ['sleep 5'], maxAttempts: 1 }],
+    });
+    const { reason } = await world.effect('agreement-terminated', began);
+    expect(reason).toMatchObject({ 'golem.requestor.code': 'TooManyDebitNotes' });
+    await world.golem.result(jobId);
+    expect((await world.golem.settled(jobId)).state).toBe('settled');
+    await expectAllPaidOnce(world, began);
+  });
+});
+
+test('debit notes in the rhythm agreed are all accepted', async () => {
+  const { jobId } = await world.golem.startJob({ ...JOB, tasks: ['sleep 4'] });
+  expect((await world.golem.result(jobId)).state).toBe('done');
+  await world.golem.settled(jobId);
+  const all = await expectAllPaidOnce(world, began);
+  expect(all.count('debit-note-issued')).toBeGreaterThan(3);
+  expect(all.count('debit-note-accepted')).toBe(all.count('debit-note-issued'));
+  expect(all.count('agreement-approved')).toBe(1);
+  expect(await failures(jobId)).toEqual([]);
+});
+
+test('what payable debit notes have paid, the invoice does not pay again', async () => {
+  const { jobId } = await world.golem.startJob({
+    ...JOB,
+    demand: { ...JOB.demand, midAgreementPaymentTimeoutSec: 1 },
+    tasks: ['sleep 4'],
+  });
+  expect((await world.golem.result(jobId)).state).toBe('done');
+  const { money } = await world.golem.settled(jobId);
+  const all = await expectAllPaidOnce(world, began);
+  expect(all.count('paid')).toBeGreaterThan(1);
+  expect(money.paid).toBe(all.of('invoice-accepted')[0]?.amount);
+});
+
+describe('an invoice', () => {
+  test('above what the agreement can have cost is rejected with the reason, and not paid', async () => {
+    const asked = proxy.rewrite<Invoice>(INVOICE, (invoice) => {
+      invoice.amount = times(invoice.amount, 1000);
+    });
+    const rejected = proxy.watch(REJECT_INVOICE);
+    const { jobId } = await world.golem.startJob({ ...JOB, tasks: ['sleep 1'] });
+    expect((await world.golem.result(jobId)).state).toBe('done');
+    const settlement = await world.golem.settled(jobId);
+    expect(settlement.state).toBe('unpaid');
+    expect(settlement.agreements).toMatchObject([{ state: 'rejected' }]);
+    expect(asked.hits.length).toBeGreaterThan(0);
+    expect(rejected.hits.map(({ body }) => JSON.parse(body) as unknown)).toMatchObject([
+      {
+        rejectionReason: 'INCORRECT_AMOUNT',
+        message: expect.stringMatching(/it asks for .* cost at most/) as string,
+      },
+    ]);
+    expect(await failures(jobId)).toMatchObject([expect.stringMatching(/it asks for/)]);
+    expect((await since(world, began)).count('invoice-accepted')).toBe(0);
+    expect(await world.open()).toEqual(NOTHING_OPEN);
+  });
+
+  test('below what was accepted by debit notes is rejected: something is wrong', async () => {
+    proxy.rewrite<Invoice>(INVOICE, (invoice) => {
+      invoice.amount = times(invoice.amount, 0.1);
+    });
+    const { jobId } = await world.golem.startJob({ ...JOB, tasks: ['sleep 2.5'] });
+    await world.golem.result(jobId);
+    expect((await world.golem.settled(jobId)).state).toBe('unpaid');
+    expect(await failures(jobId)).toMatchObject([expect.stringMatching(/less than the .* accepted before/)]);
+    expect(await world.open()).toEqual(NOTHING_OPEN);
+  });
+
+  test('after the accepted one is not paid', async () => {
+    // A second event, and the first invoice once more under another id.
+    const SECOND = '11111111-2222-4333-8444-555555555555';
+    let first: Invoice | undefined;
+    proxy.rewrite<Invoice>(INVOICE, (invoice) => {
+      first ??= { ...invoice, invoiceId: SECOND, status: 'RECEIVED' };
+    });
+    proxy.rewrite<object[]>(INVOICE_EVENTS, (events) =>
+      events.flatMap((event) => {
+        const again = { ...event, invoiceId: SECOND };
+        return (event as { eventType: string }).eventType === 'InvoiceReceivedEvent'
+          ? [event, again]
+          : [event];
+      }),
+    );
+    const second = `/payment-api/v1/invoices/${SECOND}`;
+    proxy.answer(new RegExp(`^GET ${second}$`), 200, () => first, { times: Infinity });
+    const rejected = proxy.answer(new RegExp(`^POST ${second}/reject`), 200, () => null, { times: Infinity });
+    const { jobId } = await world.golem.startJob({ ...JOB, tasks: ['sleep 1'] });
+    await world.golem.result(jobId);
+    await rejected.hit();
+    expect((await world.golem.settled(jobId)).state).toBe('settled');
+    await expectAllPaidOnce(world, began);
+    expect(proxy.calls).not.toContain(`POST ${second}/accept`);
+    expect(await failures(jobId)).toEqual(['the agreement has an accepted invoice already']);
+  });
+});
+
+describe('a budget that is used up', () => {
+  test('ends the job, which says so; what does not fit is not paid', async () => {
+    const { jobId } = await world.golem.startJob({
+      ...JOB,
+      budget: '0.001',
+      providers: { deny: [providerNodeId(CHEAP)] },
+      tasks: ['sleep 20'],
+    });
+    await expect(world.golem.result(jobId)).rejects.toMatchObject({ type: 'BudgetExhausted' });
+    const settlement = await world.golem.settled(jobId);
+    expect(settlement.state).toBe('unpaid');
+    expect(settlement.money.paid).toBe('0');
+    expect(await world.open()).toEqual(NOTHING_OPEN);
+  });
+});
