@@ -1,6 +1,7 @@
 /** Builds the events users follow, with the fields of Golem's guide. */
 import { exact, toAmount } from '../model/amount';
 import type { EventName, NewEvent } from '../model/events';
+import { foreignTexts, foreignValue } from '../model/foreign-text';
 import type { Amount } from '../model/ids';
 import { PROP, type Properties } from '../model/properties';
 import type { ProviderInfo } from '../model/result';
@@ -25,16 +26,16 @@ export function proposalReceived(
   return event('ProposalReceived', {
     ...{ id, parentId, provider },
     details: {
-      transferProtocol: offer['golem.activity.caps.transfer.protocol'] ?? [],
-      cpuBrand: offer[PROP.cpuBrand],
-      cpuCapabilities: offer['golem.inf.cpu.capabilities'] ?? [],
-      cpuCores: offer[PROP.cpuCores],
-      cpuThreads: offer[PROP.cpuThreads],
-      memory: offer[PROP.memGib],
-      storage: offer[PROP.storageGib],
-      publicNet: offer['golem.node.net.is-public'],
-      runtimeCapabilities: offer[PROP.runtimeCapabilities] ?? [],
-      runtimeName: offer[PROP.runtimeName],
+      transferProtocol: foreignTexts(offer['golem.activity.caps.transfer.protocol']),
+      cpuBrand: foreignValue(offer[PROP.cpuBrand]),
+      cpuCapabilities: foreignTexts(offer['golem.inf.cpu.capabilities']),
+      cpuCores: foreignValue(offer[PROP.cpuCores]),
+      cpuThreads: foreignValue(offer[PROP.cpuThreads]),
+      memory: foreignValue(offer[PROP.memGib]),
+      storage: foreignValue(offer[PROP.storageGib]),
+      publicNet: foreignValue(offer['golem.node.net.is-public']),
+      runtimeCapabilities: foreignTexts(offer[PROP.runtimeCapabilities]),
+      runtimeName: foreignValue(offer[PROP.runtimeName]),
       state,
     },
   });

@@ -4,7 +4,7 @@ import type { GolemActivities, RentalEnded, WatchRentalInput } from './contract'
 import type { ActivityEnvironment } from './environment';
 import { event } from './events';
 import { waitFor } from './wait';
-import { isYagnaError, type EventStreams, type Yagna } from './yagna';
+import { isYagnaError, oneLine, type EventStreams, type Yagna } from './yagna';
 
 /** How often the VM's state is read: nothing tells of its end by itself. */
 const LOOK_MS = 30_000;
@@ -66,7 +66,7 @@ async function lookAt(
     const why = await yagna.terminationReason(agreementId, signal);
     const by = why?.terminator ? ` by ${why.terminator}` : '';
     const code = why?.reason?.['golem.provider.code'];
-    const words = [code, why?.reason?.message].filter((part) => typeof part === 'string').join(': ');
+    const words = oneLine([code, why?.reason?.message].filter((part) => typeof part === 'string').join(': '));
     const reason = `agreement ${agreement?.state === 'Approved' ? 'Expired' : (agreement?.state ?? 'unknown')}${by}${words ? ` (${words})` : ''}`;
     const ended = event('AgreementTerminated', { id: agreementId, reason, terminator: why?.terminator });
     return { ended: 'agreement', reason, events: [ended] };
@@ -87,7 +87,7 @@ function vmEnded(
   state: string,
   why: string | undefined,
 ): RentalEnded {
-  const reason = `the VM is ${state}${why ? `: ${why}` : ''}`;
+  const reason = oneLine(`the VM is ${state}${why ? `: ${why}` : ''}`);
   return {
     ended: 'vm',
     reason,

@@ -3,6 +3,7 @@
  * What cannot be read, or could not be checked when it is billed, is refused with a reason.
  */
 import { type ExactDecimal, exact, readExact, toAmount } from './amount';
+import { foreignText, foreignTexts } from './foreign-text';
 import type { Amount, ProviderId } from './ids';
 import { PROP, USAGE_CPU, USAGE_DURATION, type Properties } from './properties';
 
@@ -52,22 +53,27 @@ export function readOffer(properties: Properties, providerId: string): OfferRead
   const cpuThreads = wholeNumber(properties[PROP.cpuThreads]);
   if (cpuThreads === undefined) return unreadable(PROP.cpuThreads, 'is not a whole number of threads');
   const cpuBrand = properties[PROP.cpuBrand];
-  const name = properties[PROP.nodeName];
+  const nodeName = properties[PROP.nodeName];
+  const name = typeof nodeName === 'string' ? foreignText(nodeName) : '';
   const offer: Offer = {
     providerId: providerId.toLowerCase(),
-    providerName: typeof name === 'string' && name !== '' ? name : providerId,
+    providerName: name === '' ? providerId : name,
     cpuCores: wholeNumber(properties[PROP.cpuCores]) ?? 1,
     cpuThreads,
-    ...(typeof cpuBrand === 'string' ? { cpuBrand } : {}),
+    ...(typeof cpuBrand === 'string' ? { cpuBrand: foreignText(cpuBrand) } : {}),
     memGib: size(properties[PROP.memGib]),
     storageGib: size(properties[PROP.storageGib]),
-    runtime: String(properties[PROP.runtimeName] ?? ''),
-    capabilities: strings(properties[PROP.runtimeCapabilities]) ?? [],
+    runtime: foreignText(String(properties[PROP.runtimeName] ?? '')),
+    capabilities: foreignTexts(properties[PROP.runtimeCapabilities]),
     pricing: pricing.pricing,
     platforms: readPlatforms(properties),
   };
   return { ok: true, offer };
 }
+
+/** Terms are kept in a workflow's history: nobody is to fill it with them. */
+const MOST_COUNTERS = 30;
+const LONGEST_COUNTER = 100;
 
 /**
  * Reads prices from an offer's properties. An offer that charges for a counter other than CPU and duration
@@ -79,6 +85,9 @@ export function readPricing(properties: Properties): PricingReading {
   const usageVector = strings(properties[PROP.usageVector]);
   if (usageVector === undefined || usageVector.length === 0) {
     return unreadable(PROP.usageVector, 'is not a list of counter names');
+  }
+  if (usageVector.length > MOST_COUNTERS || usageVector.some((name) => name.length > LONGEST_COUNTER)) {
+    return unreadable(PROP.usageVector, 'is longer than any that is meant honestly');
   }
   if (new Set(usageVector).size !== usageVector.length) {
     return unreadable(PROP.usageVector, 'names a counter twice');
@@ -138,5 +147,5 @@ function strings(value: unknown): string[] | undefined {
 }
 
 function quote(value: unknown): string {
-  return (JSON.stringify(value) ?? 'nothing').slice(0, 80);
+  return foreignText(JSON.stringify(value) ?? 'nothing', 80);
 }

@@ -4,13 +4,12 @@
  * Not for workflows: zod does not belong into their bundle.
  */
 import { z } from 'zod';
+import { UNPRINTABLE } from './foreign-text';
 import { IMAGE_HASH, IMAGE_TAG, IMAGE_URL } from './image-source';
 
 export const MAX_TASKS = 500;
 
-/** Control characters, and those that turn the direction of text: they could falsify what a terminal shows. */
-// eslint-disable-next-line no-control-regex -- it is there to keep them out
-const PRINTABLE = new RegExp('^[^\\u0000-\\u001f\\u007f-\\u009f\\u2028-\\u202e\\u2066-\\u2069]*$');
+const PRINTABLE = new RegExp(`^[^${UNPRINTABLE}]*$`);
 /** At most 18 digits after the point, as GLM has; 30 before it are more than there will ever be. */
 const AMOUNT = /^\d{1,30}(\.\d{1,18})?$/;
 /** Constraints are written in a filter language of its own, where other characters have a meaning. */

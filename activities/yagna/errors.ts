@@ -4,6 +4,7 @@
  */
 import { ApplicationFailure, CancelledFailure, TemporalFailure } from '@temporalio/common';
 import { FAILURES, type FailureType } from '../../model/failures';
+import { foreignText } from '../../model/foreign-text';
 
 export type YagnaErrorKind =
   /** The request was never sent: connection refused, name not found, connect timeout. */
@@ -117,10 +118,9 @@ function messageOf(body: unknown): string | undefined {
   return parts.length === 0 ? undefined : parts.join(': ');
 }
 
-/** One line of readable length. */
+/** One line of readable length: much of it is a provider's words. */
 export function oneLine(text: string): string {
-  const line = text.replace(/\s+/g, ' ').trim();
-  return line.length <= 500 ? line : `${line.slice(0, 499)}…`;
+  return foreignText(text, 500);
 }
 
 const FAILURE_OF: Record<YagnaErrorKind, FailureType> = {
