@@ -10,9 +10,6 @@ import type { Amount } from './ids';
 export const ExactDecimal = Decimal.clone({ precision: 120, toExpNeg: -9e15, toExpPos: 9e15 });
 export type ExactDecimal = Decimal;
 
-/** Digits that GLM has after the point. */
-export const AMOUNT_DECIMALS = 18;
-
 /** Reads an amount, or a JSON number as yagna sends it for prices and counters. */
 export function exact(value: string | number | Decimal): ExactDecimal {
   return new ExactDecimal(typeof value === 'number' ? String(value) : value);

@@ -31,10 +31,5 @@ export const PROP = {
 export const USAGE_CPU = 'golem.usage.cpu_sec';
 export const USAGE_DURATION = 'golem.usage.duration_sec';
 
-/** Name of the property that carries a party's address on a payment platform. */
-export function platformAddressProperty(platform: string): string {
-  return `golem.com.payment.platform.${platform}.address`;
-}
-
 /** Flat property map as yagna's market API carries it. */
 export type Properties = Record<string, unknown>;

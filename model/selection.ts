@@ -73,12 +73,3 @@ export const SELECTION_STRATEGIES: Readonly<Record<'cheapest' | 'fastest', Selec
   /** Most threads; of equals the cheapest. */
   fastest: (a, b) => byThreads(a, b) || byPrice(a, b) || byId(a, b),
 };
-
-/** Offers in the order in which they are to be taken; the input is left as it is. */
-export function rankOffers<T>(
-  offers: readonly T[],
-  strategy: SelectionStrategy,
-  offerOf: (item: T) => Offer,
-): T[] {
-  return [...offers].sort((a, b) => strategy(offerOf(a), offerOf(b)));
-}

@@ -1,6 +1,7 @@
 /** All watchers of a process share one long poll for each event stream of a yagna, which never spins. */
 import { Connections, EventStreams, STREAM_POLL_SEC, YagnaError } from '../activities/yagna';
 import type { AgreementEvent } from '../activities/yagna';
+import { nextEvent } from './support/next-event';
 import { respond, startFakeYagna } from './support/recorded-yagna';
 
 const event = (n: number, agreementId = `agreement-${n}`): AgreementEvent => ({
@@ -89,7 +90,7 @@ test('a hundred watchers cost one poll, which ends with the last of them', async
     });
   const heard: Promise<AgreementEvent>[] = [];
   const ends = Array.from({ length: 100 }, (_, n) => {
-    heard.push(streams.nextEvent('agreement', (one) => one.agreementId === `agreement-${n % 2}`));
+    heard.push(nextEvent(streams, 'agreement', (one) => one.agreementId === `agreement-${n % 2}`));
     return streams.subscribe('agreement', () => undefined);
   });
   const newest = { ...event(1), eventDate: '2100-01-01T00:00:00.000001Z' };
@@ -115,9 +116,9 @@ test('debit notes and invoices have a poll each, started only when watched', asy
     request.path.endsWith('invoiceEvents')
       ? respond(response, 200, [{ invoiceId: 'i', eventDate, eventType: 'InvoiceReceivedEvent' }])
       : respond(response, 200, [{ debitNoteId: 'd', eventDate, eventType: 'DebitNoteReceivedEvent' }]);
-  expect((await streams.nextEvent('invoice', () => true)).invoiceId).toBe('i');
+  expect((await nextEvent(streams, 'invoice')).invoiceId).toBe('i');
   expect(fake.requests.every((request) => request.path === '/payment-api/v1/invoiceEvents')).toBe(true);
-  expect((await streams.nextEvent('debitNote', () => true)).debitNoteId).toBe('d');
+  expect((await nextEvent(streams, 'debitNote')).debitNoteId).toBe('d');
   await fake.close();
 });
 
@@ -155,7 +156,7 @@ test('an idle stream asks no more than once in ten seconds, however early it is 
 
 test('a yagna that is away is asked ever more rarely, and quickly again once it is back', async () => {
   const { streams, polls, pauses } = controlled();
-  const heard = streams.nextEvent('agreement', () => true);
+  const heard = nextEvent(streams, 'agreement');
   const waits: number[] = [];
   const away = new YagnaError({ kind: 'unreachable', call: 'GET', detail: 'away' });
   for (let n = 0; n < 9; n++) {
@@ -194,10 +195,10 @@ test('the last to leave stops the poll, the next to come starts another', async 
 
 test('who comes again is not deaf because the first answer holds only what was told before', async () => {
   const { streams, polls, pauses } = controlled();
-  const first = streams.nextEvent('agreement', () => true);
+  const first = nextEvent(streams, 'agreement');
   (await polls.next()).answer([event(1)]);
   await first;
-  const second = streams.nextEvent('agreement', () => true);
+  const second = nextEvent(streams, 'agreement');
   const repeated = await polls.next();
   expect(repeated.query.afterTimestamp).toBe('2026-11-22T04:53:25.000Z');
   repeated.answer([event(1)]);
@@ -213,21 +214,8 @@ test("one watcher's mistake does not deafen the others", async () => {
   const end = streams.subscribe('agreement', () => {
     throw new Error('a mistake');
   });
-  const heard = streams.nextEvent('agreement', () => true);
+  const heard = nextEvent(streams, 'agreement');
   (await polls.next()).answer([event(1)]);
   expect((await heard).agreementId).toBe('agreement-1');
   end();
-});
-
-test('waiting for an event ends with the signal', async () => {
-  const { streams, polls } = controlled();
-  const abort = new AbortController();
-  const waiting = streams.nextEvent('agreement', () => false, abort.signal);
-  const poll = await polls.next();
-  const reason = new Error('enough');
-  abort.abort(reason);
-  await expect(waiting).rejects.toBe(reason);
-  expect(poll.signal.aborted).toBe(true);
-  await expect(streams.nextEvent('agreement', () => true, abort.signal)).rejects.toBe(reason);
-  expect(polls.count).toBe(1);
 });

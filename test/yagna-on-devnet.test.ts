@@ -3,6 +3,7 @@ import { Connections, isYagnaError, type EventStreams, type Yagna } from '../act
 import { startDevnet, type Devnet } from '../devnet';
 import { paymentPlatform } from '../model/job';
 import { PROP } from '../model/properties';
+import { nextEvent } from './support/next-event';
 
 let devnet: Devnet;
 let yagna: Yagna;
@@ -81,8 +82,8 @@ async function proposalOf(demandId: string, state: string): Promise<string> {
 
 /** Ends the rental and pays what it cost. */
 async function settle(agreementId: string, allocationId: string): Promise<void> {
-  const received = streams.nextEvent('invoice', (event) => event.eventType === 'InvoiceReceivedEvent');
-  const ended = streams.nextEvent('agreement', (event) => event.eventType === 'AgreementTerminatedEvent');
+  const received = nextEvent(streams, 'invoice', (event) => event.eventType === 'InvoiceReceivedEvent');
+  const ended = nextEvent(streams, 'agreement', (event) => event.eventType === 'AgreementTerminatedEvent');
   expect(await yagna.terminationReason(agreementId)).toBeUndefined();
   expect(await yagna.terminateAgreement(agreementId, { message: 'Finished', code: 'x' })).toBe('terminated');
   expect(await yagna.terminateAgreement(agreementId, { message: 'Finished' })).toBe('alreadyEnded');
@@ -96,7 +97,8 @@ async function settle(agreementId: string, allocationId: string): Promise<void> 
   const invoice = await yagna.invoice(invoiceId);
   expect(invoice).toMatchObject({ agreementId, status: 'RECEIVED' });
   expect(await yagna.invoices()).toContainEqual(invoice);
-  const paid = streams.nextEvent(
+  const paid = nextEvent(
+    streams,
     'invoice',
     (event) => event.invoiceId === invoiceId && event.eventType === 'InvoiceSettledEvent',
   );

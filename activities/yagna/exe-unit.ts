@@ -16,7 +16,7 @@ import {
 } from './wire';
 
 export interface CaptureMode {
-  atEnd?: { part?: { head?: number } | { tail?: number }; format?: 'string' | 'binary' };
+  atEnd?: { format?: 'string' | 'binary' };
   stream?: { limit?: number; format?: 'string' | 'binary' };
 }
 

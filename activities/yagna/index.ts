@@ -13,7 +13,6 @@ export type { CaptureMode, ExeScriptCommand, ExeUnitPort } from './exe-unit';
 export type { Approval, DemandBody, MarketPort, ReasonBody } from './market';
 export type { DocumentEventsQuery, NewAllocation, PaymentPort, RejectionBody } from './payment';
 export { EventStreams, STREAM_POLL_SEC, type StreamEvents, type StreamKind } from './streams';
-export { LONG_POLL_GRACE_MS } from './transport';
 export type {
   Agreement,
   AgreementEntry,

@@ -53,31 +53,6 @@ export class EventStreams {
   subscribe<K extends StreamKind>(kind: K, listener: (event: StreamEvents[K]) => void): () => void {
     return this.streams[kind].subscribe(listener);
   }
-
-  /** The next event that matches. Rejects with the signal's reason. */
-  nextEvent<K extends StreamKind>(
-    kind: K,
-    match: (event: StreamEvents[K]) => boolean,
-    signal?: AbortSignal,
-  ): Promise<StreamEvents[K]> {
-    return new Promise((resolve, reject) => {
-      signal?.throwIfAborted();
-      const end = () => {
-        unsubscribe();
-        signal?.removeEventListener('abort', onAbort);
-      };
-      const onAbort = () => {
-        end();
-        reject(signal?.reason as Error);
-      };
-      const unsubscribe = this.subscribe(kind, (event) => {
-        if (!match(event)) return;
-        end();
-        resolve(event);
-      });
-      signal?.addEventListener('abort', onAbort, { once: true });
-    });
-  }
 }
 
 interface PollQuery {

@@ -13,7 +13,7 @@ import { REQUEST_TIMEOUT_MS } from '../../model/request-lifetime';
 import { errorOfStatus, YagnaError } from './errors';
 
 /** How much longer than its own timeout a long poll may take. */
-export const LONG_POLL_GRACE_MS = 10_000;
+const LONG_POLL_GRACE_MS = 10_000;
 /** Where a yagna is and the key it wants. */
 export interface Endpoint {
   /** Without a slash at the end. */
