@@ -1,0 +1,146 @@
+/**
+ * Records the histories that test/replay.test.ts replays: runs jobs on a Temporal dev server and a devnet of its own
+ * and writes what their workflows did to test/histories/, in place of what was there.
+ * `npm run build && node scripts/record-histories.js`
+ */
+const fs = require('node:fs');
+const http = require('node:http');
+const os = require('node:os');
+const path = require('node:path');
+const { ROOT } = require('./checkout');
+const { buildIfStale } = require('./build');
+const { historyToJson } = require('./history-json');
+
+const FOLDER = path.join(ROOT, 'test', 'histories');
+/** Few providers keep the histories small. */
+const PROVIDERS = [{ name: 'first' }, { name: 'second' }, { name: 'third' }];
+
+async function main() {
+  await buildIfStale();
+  const { startTemporalServer } = require('../dist/cli/temporal-server.js');
+  const { startDevnet } = require('../dist/devnet/index.js');
+  const { GolemClient } = require('../dist/client/index.js');
+  const { Connections, runWorker } = require('../dist/worker/index.js');
+
+  const temporal = await startTemporalServer();
+  const devnet = await startDevnet({ providers: PROVIDERS, paymentCycleSec: 0.1 });
+  const web = await startWeb();
+  const stop = new AbortController();
+  const env = {
+    YAGNA_APPKEY: devnet.appKey,
+    YAGNA_API_URL: devnet.url,
+    GOLEM_REGISTRY_URL: `${devnet.url}/registry`,
+  };
+  let ready;
+  const polling = new Promise((resolve) => (ready = resolve));
+  const worker = runWorker({
+    address: temporal.address,
+    env,
+    connections: new Connections(env),
+    signal: stop.signal,
+    onReady: ready,
+  });
+  await Promise.race([polling, worker]);
+  const golem = await GolemClient.connect({ address: temporal.address });
+  try {
+    fs.rmSync(FOLDER, { recursive: true, force: true });
+    fs.mkdirSync(FOLDER, { recursive: true });
+    for (const [name, run] of Object.entries(jobs(web))) {
+      const jobId = name;
+      await run(golem, jobId);
+      await golem.settled(jobId).catch(() => undefined);
+      const { rentals } = await golem.progress(jobId);
+      await record(golem.client, jobId, `${name}.job`);
+      await record(golem.client, `${jobId}/settlement`, `${name}.settlement`);
+      for (const { n, workflowId } of rentals) await record(golem.client, workflowId, `${name}.rental-${n}`);
+    }
+  } finally {
+    await golem.close();
+    stop.abort();
+    await worker;
+    await web.close();
+    await devnet.close();
+    await temporal.close();
+  }
+}
+
+/** What is recorded: a name, and how to run a job of that id up to its result. */
+function jobs(web) {
+  const base = { image: 'golem/alpine:latest', budget: '1' };
+  const transfer = (from) => ({ transfer: { from, to: '/golem/work/file' } });
+  return {
+    'one-task': async (golem, jobId) => {
+      await golem.startJob({ ...base, tasks: ['echo hello'] }, { jobId });
+      await golem.result(jobId);
+    },
+    'retried-task': async (golem, jobId) => {
+      const tasks = [
+        { name: 'a', vm: 'shared', commands: ['echo a > /golem/work/a'] },
+        { name: 'b', vm: 'shared', commands: ['cat /golem/work/a'] },
+        { name: 'flaky', commands: [transfer(web.failsOnce())] },
+        { name: 'hopeless', commands: ['exit 3'], maxAttempts: 2 },
+      ];
+      const setup = ['mkdir -p /golem/work'];
+      await golem.startJob({ ...base, setup, tasks, providers: { max: 2 } }, { jobId });
+      await golem.result(jobId);
+    },
+    cancelled: async (golem, jobId) => {
+      const door = web.closedDoor();
+      const tasks = [{ name: 'done', commands: ['true'] }, { commands: [transfer(door.url)] }, 'echo never'];
+      await golem.startJob({ ...base, tasks, providers: { max: 1 } }, { jobId });
+      await door.knocked;
+      await golem.cancel(jobId);
+      await golem.result(jobId).catch(() => undefined);
+    },
+    interactive: async (golem, jobId) => {
+      await golem.startJob({ ...base, interactive: true }, { jobId });
+      for await (const { name } of golem.followEvents(jobId)) if (name === 'ActivityCreated') break;
+      const rental = golem.client.workflow.getHandle(`${jobId}/rental/1`);
+      const { scriptId } = await rental.executeUpdate('executeScript', {
+        args: [{ commands: ['echo hello'] }],
+      });
+      await rental.executeUpdate('scriptResult', { args: [{ scriptId }] });
+      await golem.client.workflow
+        .getHandle(jobId)
+        .executeUpdate('terminate', { args: [{ reason: 'enough' }] });
+      await golem.result(jobId);
+    },
+  };
+}
+
+async function startWeb() {
+  const handlers = [];
+  const server = http.createServer((request, response) => handlers[Number(request.url.slice(1))](response));
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const serve = (handler) => `http://127.0.0.1:${server.address().port}/${handlers.push(handler) - 1}`;
+  return {
+    failsOnce() {
+      let asked = 0;
+      return serve((response) => response.writeHead(++asked === 1 ? 503 : 200).end('served\n'));
+    },
+    /** Nobody gets in; `knocked` resolves when the first waits. */
+    closedDoor() {
+      let knock;
+      const knocked = new Promise((resolve) => (knock = resolve));
+      return { url: serve(() => knock()), knocked };
+    },
+    close() {
+      server.closeAllConnections();
+      return new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+async function record(client, workflowId, name) {
+  const history = await client.workflow.getHandle(workflowId).fetchHistory();
+  // Who recorded it, and where, is nobody's business.
+  const text = historyToJson(history).replaceAll(`${process.pid}@${os.hostname()}`, '1@host');
+  const file = path.join(FOLDER, `${name}.json`);
+  fs.writeFileSync(file, `${text}\n`);
+  console.log(`${path.relative(ROOT, file)}: ${history.events.length} events, ${text.length} bytes`);
+}
+
+main().catch((error) => {
+  console.error(error);
+  process.exitCode = 1;
+});
