@@ -165,7 +165,8 @@ export async function closeAgreement(
 ): Promise<NewEvent[]> {
   const events: NewEvent[] = [];
   const agreement = await yagna.agreement(agreementId, signal);
-  if (!agreement) return events;
+  // Past its end nothing under it costs anything, even where yagna has not noticed yet.
+  if (!agreement || Date.parse(agreement.validTo) <= Date.now()) return events;
   const provider = { id: agreement.offer.providerId.toLowerCase() };
   if (agreement.state === 'Approved') {
     for (const activityId of await listActivities(yagna, agreementId, signal)) {
@@ -224,6 +225,6 @@ async function destroyIfThere(
     events.push(event('ActivityDestroyed', { id: activityId, agreementId }));
   } catch (error) {
     // A silent provider: ending the agreement is what counts.
-    if (!isYagnaError(error, 'timeout', 'server', 'gone')) throw error;
+    if (!isYagnaError(error, 'timeout', 'server', 'gone', 'lost')) throw error;
   }
 }

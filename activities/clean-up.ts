@@ -9,6 +9,9 @@ import { event } from './events';
 import { appSessionId, bearsMark } from './marks';
 import { isYagnaError } from './yagna';
 
+/** Agreements ended at the same time. */
+const AT_ONCE = 5;
+
 export function cleanUpActivities(env: ActivityEnvironment): Pick<GolemActivities, 'golemCleanUp'> {
   return {
     /**
@@ -18,7 +21,7 @@ export function cleanUpActivities(env: ActivityEnvironment): Pick<GolemActivitie
      * Retry: what is ended already is a success.
      * @throws YagnaUnavailable - yagna does not answer (retried with backoff)
      */
-    async golemCleanUp({ job }) {
+    async golemCleanUp({ job, since }) {
       return await attempt(async ({ signal }): Promise<CleanedUp> => {
         const yagna = env.connections.get(job.connection);
         const events: NewEvent[] = [];
@@ -31,13 +34,11 @@ export function cleanUpActivities(env: ActivityEnvironment): Pick<GolemActivitie
           events.push(event('DemandUnsubscribed', { id: demandId }));
         }
         const agreements: CleanedUp['agreements'] = [];
-        for (const { id } of await yagna.agreements({ appSessionId: appSessionId(job) }, signal)) {
+        const close = async (id: string): Promise<void> => {
           const agreement = await yagna.agreement(id, signal);
-          if (!agreement || !bearsMark(job, agreement.demand.properties)) continue;
+          if (!agreement || !bearsMark(job, agreement.demand.properties)) return;
           let { state } = agreement;
-          const live =
-            (state === 'Approved' || state === 'Pending') && Date.parse(agreement.validTo) > Date.now();
-          if (live) {
+          if ((state === 'Approved' || state === 'Pending') && Date.parse(agreement.validTo) > Date.now()) {
             empty = false;
             try {
               events.push(...(await closeAgreement(yagna, id, { message: 'the job has ended' }, signal)));
@@ -47,13 +48,29 @@ export function cleanUpActivities(env: ActivityEnvironment): Pick<GolemActivitie
             }
             state = (await yagna.agreement(id, signal))?.state ?? state;
           }
-          if (agreement.approvedDate === undefined && state !== 'Approved') continue;
+          if (agreement.approvedDate === undefined && state !== 'Approved') return;
           const name = agreement.offer.properties[PROP.nodeName];
           const providerId = agreement.offer.providerId.toLowerCase();
           const provider = { id: providerId, name: typeof name === 'string' ? name : providerId };
           agreements.push({ agreementId: id, provider, state });
-        }
-        return { agreements, empty, stuck, events };
+        };
+        // A few at once: silent providers must not keep the others rented.
+        const listed = (await yagna.agreements({ appSessionId: appSessionId(job) }, signal)).map(
+          ({ id }) => id,
+        );
+        const next = async (): Promise<void> => {
+          for (let id = listed.shift(); id !== undefined; id = listed.shift()) await close(id);
+        };
+        await Promise.all(Array.from({ length: AT_ONCE }, next));
+        const ours = new Set(agreements.map(({ agreementId }) => agreementId));
+        const invoices = (await yagna.invoices({ afterTimestamp: since }, signal))
+          .filter(({ agreementId, status }) => ours.has(agreementId) && status === 'RECEIVED')
+          .map(({ invoiceId, timestamp }) => ({
+            kind: 'invoice' as const,
+            id: invoiceId,
+            eventDate: timestamp,
+          }));
+        return { agreements, invoices, empty, stuck, events };
       });
     },
   };

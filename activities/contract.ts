@@ -70,7 +70,8 @@ export interface Unanswered {
 
 export interface NegotiateInput {
   job: JobRef;
-  spec: JobSpec;
+  /** What of the spec is asked of the market: the tasks may be large. */
+  spec: Pick<JobSpec, 'image' | 'demand' | 'pricing' | 'providers'>;
   allocationId: AllocationId;
   platform: string;
   /** Demand of the round before, if there is one; it is used again while it lives. */
@@ -234,6 +235,8 @@ export interface SettlementNews {
   cursor: { debitNotes: Timestamp; invoices: Timestamp };
   /** Accepted invoices that yagna now says are paid. */
   settled: { invoiceId: InvoiceId; agreementId: AgreementId; amount: Amount; event: NewEvent }[];
+  /** Debit notes that yagna now says are paid. */
+  settledNotes: DebitNoteId[];
   owners?: OwnersState;
 }
 
@@ -291,11 +294,15 @@ export interface Decision {
 
 export interface CleanUpInput {
   job: JobRef;
+  /** Start of the job by yagna's clock: older invoices are of other jobs. */
+  since: Timestamp;
 }
 
 export interface CleanedUp {
-  /** All agreements of the job that were ever approved, with the time they ended as far as known. */
+  /** All agreements of the job that were ever approved. */
   agreements: { agreementId: AgreementId; provider: ProviderInfo; state: string }[];
+  /** Their invoices that nobody has decided yet. */
+  invoices: DocumentRef[];
   /** True when this look found nothing left to end. */
   empty: boolean;
   /** What could not be ended yet, one line each. */

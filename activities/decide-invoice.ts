@@ -100,7 +100,6 @@ async function refuseInvoice(
   if (!terms) return `the agreement's prices cannot be read: ${found.unreadable ?? ''}`;
   const ended = await yagna.terminationReason(agreement.agreementId, signal);
   const endedMs = ended ? Date.parse(ended.eventDate) : Math.min(Date.now(), Date.parse(agreement.validTo));
-  const allocation = await yagna.allocation(input.allocationId, signal);
   const known = await knownActivities(yagna, invoice, Object.keys(soFar.acceptedByActivity), signal);
   const decision = checkInvoice({
     ...{ terms, tolerance: input.tolerance },
@@ -114,7 +113,8 @@ async function refuseInvoice(
     // One creation may have been lost on the way back: its VM is billed although nobody here knows its id.
     unknownActivities: 1,
     elapsedSec: Math.max(0, (endedMs - found.approvedMs) / 1000),
-    budgetLeft: allocation?.remainingAmount ?? '0',
+    // Whether the budget suffices is no fault of the invoice: yagna says so when it is accepted.
+    budgetLeft: invoice.amount,
   });
   return decision.accept ? undefined : decision.reason;
 }

@@ -44,30 +44,31 @@ async function watch(
 ): Promise<SettlementNews> {
   const stop = new AbortController();
   const both = AbortSignal.any([signal, stop.signal]);
-  const news = waitFor(signal);
-  const unsubscribe = [streams.subscribe('debitNote', news.wake), streams.subscribe('invoice', news.wake)];
+  const wait = waitFor(signal);
+  const unsubscribe = [streams.subscribe('debitNote', wait.wake), streams.subscribe('invoice', wait.wake)];
   let owners: SettlementNews['owners'];
   let ownersError: unknown;
   if (input.owners !== 'none') {
     watchOwners(Context.current().client, input.job, input.owners, both).then(
       (closed) => {
         owners = closed;
-        news.wake();
+        wait.wake();
       },
       (error: unknown) => {
         ownersError = error;
-        news.wake();
+        wait.wake();
       },
     );
   }
   try {
     for (;;) {
       const found = await look(yagna, input, signal);
-      if (found.documents.length > 0 || found.settled.length > 0 || owners) return { ...found, owners };
+      const news = found.documents.length + found.settled.length + found.settledNotes.length;
+      if (news > 0 || owners) return { ...found, owners };
       if (ownersError !== undefined) throw ownersError;
       const leftMs = (input.untilMs ?? Infinity) - Date.now();
       if (leftMs <= 0) return found;
-      await news.next(Math.min(LOOK_MS, leftMs));
+      await wait.next(Math.min(LOOK_MS, leftMs));
     }
   } finally {
     stop.abort();
@@ -95,6 +96,9 @@ async function look(yagna: Yagna, input: WatchSettlementInput, signal: AbortSign
     documents,
     cursor: { debitNotes: notes.cursor, invoices: invoices.cursor },
     settled: await settledAmong(yagna, input.awaitingPayment, signal),
+    settledNotes: notes.events.flatMap(({ eventType, debitNoteId }) =>
+      eventType === 'DebitNoteSettledEvent' ? [debitNoteId] : [],
+    ),
   };
 }
 

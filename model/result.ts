@@ -55,6 +55,8 @@ export interface JobResult {
   /** `done`: every task is done. `failed`: at least one failed for good; the others' results are here. */
   state: 'done' | 'failed';
   tasks: TaskResult[];
+  /** Why the job ended before all its tasks were over, if so: a failure name and one line. */
+  failure?: { type: string; message: string };
   startedAt: Timestamp;
   finishedAt: Timestamp;
   /** Workflow id of the settlement, which goes on alone. */

@@ -19,7 +19,7 @@ import {
   providerIsUseful,
   providersToAvoid,
   rentalProgress,
-  rentalsInTheWay,
+  rentalsToClose,
   rentalsWanted,
   taskResults,
   type JobState,
@@ -30,6 +30,7 @@ import {
   agreementsOf,
   awaitingPayment,
   book,
+  bookNotePayments,
   bookPayment,
   entryOf,
   giveUpWaiting,
@@ -42,6 +43,7 @@ import {
 
 const AT = '2026-01-01T00:00:00.000Z';
 const LATER = '2026-01-01T00:01:00.000Z';
+const NOW_MS = Date.parse(AT);
 
 describe('a job', () => {
   const spec = (name: string, more: Partial<TaskSpec> = {}): TaskSpec => ({
@@ -56,9 +58,9 @@ describe('a job', () => {
     constructor(...tasks: TaskSpec[]) {
       this.state = newJobState(tasks);
     }
-    rent(name: string): RentalEntry {
+    rent(name: string, lifeSec = 1800): RentalEntry {
       const n = this.state.rentals.length + 1;
-      return addRental(this.state, n, `job/rental/${n}`, provider(name));
+      return addRental(this.state, n, `job/rental/${n}`, provider(name), NOW_MS + lifeSec * 1000);
     }
     ready(rental: RentalEntry): void {
       this.tell(rental, { state: 'ready' });
@@ -87,13 +89,13 @@ describe('a job', () => {
 
   test('wants a rental for each VM, within what is allowed', () => {
     const job = new Job(spec('a'), spec('b'), spec('c', { vm: 'x' }), spec('d', { vm: 'x' }));
-    expect(rentalsWanted(job.state, 10)).toBe(3);
-    expect(rentalsWanted(job.state, 2)).toBe(2);
+    expect(rentalsWanted(job.state, 10, NOW_MS)).toBe(3);
+    expect(rentalsWanted(job.state, 2, NOW_MS)).toBe(2);
     job.give(job.rent('p'));
-    expect(rentalsWanted(job.state, 10)).toBe(2);
+    expect(rentalsWanted(job.state, 10, NOW_MS)).toBe(2);
     // One that is not ready yet, and has no work, will take some.
     job.rent('q');
-    expect(rentalsWanted(job.state, 10)).toBe(1);
+    expect(rentalsWanted(job.state, 10, NOW_MS)).toBe(1);
   });
 
   test('gives a rental one task at a time, and the next when that is over', () => {
@@ -275,7 +277,7 @@ describe('a job', () => {
     expect(job.state.tasks[0]?.attempts).toEqual([]);
     expect(providersToAvoid(job.state)).toEqual([p.provider.id]);
     expect(forgivableProviders(job.state)).toEqual([p.provider.id]);
-    expect(rentalsWanted(job.state, 1)).toBe(1);
+    expect(rentalsWanted(job.state, 1, NOW_MS)).toBe(1);
   });
 
   test('when nobody else is there, providers that failed are taken again; those at work are not', () => {
@@ -301,13 +303,52 @@ describe('a job', () => {
     job.give(q);
     job.ready(p);
     job.ready(q);
-    expect(rentalsInTheWay(job.state, 2)).toEqual([]);
+    expect(rentalsToClose(job.state, 2, NOW_MS)).toEqual([]);
     job.end(p, 'failed');
-    expect(rentalsInTheWay(job.state, 2)).toEqual([p]);
-    expect(rentalsInTheWay(job.state, 3)).toEqual([]);
+    expect(rentalsToClose(job.state, 2, NOW_MS)).toEqual([p]);
+    expect(rentalsToClose(job.state, 3, NOW_MS)).toEqual([]);
     job.end(q, 'done');
-    expect(rentalsInTheWay(job.state, 2)).toEqual([]);
+    expect(rentalsToClose(job.state, 2, NOW_MS)).toEqual([]);
     expect(job.give(q)?.id).toBe('a#2');
+  });
+
+  test('a rental without work that is left is closed; it costs money', () => {
+    const job = new Job(spec('a'), spec('b'));
+    const [p, q] = [job.rent('p'), job.rent('q')];
+    job.give(p);
+    job.give(q);
+    job.ready(p);
+    job.ready(q);
+    job.end(p, 'done');
+    expect(rentalsToClose(job.state, 4, NOW_MS)).toEqual([p]);
+  });
+
+  test('no task is begun on an agreement that ends too soon for it; a fresh one is wanted', () => {
+    const job = new Job(spec('long', { timeoutSec: 900 }), spec('short', { timeoutSec: 60 }));
+    const rental = job.rent('p', 200);
+    expect(job.give(rental)?.task).toBe('short');
+    expect(rentalsWanted(job.state, 4, NOW_MS)).toBe(1);
+  });
+
+  test('a task that its rental returned has not failed, and goes elsewhere', () => {
+    const job = new Job(spec('a', { maxAttempts: 1 }));
+    const p = job.rent('p');
+    job.give(p);
+    job.ready(p);
+    expect(job.end(p, 'returned')).toBe(true);
+    expect(job.states).toEqual(['waiting']);
+    // The rental is on its way out: it is given nothing more.
+    expect(job.give(p)).toBeUndefined();
+    expect(job.give(job.rent('q'))?.id).toBe('a#2');
+  });
+
+  test('a provider whose bill was refused gets no more work, whoever else is on the market', () => {
+    const job = new Job(spec('a'));
+    job.state.refusedProviders = ['0xp'];
+    expect(providersToAvoid(job.state)).toEqual(['0xp']);
+    expect(forgivableProviders(job.state)).toEqual([]);
+    forgive(job.state);
+    expect(providersToAvoid(job.state)).toEqual(['0xp']);
   });
 
   test('a rental that was told to close gets no more work', () => {
@@ -316,7 +357,7 @@ describe('a job', () => {
     job.ready(p);
     job.tell(p, { state: 'closing' });
     expect(job.give(p)).toBeUndefined();
-    expect(rentalsWanted(job.state, 4)).toBe(2);
+    expect(rentalsWanted(job.state, 4, NOW_MS)).toBe(2);
   });
 
   test('ends with what is open cancelled', () => {
@@ -401,10 +442,17 @@ describe('a ledger', () => {
     ]);
   });
 
+  test('a payable note is paid when yagna says so, not when it is accepted', () => {
+    const ledger = open(decision('debitNote', 'n1', { amount: '0.1', payable: true }));
+    expect(moneyOf(ledger)).toMatchObject({ accepted: '0.1', paid: '0' });
+    bookNotePayments(ledger, ['n1']);
+    expect(moneyOf(ledger)).toMatchObject({ accepted: '0.1', paid: '0.1' });
+  });
+
   test('only payable notes are paid before the invoice', () => {
     const ledger = open(
       decision('debitNote', 'n2', { amount: '0.3' }),
-      decision('debitNote', 'n1', { amount: '0.1', payable: true }),
+      decision('debitNote', 'n1', { amount: '0.1', payable: true, settled: true }),
     );
     expect(moneyOf(ledger)).toMatchObject({ accepted: '0.3', paid: '0.1' });
   });
@@ -435,7 +483,7 @@ describe('a ledger', () => {
 
   test('a rejected invoice leaves what was accepted before, and says why', () => {
     const ledger = open(
-      decision('debitNote', 'n1', { amount: '0.1', payable: true }),
+      decision('debitNote', 'n1', { amount: '0.1', payable: true, settled: true }),
       decision('debitNote', 'n2', { amount: '0.2' }),
       decision('invoice', 'i1', { amount: '9', decision: 'refused', reason: 'too much' }),
     );
@@ -469,7 +517,7 @@ describe('a ledger', () => {
 
   test('when no invoice comes in time, what is open stays unpaid but for its payable notes', () => {
     const ledger = open(
-      decision('debitNote', 'n1', { amount: '0.1', payable: true }),
+      decision('debitNote', 'n1', { amount: '0.1', payable: true, settled: true }),
       decision('debitNote', 'n2', { amount: '0.25' }),
     );
     entryOf(ledger, 'b', provider);

@@ -18,9 +18,25 @@ export const inspect = proxyActivities<Pick<GolemActivities, 'golemPrepareJob'>>
   retry: backoff,
 });
 
+/** A document is tried for half a minute; the settlement tries it again later, and goes on with the others. */
+export const deciding = proxyActivities<Pick<GolemActivities, 'golemDecideDocument'>>({
+  scheduleToCloseTimeout: '45 s',
+  startToCloseTimeout: '30 s',
+  heartbeatTimeout: '10 s',
+  retry: backoff,
+});
+
+/** The end of a job must not wait for a yagna that is away: the settlement unsubscribes what is left. */
+export const unsubscribing = proxyActivities<Pick<GolemActivities, 'golemUnsubscribeDemands'>>({
+  scheduleToCloseTimeout: '30 s',
+  startToCloseTimeout: '20 s',
+  heartbeatTimeout: '10 s',
+  retry: backoff,
+});
+
 /** Money: look, act, look. A worker's death shows in 10 s; never given up, since money hangs on it. */
 export const payment = proxyActivities<
-  Pick<GolemActivities, 'golemReserveAllocation' | 'golemDecideDocument' | 'golemReleaseAllocation'>
+  Pick<GolemActivities, 'golemReserveAllocation' | 'golemReleaseAllocation'>
 >({
   startToCloseTimeout: '2 min',
   heartbeatTimeout: '10 s',
@@ -29,7 +45,7 @@ export const payment = proxyActivities<
 
 /** Clean-up on yagna by mark: idempotent, may talk to many silent providers one after the other. */
 export const cleanUp = proxyActivities<
-  Pick<GolemActivities, 'golemCleanUp' | 'golemUnsubscribeDemands' | 'golemCloseRental' | 'golemDestroyVm'>
+  Pick<GolemActivities, 'golemCleanUp' | 'golemCloseRental' | 'golemDestroyVm'>
 >({
   startToCloseTimeout: '10 min',
   heartbeatTimeout: '10 s',

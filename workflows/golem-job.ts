@@ -30,7 +30,7 @@ import { appendEvents, emptyEventLog, readEvents } from '../model/events';
 import { paymentPlatform, type JobSpec } from '../model/job';
 import type { JobPhase, JobProgress, JobResult, LastFailure } from '../model/result';
 import { fitTaskResults } from '../model/result-size';
-import { cleanUp, inspect, negotiation } from './activity-options';
+import { cleanUp, inspect, negotiation, unsubscribing } from './activity-options';
 import { jobDetails } from './current-details';
 import { namedFailure } from './failure-type';
 import { golemRental } from './golem-rental';
@@ -67,7 +67,7 @@ import {
   providerIsUseful,
   providersToAvoid,
   rentalProgress,
-  rentalsInTheWay,
+  rentalsToClose,
   rentalsWanted,
   taskResults,
   type RentalEntry,
@@ -123,6 +123,7 @@ export async function golemJob(given: unknown): Promise<JobResult> {
     allocationId ??= update.allocationId;
     lastFailure = update.failure ?? lastFailure;
     const { failure } = update;
+    state.refusedProviders = update.refusedProviders;
     if (failure && (update.phase === 'failed' || failure.type === 'BudgetExhausted'))
       settlementFailure = failure;
     changed();
@@ -158,6 +159,7 @@ export async function golemJob(given: unknown): Promise<JobResult> {
   const settlement = await startSettlement(spec, job, platform);
   settlement.result().catch((error: unknown) => {
     settlementFailure ??= namedFailure(error);
+    changed();
   });
 
   let demand: SubscribedDemand | undefined;
@@ -166,29 +168,37 @@ export async function golemJob(given: unknown): Promise<JobResult> {
   let unanswered: Unanswered[] = [];
   let drafts: DraftProposal[] = [];
   const idleSince = { ms: Date.now() };
+  let failure: { type: string; message: string } | undefined;
 
   try {
-    await condition(() => allocationId !== undefined || settlementFailure !== undefined);
-    if (allocationId === undefined || settlementFailure) throw asFailure(settlementFailure);
-    await rentAndRun(allocationId);
+    await condition(
+      () => allocationId !== undefined || settlementFailure !== undefined || stopReason !== undefined,
+    );
+    if (settlementFailure) throw asFailure(settlementFailure);
+    if (allocationId !== undefined) await rentAndRun(allocationId);
     phase = 'closing';
   } catch (error) {
-    phase = isCancellation(error) ? 'cancelled' : 'failed';
-    cancelOpenTasks(state, now());
-    if (!isCancellation(error)) failed(namedFailure(error).type, namedFailure(error).message);
-    await CancellationScope.nonCancellable(() =>
-      close(isCancellation(error) ? 'cancelled' : 'the job failed'),
-    );
-    show();
-    throw error;
+    const cancelled = isCancellation(error);
+    if (!cancelled) failure = namedFailure(error);
+    if (failure) failed(failure.type, failure.message);
+    // What was computed and paid for is returned, whatever ended the job; a cancelled one has nobody to return it to.
+    if (cancelled || countTasks(state).done === 0) {
+      phase = cancelled ? 'cancelled' : 'failed';
+      cancelOpenTasks(state, now());
+      await CancellationScope.nonCancellable(() => close(cancelled ? 'cancelled' : 'the job failed'));
+      show();
+      throw error;
+    }
+    phase = 'closing';
   }
-  if (stopReason !== undefined) cancelOpenTasks(state, now());
-  await CancellationScope.nonCancellable(() => close(stopReason ?? 'Finished'));
+  const reason = failure ? 'the job failed' : (stopReason ?? 'Finished');
+  cancelOpenTasks(state, now());
+  await CancellationScope.nonCancellable(() => close(reason));
   const tasks = fitTaskResults(taskResults(state));
-  phase = tasks.every((task) => task.state === 'done') ? 'done' : 'failed';
+  phase = !failure && tasks.every((task) => task.state === 'done') ? 'done' : 'failed';
   show();
   return {
-    ...{ jobId, jobUuid, tasks, startedAt },
+    ...{ jobId, jobUuid, tasks, failure, startedAt },
     state: phase === 'done' ? 'done' : 'failed',
     finishedAt: now(),
     settlementId: settlementId(jobId),
@@ -214,8 +224,10 @@ export async function golemJob(given: unknown): Promise<JobResult> {
         if (!round && roundFailure === undefined && more && pauseMs <= 0) {
           drafts = drafts.filter((draft) => draft.demand.expiresAtMs - Date.now() > MIN_LEFT_MS);
           const usable = drafts.filter((draft) => isUsable(draft));
-          if (usable.length > 0) await open(usable);
-          else {
+          if (usable.length > 0) {
+            await open(usable);
+            changes += 1;
+          } else {
             if (phase !== 'running') phase = 'negotiating';
             show();
             round = rounds
@@ -237,7 +249,7 @@ export async function golemJob(given: unknown): Promise<JobResult> {
     } finally {
       rounds.cancel();
       // A round that was to make a demand may still be at it: the settlement looks twice.
-      if (round && !demand) retried = true;
+      if (round) retried = true;
     }
   }
 
@@ -249,7 +261,7 @@ export async function golemJob(given: unknown): Promise<JobResult> {
   }
 
   function wanted(): number {
-    const forTasks = rentalsWanted(state, spec.providers.max);
+    const forTasks = rentalsWanted(state, spec.providers.max, Date.now());
     if (!spec.interactive || state.rentals.some(isLive)) return forTasks;
     return Math.max(1, forTasks);
   }
@@ -262,8 +274,10 @@ export async function golemJob(given: unknown): Promise<JobResult> {
 
   async function handOut(): Promise<void> {
     const sent: Promise<void>[] = [];
-    for (const rental of rentalsInTheWay(state, spec.providers.max)) {
-      sent.push(closeRental(rental, 'another provider is needed for what is left'));
+    if (!spec.interactive) {
+      for (const rental of rentalsToClose(state, spec.providers.max, Date.now())) {
+        sent.push(closeRental(rental, 'no work is left for it'));
+      }
     }
     for (const rental of state.rentals) {
       if (rental.state !== 'ready' && rental.state !== 'busy') continue;
@@ -282,8 +296,10 @@ export async function golemJob(given: unknown): Promise<JobResult> {
 
   /** One round of negotiation. With nobody new on the market, providers that failed get another chance. */
   async function negotiate(allocation: string): Promise<void> {
+    const { image, demand: options, pricing, providers } = spec;
+    const asked = { image, demand: options, pricing, providers };
     const found: Negotiated = await negotiation().golemNegotiate({
-      ...{ job, spec, allocationId: allocation, platform, demand, nextDemandNumber },
+      ...{ job, spec: asked, allocationId: allocation, platform, demand, nextDemandNumber },
       ...{ wanted: wanted(), leftOver, unanswered, avoid: providersToAvoid(state) },
       forgivable: forgivableProviders(state),
     });
@@ -295,16 +311,15 @@ export async function golemJob(given: unknown): Promise<JobResult> {
     unanswered = found.demand ? found.unanswered : [];
     drafts = found.drafts;
     if (!found.demand) return;
-    if (found.drafts.length > 0) {
-      idleSince.ms = Date.now();
-      return;
-    }
+    // A job that has providers is not without them, however little the market has to offer now.
+    if (found.drafts.length > 0 || state.rentals.some(isLive)) idleSince.ms = Date.now();
+    if (found.drafts.length > 0) return;
     const why = Object.entries(found.seen.unsuitable).map(([reason, count]) => `${count} × ${reason}`);
     const message = `${found.seen.offers} offers seen, none suits${why.length > 0 ? `: ${why.join(', ')}` : ''}`;
     if (forgive(state)) return;
     failed('NoProviders', message);
     const waited = Date.now() - idleSince.ms;
-    if (!state.rentals.some(isLive) && waited > spec.demand.expirationSec * 1000) {
+    if (waited > spec.demand.expirationSec * 1000) {
       throw ApplicationFailure.nonRetryable(message, 'NoProviders');
     }
   }
@@ -318,7 +333,7 @@ export async function golemJob(given: unknown): Promise<JobResult> {
       taken.map(async (draft) => {
         rentals += 1;
         const n = rentals;
-        const rental = addRental(state, n, rentalId(jobId, n), draft.provider);
+        const rental = addRental(state, n, rentalId(jobId, n), draft.provider, draft.demand.expiresAtMs);
         const first = assign(state, rental, now());
         const child = await surely(() =>
           startChild(golemRental, {
@@ -386,8 +401,13 @@ export async function golemJob(given: unknown): Promise<JobResult> {
   /** Tells everybody to close. What they do then they do alone, and the settlement sees to it. */
   async function close(reason: string): Promise<void> {
     telling.cancel();
-    const unsubscribed = await cleanUp.golemUnsubscribeDemands({ job });
-    appendEvents(log, unsubscribed.events);
+    try {
+      const unsubscribed = await unsubscribing.golemUnsubscribeDemands({ job });
+      appendEvents(log, unsubscribed.events);
+    } catch {
+      // Results must not wait for it, nor be lost with it: the settlement looks for demands, twice.
+      retried = true;
+    }
     await Promise.all([
       ...state.rentals.filter(isLive).map((rental) => closeRental(rental, reason)),
       // It may have ended, having failed to reserve the budget.
@@ -443,8 +463,8 @@ async function quietly(signal: Promise<void>): Promise<void> {
   }
 }
 
-/** A draft under a demand that ends sooner than this is not signed: the provider would refuse it. */
-const MIN_LEFT_MS = 300_000;
+/** A draft that waited until its demand has less left than this is no use any more. */
+const MIN_LEFT_MS = 60_000;
 
 /** So many broken starts in a row, and the fault is in the job or the network, not in a provider. */
 const MAX_BROKEN_STARTS = 10;

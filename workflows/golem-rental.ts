@@ -30,6 +30,7 @@ import {
   rentalUpdateSignal,
   terminateUpdate,
   type Assignment,
+  type AssignmentOutcome,
   type RentalInput,
   type RentalResult,
 } from './protocol';
@@ -64,6 +65,7 @@ export async function golemRental(input: RentalInput): Promise<RentalResult> {
   /** The outcome of a task told the job already why the VM is lost. */
   let told = false;
   let setupFailed = false;
+  let everReady = false;
   let retried = false;
   let over = false;
   let seq = 0;
@@ -73,10 +75,11 @@ export async function golemRental(input: RentalInput): Promise<RentalResult> {
   setHandler(closeRentalSignal, (request) => {
     close ??= request;
   });
-  setHandler(assignmentSignal, (assignment) => {
+  setHandler(assignmentSignal, async (assignment) => {
     if (known.has(assignment.id)) return;
     known.add(assignment.id);
-    queue.push(assignment);
+    if (over) await giveBack(assignment, { type: 'AgreementEnded', message: 'the rental has ended' }, false);
+    else queue.push(assignment);
   });
 
   setHandler(terminateUpdate, (request) => {
@@ -140,12 +143,15 @@ export async function golemRental(input: RentalInput): Promise<RentalResult> {
     const watched = await runner.watch(vm, batchId, commands.length, DEPLOY_TIMEOUT_SEC);
     if (watched.state !== 'done') {
       const failed = watched.results.find((result) => result.result === 'Error');
-      const step = ['deploy', 'start'][failed?.index ?? 0] ?? `setup[${(failed?.index ?? 2) - 2}]`;
+      // A step that never ended has no result.
+      const index = failed?.index ?? watched.results.length;
+      const step = ['deploy', 'start'][index] ?? `setup[${index - 2}]`;
       setupFailed = watched.state === 'failed' && step.startsWith('setup');
       const stderr = failed?.stderr ? ` (${failed.stderr.trim().slice(-300)})` : '';
       throw new VmFailed(`${step}: ${watched.reason ?? failed?.message ?? watched.state}${stderr}`);
     }
     await enter('ready');
+    everReady = true;
     return vm;
   }
 
@@ -159,11 +165,15 @@ export async function golemRental(input: RentalInput): Promise<RentalResult> {
   /** Whatever ends the rental ends what is under way; undefined then. */
   async function unlessClosed<T>(act: () => Promise<T>): Promise<T | undefined> {
     const scope = new CancellationScope();
+    const waiting = new CancellationScope();
     const acting = scope.run(act);
+    const stopped = waiting.run(() => condition(() => close !== undefined || lost !== undefined));
     acting.catch(() => undefined);
-    const stopped = condition(() => close !== undefined || lost !== undefined).then(() => undefined);
-    const done = await Promise.race([acting, stopped]);
+    stopped.catch(() => undefined);
+    const done = await Promise.race([acting, stopped.then(() => undefined)]);
+    // Whichever is left would be looked at for as long as the rental lives.
     if (done === undefined) scope.cancel();
+    else waiting.cancel();
     return done;
   }
 
@@ -214,7 +224,11 @@ export async function golemRental(input: RentalInput): Promise<RentalResult> {
       setCurrentDetails(rentalDetails(progress));
       const outcome = await unlessClosed(() => runner.run(vm, task));
       progress.currentTask = undefined;
-      if (!outcome) return;
+      if (!outcome) {
+        // The job gives the task to somebody else at once; closing may take until a silent provider's agreement ends.
+        if (lost) await giveBack(task, lost);
+        return;
+      }
       if (outcome.state === 'done') progress.tasksDone += 1;
       if (!outside.finish(outcome)) await tellJob(() => jobHandle.signal(assignmentOutcomeSignal, outcome));
       if (outcome.state === 'uncertain') return;
@@ -229,6 +243,22 @@ export async function golemRental(input: RentalInput): Promise<RentalResult> {
       progress.state = 'ready';
       setCurrentDetails(rentalDetails(progress));
     }
+  }
+
+  /**
+   * Tells the job that a task is without its VM. One that had not begun, or was cut short by the end of the agreement
+   * that was agreed, has not failed.
+   */
+  async function giveBack(task: Assignment, why: NamedFailure, begun = true): Promise<void> {
+    const at = new Date().toISOString();
+    const expired = why.type === 'AgreementEnded' && /\bExpired\b/.test(why.message);
+    const outcome: AssignmentOutcome = {
+      ...{ rental: n, id: task.id, task: task.task, results: [], reason: why.message },
+      ...{ activityId: progress.activityId, startedAt: at, finishedAt: at },
+      state: begun && !expired ? 'lost' : 'returned',
+    };
+    told = true;
+    if (!outside.finish(outcome)) await tellJob(() => jobHandle.signal(assignmentOutcomeSignal, outcome));
   }
 
   async function end(signed: SignedAgreement, reason: Close, failed: boolean): Promise<void> {
@@ -272,6 +302,10 @@ export async function golemRental(input: RentalInput): Promise<RentalResult> {
     const clean = !retried && (signed !== undefined || failure?.type === 'AgreementRejected');
     progress.reason = reason.reason;
     over = true;
+    if (everReady) {
+      const why = failure ?? lost ?? { type: 'AgreementEnded', message: reason.reason };
+      for (const task of queue.splice(0)) await giveBack(task, why, false);
+    }
     if (signed) await end(signed, reason, bad);
     await enter(
       bad ? 'failed' : 'closed',

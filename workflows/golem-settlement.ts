@@ -13,16 +13,17 @@ import {
   sleep,
 } from '@temporalio/workflow';
 import type {
-  DecideInput,
   Decision,
+  DocumentRef,
   OwnersState,
   OwnersToWatch,
   Reserved,
   SettlementNews,
 } from '../activities/contract';
 import { appendEvents, emptyEventLog, readEvents, type NewEvent } from '../model/events';
+import type { ProviderId } from '../model/ids';
 import type { LastFailure, SettlementPhase, SettlementProgress, SettlementResult } from '../model/result';
-import { cleanUp, payment, settlementWatch } from './activity-options';
+import { cleanUp, deciding, payment, settlementWatch } from './activity-options';
 import { settlementDetails } from './current-details';
 import { namedFailure } from './failure-type';
 import {
@@ -38,19 +39,22 @@ import {
   agreementsOf,
   awaitingPayment,
   book,
+  bookNotePayments,
   bookPayment,
   entryOf,
   giveUpWaiting,
+  isDecided,
   isSettled,
   moneyOf,
   newLedger,
   soFar,
 } from './state/ledger';
 
-/** Beyond the agreements' end and the wait for invoices, so that the last accept still finds its allocation. */
-const ALLOCATION_MARGIN_SEC = 3600;
-/** Attempts at a document before it is left undecided; each has Temporal's retries within. */
-const DECISION_TRIES = 5;
+/**
+ * The allocation lives this much longer than one demand and the wait for invoices: a job may make many demands, and
+ * its last bill must still find it.
+ */
+const ALLOCATION_MARGIN_SEC = 30 * 86_400;
 /** Patience with a watch whose worker may be dead, once a signal says that there is news. */
 const NUDGE = '3 s';
 
@@ -64,6 +68,9 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
   let phase: SettlementPhase = 'reserving';
   let reserved: Reserved | undefined;
   let lastFailure: LastFailure | undefined;
+  /** Documents that came and are not decided, with when to try (again). */
+  const undecided: { document: DocumentRef; tries: number; dueMs: number }[] = [];
+  const refusedProviders = new Set<ProviderId>();
   let cursor = { debitNotes: '', invoices: '' };
   let owners: OwnersState | undefined;
   let seq = 0;
@@ -100,6 +107,7 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
     try {
       await getExternalWorkflowHandle(job.jobId).signal(settlementUpdateSignal, {
         ...{ seq, phase, money, allocationId, failure: lastFailure },
+        refusedProviders: [...refusedProviders],
       });
     } catch {
       // The job is over; its progress is read from here.
@@ -130,7 +138,7 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
     await enter('open');
     await whileOwnersLive(reserved);
     await enter('closing');
-    await endWhatIsLeft();
+    await endWhatIsLeft(reserved);
     await enter('settling');
     await payWhatIsOwed(reserved);
     await releaseAll(reserved.retried);
@@ -142,71 +150,82 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
     };
   });
 
-  /** One watch and the decisions that follow from it. */
+  /**
+   * One watch and the decisions that follow from it. It ends when there is news, at `untilMs`, or when a document that
+   * could not be decided is due again.
+   */
   async function step(
     reservation: Reserved,
     watch: OwnersToWatch,
     untilMs?: number,
   ): Promise<SettlementNews> {
-    const scope = new CancellationScope();
-    const watching = scope.run(() =>
-      settlementWatch(input.acceptanceTimeoutSec).golemWatchSettlement({
-        ...{ job, cursor, owners: watch, untilMs },
-        awaitingPayment: awaitingPayment(ledger),
-      }),
-    );
-    watching.catch(() => undefined);
-    let news: SettlementNews | undefined;
-    while (!news) {
-      const before = signals;
-      const nudge = condition(() => signals > before).then(() => undefined);
-      news = await Promise.race([watching, nudge]);
-      if (news) break;
-      // Something happened. A live watch says so itself; one whose worker died would stay silent for a minute.
-      news = await Promise.race([watching, sleep(NUDGE).then(() => undefined)]);
-      if (news) break;
-      scope.cancel();
-      return await step(reservation, watch, untilMs);
-    }
+    const dueMs = Math.min(untilMs ?? Infinity, ...undecided.map(({ dueMs: each }) => each));
+    const news = await nextNews(watch, dueMs === Infinity ? undefined : dueMs);
     cursor = news.cursor;
-    for (const document of news.documents) {
-      const { allocationId } = reservation;
-      const { tolerance } = input;
-      const decision = await decide({
-        job,
-        document,
-        allocationId,
-        tolerance,
-        ledger: soFar(ledger),
-      });
-      if (!decision) continue;
-      book(ledger, decision);
-      note(decision.events);
-      if (decision.decision === 'refused') await onRefusal(decision);
-      await report();
-    }
+    addUndecided(news.documents);
     for (const paid of news.settled) {
       bookPayment(ledger, paid.agreementId);
       note([paid.event]);
     }
-    if (news.settled.length > 0) await report();
+    bookNotePayments(ledger, news.settledNotes);
+    if (news.settled.length + news.settledNotes.length > 0) await report();
+    await decideWhatIsDue(reservation);
     return news;
   }
 
-  /**
-   * A document that cannot be decided now is tried again for a while and then left undecided: the others must not
-   * wait for it.
-   */
-  async function decide(what: DecideInput): Promise<Decision | undefined> {
-    for (let tries = 1; tries <= DECISION_TRIES; tries++) {
+  async function nextNews(watch: OwnersToWatch, untilMs: number | undefined): Promise<SettlementNews> {
+    for (;;) {
+      const scope = new CancellationScope();
+      const watching = scope.run(() =>
+        settlementWatch(input.acceptanceTimeoutSec).golemWatchSettlement({
+          ...{ job, cursor, owners: watch, untilMs },
+          awaitingPayment: awaitingPayment(ledger),
+        }),
+      );
+      watching.catch(() => undefined);
+      const before = signals;
+      const waiting = new CancellationScope();
+      const nudged = waiting.run(() => condition(() => signals > before));
+      nudged.catch(() => undefined);
+      let news = await Promise.race([watching, nudged.then(() => undefined)]);
+      // Something happened. A live watch says so itself; one whose worker died would stay silent for a minute.
+      news ??= await Promise.race([watching, sleep(NUDGE).then(() => undefined)]);
+      waiting.cancel();
+      if (news) return news;
+      scope.cancel();
+    }
+  }
+
+  function addUndecided(documents: DocumentRef[]): void {
+    for (const document of documents) {
+      if (isDecided(ledger, document.id) || undecided.some((each) => each.document.id === document.id))
+        continue;
+      undecided.push({ document, tries: 0, dueMs: 0 });
+    }
+  }
+
+  /** Decides each document once; what cannot be decided now is tried again later and keeps nobody waiting. */
+  async function decideWhatIsDue(reservation: Reserved): Promise<void> {
+    const { allocationId } = reservation;
+    const { tolerance } = input;
+    for (const entry of undecided.filter(({ dueMs }) => dueMs <= Date.now())) {
+      const { document } = entry;
       try {
-        return await payment.golemDecideDocument(what);
+        const decision = await deciding.golemDecideDocument({
+          ...{ job, document, allocationId, tolerance },
+          ledger: soFar(ledger),
+        });
+        undecided.splice(undecided.indexOf(entry), 1);
+        book(ledger, decision);
+        note(decision.events);
+        if (decision.decision === 'refused') onRefusal(decision);
       } catch (error) {
         failed(error);
-        if (tries < DECISION_TRIES) await sleep(`${tries * 10} s`);
+        entry.tries += 1;
+        entry.dueMs = Date.now() + Math.min(300, 5 * 2 ** entry.tries) * 1000;
       }
+      await report();
     }
-    return undefined;
   }
 
   /** Money depends on it, so it is never given up: what went wrong is shown, and it is tried again. */
@@ -222,10 +241,11 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
     }
   }
 
-  /** Who asks for more than was agreed gets no more work, and an end to the agreement. */
-  async function onRefusal(decision: Decision): Promise<void> {
+  /** Whose bill is refused gets no more work from this job, and an end to the agreement. */
+  function onRefusal(decision: Decision): void {
     const message = decision.reason ?? 'refused';
     lastFailure = { type: decision.failure ?? 'PaymentRefused', message, at: new Date().toISOString() };
+    if (decision.failure !== 'BudgetExhausted') refusedProviders.add(decision.provider.id);
     if (decision.document.kind === 'invoice') return;
     const reason: { message: string; [property: string]: string } = { message };
     if (decision.requestorCode) reason['golem.requestor.code'] = decision.requestorCode;
@@ -260,31 +280,37 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
     }
   }
 
-  /** Ends by mark whatever job and rentals left; a second look is needed only where a request may still land. */
-  async function endWhatIsLeft(): Promise<void> {
-    const rentals = [...closedOwners.values()];
-    let calm = !owners?.abrupt && closedOwners.has(job.jobId) && rentals.every((owner) => owner.clean);
+  /**
+   * Ends by mark whatever job and rentals left; a second look is needed only where a request may still land. Documents
+   * are decided all the while.
+   */
+  async function endWhatIsLeft(reservation: Reserved): Promise<void> {
+    let calm =
+      !owners?.abrupt &&
+      closedOwners.has(job.jobId) &&
+      [...closedOwners.values()].every(({ clean }) => clean);
     for (let wait = 1; ; wait = Math.min(wait * 2, 60)) {
-      const look = await persist(() => cleanUp.golemCleanUp({ job }));
+      const look = await persist(() => cleanUp.golemCleanUp({ job, since: reservation.at }));
       note(look.events);
       for (const agreement of look.agreements) entryOf(ledger, agreement.agreementId, agreement.provider);
+      addUndecided(look.invoices);
       if (look.empty && calm) return;
-      if (look.empty) {
-        calm = true;
-        await sleep(input.requestLifetimeMs);
-      } else if (look.stuck.length > 0) {
+      calm = look.empty;
+      if (look.stuck.length > 0) {
         lastFailure = {
           type: 'YagnaUnavailable',
           message: look.stuck.join('; '),
           at: new Date().toISOString(),
         };
-        await sleep(`${wait} s`);
       }
+      const untilMs = Date.now() + (look.empty ? input.requestLifetimeMs : wait * 1000);
+      while (Date.now() < untilMs) await persist(() => step(reservation, 'none', untilMs));
     }
   }
 
   async function payWhatIsOwed(reservation: Reserved): Promise<void> {
     const untilMs = Date.now() + input.invoiceWaitSec * 1000;
+    await decideWhatIsDue(reservation);
     while (!isSettled(ledger)) {
       if (Date.now() >= untilMs) return giveUpWaiting(ledger);
       await persist(() => step(reservation, 'none', untilMs));

@@ -5,7 +5,15 @@
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
 import type { DraftProposal, JobRef } from '../activities/contract';
 import type { EventsQuery, GolemEvent } from '../model/events';
-import type { AgreementId, AllocationId, Amount, BatchId, GolemActivityId, Timestamp } from '../model/ids';
+import type {
+  AgreementId,
+  AllocationId,
+  Amount,
+  BatchId,
+  GolemActivityId,
+  ProviderId,
+  Timestamp,
+} from '../model/ids';
 import type { BudgetSpec, OnUncertain, TaskCommand, ToleranceSpec } from '../model/job';
 import type {
   CommandResult,
@@ -33,7 +41,11 @@ export interface Assignment {
   onUncertain: OnUncertain;
 }
 
-export type AssignmentState = 'done' | 'failed' | 'lost' | 'timedOut' | 'uncertain';
+/**
+ * `lost`: the VM went while it ran. `returned`: it never began, or the agreement's own time was over; no
+ * failure of the task.
+ */
+export type AssignmentState = 'done' | 'failed' | 'lost' | 'timedOut' | 'uncertain' | 'returned';
 
 /** Rental → job: how an assignment ended. */
 export interface AssignmentOutcome {
@@ -70,6 +82,8 @@ export interface SettlementUpdate {
   allocationId?: AllocationId;
   money: Money;
   failure?: LastFailure;
+  /** Providers whose bill was refused. */
+  refusedProviders: ProviderId[];
 }
 
 /** Job or rental → settlement: it has closed, and ran its own clean-up. */

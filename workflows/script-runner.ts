@@ -28,13 +28,7 @@ export interface ScriptRunnerOptions {
 }
 
 /** Failures of sending after which the script certainly does not run; after any other it may. */
-const SURELY_NOT_SENT = [
-  'VmLost',
-  'YagnaUnavailable',
-  'YagnaUnauthorized',
-  'YagnaIncompatible',
-  'UnknownConnection',
-];
+const SURELY_NOT_SENT = ['VmLost', 'YagnaUnavailable', 'YagnaUnauthorized', 'UnknownConnection'];
 /** A script that may be rerun is sent so often when its answers get lost. */
 const MAX_RERUNS = 3;
 const LONGEST_WAIT_SEC = 30;
@@ -85,6 +79,8 @@ export class ScriptRunner {
       } catch (error) {
         if (isCancellation(error)) throw error;
         const { type, message } = namedFailure(error);
+        // yagna takes no such script: the VM is as good as before.
+        if (type === 'YagnaIncompatible') return ended({ state: 'failed', results: [], reason: message });
         if (SURELY_NOT_SENT.includes(type)) return ended({ state: 'lost', results: [], reason: message });
         if (task.onUncertain === 'rerun' && reruns < MAX_RERUNS) continue;
         return ended({ state: 'uncertain', results: [], reason: message });

@@ -56,6 +56,8 @@ export interface RentalEntry {
   currentId?: string;
   /** True once it was told to close: it gets no more work. */
   closing: boolean;
+  /** When its agreement ends at the latest, ms since the epoch. */
+  validToMs: number;
   /** Its VM came up once. */
   everReady: boolean;
   tasksDone: number;
@@ -68,6 +70,8 @@ export interface JobState {
   rentals: RentalEntry[];
   /** Providers whose rental broke before it did any work. */
   failedProviders: ProviderId[];
+  /** Providers whose bill was refused: they get no more work of this job. */
+  refusedProviders: ProviderId[];
 }
 
 export function newJobState(tasks: readonly TaskSpec[]): JobState {
@@ -84,7 +88,7 @@ export function newJobState(tasks: readonly TaskSpec[]): JobState {
     const state = { spec, group: order.indexOf(group), state: 'waiting' as const };
     return { ...state, attempts: [], failures: 0, assigned: 0, results: [] };
   });
-  return { tasks: states, groups: order, rentals: [], failedProviders: [] };
+  return { tasks: states, groups: order, rentals: [], failedProviders: [], refusedProviders: [] };
 }
 
 const isOver = (task: TaskState): boolean =>
@@ -116,13 +120,26 @@ function openRentals(state: JobState): RentalEntry[] {
   });
 }
 
+/** Less time than this before an agreement's end is no good for a task that may take longer. */
+const LEAST_TIME_MS = 300_000;
+
+/** Whether the rental lives long enough for the group's next task to be begun. */
+function hasTime(state: JobState, group: Group, rental: RentalEntry, nowMs: number): boolean {
+  const index = nextTask(state, group);
+  const task = index === undefined ? undefined : state.tasks[index];
+  return !task || rental.validToMs - nowMs >= Math.min(LEAST_TIME_MS, task.spec.timeoutSec * 1000);
+}
+
+const serves = (state: JobState, group: Group, rental: RentalEntry, nowMs: number): boolean =>
+  suits(group, rental.provider) && hasTime(state, group, rental, nowMs);
+
 /** How many more rentals the waiting work asks for, within `max`. */
-export function rentalsWanted(state: JobState, max: number): number {
+export function rentalsWanted(state: JobState, max: number, nowMs: number): number {
   const live = state.rentals.filter((rental) => isLive(rental) && !rental.closing).length;
   const open = openRentals(state);
   let unserved = 0;
   for (const group of freeGroups(state)) {
-    const at = open.findIndex((rental) => suits(group, rental.provider));
+    const at = open.findIndex((rental) => serves(state, group, rental, nowMs));
     if (at >= 0) open.splice(at, 1);
     else unserved += 1;
   }
@@ -130,16 +147,17 @@ export function rentalsWanted(state: JobState, max: number): number {
 }
 
 /**
- * Rentals that may be closed to make room: every place is taken, work waits that no idle one may do, and these are
- * idle and may do nothing of what waits.
+ * Idle rentals that had better be closed: those that may do nothing of what waits, as many as are in the way of others
+ * when every place is taken, and all when nothing waits.
  */
-export function rentalsInTheWay(state: JobState, max: number): RentalEntry[] {
+export function rentalsToClose(state: JobState, max: number, nowMs: number): RentalEntry[] {
   const live = state.rentals.filter((rental) => isLive(rental) && !rental.closing);
-  if (live.length < max) return [];
   const open = openRentals(state);
-  const free = freeGroups(state);
-  const useless = open.filter((rental) => !free.some((group) => suits(group, rental.provider)));
-  const stranded = free.filter((group) => !open.some((rental) => suits(group, rental.provider)));
+  const waiting = freeGroups(state);
+  const useless = open.filter((rental) => !waiting.some((group) => serves(state, group, rental, nowMs)));
+  if (waiting.length === 0) return useless;
+  if (live.length < max) return [];
+  const stranded = waiting.filter((group) => !open.some((rental) => serves(state, group, rental, nowMs)));
   return useless.slice(0, stranded.length);
 }
 
@@ -150,7 +168,7 @@ export function providerIsUseful(state: JobState, provider: ProviderInfo): boole
 
 /** Providers not to be asked now: those rented at the moment, those that broke, those no waiting group may use. */
 export function providersToAvoid(state: JobState): ProviderId[] {
-  const avoid = new Set(state.failedProviders);
+  const avoid = new Set([...state.failedProviders, ...state.refusedProviders]);
   for (const rental of state.rentals) if (isLive(rental)) avoid.add(rental.provider.id);
   const groups = freeGroups(state);
   const [first, ...rest] = groups;
@@ -163,7 +181,8 @@ export function forgivableProviders(state: JobState): ProviderId[] {
   const rented = state.rentals
     .filter((rental) => isLive(rental) && !rental.closing)
     .map(({ provider }) => provider.id);
-  return providersToAvoid(state).filter((id) => !rented.includes(id));
+  const never = [...rented, ...state.refusedProviders];
+  return providersToAvoid(state).filter((id) => !never.includes(id));
 }
 
 /** Nobody else is on the market: allow the providers that failed before once more. */
@@ -179,10 +198,11 @@ export function addRental(
   n: number,
   workflowId: string,
   provider: ProviderInfo,
+  validToMs: number,
 ): RentalEntry {
   const rental: RentalEntry = {
     ...{ n, workflowId, provider, state: 'signing', seq: 0 },
-    ...{ closing: false, everReady: false, tasksDone: 0 },
+    ...{ validToMs, closing: false, everReady: false, tasksDone: 0 },
   };
   state.rentals.push(rental);
   return rental;
@@ -191,8 +211,11 @@ export function addRental(
 /** Gives a rental its next task, if there is one for it. */
 export function assign(state: JobState, rental: RentalEntry, now: Timestamp): Assignment | undefined {
   if (!isLive(rental) || rental.closing || rental.current !== undefined) return undefined;
-  let group = state.groups.find((each) => each.rental === rental.n && nextTask(state, each) !== undefined);
-  group ??= freeGroups(state).find((each) => suits(each, rental.provider));
+  const nowMs = Date.parse(now);
+  const held = state.groups.find((each) => each.rental === rental.n && nextTask(state, each) !== undefined);
+  if (held && !hasTime(state, held, rental, nowMs)) restart(state, held, undefined);
+  const group =
+    held?.rental === rental.n ? held : freeGroups(state).find((each) => serves(state, each, rental, nowMs));
   const index = group && nextTask(state, group);
   const task = index === undefined ? undefined : state.tasks[index];
   if (!group || !task) return undefined;
@@ -218,6 +241,12 @@ export function applyOutcome(state: JobState, outcome: AssignmentOutcome): boole
   rental.current = undefined;
   rental.currentId = undefined;
   if (!task || !group || task.state !== 'running') return false;
+  // Its VM is no more: it takes no other task while it closes.
+  if (['lost', 'timedOut', 'returned'].includes(outcome.state)) rental.closing = true;
+  if (outcome.state === 'returned') {
+    restart(state, group, undefined);
+    return true;
+  }
   task.attempts.push({
     attempt: task.attempts.length + 1,
     provider: rental.provider,
@@ -255,6 +284,7 @@ export const FAILURE_OF = {
   timedOut: 'TaskTimedOut',
   lost: 'VmLost',
   uncertain: 'ScriptUncertain',
+  returned: 'AgreementEnded',
 } as const satisfies Record<Exclude<AssignmentOutcome['state'], 'done'>, FailureType>;
 
 function giveUp(state: JobState, group: Group, task: TaskState, at: Timestamp): void {
@@ -367,7 +397,7 @@ export function rentalProgress(state: JobState): RentalProgress[] {
     provider: rental.provider,
     agreementId: rental.agreementId,
     activityId: rental.activityId,
-    state: rental.state,
+    state: rental.state === 'ready' && rental.current !== undefined ? 'busy' : rental.state,
     currentTask: rental.current === undefined ? undefined : state.tasks[rental.current]?.spec.name,
     tasksDone: rental.tasksDone,
     reason: rental.reason,

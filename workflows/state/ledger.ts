@@ -12,8 +12,10 @@ export interface LedgerEntry extends AgreementSoFar {
   provider: ProviderInfo;
   invoiceId?: InvoiceId;
   invoiceAmount?: Amount;
-  /** Amounts of accepted payable debit notes: they are paid even if the invoice never comes. */
-  payableAccepted: Record<GolemActivityId, Amount>;
+  /** Accepted payable debit notes that are not known to be paid. */
+  payableNotes: Record<DebitNoteId, { activityId: GolemActivityId; amount: Amount }>;
+  /** Paid by debit notes, per Golem activity: it stays paid even if the invoice never comes. */
+  payablePaid: Record<GolemActivityId, Amount>;
   state: AgreementMoney['state'];
   /** Why nothing more is paid, if so. */
   refusal?: string;
@@ -41,7 +43,15 @@ export function entryOf(ledger: Ledger, agreementId: AgreementId, provider: Prov
   const found = ledger.entries.find((entry) => entry.agreementId === agreementId);
   if (found) return found;
   const entry: LedgerEntry = {
-    ...{ agreementId, provider, acceptedByActivity: {}, notes: {}, lastUsage: {}, payableAccepted: {} },
+    ...{
+      agreementId,
+      provider,
+      acceptedByActivity: {},
+      notes: {},
+      lastUsage: {},
+      payableNotes: {},
+      payablePaid: {},
+    },
     ...{ invoiceAccepted: false, state: 'open' },
   };
   ledger.entries.push(entry);
@@ -62,7 +72,7 @@ export function book(ledger: Ledger, decision: Decision): void {
 
 function bookInvoice(entry: LedgerEntry, decision: Decision): void {
   // An invoice after an accepted one changes nothing: an agreement is paid once.
-  if (entry.invoiceAccepted) return;
+  if (entry.invoiceAccepted || decision.decision === 'superseded') return;
   entry.invoiceId = decision.document.id as InvoiceId; // an invoice's id, by its kind
   entry.invoiceAmount = plain(decision.amount);
   if (decision.decision === 'accepted') {
@@ -85,10 +95,22 @@ function bookDebitNote(entry: LedgerEntry, decision: Decision): void {
   if (decision.lastUsage) entry.lastUsage[activityId] = decision.lastUsage;
   const before = entry.acceptedByActivity[activityId] ?? '0';
   entry.acceptedByActivity[activityId] = larger(before, plain(decision.amount));
-  if (decision.payable) {
-    const payable = entry.payableAccepted[activityId] ?? '0';
-    entry.payableAccepted[activityId] = larger(payable, plain(decision.amount));
-  }
+  if (!decision.payable) return;
+  const id = decision.document.id as DebitNoteId; // a debit note's id, by its kind
+  entry.payableNotes[id] = { activityId, amount: plain(decision.amount) };
+  if (decision.settled) bookNotePayment(entry, id);
+}
+
+function bookNotePayment(entry: LedgerEntry, debitNoteId: DebitNoteId): void {
+  const note = entry.payableNotes[debitNoteId];
+  if (!note) return;
+  delete entry.payableNotes[debitNoteId];
+  entry.payablePaid[note.activityId] = larger(entry.payablePaid[note.activityId] ?? '0', note.amount);
+}
+
+/** yagna says that accepted payable debit notes are paid. */
+export function bookNotePayments(ledger: Ledger, debitNoteIds: readonly DebitNoteId[]): void {
+  for (const entry of ledger.entries) for (const id of debitNoteIds) bookNotePayment(entry, id);
 }
 
 export function bookPayment(ledger: Ledger, agreementId: AgreementId): void {
@@ -104,7 +126,7 @@ export function acceptedOf(entry: LedgerEntry): Amount {
 
 function paidOf(entry: LedgerEntry): Amount {
   if (entry.state === 'settled') return acceptedOf(entry);
-  return addAmounts(Object.values(entry.payableAccepted));
+  return addAmounts(Object.values(entry.payablePaid));
 }
 
 export function moneyOf(ledger: Ledger): Money {
@@ -148,11 +170,17 @@ export function giveUpWaiting(ledger: Ledger): void {
     if (entry.state === 'open' || entry.state === 'accepted') entry.state = 'unpaid';
 }
 
+/** What a decision needs of the ledger; of agreements that are done with only that they are. */
 export function soFar(ledger: Ledger): Record<AgreementId, AgreementSoFar> {
   return Object.fromEntries(
     ledger.entries.map(({ agreementId, acceptedByActivity, notes, lastUsage, invoiceAccepted }) => [
       agreementId,
-      { acceptedByActivity, notes, lastUsage, invoiceAccepted },
+      invoiceAccepted
+        ? { acceptedByActivity: {}, notes: {}, lastUsage: {}, invoiceAccepted }
+        : { acceptedByActivity, notes, lastUsage, invoiceAccepted },
     ]),
   );
 }
+
+export const isDecided = (ledger: Ledger, id: DebitNoteId | InvoiceId): boolean =>
+  ledger.decided.includes(id);
