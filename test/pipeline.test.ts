@@ -39,20 +39,25 @@ test('a workflow on a worker of its own runs a job on our worker, and hears of i
   expect(phases).toContain('running');
 });
 
-test("with our plugin a user's own worker runs jobs, watches included", async () => {
-  const taskQueue = `ours-and-theirs-${randomUUID()}`;
+test("with one plugin each of a user's own workers runs jobs, watches included", async () => {
   const env = {
     YAGNA_APPKEY: world.devnet.appKey,
     YAGNA_API_URL: world.devnet.url,
     GOLEM_REGISTRY_URL: `${world.devnet.url}/registry`,
   };
-  const theirs = await Worker.create({
-    connection,
-    taskQueue,
-    workflowsPath,
-    plugins: [new GolemPlugin({ env })],
-  });
-  const done = await theirs.runUntil(async () => {
+  const plugin = new GolemPlugin({ env });
+  const [one, two] = await Promise.all(
+    ['one', 'two'].map((name) =>
+      Worker.create({
+        connection,
+        taskQueue: `${name}-${randomUUID()}`,
+        workflowsPath,
+        plugins: [plugin],
+      }),
+    ),
+  );
+  if (!one || !two) throw new Error('two workers were made');
+  const runJob = async (taskQueue: string) => {
     const jobId = `job-${randomUUID()}`;
     const handle = await world.client.workflow.start('golemJob', {
       workflowId: jobId,
@@ -60,9 +65,12 @@ test("with our plugin a user's own worker runs jobs, watches included", async ()
       args: [SPEC],
     });
     await handle.result();
-    return await world.golem.settled(jobId);
-  });
-  expect(done.state).toBe('settled');
+    return (await world.golem.settled(jobId)).state;
+  };
+  const states = await one.runUntil(
+    two.runUntil(() => Promise.all([one, two].map(({ options }) => runJob(options.taskQueue)))),
+  );
+  expect(states).toEqual(['settled', 'settled']);
   expect(await world.open()).toEqual(NOTHING_OPEN);
 });
 

@@ -33,7 +33,6 @@ const DEFAULT_WATCHES = 2000;
 export class GolemPlugin extends SimplePlugin {
   private readonly activities: GolemActivities;
   private readonly maxConcurrentWatches: number;
-  private workerOptions: WorkerOptions | undefined;
 
   constructor(options: GolemPluginOptions = {}) {
     super({ name: 'golem-temporal' });
@@ -62,20 +61,18 @@ export class GolemPlugin extends SimplePlugin {
         throw new TypeError(`golem-temporal: an activity named ${name} is registered already; rename yours`);
       }
     }
-    this.workerOptions = options;
     return { ...options, activities: { ...theirs, ...this.activities } };
   }
 
   override async runWorker(worker: Worker, next: (worker: Worker) => Promise<void>): Promise<void> {
-    const { workerOptions } = this;
-    if (!workerOptions) return await next(worker);
+    // Not `worker.connection`: one that the worker made for itself closes with it.
     const { connection, namespace, identity, dataConverter, interceptors, taskQueue, shutdownGraceTime } =
-      workerOptions;
+      worker.options;
     const watches = await Worker.create({
       ...given({ connection, namespace, identity, dataConverter, shutdownGraceTime }),
-      taskQueue: watchQueueOf(taskQueue ?? worker.options.taskQueue),
+      taskQueue: watchQueueOf(taskQueue),
       activities: this.activities,
-      ...(interceptors?.activity ? { interceptors: { activity: interceptors.activity } } : {}),
+      interceptors: { activity: interceptors.activity },
       maxConcurrentActivityTaskExecutions: this.maxConcurrentWatches,
       // Idle watches beat once in 96 s; the SDK's own limit of 60 s would cost half as much again.
       maxHeartbeatThrottleInterval: '100 s',
