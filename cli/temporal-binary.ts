@@ -2,11 +2,12 @@
  * Finds Temporal's command line tool, which holds the development server, or gets it: from PATH, from the
  * project's cache, by the SDK's own download, or built with Go. Whatever is fetched or built lands in the cache.
  */
+import { randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
 import {
   access,
   chmod,
-  copyFile,
+  link,
   mkdir,
   mkdtemp,
   readdir,
@@ -199,16 +200,21 @@ async function goInstall(
 async function lock(path: string, onProgress: (line: string) => void): Promise<() => Promise<void>> {
   for (let waited = 0; ; waited++) {
     // The lock appears with its holder's pid in it, or not at all.
-    const mine = `${path}.${process.pid}`;
+    const mine = `${path}.${randomUUID()}`;
     await writeFile(mine, String(process.pid));
-    const taken = await copyFile(mine, path, constants.COPYFILE_EXCL).then(
-      () => true,
-      () => false,
-    );
-    await rm(mine, { force: true });
-    if (taken) return () => rm(path, { force: true });
-    const holder = Number(await readFile(path, 'utf8').catch(() => ''));
-    if (holder > 0 && !isAlive(holder)) {
+    try {
+      await link(mine, path);
+      return () => rm(path, { force: true });
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    } finally {
+      await rm(mine, { force: true });
+    }
+    const content = await readFile(path, 'utf8').catch(() => undefined);
+    // Just released.
+    if (content === undefined) continue;
+    const holder = Number(content);
+    if (!(holder > 0) || !isAlive(holder)) {
       await rm(path, { force: true });
       continue;
     }

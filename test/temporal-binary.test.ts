@@ -34,11 +34,15 @@ describe("Temporal's binary", () => {
     expect(await readFile(join(folder, 'build', 'runs'), 'utf8')).toBe('run\n');
   });
 
-  test('a holder of the lock that was killed holds nobody up', async () => {
-    const env = await machine('lock', { go: GO });
+  test.each([
+    ['a holder of the lock that was killed', 'killed', '4194304'],
+    ['an empty lock', 'empty', ''],
+    ['a lock that holds no pid', 'garbled', 'x'],
+  ])('%s holds nobody up', async (_what, name, content) => {
+    const env = await machine(name, { go: GO });
     const cached = cachedTemporalPath(env);
-    await mkdir(join(folder, 'lock', 'cache', 'bin'), { recursive: true });
-    await writeFile(`${cached}.lock`, '4194304');
+    await mkdir(join(folder, name, 'cache', 'bin'), { recursive: true });
+    await writeFile(`${cached}.lock`, content);
     expect(await findTemporalBinary({ env, download: false })).toBe(cached);
   });
 
