@@ -34,9 +34,13 @@ interface Position {
   ms: number;
   /** Length of the history when all of it had been read; 0 where something is left. */
   drained: number;
+  /** It has ended and been read to its end. */
+  over?: true;
 }
 
 interface Cursor {
+  /** The job that the cursor is of: an id may be used again. */
+  jobUuid?: string;
   /** How many rentals the job had. */
   rentals: number;
   positions: Record<string, Position>;
@@ -74,8 +78,14 @@ export async function eventsPage(
     const progress = await workflows.query<JobProgress>(jobId, 'progress');
     cursor.rentals = Math.max(cursor.rentals, ...progress.rentals.map((rental) => rental.n));
   }
+  const isSameJob = cursor.jobUuid === job.firstRunId;
+  cursor.jobUuid = job.firstRunId;
   const children = [settlementId(jobId)];
-  for (let n = 1; n <= cursor.rentals; n++) children.push(rentalId(jobId, n));
+  for (let n = 1; n <= cursor.rentals; n++) {
+    const id = rentalId(jobId, n);
+    // Nothing more comes from a rental that is over.
+    if (!isSameJob || !cursor.positions[id]?.over) children.push(id);
+  }
   const described = await Promise.all(children.map((id) => workflows.describe(id)));
 
   const open: [string, Seen][] = [[jobId, job]];
@@ -95,18 +105,16 @@ export async function eventsPage(
   for (const source of sources) {
     const told = page.filter(({ event }) => event.workflowId === source.workflowId);
     const newest = told.at(-1);
-    const rest = source.events.length - told.length;
+    const isDrained = source.complete && source.events.length === told.length;
     cursor.positions[source.workflowId] = {
       runId: source.position.runId,
       seq: newest?.event.seq ?? source.position.seq,
       ms: newest?.ms ?? source.position.ms,
-      drained: rest === 0 && source.complete ? source.seen.historyLength : 0,
+      drained: isDrained ? source.seen.historyLength : 0,
+      ...(isDrained && !source.seen.running ? { over: true } : {}),
     };
   }
-  const over = sources.every(
-    (source) =>
-      !source.seen.running && cursor.positions[source.workflowId]?.drained === source.seen.historyLength,
-  );
+  const over = sources.every((source) => cursor.positions[source.workflowId]?.over);
   return { events: page.map(({ event }) => event), cursor: encodeCursor(cursor), over };
 }
 
@@ -155,8 +163,9 @@ function encodeCursor(cursor: Cursor): string {
 function decodeCursor(text: string | undefined): Cursor {
   if (text === undefined || text === '') return { rentals: 0, positions: {} };
   try {
-    const { rentals, positions } = JSON.parse(Buffer.from(text, 'base64url').toString()) as Partial<Cursor>;
-    if (typeof rentals === 'number' && typeof positions === 'object') return { rentals, positions };
+    const cursor = JSON.parse(Buffer.from(text, 'base64url').toString()) as Partial<Cursor>;
+    const { rentals, positions, jobUuid } = cursor;
+    if (typeof rentals === 'number' && typeof positions === 'object') return { rentals, positions, jobUuid };
   } catch {
     // Told below.
   }
