@@ -16,13 +16,15 @@ export function addJobCommands(program: Command): void {
     .description('start a job; prints its id')
     .argument('<file>', 'job spec, JSON; - for standard input')
     .option('--id <id>', 'id of the job, unique in the namespace (default: a new one)')
+    .option('--task-queue <name>', 'task queue that its worker works on', DEFAULT_TASK_QUEUE)
     .option('--watch', 'stay and show its progress and its results')
-    .action(async (file: string, options: { id?: string; watch?: boolean }) => {
+    .action(async (file: string, options: { id?: string; taskQueue: string; watch?: boolean }) => {
       const spec = await readSpecFile(file);
-      await withGolem(async (golem, client) => {
+      await withTemporal(async (client) => {
+        const golem = new GolemClient({ client, taskQueue: options.taskQueue });
         const { jobId } = await golem.startJob(spec, { jobId: options.id });
         console.log(jobId);
-        await warnWithoutWorker(client);
+        await warnWithoutWorker(client, options.taskQueue);
         if (options.watch) await watch(golem, jobId);
       });
     });
@@ -86,8 +88,8 @@ export function addJobCommands(program: Command): void {
     );
 }
 
-async function withGolem(use: (golem: GolemClient, client: Client) => Promise<void>): Promise<void> {
-  await withTemporal((client) => use(new GolemClient({ client }), client));
+async function withGolem(use: (golem: GolemClient) => Promise<void>): Promise<void> {
+  await withTemporal((client) => use(new GolemClient({ client })));
 }
 
 async function watch(golem: GolemClient, jobId: string): Promise<void> {
@@ -133,12 +135,16 @@ function eventLine(event: GolemEvent): string {
 }
 
 /** A job without a worker waits silently, so say it. */
-async function warnWithoutWorker(client: Client): Promise<void> {
-  const { pollers } = await client.workflowService.describeTaskQueue({
-    namespace: client.options.namespace,
-    taskQueue: { name: DEFAULT_TASK_QUEUE },
-    taskQueueType: 1,
-  });
-  if (pollers && pollers.length > 0) return;
-  console.error('no worker is there to run it yet: start one with `golem-temporal worker`');
+async function warnWithoutWorker(client: Client, taskQueue: string): Promise<void> {
+  const described = await client.workflowService
+    .describeTaskQueue({
+      namespace: client.options.namespace,
+      taskQueue: { name: taskQueue },
+      taskQueueType: 1,
+    })
+    // The job is started: that Temporal does not let us look, or does not answer now, is no failure of it.
+    .catch(() => undefined);
+  if (!described || (described.pollers?.length ?? 0) > 0) return;
+  const command = `golem-temporal worker${taskQueue === DEFAULT_TASK_QUEUE ? '' : ` --task-queue ${taskQueue}`}`;
+  console.error(`no worker is there to run it yet: start one with \`${command}\``);
 }

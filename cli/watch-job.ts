@@ -5,7 +5,7 @@ import type { JobProgress, JobResult } from '../model/result';
 import type { JobView } from './job-view';
 
 /** Temporal tells nobody when a query's answer changes, so it is asked. */
-const ASK_EVERY_MS = 500;
+const ASK_EVERY_MS = 1_000;
 
 export interface WatchOptions {
   /** Ends the watching; the job goes on. */
