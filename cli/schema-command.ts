@@ -1,7 +1,6 @@
 /** `golem-temporal schema job`: the JSON Schema of a job spec, for editors and other languages. */
 import type { Command } from 'commander';
-import { z } from 'zod';
-import { jobSpecSchema } from '../model/spec-schema';
+import { jobSpecJsonSchema } from '../model/json-schema';
 import { usageError } from './failure';
 
 export function addSchemaCommand(program: Command): void {
@@ -11,6 +10,6 @@ export function addSchemaCommand(program: Command): void {
     .argument('<what>', 'job: what `golem-temporal start` takes')
     .action((what: string) => {
       if (what !== 'job') throw usageError(`there is no schema of ${what}; there is one of: job`);
-      console.log(JSON.stringify(z.toJSONSchema(jobSpecSchema, { io: 'input' }), null, 2));
+      console.log(JSON.stringify(jobSpecJsonSchema(), null, 2));
     });
 }
