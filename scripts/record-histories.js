@@ -25,7 +25,7 @@ async function main() {
   const temporal = await startTemporalServer();
   const devnet = await startDevnet({ providers: PROVIDERS, paymentCycleSec: 0.1 });
   const web = await startWeb();
-  const stop = new AbortController();
+  const stop = new globalThis.AbortController();
   const env = {
     YAGNA_APPKEY: devnet.appKey,
     YAGNA_API_URL: devnet.url,
