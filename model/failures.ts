@@ -1,6 +1,6 @@
 /**
  * Every failure a user can meet, by name: what happened, what to do, whether a retry can help.
- * `ApplicationFailure.type` is always one of these.
+ * `ApplicationFailure.type` is always one of these; what is none of ours is `Timeout` or `Error`.
  */
 export interface FailureKind {
   /** What it means, one sentence. */
@@ -70,11 +70,6 @@ export const FAILURES = {
     action: 'Loosen demand, pricing or providers in the spec, or try another subnet or network.',
     retryable: false,
   },
-  DemandLost: {
-    means: 'yagna has forgotten the demand (it was restarted or the demand expired).',
-    action: 'Nothing: it is subscribed again.',
-    retryable: false,
-  },
   AgreementRejected: {
     means: 'The provider refused the agreement, or did not answer in time.',
     action: 'Nothing: the next proposal is taken.',
@@ -114,6 +109,21 @@ export const FAILURES = {
     means: 'A debit note or invoice asks for more than the agreement allows, or cannot be right.',
     action: 'Nothing: it is not paid and the agreement is ended. See the PaymentFailed event for the reason.',
     retryable: false,
+  },
+  UnknownScript: {
+    means: 'The rental was asked for the result of a script that it does not know.',
+    action: 'Use a scriptId that `executeScript` of the same rental returned.',
+    retryable: false,
+  },
+  Timeout: {
+    means: 'A step of the job had no worker, or did not end in its time.',
+    action: 'Check that a worker runs; then start the job again.',
+    retryable: true,
+  },
+  Error: {
+    means: 'Something went wrong that has no name here.',
+    action: "Read the message; report it if it is not your own code's.",
+    retryable: true,
   },
 } as const satisfies Record<string, FailureKind>;
 

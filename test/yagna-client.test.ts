@@ -336,7 +336,7 @@ describe('demands and proposals', () => {
     const gone = find('f3_requestor_restart', 'GET', /events$/, { status: 404 });
     const error = await failing(replay(gone, ([, id]) => yagna.demandEvents(id ?? '', { timeoutSec: 0 })));
     expect(error.kind).toBe('notFound');
-    expect(toFailure(error, { notFound: 'DemandLost' })).toMatchObject({ type: 'DemandLost' });
+    expect(toFailure(error, { notFound: 'AgreementEnded' })).toMatchObject({ type: 'AgreementEnded' });
   });
 
   test('a proposal is countered once', async () => {

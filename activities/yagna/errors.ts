@@ -139,7 +139,7 @@ const FAILURE_OF: Record<YagnaErrorKind, FailureType> = {
 /**
  * The failure to throw from a Temporal activity.
  *
- * @param names what some kinds mean to the caller, such as `{ notFound: 'DemandLost' }`; the others get their default:
+ * @param names what some kinds mean to the caller, such as `{ notFound: 'AgreementEnded' }`; the others get their default:
  * YagnaUnavailable for what a retry can help, YagnaUnauthorized for 401, YagnaIncompatible for an answer nobody
  * expected. Failures pass unchanged, an abort becomes a CancelledFailure.
  */
@@ -156,7 +156,7 @@ export function toFailure(
   }
   // By name: fetch's errors may come from another realm than ours.
   if ((Object(error) as Error).name === 'AbortError') return new CancelledFailure('aborted');
-  return ApplicationFailure.fromError(error);
+  return ApplicationFailure.fromError(error, { type: 'Error' satisfies FailureType });
 }
 
 /** A named failure, retryable as `model/failures.ts` says. */
