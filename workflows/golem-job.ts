@@ -5,36 +5,25 @@
 import {
   ApplicationFailure,
   CancellationScope,
-  ChildWorkflowCancellationType,
-  ParentClosePolicy,
   condition,
   getExternalWorkflowHandle,
   isCancellation,
   setCurrentDetails,
   setHandler,
   sleep,
-  startChild,
   workflowInfo,
-  type ChildWorkflowHandle,
 } from '@temporalio/workflow';
-import type {
-  DraftProposal,
-  JobRef,
-  Negotiated,
-  OfferSummary,
-  SubscribedDemand,
-  Unanswered,
-} from '../activities/contract';
+import type { DraftProposal, JobRef } from '../activities/contract';
 import { rentalId, settlementId, type AgreementId } from '../model/ids';
 import { appendEvents, emptyEventLog, readEvents } from '../model/events';
-import { paymentPlatform, type JobSpec } from '../model/job';
+import { paymentPlatform } from '../model/job';
 import type { JobPhase, JobProgress, JobResult, LastFailure } from '../model/result';
 import { fitTaskResults } from '../model/result-size';
-import { cleanUp, inspect, negotiation, unsubscribing } from './activity-options';
+import { cleanUp, inspect, unsubscribing } from './activity-options';
+import { quietly, startRental, startSettlement, type RentalHandle } from './child-workflows';
 import { jobDetails } from './current-details';
 import { namedFailure } from './failure-type';
-import { golemRental } from './golem-rental';
-import { golemSettlement } from './golem-settlement';
+import { MarketRounds, whyNobody } from './market-rounds';
 import {
   noMoney,
   assignmentOutcomeSignal,
@@ -48,8 +37,8 @@ import {
   type AssignmentOutcome,
   type RentalUpdate,
   terminateUpdate,
-  type SettlementUpdate,
 } from './protocol';
+import { BrokenStarts } from './state/broken-starts';
 import {
   addRental,
   allTasksOver,
@@ -77,7 +66,6 @@ export async function golemJob(given: unknown): Promise<JobResult> {
   const { workflowId: jobId, firstExecutionRunId: jobUuid, startTime } = workflowInfo();
   const startedAt = startTime.toISOString();
   const log = emptyEventLog();
-  const settlementUpdates: SettlementUpdate[] = [];
   let state = newJobState([]);
   let phase: JobPhase = 'validating';
   let lastFailure: LastFailure | undefined;
@@ -86,13 +74,10 @@ export async function golemJob(given: unknown): Promise<JobResult> {
   let settlementFailure: { type: string; message: string } | undefined;
   let retried = false;
   let rentals = 0;
+  let settlementSeq = 0;
   let changes = 0;
+  const broken = new BrokenStarts();
   let stopReason: string | undefined;
-  /** Rentals in a row that broke before their VM was ready. */
-  let brokenStarts = 0;
-  /** Those among them whose setup ended with an error. */
-  let brokenSetups = 0;
-  let notBeforeMs = 0;
 
   const progress = (): JobProgress => ({
     ...{ jobId, phase, startedAt, money, lastFailure },
@@ -117,8 +102,8 @@ export async function golemJob(given: unknown): Promise<JobResult> {
   setHandler(jobProgressQuery, progress);
   setHandler(eventsQuery, (query) => readEvents(log, query));
   setHandler(settlementUpdateSignal, (update) => {
-    if (update.seq <= (settlementUpdates.at(-1)?.seq ?? 0)) return;
-    settlementUpdates.splice(0, settlementUpdates.length, update);
+    if (update.seq <= settlementSeq) return;
+    settlementSeq = update.seq;
     money = update.money;
     allocationId ??= update.allocationId;
     lastFailure = update.failure ?? lastFailure;
@@ -156,17 +141,17 @@ export async function golemJob(given: unknown): Promise<JobResult> {
   const telling = new CancellationScope();
   if (spec.notify) void telling.run(tellParent).catch(() => undefined);
 
-  const settlement = await startSettlement(spec, job, platform);
+  const settlement = await startSettlement({
+    ...{ job, platform, budget: spec.budget, tolerance: spec.tolerance },
+    ...{ expirationSec: spec.demand.expirationSec, invoiceWaitSec: spec.invoiceWaitSec },
+    acceptanceTimeoutSec: spec.demand.debitNotesAcceptanceTimeoutSec,
+    requestLifetimeMs: installation.requestLifetimeMs,
+  });
   settlement.result().catch((error: unknown) => {
     settlementFailure ??= namedFailure(error);
     changed();
   });
 
-  let demand: SubscribedDemand | undefined;
-  let nextDemandNumber = 1;
-  let leftOver: OfferSummary[] = [];
-  let unanswered: Unanswered[] = [];
-  let drafts: DraftProposal[] = [];
   const idleSince = { ms: Date.now() };
   let failure: { type: string; message: string } | undefined;
 
@@ -206,32 +191,33 @@ export async function golemJob(given: unknown): Promise<JobResult> {
 
   /** The main loop: as long as tasks wait, have enough providers, and give each idle one its next task. */
   async function rentAndRun(allocation: string): Promise<void> {
+    const market = new MarketRounds(job, spec, allocation);
     let round: Promise<void> | undefined;
+    /** The round under way makes a demand. */
+    let risky = false;
     const rounds = new CancellationScope();
     let roundFailure: unknown;
     try {
       while (!isOver()) {
         const seen = changes;
         await handOut();
-        const pauseMs = brokenStarts > FREE_STARTS ? notBeforeMs - Date.now() : 0;
-        const enough = brokenStarts >= MAX_BROKEN_STARTS || brokenSetups >= MAX_BROKEN_SETUPS;
-        if (enough && !state.rentals.some(isLive)) {
-          const last = state.rentals.at(-1)?.reason ?? 'no reason given';
-          const message = `${brokenStarts} providers in a row gave no working VM; the last: ${last}`;
+        const pauseMs = broken.pauseMs(Date.now());
+        if (broken.tooMany && !state.rentals.some(isLive)) {
+          const message = broken.message(state.rentals.at(-1)?.reason);
           throw ApplicationFailure.nonRetryable(message, 'VmNotCreated');
         }
-        const more = wanted() > 0 && !enough;
+        const more = wanted() > 0 && !broken.tooMany;
         if (!round && roundFailure === undefined && more && pauseMs <= 0) {
-          drafts = drafts.filter((draft) => draft.demand.expiresAtMs - Date.now() > MIN_LEFT_MS);
-          const usable = drafts.filter((draft) => isUsable(draft));
+          const usable = market.usable(isUsable);
           if (usable.length > 0) {
-            await open(usable);
+            await open(market, usable);
             changes += 1;
           } else {
             if (phase !== 'running') phase = 'negotiating';
             show();
+            risky = market.makesDemand();
             round = rounds
-              .run(() => negotiate(allocation))
+              .run(() => negotiate(market))
               .catch((error: unknown) => {
                 roundFailure = error;
               })
@@ -248,8 +234,8 @@ export async function golemJob(given: unknown): Promise<JobResult> {
       }
     } finally {
       rounds.cancel();
-      // A round that was to make a demand may still be at it: the settlement looks twice.
-      if (round) retried = true;
+      // It may still be at it: the settlement looks twice.
+      if (round && risky) retried = true;
     }
   }
 
@@ -295,55 +281,44 @@ export async function golemJob(given: unknown): Promise<JobResult> {
   }
 
   /** One round of negotiation. With nobody new on the market, providers that failed get another chance. */
-  async function negotiate(allocation: string): Promise<void> {
-    const { image, demand: options, pricing, providers } = spec;
-    const asked = { image, demand: options, pricing, providers };
-    const found: Negotiated = await negotiation().golemNegotiate({
-      ...{ job, spec: asked, allocationId: allocation, platform, demand, nextDemandNumber },
-      ...{ wanted: wanted(), leftOver, unanswered, avoid: providersToAvoid(state) },
+  async function negotiate(market: MarketRounds): Promise<void> {
+    const found = await market.round({
+      wanted: wanted(),
+      avoid: providersToAvoid(state),
       forgivable: forgivableProviders(state),
     });
     appendEvents(log, found.events);
     retried ||= found.retried;
-    demand = found.demand;
-    nextDemandNumber = found.demandNumber + 1;
-    leftOver = found.demand ? found.leftOver : [];
-    unanswered = found.demand ? found.unanswered : [];
-    drafts = found.drafts;
     if (!found.demand) return;
     // A job that has providers is not without them, however little the market has to offer now.
     if (found.drafts.length > 0 || state.rentals.some(isLive)) idleSince.ms = Date.now();
     if (found.drafts.length > 0) return;
-    const why = Object.entries(found.seen.unsuitable).map(([reason, count]) => `${count} × ${reason}`);
-    const message = `${found.seen.offers} offers seen, none suits${why.length > 0 ? `: ${why.join(', ')}` : ''}`;
     if (forgive(state)) return;
+    const message = whyNobody(found);
     failed('NoProviders', message);
-    const waited = Date.now() - idleSince.ms;
-    if (waited > spec.demand.expirationSec * 1000) {
+    if (Date.now() - idleSince.ms > spec.demand.expirationSec * 1000) {
       throw ApplicationFailure.nonRetryable(message, 'NoProviders');
     }
   }
 
   /** Opens rentals for as many drafts as are wanted; each begins with a task in hand. */
-  async function open(usable: DraftProposal[]): Promise<void> {
+  async function open(market: MarketRounds, usable: DraftProposal[]): Promise<void> {
     const { setup, outputLimitBytes, interactive } = spec;
     const taken = usable.slice(0, wanted());
-    drafts = drafts.filter((draft) => !taken.includes(draft));
+    market.take(taken);
     await Promise.all(
-      taken.map(async (draft) => {
+      taken.map(async (proposal) => {
         rentals += 1;
         const n = rentals;
-        const rental = addRental(state, n, rentalId(jobId, n), draft.provider, draft.demand.expiresAtMs);
-        const first = assign(state, rental, now());
-        const child = await surely(() =>
-          startChild(golemRental, {
-            ...OUTLIVING,
-            workflowId: rental.workflowId,
-            args: [{ job, n, proposal: draft, setup, outputLimitBytes, interactive, first }],
-            memo: { golemJob: jobUuid },
-            staticSummary: draft.provider.name,
-          }),
+        const rental = addRental(
+          state,
+          n,
+          rentalId(jobId, n),
+          proposal.provider,
+          proposal.demand.expiresAtMs,
         );
+        const first = assign(state, rental, now());
+        const child = await startRental({ job, n, proposal, setup, outputLimitBytes, interactive, first });
         void watchChild(child, n);
       }),
     );
@@ -352,7 +327,7 @@ export async function golemJob(given: unknown): Promise<JobResult> {
   }
 
   /** A rental that ended without a word (terminated, say) gives its work back all the same, and its VM is ended. */
-  async function watchChild(child: ChildWorkflowHandle<typeof golemRental>, rental: number): Promise<void> {
+  async function watchChild(child: RentalHandle, rental: number): Promise<void> {
     let reason = 'the rental workflow ended';
     try {
       await child.result();
@@ -379,11 +354,8 @@ export async function golemJob(given: unknown): Promise<JobResult> {
   function onRentalUpdate(update: RentalUpdate): void {
     const before = state.failedProviders.length;
     applyRentalUpdate(state, update, now());
-    if (update.state === 'ready') brokenStarts = brokenSetups = 0;
-    if (state.failedProviders.length === before) return;
-    brokenStarts += 1;
-    if (update.setupFailed) brokenSetups += 1;
-    notBeforeMs = Date.now() + Math.min(30, 2 ** (brokenStarts - 1)) * 1000;
+    if (update.state === 'ready') broken.reset();
+    if (state.failedProviders.length > before) broken.add(update.setupFailed ?? false, Date.now());
   }
 
   /** Progress for a parent workflow, in any language: when something has changed, and at most once a second. */
@@ -414,64 +386,7 @@ export async function golemJob(given: unknown): Promise<JobResult> {
       quietly(settlement.signal(ownerClosedSignal, { workflowId: jobId, clean: !retried })),
     ]);
   }
-
-  async function startSettlement(
-    checked: JobSpec,
-    ref: JobRef,
-    onPlatform: string,
-  ): Promise<ChildWorkflowHandle<typeof golemSettlement>> {
-    try {
-      return await surely(() =>
-        startChild(golemSettlement, {
-          ...OUTLIVING,
-          workflowId: settlementId(jobId),
-          args: [
-            {
-              ...{ job: ref, budget: checked.budget, platform: onPlatform, tolerance: checked.tolerance },
-              ...{ expirationSec: checked.demand.expirationSec, invoiceWaitSec: checked.invoiceWaitSec },
-              acceptanceTimeoutSec: checked.demand.debitNotesAcceptanceTimeoutSec,
-              requestLifetimeMs: installation.requestLifetimeMs,
-            },
-          ],
-          memo: { golemJob: jobUuid },
-        }),
-      );
-    } catch {
-      const message = `the settlement of an earlier job "${jobId}" still runs; choose another id or wait for it`;
-      throw ApplicationFailure.nonRetryable(message, 'JobIdInUse');
-    }
-  }
 }
-
-/** A child that outlives the job: a job that ends, or goes on as a new run, must not end it. */
-const OUTLIVING = {
-  parentClosePolicy: ParentClosePolicy.ABANDON,
-  cancellationType: ChildWorkflowCancellationType.ABANDON,
-} as const;
-
-/** A cancellation must not end the wait for a child's start: it starts nevertheless, and nobody would close it. */
-async function surely<T>(start: () => Promise<T>): Promise<T> {
-  return await CancellationScope.nonCancellable(start);
-}
-
-/** A signal to a workflow that is over is no failure of ours. */
-async function quietly(signal: Promise<void>): Promise<void> {
-  try {
-    await signal;
-  } catch (error) {
-    if (isCancellation(error)) throw error;
-  }
-}
-
-/** A draft that waited until its demand has less left than this is no use any more. */
-const MIN_LEFT_MS = 60_000;
-
-/** So many broken starts in a row, and the fault is in the job or the network, not in a provider. */
-const MAX_BROKEN_STARTS = 10;
-/** A setup that fails on so many providers in a row has a mistake. */
-const MAX_BROKEN_SETUPS = 5;
-/** Broken starts that delay nothing: the next provider is asked at once. */
-const FREE_STARTS = 3;
 
 function asFailure(failure: { type: string; message: string } | undefined): ApplicationFailure {
   return ApplicationFailure.nonRetryable(

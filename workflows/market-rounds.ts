@@ -1,0 +1,75 @@
+/** A job's dealings with the market: rounds of negotiation, and what is kept from one to the next. */
+import type {
+  DraftProposal,
+  JobRef,
+  Negotiated,
+  OfferSummary,
+  SubscribedDemand,
+  Unanswered,
+} from '../activities/contract';
+import type { AllocationId, ProviderId } from '../model/ids';
+import { paymentPlatform, type JobSpec } from '../model/job';
+import { negotiation } from './activity-options';
+
+/** A draft that waited until its demand has less left than this is no use any more. */
+const MIN_LEFT_MS = 60_000;
+/** A round makes a new demand when the old one has less left than this: providers refuse what ends sooner. */
+const DEMAND_LEAST_LIFE_MS = 300_000;
+
+export interface RoundInput {
+  wanted: number;
+  avoid: ProviderId[];
+  forgivable: ProviderId[];
+}
+
+export class MarketRounds {
+  private demand: SubscribedDemand | undefined;
+  private nextDemandNumber = 1;
+  private leftOver: OfferSummary[] = [];
+  private unanswered: Unanswered[] = [];
+  private drafts: DraftProposal[] = [];
+
+  constructor(
+    private readonly job: JobRef,
+    private readonly spec: JobSpec,
+    private readonly allocationId: AllocationId,
+  ) {}
+
+  /** Drafts at hand that are of use. */
+  usable(suits: (draft: DraftProposal) => boolean): DraftProposal[] {
+    this.drafts = this.drafts.filter((draft) => draft.demand.expiresAtMs - Date.now() > MIN_LEFT_MS);
+    return this.drafts.filter(suits);
+  }
+
+  take(taken: readonly DraftProposal[]): void {
+    this.drafts = this.drafts.filter((draft) => !taken.includes(draft));
+  }
+
+  /** The next round subscribes a demand: cut short, its request may still land. */
+  makesDemand(): boolean {
+    return !this.demand || this.demand.expiresAtMs - Date.now() <= DEMAND_LEAST_LIFE_MS;
+  }
+
+  async round({ wanted, avoid, forgivable }: RoundInput): Promise<Negotiated> {
+    const { job, allocationId, demand, nextDemandNumber, leftOver, unanswered } = this;
+    // The tasks are no business of the market, and may be large.
+    const { image, demand: options, pricing, providers, budget } = this.spec;
+    const found = await negotiation().golemNegotiate({
+      ...{ job, allocationId, demand, nextDemandNumber, leftOver, unanswered },
+      ...{ wanted, avoid, forgivable, platform: paymentPlatform(budget) },
+      spec: { image, demand: options, pricing, providers },
+    });
+    this.demand = found.demand;
+    this.nextDemandNumber = found.demandNumber + 1;
+    this.leftOver = found.demand ? found.leftOver : [];
+    this.unanswered = found.demand ? found.unanswered : [];
+    this.drafts = found.drafts;
+    return found;
+  }
+}
+
+/** Why a round brought nobody, in one line. */
+export function whyNobody({ seen }: Negotiated): string {
+  const why = Object.entries(seen.unsuitable).map(([reason, count]) => `${count} × ${reason}`);
+  return `${seen.offers} offers seen, none suits${why.length > 0 ? `: ${why.join(', ')}` : ''}`;
+}
