@@ -80,16 +80,26 @@ const command = z.union(
     line('a shell line').describe('A line for `sh -c`.'),
     z
       .strictObject({
-        run: line('a shell line, or the path of a program when args are given').optional(),
-        args: z.array(z.string(mustBe('a string')), mustBe('a list of strings')).optional(),
+        run: line('a shell line, or the path of a program when args are given')
+          .describe('A line for `sh -c`, or with `args` the path of a program.')
+          .optional(),
+        args: z
+          .array(z.string(mustBe('a string')), mustBe('a list of strings'))
+          .describe('Arguments of the program, which then runs without a shell.')
+          .optional(),
         transfer: z
           .strictObject(
             {
-              from: line('an http(s) or file URL, or a path in the VM such as "/golem/input/x"'),
-              to: line('an http(s) or file URL, or a path in the VM such as "/golem/output/x"'),
+              from: line('an http(s) or file URL, or a path in the VM such as "/golem/input/x"').describe(
+                'A URL that the provider reads, or a path in the VM such as `/golem/input/x`.',
+              ),
+              to: line('an http(s) or file URL, or a path in the VM such as "/golem/output/x"').describe(
+                'A URL that the provider writes to (HTTP PUT), or a path in the VM.',
+              ),
             },
             mustBe('an object with from and to'),
           )
+          .describe('In place of `run`: a file to copy.')
           .optional(),
       })
       .meta({ oneOf: [{ required: ['run'] }, { required: ['transfer'] }] })
@@ -108,7 +118,12 @@ const task = z.union(
           'Tasks with the same `vm` run in one VM, one after the other. Default: in whichever VM is free.',
         )
         .optional(),
-      commands: z.array(command, mustBe('a list of commands')).min(1, 'has no commands; give at least one'),
+      commands: z
+        .array(command, mustBe('a list of commands'))
+        .min(1, 'has no commands; give at least one')
+        .describe(
+          'Run one after the other, up to the first that fails: shell lines, or objects with `run` or `transfer`.',
+        ),
       timeoutSec: whole('seconds', 1, SECONDS_A_YEAR)
         .describe(
           'Longest time for the whole task, seconds. Default 3600, or what `demand.expirationSec` leaves.',
@@ -134,9 +149,15 @@ const image = z.union(
       .describe('A tag, a SHA3-224 hash, `hash:sha3:<hash>:<url>`, or a URL.'),
     z
       .strictObject({
-        tag: matching(IMAGE_TAG, 'a tag such as "golem/alpine:latest"').optional(),
-        hash: matching(IMAGE_HASH, 'a SHA3-224 hash of 56 hex digits').optional(),
-        url: matching(IMAGE_URL, 'an http(s) URL').optional(),
+        tag: matching(IMAGE_TAG, 'a tag such as "golem/alpine:latest"')
+          .describe('As the Golem registry has it, such as `golem/alpine:latest`.')
+          .optional(),
+        hash: matching(IMAGE_HASH, 'a SHA3-224 hash of 56 hex digits')
+          .describe('SHA3-224, 56 hex digits: of an image in the registry, or of the one at `url`.')
+          .optional(),
+        url: matching(IMAGE_URL, 'an http(s) URL')
+          .describe('Of an image file of your own. Without its `hash` the worker downloads it for that.')
+          .optional(),
       })
       .describe('`tag` or `hash` as the Golem registry has it, or `url`, preferably with its `hash`.'),
   ],
@@ -225,7 +246,9 @@ const providerList = () =>
 /** The whole spec. Strict: a key that is not here is a mistake. */
 export const jobSpecSchema = z.strictObject(
   {
-    image: image.describe('The image that the VMs run.'),
+    image: image.describe(
+      'The image that the VMs run: a tag, a SHA3-224 hash, `hash:sha3:<hash>:<url>`, a URL, or an object.',
+    ),
     connection: name('the name of a connection')
       .describe('Which yagna of the worker. Default `default`.')
       .optional(),
@@ -260,7 +283,7 @@ export const jobSpecSchema = z.strictObject(
       .optional(),
     setup: z
       .array(command, mustBe('a list of commands'))
-      .describe('Commands run once in each VM before its first task. Default none.')
+      .describe('Run once in each VM before its first task; written as `tasks[].commands`. Default none.')
       .optional(),
     tasks: z
       .array(task, {
@@ -270,7 +293,9 @@ export const jobSpecSchema = z.strictObject(
             : mustBe('a list of tasks').error({ input }),
       })
       .max(MAX_TASKS, `has more than ${MAX_TASKS} tasks; start several jobs`)
-      .describe('What to run; at most 500. May be left out when `interactive`.')
+      .describe(
+        'What to run; at most 500, each a shell line or an object. May be left out when `interactive`.',
+      )
       .optional(),
     interactive: z
       .boolean(mustBe('true or false'))

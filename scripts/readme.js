@@ -42,7 +42,8 @@ function rowsOf(schema, prefix) {
   if (list) return rowsOf(list.items, `${prefix.replace(/\.$/, '')}[].`);
   return Object.entries(object?.properties ?? {}).flatMap(([name, field]) => [
     ...(field.description ? [[`${prefix}${name}`, field.description]] : []),
-    ...rowsOf(field, `${prefix}${name}.`),
+    // What is written as another field is described there.
+    ...(field.description?.includes('written as `') ? [] : rowsOf(field, `${prefix}${name}.`)),
   ]);
 }
 

@@ -1,10 +1,12 @@
 /** The examples that README.md shows, run as it says: the package by its name, a worker on the queue `golem`. */
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { text } from 'node:stream/consumers';
 import { join } from 'node:path';
 import { Worker } from '@temporalio/worker';
 import type { Child } from '../cli/child-process';
+import { GolemClient } from '../client';
 import { startDevnet, type Devnet } from '../devnet';
 import { requireBuild, startCli } from './support/cli';
 import { openTemporal, type TestTemporal } from './support/temporal';
@@ -48,4 +50,20 @@ test('start-job: a job from a program', async () => {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   expect(await text(program.stdout)).toMatch(/^hello\n\npaid 0\.\d+ of 1\n$/);
+});
+
+test('the job specs of README.md', async () => {
+  const readme = readFileSync(join(__dirname, '..', 'README.md'), 'utf8');
+  const specs = [...readme.matchAll(/```json\n([^]*?)```/g)].map(
+    ([, json = '']) => JSON.parse(json) as unknown,
+  );
+  const golem = new GolemClient({ client: temporal.client });
+  const results = await Promise.all(
+    specs.map(async (spec) => {
+      const { jobId } = await golem.startJob(spec);
+      return await golem.result(jobId);
+    }),
+  );
+  expect(results.map(({ state }) => state)).toEqual(['done', 'done']);
+  expect(results[1]?.tasks[1]?.results[2]?.stdout).toBe('2\n');
 });
