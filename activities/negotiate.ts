@@ -28,11 +28,10 @@ const LEAST_LIFE_MS = 300_000;
 /** Offers come in bursts: after one, how long to wait for more before choosing among them. */
 const GATHER_SEC = 0.2;
 /**
- * A round without result ends once offers and answers have had their time, within these bounds; the job sees what was
- * wrong and asks again.
+ * A round without result ends once offers and answers have had their time, but no sooner than this; the job sees what
+ * was wrong and asks again.
  */
 const SHORTEST_ROUND_MS = 5_000;
-const LONGEST_ROUND_MS = 60_000;
 /** Events of one kind reported in a round: a market has hundreds of offers, a history has not. */
 const EVENTS_REPORTED = 20;
 const LEFT_OVER_KEPT = 30;
@@ -115,14 +114,15 @@ class Round {
     const { demand: options } = input.spec;
     await this.openDemand(attemptNumber);
     const usualMs = (options.offerFetchingIntervalSec + options.proposalTimeoutSec) * 1000;
-    const endsMs = Date.now() + Math.min(LONGEST_ROUND_MS, Math.max(SHORTEST_ROUND_MS, usualMs));
+    const endsMs = Date.now() + Math.max(SHORTEST_ROUND_MS, usualMs);
     let gathering = this.candidates.length === 0;
     while (this.demand && this.drafts.length < input.wanted && Date.now() < endsMs) {
       if (!gathering) await this.answerBest();
       const waitSec = gathering && this.candidates.length > 0 ? GATHER_SEC : this.waitSec(endsMs);
       const fresh = await this.collect(Math.min(waitSec, options.offerFetchingIntervalSec));
       // Choose once a burst of offers is over.
-      gathering = fresh && this.drafts.length === 0 && this.asked.size === 0;
+      const enough = this.seen.offers >= options.maxOfferEvents;
+      gathering = fresh && !enough && this.drafts.length === 0 && this.asked.size === 0;
       this.giveUpOnSilent();
       if (!gathering && !fresh && this.isEnough(Date.now() - this.newsMs)) break;
     }

@@ -101,6 +101,13 @@ async function play(stage: Stage, keep: boolean, leaving: Leaving, signal: Abort
   const result = await watchJob(golem, jobId, view, { onProgress, signal });
   await restarted;
 
+  if (result.state === 'failed') {
+    for (const { name, failure } of result.tasks) {
+      if (failure) say(pc.red(`${name}: ${failure.type}: ${failure.message}`));
+    }
+    if (result.failure) say(pc.red(`${result.failure.type}: ${result.failure.message}`));
+    return false;
+  }
   await writePicture(result.tasks.map(readTile), PICTURE);
   say('');
   say(`${relative(process.cwd(), PICTURE)} is written`);

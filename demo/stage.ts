@@ -3,8 +3,9 @@
  * is; the rest is started here as child processes on free ports and ended in reverse order.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { devNull, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { startChild, stopAllChildren, type Child } from '../cli/child-process';
 import { startTemporalServer } from '../cli/temporal-server';
 
@@ -51,11 +52,16 @@ export async function withStage<T>(
 }
 
 async function openTemporal(say: (line: string) => void): Promise<Stage['temporal']> {
-  const given = process.env.TEMPORAL_ADDRESS;
+  const given = loadClientConnectConfig().connectionOptions.address;
   if (given) {
-    say(`Temporal    ${given} (TEMPORAL_ADDRESS)`);
+    say(
+      `Temporal    ${given} (${process.env.TEMPORAL_ADDRESS ? 'TEMPORAL_ADDRESS' : 'your Temporal profile'})`,
+    );
     return { address: given };
   }
+  // A namespace, key or certificate meant for another server is none of this one's.
+  for (const name of Object.keys(process.env)) if (name.startsWith('TEMPORAL_')) delete process.env[name];
+  process.env.TEMPORAL_CONFIG_FILE = devNull;
   const server = await startTemporalServer({ ui: true, onProgress: say });
   say(`Temporal    ${server.address}, UI ${server.uiUrl}`);
   return server;

@@ -1,5 +1,5 @@
 /** The worker process: our workflows on the task queue `golem`, the long polls on `golem-watch`. */
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { NativeConnection, Worker, type WorkflowBundleOption } from '@temporalio/worker';
@@ -60,6 +60,20 @@ function workflowSource(): { workflowBundle: WorkflowBundleOption } | { workflow
     join(__dirname, '..', 'workflow-bundle.js'),
     join(__dirname, '..', 'dist', 'workflow-bundle.js'),
   ];
-  const codePath = bundle.find((path) => existsSync(path));
+  const codePath = bundle.find((path) => existsSync(path) && isOfThisWorker(path));
   return codePath ? { workflowBundle: { codePath } } : { workflowsPath: require.resolve('../workflows') };
+}
+
+/** A prebuilt bundle runs only on the very version of the SDK that made it; the build writes that beside it. */
+function isOfThisWorker(bundle: string): boolean {
+  try {
+    const made = JSON.parse(readFileSync(bundle.replace(/\.js$/, '.json'), 'utf8')) as {
+      workerVersion?: string;
+    };
+    // eslint-disable-next-line @typescript-eslint/no-require-imports -- the version that is really loaded
+    const { version } = require('@temporalio/worker/package.json') as { version: string };
+    return made.workerVersion === version;
+  } catch {
+    return false;
+  }
 }
