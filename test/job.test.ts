@@ -1,17 +1,20 @@
 /** A Golem job as its users see it: real Temporal server, real worker process, devnet over HTTP. */
 import { providerNodeId } from '../devnet/identity';
 import type { JobResult, TaskResult } from '../model/result';
+import { FaultProxy } from './support/fault-proxy';
 import { startWebServer, type WebServer } from './support/web-server';
 import { NOTHING_OPEN, startWorld, type World } from './support/world';
 
+const proxy = new FaultProxy();
 let world: World;
 let web: WebServer;
 beforeAll(async () => {
   web = await startWebServer();
-  world = await startWorld();
+  world = await startWorld({ yagnaUrl: (url) => proxy.start(url) });
 });
 afterAll(async () => {
   await world?.close();
+  await proxy.close();
   await web.close();
 });
 
@@ -389,11 +392,13 @@ test('the id of a running job, and of one whose money is not settled yet, is not
   const { jobId } = await world.golem.startJob(spec);
   await door.knocked;
   await expect(world.golem.startJob(spec, { jobId })).rejects.toMatchObject({ type: 'JobIdInUse' });
+  const accept = proxy.hold(/^POST .*\/invoices\/.*\/accept$/);
   door.open();
   expect((await world.golem.result(jobId)).state).toBe('done');
-  // The devnet pays a second after the invoice was accepted, so the settlement still runs.
+  await accept.reached;
   await world.golem.startJob(spec, { jobId });
   await expect(world.golem.result(jobId)).rejects.toMatchObject({ type: 'JobIdInUse' });
+  accept.release();
 });
 
 test('after all this nothing is left on yagna', async () => {
