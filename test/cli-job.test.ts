@@ -100,3 +100,12 @@ test('an id that is in use ends with code 2; cancel ends the job, and it is paid
   });
   expect(await golem(['result', 'long', '--settled'])).toMatchObject({ code: 0 });
 });
+
+test('start on a task queue without a worker starts the job, and says which worker is missing', async () => {
+  const spec = { ...SPEC, tasks: ['echo'] };
+  const run = await golem(['start', '-', '--id', 'elsewhere', '--task-queue', 'other'], spec);
+  expect(run).toMatchObject({ code: 0, stdout: 'elsewhere\n' });
+  expect(run.stderr).toContain('`golem-temporal worker --task-queue other`');
+  expect((await temporal.client.workflow.getHandle('elsewhere').describe()).taskQueue).toBe('other');
+  await temporal.client.workflow.getHandle('elsewhere').terminate();
+});
