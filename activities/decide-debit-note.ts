@@ -83,7 +83,7 @@ async function refuseDebitNote(
 ): Promise<Pick<Decision, 'reason' | 'requestorCode' | 'failure'> | undefined> {
   const { terms, soFar, agreement } = found;
   if (!terms) return { reason: `the agreement's prices cannot be read: ${found.unreadable ?? ''}` };
-  const elapsedSec = Math.max(0, (Date.now() - found.approvedMs) / 1000);
+  const elapsedSec = Math.max(0, (yagna.now() - found.approvedMs) / 1000);
   const seen = soFar.notes[note.activityId] ?? { all: 0, payable: 0 };
   const agreed = { ...agreement.offer.properties };
   const tooMany = (count: number, property: string): number | undefined => {

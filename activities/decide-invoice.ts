@@ -99,7 +99,7 @@ async function refuseInvoice(
   }
   if (!terms) return `the agreement's prices cannot be read: ${found.unreadable ?? ''}`;
   const ended = await yagna.terminationReason(agreement.agreementId, signal);
-  const endedMs = ended ? Date.parse(ended.eventDate) : Math.min(Date.now(), Date.parse(agreement.validTo));
+  const endedMs = ended ? Date.parse(ended.eventDate) : Math.min(yagna.now(), Date.parse(agreement.validTo));
   const known = await knownActivities(yagna, invoice, Object.keys(soFar.acceptedByActivity), signal);
   const decision = checkInvoice({
     ...{ terms, tolerance: input.tolerance },

@@ -4,6 +4,7 @@
  */
 import { buildDemand, counterProperties, mergeDecorations } from '../model/demand';
 import type { NewEvent } from '../model/events';
+import { foreignText } from '../model/foreign-text';
 import type { ProposalId } from '../model/ids';
 import { readOffer, type Offer } from '../model/offer';
 import { PROP } from '../model/properties';
@@ -35,6 +36,7 @@ const SHORTEST_ROUND_MS = 5_000;
 /** Events of one kind reported in a round: a market has hundreds of offers, a history has not. */
 const EVENTS_REPORTED = 20;
 const LEFT_OVER_KEPT = 30;
+const REASONS_KEPT = 20;
 /** With a draft in hand, others are waited for so long after the last news; their answers are taken in the next round. */
 const PATIENCE_MS = 1000;
 
@@ -227,6 +229,15 @@ class Round {
     return fresh;
   }
 
+  /** Providers write their own reasons: cut, and not more kinds of them than anybody would read. */
+  private countUnsuitable(reason: string): void {
+    const { unsuitable } = this.seen;
+    const short = foreignText(reason);
+    const kind =
+      short in unsuitable || Object.keys(unsuitable).length < REASONS_KEPT ? short : 'other reasons';
+    unsuitable[kind] = (unsuitable[kind] ?? 0) + 1;
+  }
+
   private report(reported: NewEvent): void {
     const alike = this.events.filter(({ name }) => name === reported.name).length;
     if (alike < EVENTS_REPORTED) this.events.push(reported);
@@ -237,7 +248,7 @@ class Round {
     this.seen.offers += 1;
     const read = readOffer(proposal.properties, proposal.issuerId);
     const unsuitable = (reason: string): false => {
-      this.seen.unsuitable[reason] = (this.seen.unsuitable[reason] ?? 0) + 1;
+      this.countUnsuitable(reason);
       return false;
     };
     if (!read.ok) return unsuitable(read.reason);
@@ -331,7 +342,7 @@ class Round {
       ),
     );
     if (worse) {
-      this.seen.unsuitable[worse] = (this.seen.unsuitable[worse] ?? 0) + 1;
+      this.countUnsuitable(worse);
       return;
     }
     this.drafts.push({ ...summary, proposalId: proposal.proposalId, demand });
@@ -345,7 +356,7 @@ class Round {
     if (why?.[PROP.rejectionIsFinal] === true) this.unanswered.delete(counterId);
     else this.unanswered.set(counterId, summary);
     const reason = why?.message ?? 'no reason given';
-    this.seen.unsuitable[reason] = (this.seen.unsuitable[reason] ?? 0) + 1;
+    this.countUnsuitable(reason);
     this.report(event('ProposalRejected', { id: counterId, provider: summary.provider, reason }));
   }
 
@@ -355,7 +366,7 @@ class Round {
       this.asked.delete(id);
       this.unanswered.set(id, summary);
       const reason = 'no answer to our counter-proposal in time';
-      this.seen.unsuitable[reason] = (this.seen.unsuitable[reason] ?? 0) + 1;
+      this.countUnsuitable(reason);
     }
   }
 }
