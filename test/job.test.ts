@@ -10,7 +10,7 @@ let world: World;
 let web: WebServer;
 beforeAll(async () => {
   web = await startWebServer();
-  world = await startWorld({ yagnaUrl: (url) => proxy.start(url) });
+  world = await startWorld({ yagnaUrl: (url) => proxy.start(url), devnet: { paymentCycleSec: 0.1 } });
 });
 afterAll(async () => {
   await world?.close();
@@ -20,10 +20,12 @@ afterAll(async () => {
 
 const BASE = { image: 'golem/alpine:latest', budget: '1' };
 
-/** Runs a job to its results; what else a spec needs is filled in. */
+/** Runs a job to its results, and until its providers are free again; what else a spec needs is filled in. */
 async function run(spec: object): Promise<JobResult> {
   const { jobId } = await world.golem.startJob({ ...BASE, ...spec });
-  return await world.golem.result(jobId);
+  const result = await world.golem.result(jobId);
+  await world.golem.settled(jobId);
+  return result;
 }
 
 function task(result: JobResult, name: string): TaskResult {
@@ -156,6 +158,7 @@ test('a setup that fails is told with its own words, after other providers were 
   expect(lastFailure?.message).toMatch(/setup\[0\]: .*exited with code 9.*no such tool/s);
   await world.golem.cancel(jobId);
   await expect(world.golem.result(jobId)).rejects.toMatchObject({ type: 'Cancelled' });
+  await world.golem.settled(jobId);
 });
 
 /** Waits for the n-th event of a name. */
