@@ -162,6 +162,9 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
     const dueMs = Math.min(untilMs ?? Infinity, ...undecided.map(({ dueMs: each }) => each));
     const news = await nextNews(watch, dueMs === Infinity ? undefined : dueMs);
     cursor = news.cursor;
+    const isNews = news.documents.length + news.settled.length + news.settledNotes.length > 0 || news.owners;
+    // A worker whose clock is ahead ends a watch too soon, and again at once.
+    if (!isNews && dueMs > Date.now() && dueMs !== Infinity) await sleep(dueMs - Date.now());
     addUndecided(news.documents);
     for (const paid of news.settled) {
       bookPayment(ledger, paid.agreementId);
