@@ -2,6 +2,7 @@
 import { Decimal } from 'decimal.js';
 import { providerNodeId } from '../devnet/identity';
 import { FaultProxy } from './support/fault-proxy';
+import { Gate } from './support/gate';
 import { expectAllPaidOnce, now, since } from './support/proof';
 import { NOTHING_OPEN, startWorld, type World } from './support/world';
 
@@ -19,6 +20,7 @@ const PROVIDERS = [
 
 const proxy = new FaultProxy();
 let world: World;
+let gate: Gate;
 let began: number;
 
 beforeAll(async () => {
@@ -33,8 +35,12 @@ afterAll(async () => {
 });
 beforeEach(async () => {
   began = await now(world);
+  gate = await Gate.start();
 });
-afterEach(() => proxy.clear());
+afterEach(async () => {
+  proxy.clear();
+  await gate.close();
+});
 
 interface Note {
   totalAmountDue: string;
@@ -57,6 +63,15 @@ const JOB = {
   demand: { midAgreementDebitNoteIntervalSec: 1, debitNotesAcceptanceTimeoutSec: 60 },
 };
 
+/** A task that waits until the gate is open. */
+const waits = (): object => ({ commands: [gate.command] });
+
+/** Waits until there were so many of a kind. */
+async function effects(kind: string, count: number): Promise<void> {
+  let after = began;
+  for (let n = 0; n < count; n++) after = (await world.effect(kind, after)).seq;
+}
+
 async function failures(jobId: string): Promise<string[]> {
   const { events } = await world.golem.events(jobId);
   return events.filter(({ name }) => name === 'PaymentFailed').map(({ details }) => String(details.reason));
@@ -74,8 +89,9 @@ describe('a debit note', () => {
       changed.add(path);
       change(note);
     });
-    const { jobId } = await world.golem.startJob({ ...JOB, tasks: ['sleep 2'] });
+    const { jobId } = await world.golem.startJob({ ...JOB, tasks: [waits()] });
     const terminated = await world.effect('agreement-terminated', began);
+    gate.open();
     const result = await world.golem.result(jobId);
     expect(result.state).toBe('done');
     expect(result.tasks[0]?.attempts).toMatchObject([
@@ -135,8 +151,10 @@ describe('a debit note', () => {
     const { jobId } = await world.golem.startJob({
       ...JOB,
       providers: { max: 1 },
-      tasks: ['sleep 2', 'echo two', 'echo three'],
+      tasks: [waits(), 'echo two', 'echo three'],
     });
+    await world.effect('agreement-terminated', began);
+    gate.open();
     const result = await world.golem.result(jobId);
     const done = result.tasks.map(({ attempts }) => attempts.at(-1)?.provider.name);
     expect(done).toEqual(['dear', 'dear', 'dear']);
@@ -151,7 +169,7 @@ describe('a debit note', () => {
     });
     const { jobId } = await world.golem.startJob({
       ...JOB,
-      tasks: [{ commands: ['sleep 5'], maxAttempts: 1 }],
+      tasks: [{ ...waits(), maxAttempts: 1 }],
     });
     const { reason } = await world.effect('agreement-terminated', began);
     expect(reason).toMatchObject({ 'golem.requestor.code': 'TooManyDebitNotes' });
@@ -162,11 +180,12 @@ describe('a debit note', () => {
 });
 
 test('debit notes in the rhythm agreed are all accepted', async () => {
-  const { jobId } = await world.golem.startJob({ ...JOB, tasks: ['sleep 4'] });
+  const { jobId } = await world.golem.startJob({ ...JOB, tasks: [waits()] });
+  await effects('debit-note-accepted', 3);
+  gate.open();
   expect((await world.golem.result(jobId)).state).toBe('done');
   await world.golem.settled(jobId);
   const all = await expectAllPaidOnce(world, began);
-  expect(all.count('debit-note-issued')).toBeGreaterThan(3);
   expect(all.count('debit-note-accepted')).toBe(all.count('debit-note-issued'));
   expect(all.count('agreement-approved')).toBe(1);
   expect(await failures(jobId)).toEqual([]);
@@ -176,13 +195,14 @@ test('what payable debit notes have paid, the invoice does not pay again', async
   const { jobId } = await world.golem.startJob({
     ...JOB,
     demand: { ...JOB.demand, midAgreementPaymentTimeoutSec: 1 },
-    tasks: ['sleep 4'],
+    tasks: [waits()],
   });
+  await effects('paid', 2);
+  gate.open();
   expect((await world.golem.result(jobId)).state).toBe('done');
   const { money } = await world.golem.settled(jobId);
   const all = await expectAllPaidOnce(world, began);
-  expect(all.count('paid')).toBeGreaterThan(1);
-  expect(money.paid).toBe(all.of('invoice-accepted')[0]?.amount);
+  expect(money.paid).toBe(times(all.of('invoice-accepted')[0]?.amount ?? '', 1));
 });
 
 describe('an invoice', () => {
@@ -212,7 +232,9 @@ describe('an invoice', () => {
     proxy.rewrite<Invoice>(INVOICE, (invoice) => {
       invoice.amount = times(invoice.amount, 0.1);
     });
-    const { jobId } = await world.golem.startJob({ ...JOB, tasks: ['sleep 2.5'] });
+    const { jobId } = await world.golem.startJob({ ...JOB, tasks: [waits()] });
+    await effects('debit-note-accepted', 1);
+    gate.open();
     await world.golem.result(jobId);
     expect((await world.golem.settled(jobId)).state).toBe('unpaid');
     expect(await failures(jobId)).toMatchObject([expect.stringMatching(/less than the .* accepted before/)]);
@@ -253,7 +275,7 @@ describe('a budget that is used up', () => {
       ...JOB,
       budget: '0.001',
       providers: { deny: [providerNodeId(CHEAP)] },
-      tasks: ['sleep 20'],
+      tasks: [waits()],
     });
     await expect(world.golem.result(jobId)).rejects.toMatchObject({ type: 'BudgetExhausted' });
     const settlement = await world.golem.settled(jobId);
