@@ -2,8 +2,8 @@
  * What the demo runs on: a Temporal server, a Golem network and a worker. What the environment names is used as it
  * is; the rest is started here as child processes on free ports and ended in reverse order.
  */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { devNull, tmpdir } from 'node:os';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { startChild, stopAllChildren, type Child } from '../cli/child-process';
@@ -31,7 +31,7 @@ export async function withStage<T>(
     signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
   });
   const played = (async () => {
-    const temporal = await openTemporal(say);
+    const temporal = await openTemporal(say, data);
     const golem = await openGolem(say, data);
     const env = { ...process.env, ...golem.env, TEMPORAL_ADDRESS: temporal.address };
     const startWorker = async (): Promise<Child> => {
@@ -51,7 +51,7 @@ export async function withStage<T>(
   }
 }
 
-async function openTemporal(say: (line: string) => void): Promise<Stage['temporal']> {
+async function openTemporal(say: (line: string) => void, data: string): Promise<Stage['temporal']> {
   const given = loadClientConnectConfig().connectionOptions.address;
   if (given) {
     say(
@@ -61,7 +61,8 @@ async function openTemporal(say: (line: string) => void): Promise<Stage['tempora
   }
   // A namespace, key or certificate meant for another server is none of this one's.
   for (const name of Object.keys(process.env)) if (name.startsWith('TEMPORAL_')) delete process.env[name];
-  process.env.TEMPORAL_CONFIG_FILE = devNull;
+  process.env.TEMPORAL_CONFIG_FILE = join(data, 'temporal.toml');
+  await writeFile(process.env.TEMPORAL_CONFIG_FILE, '[profile.default]\n');
   const server = await startTemporalServer({ ui: true, onProgress: say });
   say(`Temporal    ${server.address}, UI ${server.uiUrl}`);
   return server;
