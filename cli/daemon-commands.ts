@@ -13,6 +13,9 @@ export function addDaemonCommands(program: Command): void {
     .description('run a worker: it carries out jobs, on the yagna of YAGNA_API_URL with the key YAGNA_APPKEY')
     .option('--task-queue <name>', 'task queue to work on; its long polls are on <name>-watch', 'golem')
     .action(async ({ taskQueue }: { taskQueue: string }) => {
+      if (!process.env.YAGNA_APPKEY && !process.env.GOLEM_CONNECTIONS) {
+        throw usageError('no yagna to work with: set YAGNA_APPKEY and YAGNA_API_URL, or GOLEM_CONNECTIONS');
+      }
       // Loaded here because it takes half a second that the other commands need not wait for.
       // eslint-disable-next-line @typescript-eslint/no-require-imports
       const { runWorker } = require('../worker/run') as typeof workerRun;

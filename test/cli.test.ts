@@ -46,6 +46,11 @@ describe('golem-temporal', () => {
     expectRefusal(run, 1, /no Temporal server answers at 127\.0\.0\.1:1: start one with/);
   });
 
+  test('a worker that has no yagna says what to set, before it polls', async () => {
+    const env = { TEMPORAL_ADDRESS: temporalAddress(), YAGNA_APPKEY: '', GOLEM_CONNECTIONS: '' };
+    expectRefusal(await runCli(['worker'], { env }), 2, /no yagna to work with: set YAGNA_APPKEY/);
+  });
+
   test('an id that no job has ends with code 2', async () => {
     const env = { TEMPORAL_ADDRESS: temporalAddress() };
     for (const command of ['watch', 'result', 'events', 'cancel']) {
