@@ -241,6 +241,15 @@ describe('an invoice', () => {
     expect(await world.open()).toEqual(NOTHING_OPEN);
   });
 
+  test('that never comes is not waited for for ever, and the budget is given back', async () => {
+    proxy.rewrite<object[]>(/^GET .*\/invoice(Event)?s$/, () => []);
+    const { jobId } = await world.golem.startJob({ ...JOB, invoiceWaitSec: 2, tasks: ['echo done'] });
+    await world.golem.result(jobId);
+    const settlement = await world.golem.settled(jobId);
+    expect(settlement).toMatchObject({ state: 'unpaid', agreements: [{ state: 'unpaid' }] });
+    expect(await world.open()).toEqual(NOTHING_OPEN);
+  });
+
   test('after the accepted one is not paid', async () => {
     // A second event, and the first invoice once more under another id.
     const SECOND = '11111111-2222-4333-8444-555555555555';

@@ -266,6 +266,16 @@ test('a script whose request certainly did not leave is simply sent again', asyn
   expect(all.taskScripts()).toHaveLength(1);
 });
 
+test('an app key that is refused for a while ends the job, but not its settlement', async () => {
+  const { jobId } = await world.golem.startJob({ ...JOB, tasks: ['sleep 600'] });
+  await world.effect('script-finished', began);
+  const refused = proxy.answer(/./, 401, { message: 'invalid app key' }, { times: Infinity });
+  await expect(world.golem.result(jobId)).rejects.toMatchObject({ type: 'YagnaUnauthorized' });
+  refused.stop();
+  expect((await world.golem.settled(jobId)).state).toBe('settled');
+  await expectAllPaidOnce(world, began);
+});
+
 describe('yagna is away for a while', () => {
   test.each([500, 503])('answering %i to everything, and the job is done all the same', async (status) => {
     const { jobId } = await world.golem.startJob({ ...HELLO, tasks: ['sleep 1; echo hello'] });

@@ -27,6 +27,8 @@ export interface World {
   worker: Child;
   /** Starts a worker process on the same task queue, after the one before was killed. */
   startWorker(): Promise<Child>;
+  /** Stops the devnet and starts it again on its port; needs a `dataDir` of the test's. */
+  restartDevnet(): Promise<void>;
   /** What the devnet still holds: counts of live allocations, demands, agreements and Golem activities. */
   open(): Promise<Record<string, number>>;
   /** Effects on the devnet of some kind, in order. */
@@ -78,6 +80,11 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       world.worker = await startWorker();
       return world.worker;
     },
+    async restartDevnet() {
+      const { port } = world.devnet;
+      await world.devnet.close();
+      world.devnet = await startDevnet({ ...options.devnet, port });
+    },
     async open() {
       return ((await get('/admin/open')) as { counts: Record<string, number> }).counts;
     },
@@ -93,7 +100,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     async close() {
       await world.worker.stop();
       await connection.close();
-      await devnet.close();
+      await world.devnet.close();
     },
   };
   return world;
