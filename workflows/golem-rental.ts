@@ -10,6 +10,7 @@ import {
   isCancellation,
   setCurrentDetails,
   setHandler,
+  sleep,
   workflowInfo,
 } from '@temporalio/workflow';
 import type { ScriptCommand, SignedAgreement } from '../activities/contract';
@@ -36,6 +37,8 @@ import {
 } from './protocol';
 import { ScriptRunner, type Vm } from './script-runner';
 
+/** A rental that is over so soon needs no watch: until then, that of its script tells when the VM is lost. */
+const WATCH_AFTER = '5 s';
 /** Longest time for deploy, start and setup together. Images of gigabytes on slow lines need a good part of it. */
 const DEPLOY_TIMEOUT_SEC = 1800;
 /** A VM that had to be made anew so often under one agreement is not worth another try. */
@@ -180,6 +183,7 @@ export async function golemRental(input: RentalInput): Promise<RentalResult> {
   /** Notices the end of the agreement or of the VM, whatever else is going on. */
   async function watchVm(vm: Vm, validToMs: number): Promise<void> {
     try {
+      await sleep(WATCH_AFTER);
       const news = await rentalWatch().golemWatchRental({ job, ...vm, validToMs });
       // A VM that was dropped on purpose is no loss.
       if (news.ended === 'vm' && ended.includes(vm.activityId)) return;
