@@ -62,18 +62,20 @@ test('each further task takes at most 2 more', async () => {
 });
 
 test('an idle rental asks yagna for news by long polls, of at least 10 seconds each', async () => {
-  const polls = ['agreementEvents', 'debitNoteEvents', 'invoiceEvents'].map((stream) =>
-    proxy.hold(new RegExp(`^GET .*/${stream}$`)),
-  );
+  const polls = ['agreementEvents', 'debitNoteEvents', 'invoiceEvents'].map(async (stream) => {
+    for (;;) {
+      const poll = proxy.hold(new RegExp(`^GET .*/${stream}$`));
+      const timeoutSec = Number((await poll.reached).query.get('timeout'));
+      poll.release();
+      // A look back at what came before is no poll: it waits for nothing, and is not repeated.
+      if (timeoutSec > 0) return timeoutSec;
+    }
+  });
   const { jobId } = await world.golem.startJob({ ...JOB, interactive: true });
-  for (const poll of polls) {
-    const { query } = await poll.reached;
-    expect(Number(query.get('timeout'))).toBeGreaterThanOrEqual(10);
-    poll.release();
-  }
+  for (const timeoutSec of await Promise.all(polls)) expect(timeoutSec).toBeGreaterThanOrEqual(10);
   await world.golem.cancel(jobId);
   await world.golem.settled(jobId);
-});
+}, 150_000);
 
 test('the workflow bundle is at most 1 MB', () => {
   requireBuild();
