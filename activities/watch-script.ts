@@ -20,6 +20,8 @@ import {
 const POLL_SEC = 30;
 /** A poll that failed while yagna says that the VM is there is repeated so often before it counts as lost. */
 const PATIENCE = 5;
+/** Polls in a row at which the provider must be silent, to yagna's question for the VM too, before it counts as lost. */
+const SILENT_POLLS = 4;
 
 export function scriptWatchActivities(env: ActivityEnvironment): Pick<GolemActivities, 'golemWatchScript'> {
   return {
@@ -52,6 +54,7 @@ async function watch(yagna: Yagna, input: WatchScriptInput, signal: AbortSignal)
   const { activityId, batchId, commandCount, deadlineMs } = input;
   let next = 0;
   let troubles = 0;
+  let silent = 0;
   for (;;) {
     const leftSec = (deadlineMs - Date.now()) / 1000;
     let polled: BatchResult[] | 'timeout';
@@ -83,8 +86,10 @@ async function watch(yagna: Yagna, input: WatchScriptInput, signal: AbortSignal)
         return await over(yagna, input, 'timedOut', TOO_LONG, signal);
       }
       // A silent provider answers 408 as well: make sure that the VM is still there.
-      const { lost } = await lookAtVm(yagna, input, signal);
-      if (lost) return await over(yagna, input, 'lost', lost, signal);
+      const { lost, unknown } = await lookAtVm(yagna, input, signal);
+      silent = unknown ? silent + 1 : 0;
+      const gone = silent >= SILENT_POLLS ? 'the provider does not answer' : lost;
+      if (gone) return await over(yagna, input, 'lost', gone, signal);
       // An answer without news that came at once must not make us ask at once again.
       if (polled !== 'timeout') await delay(1000, undefined, { signal });
       continue;
@@ -95,6 +100,7 @@ async function watch(yagna: Yagna, input: WatchScriptInput, signal: AbortSignal)
       if (lost) return await over(yagna, input, 'lost', lost, signal);
       return await over(yagna, input, 'failed', failed.message ?? `command ${failed.index} failed`, signal);
     }
+    silent = 0;
     next = polled.length;
     if (next >= commandCount) return await over(yagna, input, 'done', undefined, signal);
   }

@@ -44,10 +44,16 @@ export const payment = proxyActivities<
 });
 
 /** Clean-up on yagna by mark: idempotent, may talk to many silent providers one after the other. */
-export const cleanUp = proxyActivities<
-  Pick<GolemActivities, 'golemCleanUp' | 'golemCloseRental' | 'golemDestroyVm'>
->({
+export const cleanUp = proxyActivities<Pick<GolemActivities, 'golemCleanUp' | 'golemCloseRental'>>({
   startToCloseTimeout: '10 min',
+  heartbeatTimeout: '10 s',
+  retry: backoff,
+});
+
+/** A VM is ended for a fresh one to be made: a provider that is silent then gets no second chance. */
+export const dropping = proxyActivities<Pick<GolemActivities, 'golemDestroyVm'>>({
+  scheduleToCloseTimeout: '20 s',
+  startToCloseTimeout: '20 s',
   heartbeatTimeout: '10 s',
   retry: backoff,
 });

@@ -17,7 +17,7 @@ import type { ScriptCommand, SignedAgreement } from '../activities/contract';
 import { appendEvents, emptyEventLog, readEvents, type NewEvent } from '../model/events';
 import { settlementId, type GolemActivityId } from '../model/ids';
 import type { RentalProgress, RentalState } from '../model/result';
-import { cleanUp, rentalWatch, signing, vmCreation } from './activity-options';
+import { cleanUp, dropping, rentalWatch, signing, vmCreation } from './activity-options';
 import { rentalDetails } from './current-details';
 import { namedFailure, type NamedFailure } from './failure-type';
 import { OutsideScripts } from './outside-scripts';
@@ -133,13 +133,17 @@ export async function golemRental(input: RentalInput): Promise<RentalResult> {
   }
 
   /** Creates, deploys and starts a VM and runs the setup in it. Throws a named failure when it does not come up. */
-  async function bringUpVm({ agreementId }: SignedAgreement): Promise<Vm> {
+  async function bringUpVm(
+    { agreementId, validToMs }: SignedAgreement,
+    watching: CancellationScope,
+  ): Promise<Vm> {
     await enter('creating');
     const created = await vmCreation.golemCreateVm({ job, agreementId, provider: proposal.provider, ended });
     retried ||= created.retried;
     note(created.events);
     const vm: Vm = { agreementId, activityId: created.activityId };
     progress.activityId = vm.activityId;
+    void watching.run(() => watchVm(vm, validToMs));
     await enter('deploying');
     const commands: ScriptCommand[] = [{ deploy: true }, { start: true }, ...input.setup];
     const batchId = await runner.send(vm, commands);
@@ -158,11 +162,12 @@ export async function golemRental(input: RentalInput): Promise<RentalResult> {
     return vm;
   }
 
-  async function dropVm(vm: Vm): Promise<void> {
+  async function dropVm(vm: Vm): Promise<true> {
     ended.push(vm.activityId);
-    const dropped = await cleanUp.golemDestroyVm({ job, ...vm });
+    const dropped = await dropping.golemDestroyVm({ job, ...vm });
     note(dropped.events);
     progress.activityId = undefined;
+    return true;
   }
 
   /** Whatever ends the rental ends what is under way; undefined then. */
@@ -197,20 +202,20 @@ export async function golemRental(input: RentalInput): Promise<RentalResult> {
   /** One script after the other, until the rental is closed or lost. */
   async function work(agreement: SignedAgreement): Promise<void> {
     const watching = new CancellationScope();
-    let vm = await unlessClosed(() => bringUpVm(agreement));
     try {
+      let vm = await unlessClosed(() => bringUpVm(agreement, watching));
       while (vm) {
         const here = vm;
-        void watching.run(() => watchVm(here, agreement.validToMs));
         await runScripts(here);
         if (close || lost) return;
         // Nobody knows what a script whose sending is uncertain does there.
-        await dropVm(here);
+        const dropped = await unlessClosed(() => dropVm(here));
+        if (!dropped) return;
         if (ended.length >= MAX_VMS) {
           lost ??= { type: 'VmLost', message: 'too many VMs had to be made anew' };
           return;
         }
-        vm = await unlessClosed(() => bringUpVm(agreement));
+        vm = await unlessClosed(() => bringUpVm(agreement, watching));
       }
     } finally {
       watching.cancel();
@@ -261,7 +266,7 @@ export async function golemRental(input: RentalInput): Promise<RentalResult> {
       ...{ activityId: progress.activityId, startedAt: at, finishedAt: at },
       state: begun && !expired ? 'lost' : 'returned',
     };
-    told = true;
+    told = everReady;
     if (!outside.finish(outcome)) await tellJob(() => jobHandle.signal(assignmentOutcomeSignal, outcome));
   }
 
@@ -306,10 +311,8 @@ export async function golemRental(input: RentalInput): Promise<RentalResult> {
     const clean = !retried && (signed !== undefined || failure?.type === 'AgreementRejected');
     progress.reason = reason.reason;
     over = true;
-    if (everReady) {
-      const why = failure ?? lost ?? { type: 'AgreementEnded', message: reason.reason };
-      for (const task of queue.splice(0)) await giveBack(task, why, false);
-    }
+    const why = failure ?? lost ?? { type: 'AgreementEnded', message: reason.reason };
+    for (const task of queue.splice(0)) await giveBack(task, why, false);
     if (signed) await end(signed, reason, bad);
     await enter(
       bad ? 'failed' : 'closed',

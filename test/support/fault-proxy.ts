@@ -26,6 +26,8 @@ export interface Which {
   skip?: number;
   /** How many it then applies to. Default 1. */
   times?: number;
+  /** Matches only such calls. */
+  when?: (call: Call) => boolean;
 }
 
 /** A rule at work. */
@@ -64,6 +66,7 @@ interface Rule {
   pattern: RegExp;
   skip: number;
   times: number;
+  when: (call: Call) => boolean;
   effect: Effect;
   done(hit: Hit): void;
 }
@@ -220,11 +223,15 @@ export class FaultProxy {
   }
 
   /** @param pattern tested against `METHOD /path`. The rule made last is asked first. */
-  private rule(pattern: RegExp, { skip = 0, times = 1 }: Which = {}, effect: Effect): Fault {
+  private rule(
+    pattern: RegExp,
+    { skip = 0, times = 1, when = () => true }: Which = {},
+    effect: Effect,
+  ): Fault {
     const hits: Hit[] = [];
     let waiting: { n: number; resolve: (hit: Hit) => void }[] = [];
     const rule: Rule = {
-      ...{ pattern, skip, times, effect },
+      ...{ pattern, skip, times, when, effect },
       done(hit) {
         hits.push(hit);
         const ready = waiting.filter(({ n }) => n <= hits.length);
@@ -258,7 +265,7 @@ export class FaultProxy {
       const line = `${method} ${url.pathname}`;
       this.calls.push(line);
       const exchange: Exchange = { call, hit: { ...call }, raw: { message, body }, response };
-      const rule = this.matching(line);
+      const rule = this.matching(line, call);
       const work = rule
         ? rule.effect(exchange).then(() => rule.done(exchange.hit))
         : this.forward(exchange).then((answer) =>
@@ -269,9 +276,9 @@ export class FaultProxy {
     });
   }
 
-  private matching(line: string): Rule | undefined {
+  private matching(line: string, call: Call): Rule | undefined {
     for (const rule of this.rules) {
-      if (!rule.pattern.test(line)) continue;
+      if (!rule.pattern.test(line) || !rule.when(call)) continue;
       if (rule.skip > 0) {
         rule.skip -= 1;
         continue;

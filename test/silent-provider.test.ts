@@ -1,0 +1,97 @@
+/**
+ * A provider that falls silent, as yagna then answers for it: 408 to whatever concerns its VM, 500 to ending its
+ * agreement. Its work goes to another provider at once, and what it holds is closed when it can be.
+ */
+import { FaultProxy, type Call } from './support/fault-proxy';
+import { Gate } from './support/gate';
+import { expectAllPaidOnce, now } from './support/proof';
+import { startWorld, type World } from './support/world';
+
+const proxy = new FaultProxy();
+let world: World;
+let gate: Gate;
+let began: number;
+
+beforeAll(async () => {
+  world = await startWorld({
+    yagnaUrl: (url) => proxy.start(url),
+    devnet: { paymentCycleSec: 0.1, providers: ['one', 'two', 'three'].map((name) => ({ name })) },
+  });
+});
+afterAll(async () => {
+  await world?.close();
+  await proxy.close();
+});
+beforeEach(async () => {
+  began = await now(world);
+  gate = await Gate.start();
+});
+afterEach(async () => {
+  proxy.clear();
+  await gate.close();
+});
+
+const JOB = { image: 'golem/alpine:latest', budget: '1', tasks: ['echo hello'] };
+const FROZEN = { message: 'Timeout' };
+const UNREACHABLE = {
+  message:
+    'Protocol error while terminating: GSB error: Remote service at `/net/0x0/market/protocol/mk1` error: ' +
+    'GSB failure: Bad request: endpoint address not found',
+};
+
+/** The first provider answers nothing about its VM, and its agreement cannot be ended. Returns what thaws it. */
+function freezeFirst(calls: RegExp): () => void {
+  let agreement: string | undefined;
+  let vm: string | undefined;
+  const ofFirst = ({ path }: Call): boolean => {
+    vm ??= /\/activity\/(\w+)\//.exec(path)?.[1];
+    return vm !== undefined && path.includes(vm);
+  };
+  const ofAgreement = ({ path }: Call): boolean => {
+    agreement ??= /\/agreements\/(\w+)\//.exec(path)?.[1];
+    return agreement !== undefined && path.includes(agreement);
+  };
+  const faults = [
+    proxy.answer(calls, 408, FROZEN, { times: Infinity, when: ofFirst }),
+    proxy.answer(/^POST .*\/terminate$/, 500, UNREACHABLE, { times: Infinity, when: ofAgreement }),
+  ];
+  return () => {
+    for (const fault of faults) fault.stop();
+  };
+}
+
+/** The job is done by others while the first is still silent; then it thaws, and all is settled. */
+async function isDoneByOthers(jobId: string, thaw: () => void): Promise<void> {
+  const result = await world.golem.result(jobId);
+  expect(result.state).toBe('done');
+  expect((await world.open()).agreements).toBeGreaterThan(0);
+  thaw();
+  expect((await world.golem.settled(jobId)).state).toBe('settled');
+  await expectAllPaidOnce(world, began);
+}
+
+test('silent while its VM comes up, it does not hold the task', async () => {
+  const thaw = freezeFirst(/^(GET .*\/exec\/\w+|GET .*\/state|DELETE .*\/activity\/\w+)$/);
+  const { jobId } = await world.golem.startJob(JOB);
+  await isDoneByOthers(jobId, thaw);
+});
+
+test('silent when a script is sent to it, it does not hold the task', async () => {
+  let execs = 0;
+  const thaw = freezeFirst(/^(POST .*\/exec|GET .*\/state|DELETE .*\/activity\/\w+)$/);
+  // The first script, which deploys, still gets through.
+  proxy.watch(/^POST .*\/exec$/, { when: () => execs++ === 0 });
+  const { jobId } = await world.golem.startJob(JOB);
+  await isDoneByOthers(jobId, thaw);
+});
+
+test('silent when its job is cancelled, it is closed as soon as it answers', async () => {
+  const { jobId } = await world.golem.startJob({ ...JOB, tasks: [{ commands: [gate.command] }] });
+  await gate.visitor();
+  const thaw = freezeFirst(/^(GET .*\/state|DELETE .*\/activity\/\w+)$/);
+  await world.golem.cancel(jobId);
+  await expect(world.golem.result(jobId)).rejects.toMatchObject({ type: 'Cancelled' });
+  thaw();
+  expect((await world.golem.settled(jobId)).state).toBe('settled');
+  await expectAllPaidOnce(world, began);
+});
