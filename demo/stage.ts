@@ -90,10 +90,15 @@ async function openGolem(
   ]);
   const [, url = ''] = /^devnet ready at (\S+?),/.exec(await devnet.line(/^devnet ready/)) ?? [];
   say(`Golem       devnet at ${url}: its providers run their commands on this machine`);
+  // Defaults meant for another network would leave the job without providers on this one.
+  const foreign = ['YAGNA_SUBNET', 'PAYMENT_NETWORK', 'PAYMENT_DRIVER', 'GOLEM_CONNECTIONS'];
   return {
     url,
     devnet: true,
-    env: { YAGNA_API_URL: url, YAGNA_APPKEY: appKey, GOLEM_REGISTRY_URL: `${url}/registry` },
+    env: {
+      ...Object.fromEntries(foreign.map((name) => [name, undefined])),
+      ...{ YAGNA_API_URL: url, YAGNA_APPKEY: appKey, GOLEM_REGISTRY_URL: `${url}/registry` },
+    },
   };
 }
 

@@ -185,7 +185,7 @@ const budget = z.union(
               ? '"topUp" is not supported yet; use "finish" or leave it out'
               : mustBe('"finish"').error({ input }),
         })
-        .describe('What to do when the budget runs low. Default `finish`.')
+        .describe('What to do once the budget is used up. Default `finish`: end with the results there are.')
         .optional(),
     }),
   ],

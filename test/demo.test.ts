@@ -14,7 +14,9 @@ const PICTURE = join(ROOT, 'demo-output', 'mandelbrot.png');
 /** The output so far goes to `lines`. */
 async function startDemo(lines: string[] = []) {
   const args = [join(ROOT, 'scripts', 'start.js')];
-  return startChild(process.execPath, args, { cwd: ROOT, onStdout: (line) => lines.push(line) });
+  // What a user of another network has in the environment must not leave the demo without providers.
+  const env = { ...process.env, YAGNA_SUBNET: 'elsewhere', PAYMENT_NETWORK: 'mainnet' };
+  return startChild(process.execPath, args, { cwd: ROOT, env, onStdout: (line) => lines.push(line) });
 }
 
 /** Every address that the demo named: of Temporal, its UI and the devnet. */
