@@ -4,6 +4,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { InvalidArgumentError, type Command } from 'commander';
 import type * as devnetIndex from '../devnet/index';
+import type { NodeOptions } from '../devnet/index';
 import type * as workerRun from '../worker/run';
 import { usageError } from './failure';
 
@@ -33,32 +34,60 @@ export function addDaemonCommands(program: Command): void {
     .option('--port <port>', 'port of its API, 0 for a free one', port, 7465)
     .option('--host <address>', 'address to listen on', '127.0.0.1')
     .option('--app-key <key>', 'app key it accepts', 'try_golem')
+    .option(
+      '--node <name[:port[:key]]>',
+      'one more requestor on the same network; may be repeated',
+      nodes,
+      [],
+    )
+    .option('--admin-port <port>', 'port of its admin API (default: the next after --port)', port)
     .option('--providers <file>', 'its providers, JSON (default: five different ones)')
     .option('--data <folder>', 'where it keeps its state', defaultDataDir())
-    .action(
-      async (options: { port: number; host: string; appKey: string; providers?: string; data: string }) => {
-        // eslint-disable-next-line @typescript-eslint/no-require-imports
-        const { startDevnet, ProvidersError } = require('../devnet/index') as typeof devnetIndex;
-        await mkdir(options.data, { recursive: true });
-        const devnet = await startDevnet({
-          port: options.port,
-          host: options.host,
-          appKeys: [options.appKey],
-          providers: options.providers,
-          dataDir: options.data,
-        }).catch((error: NodeJS.ErrnoException) => {
-          if (error instanceof ProvidersError) throw usageError(error.message);
-          if (error.code !== 'EADDRINUSE') throw error;
-          throw usageError(`port ${options.port} is in use: give another, or 0 for a free one, with --port`);
-        });
-        console.error(
-          'The commands that this devnet runs are run on this machine, as this user, unisolated.',
-        );
-        console.log(`devnet ready at ${devnet.url}, app key ${options.appKey}`);
-        await untilStopped();
-        await devnet.close();
-      },
-    );
+    .action(async (options: DevnetFlags) => {
+      // eslint-disable-next-line @typescript-eslint/no-require-imports
+      const { startDevnet, NodesError, ProvidersError } = require('../devnet/index') as typeof devnetIndex;
+      await mkdir(options.data, { recursive: true });
+      const devnet = await startDevnet({
+        port: options.port,
+        host: options.host,
+        appKeys: [options.appKey],
+        nodes: options.node,
+        adminPort: options.adminPort ?? (options.port === 0 ? 0 : options.port + 1),
+        providers: options.providers,
+        dataDir: options.data,
+      }).catch((error: NodeJS.ErrnoException & { port?: number }) => {
+        if (error instanceof ProvidersError || error instanceof NodesError) throw usageError(error.message);
+        if (error.code !== 'EADDRINUSE') throw error;
+        const flag = error.port === options.port ? '--port' : '--admin-port or --node';
+        throw usageError(`port ${error.port} is in use: give another, or 0 for a free one, with ${flag}`);
+      });
+      console.error('The commands that this devnet runs are run on this machine, as this user, unisolated.');
+      const [, ...others] = devnet.nodes;
+      for (const node of others) console.log(`node ${node.name} at ${node.url}, app key ${node.appKey}`);
+      console.log(`devnet admin API at ${devnet.adminUrl}`);
+      console.log(`devnet ready at ${devnet.url}, app key ${options.appKey}`);
+      await untilStopped();
+      await devnet.close();
+    });
+}
+
+interface DevnetFlags {
+  port: number;
+  host: string;
+  appKey: string;
+  node: NodeOptions[];
+  adminPort?: number;
+  providers?: string;
+  data: string;
+}
+
+/** Collects what `--node` gives: `bob`, `bob:7475` or `bob:7475:bobs_key`. */
+function nodes(value: string, earlier: NodeOptions[]): NodeOptions[] {
+  const [name = '', portText, ...key] = value.split(':');
+  if (!/^[\w-]+$/.test(name))
+    throw new InvalidArgumentError('a node is given as name, name:port or name:port:key.');
+  const appKeys = key.length > 0 ? [key.join(':')] : undefined;
+  return [...earlier, { name, port: portText ? port(portText) : 0, appKeys }];
 }
 
 /** `$XDG_DATA_HOME/golem-temporal/devnet`, by default under `~/.local/share`. */

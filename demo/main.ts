@@ -72,7 +72,7 @@ async function play(stage: Stage, keep: boolean, leaving: Leaving, signal: Abort
     jobId: `mandelbrot-${randomUUID().slice(0, 8)}`,
   });
   // Our own devnet ends with us; a yagna of the user's must not be left with a job's rentals and debts.
-  if (!stage.golem.devnet) leaving.tidyUp = () => cancelAndSettle(golem, jobId);
+  if (!stage.golem.adminUrl) leaving.tidyUp = () => cancelAndSettle(golem, jobId);
   const ui =
     stage.temporal.uiUrl &&
     `${stage.temporal.uiUrl}/namespaces/${client.options.namespace}/workflows/${jobId}`;
@@ -147,8 +147,8 @@ async function tellCrash(stage: Stage, result: JobResult, killedAt: number | und
   const verdict =
     repeated.length === 0 ? 'none of them was computed again' : `computed again: ${repeated.join(', ')}`;
   say(`${doneBefore} tiles were done when the worker was killed; ${verdict}`);
-  if (stage.golem.devnet) {
-    const started = await scriptsStarted(stage.golem.url);
+  if (stage.golem.adminUrl) {
+    const started = await scriptsStarted(stage.golem.adminUrl);
     say(`the providers computed ${started} tiles for the ${result.tasks.length} of the picture`);
   }
   return repeated.length === 0;

@@ -14,8 +14,8 @@ const CLI = join(__dirname, '..', 'cli', 'main.js');
 export interface Stage {
   /** Address of the Temporal server, and of its UI if it is ours. */
   temporal: { address: string; uiUrl?: string };
-  /** Base URL of the yagna in use; `devnet` when it is ours. */
-  golem: { url: string; devnet: boolean };
+  /** Base URL of the yagna in use, and of the admin API when it is our devnet. */
+  golem: { url: string; adminUrl?: string };
   /** Starts the worker and waits until it takes work. */
   startWorker(): Promise<Child>;
 }
@@ -75,7 +75,7 @@ async function openGolem(
   const { YAGNA_APPKEY, YAGNA_API_URL } = process.env;
   if (YAGNA_APPKEY && YAGNA_API_URL) {
     say(`Golem       yagna at ${YAGNA_API_URL} (YAGNA_API_URL)`);
-    return { url: YAGNA_API_URL, devnet: false, env: {} };
+    return { url: YAGNA_API_URL, env: {} };
   }
   const appKey = 'try_golem';
   const devnet = await startChild(process.execPath, [
@@ -88,13 +88,14 @@ async function openGolem(
     '--data',
     data,
   ]);
+  const [, adminUrl] = /at (\S+)$/.exec(await devnet.line(/^devnet admin/)) ?? [];
   const [, url = ''] = /^devnet ready at (\S+?),/.exec(await devnet.line(/^devnet ready/)) ?? [];
   say(`Golem       devnet at ${url}: its providers run their commands on this machine`);
   // Defaults meant for another network would leave the job without providers on this one.
   const foreign = ['YAGNA_SUBNET', 'PAYMENT_NETWORK', 'PAYMENT_DRIVER', 'GOLEM_CONNECTIONS'];
   return {
     url,
-    devnet: true,
+    adminUrl,
     env: {
       ...Object.fromEntries(foreign.map((name) => [name, undefined])),
       ...{ YAGNA_API_URL: url, YAGNA_APPKEY: appKey, GOLEM_REGISTRY_URL: `${url}/registry` },
@@ -103,8 +104,8 @@ async function openGolem(
 }
 
 /** How many computations our devnet's providers really started: what the network saw, whatever the job believes. */
-export async function scriptsStarted(url: string): Promise<number> {
-  const response = await fetch(`${url}/admin/effects?kind=script-started`);
+export async function scriptsStarted(adminUrl: string): Promise<number> {
+  const response = await fetch(`${adminUrl}/effects?kind=script-started`);
   const effects = (await response.json()) as { commands?: string[] }[];
   return effects.filter((effect) => effect.commands?.includes('run')).length;
 }

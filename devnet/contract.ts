@@ -49,7 +49,7 @@ export interface AgreementBook {
   onActivityDestroyed(agreementId: string, activityId: string): void;
 }
 
-/** The devnet's record of effects, in order, read by tests through /admin/effects. */
+/** The devnet's record of effects, in order, read by tests through the admin API. */
 export interface EffectLog {
   /**
    * The VM host records `activity-created`, `script-started`, `script-finished` and `activity-destroyed`, with
@@ -60,8 +60,10 @@ export interface EffectLog {
 
 /** Built by `createVmHost(options: VmHostOptions): VmHost` of devnet/vm. */
 export interface VmHost {
-  /** /activity-api/v1/*. The server's onRequest hook has checked the app key already. */
+  /** /activity-api/v1/*, for each requestor node. The server's onRequest hook has checked the app key already. */
   registerRoutes(app: FastifyInstance): void;
+  /** The provider side can be told now of what ended while the daemon was down. */
+  start(): void;
   /** Usage of an activity so far, decimal strings; the final numbers once it is destroyed. Zero for an unknown one. */
   usage(activityId: string): { cpuSec: string; durationSec: string };
   /** All activities ever created under an agreement, oldest first. */
@@ -72,8 +74,8 @@ export interface VmHost {
   destroyForAgreement(agreementId: string, reason: string): Promise<void>;
   /**
    * The daemon stops: kills all processes and removes the VM directories. Activities that were alive count as
-   * Terminated when the daemon comes back on the same database; `onActivityDestroyed` is called for them on startup
-   * or here, once.
+   * Terminated when the daemon comes back on the same database; `onActivityDestroyed` is called for them by
+   * {@link start}, once.
    */
   close(): Promise<void>;
 }

@@ -1,9 +1,9 @@
-/** Puts the devnet together: database, market, payment, providers, VM host, HTTP server; and takes it apart again. */
+/** Puts the devnet together: database, market, payment, providers, VM host, nodes; and takes it apart again. */
 import { mkdtemp, rm } from 'node:fs/promises';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { adminRoutes } from './admin-routes';
+import type { FastifyInstance } from 'fastify';
+import { startAdminServer, type AdminServer } from './admin/server';
 import { openDatabase } from './database';
 import { Effects } from './effects';
 import { Identities, identityRoutes } from './identity';
@@ -22,17 +22,22 @@ import { Payer } from './payment/payer';
 import { checkProviders, DEFAULT_PROVIDERS, loadProviders, type ProviderConfig } from './provider/config';
 import { ProviderNetwork } from './provider/network';
 import { registryRoutes } from './registry-routes';
-import { createServer, yagnaScope } from './server/http';
+import { RequestorNode, type NodeOptions } from './requestor-node';
+import { yagnaScope } from './server/http';
 import { Timers } from './timers';
 import { createVmHost } from './vm';
 
 export interface DevnetOptions {
-  /** Default 0: a free port. */
+  /** Port of the first requestor node. Default 0: a free port. */
   port?: number;
   /** Default `127.0.0.1`. The devnet runs commands on this machine: do not open it to others. */
   host?: string;
-  /** App keys that are let in; each is an identity of its own. Default `['try_golem']`. */
+  /** App keys of the first node; each is an identity of its own. Default `['try_golem']`. */
   appKeys?: string[];
+  /** More requestor nodes on the same network, which compete for its providers. The first is named `requestor`. */
+  nodes?: NodeOptions[];
+  /** Port of the admin API, on loopback. Default 0: a free port. */
+  adminPort?: number;
   /** Providers, or a JSON file with a list of them. Default {@link DEFAULT_PROVIDERS}. */
   providers?: ProviderConfig[] | string;
   /** Where state lives, kept over restarts. Default: a temporary directory, removed on close. */
@@ -45,26 +50,34 @@ export interface DevnetOptions {
 }
 
 export interface Devnet {
+  /** Of the first node. */
   url: string;
-  /** The first app key. */
+  /** The first app key of the first node. */
   appKey: string;
+  /** Of the first node. */
   port: number;
-  /** Stops providers, VMs and server, and removes the data directory if it was a temporary one. */
+  /** Of the admin API. */
+  adminUrl: string;
+  /** The requestor nodes, the first one first. */
+  nodes: readonly RequestorNode[];
+  /** The node of that name. @throws Error when there is none */
+  node(name: string): RequestorNode;
+  /** Stops providers, VMs and nodes, and removes the data directory if it was a temporary one. */
   close(): Promise<void>;
 }
 
 export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> {
-  const { host = '127.0.0.1', port = 0, appKeys = ['try_golem'], log = () => undefined } = options;
+  const { host = '127.0.0.1', log = () => undefined } = options;
   const providers =
     typeof options.providers === 'string'
       ? loadProviders(options.providers)
       : checkProviders(options.providers ?? DEFAULT_PROVIDERS);
+  const described = describedNodes(options);
   const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), 'golem-devnet-')));
   const database = openDatabase(dataDir);
   const timers = new Timers();
 
   const effects = new Effects(database);
-  const identities = new Identities(database, appKeys);
   const book = new DemandBook();
   const agreements = new Agreements(database, effects);
   const accounts = new Accounts(database);
@@ -82,26 +95,39 @@ export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> 
   });
   const vms = createVmHost({ dataDir, database, agreements: network, effects, log });
 
-  const app = createServer(identities);
-  let url = '';
-  identityRoutes(app);
-  registryRoutes(app, () => url);
-  adminRoutes(app, { effects, allocations, book, agreements, vms });
-  yagnaScope(app, (scope) => {
-    demandRoutes(scope, book, effects);
-    agreementRoutes(scope, book, agreements);
-    scanRoutes(scope, () => network.offers());
-    allocationRoutes(scope, allocations, accounts, identities);
-    documentRoutes(scope, documents, payer);
+  const nodes = described.map(({ name, port = 0, appKeys = [] }) => {
+    const identities = new Identities(database, appKeys);
+    return new RequestorNode({
+      ...{ name, host, port, appKeys, identities },
+      routes: (app, node) => yagnaRoutes(app, node, identities),
+      onChange: (node) => {
+        if (node.running) payer.wake();
+        else book.forget(node.requestorIds);
+      },
+    });
   });
-  void app.register((scope, _options, done) => {
-    vms.registerRoutes(scope);
-    done();
-  });
+  payer.isUp = (requestor) => nodes.some((node) => node.running && node.requestorIds.includes(requestor));
 
+  function yagnaRoutes(app: FastifyInstance, node: RequestorNode, identities: Identities): void {
+    identityRoutes(app);
+    registryRoutes(app, () => node.url);
+    yagnaScope(app, (scope) => {
+      demandRoutes(scope, book, effects);
+      agreementRoutes(scope, book, agreements);
+      scanRoutes(scope, () => network.offers());
+      allocationRoutes(scope, allocations, accounts, identities);
+      documentRoutes(scope, documents, payer);
+    });
+    void app.register((scope, _options, done) => {
+      vms.registerRoutes(scope);
+      done();
+    });
+  }
+
+  let admin: AdminServer | undefined;
   const close = async (): Promise<void> => {
     timers.close();
-    await app.close();
+    await Promise.all([admin?.close(), ...nodes.map((node) => node.stop())]);
     await network.close();
     await vms.close();
     database.close();
@@ -109,12 +135,49 @@ export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> 
   };
   try {
     network.start(vms);
-    await app.listen({ port, host });
+    vms.start();
+    admin = await startAdminServer(
+      { effects, allocations, book, agreements, vms, nodes },
+      options.adminPort ?? 0,
+    );
+    for (const node of nodes) await node.start();
   } catch (error) {
     await close();
     throw error;
   }
-  const address = app.server.address() as AddressInfo;
-  url = `http://${address.family === 'IPv6' ? `[${address.address}]` : address.address}:${address.port}`;
-  return { url, appKey: appKeys[0] ?? '', port: address.port, close };
+  const node = (name: string): RequestorNode => {
+    const found = nodes.find((each) => each.name === name);
+    if (!found) throw new Error(`the devnet has no node named "${name}"`);
+    return found;
+  };
+  const first = node(FIRST_NODE);
+  return {
+    get url() {
+      return first.url;
+    },
+    get port() {
+      return first.port;
+    },
+    ...{ appKey: first.appKey, adminUrl: admin.url, nodes, node, close },
+  };
+}
+
+const FIRST_NODE = 'requestor';
+
+/** The nodes asked for cannot be. */
+export class NodesError extends Error {}
+
+/** @throws NodesError when two nodes have the same name or app key. */
+function describedNodes({ port, appKeys = ['try_golem'], nodes = [] }: DevnetOptions): NodeOptions[] {
+  const all = [
+    { name: FIRST_NODE, port, appKeys },
+    ...nodes.map((node) => ({ ...node, appKeys: node.appKeys ?? [`try_${node.name}`] })),
+  ];
+  const twice = (list: readonly string[]): string | undefined =>
+    list.find((item, index) => list.indexOf(item) !== index);
+  const name = twice(all.map((node) => node.name));
+  if (name !== undefined) throw new NodesError(`two nodes of the devnet are named "${name}"`);
+  if (twice(all.flatMap((node) => node.appKeys)) !== undefined)
+    throw new NodesError('two nodes of the devnet have the same app key: give each one of its own');
+  return all;
 }

@@ -1,5 +1,6 @@
 /** A local Golem network for development and tests: `startDevnet()`. */
-export { startDevnet, type Devnet, type DevnetOptions } from './devnet';
+export { NodesError, startDevnet, type Devnet, type DevnetOptions } from './devnet';
+export type { NodeOptions, RequestorNode } from './requestor-node';
 export {
   checkProviders,
   DEFAULT_PROVIDERS,

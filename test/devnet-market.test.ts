@@ -419,7 +419,7 @@ describe('a provider ends an agreement', () => {
         message: "Requestor isn't accepting DebitNotes in time (1s)",
         'golem.provider.code': 'DebitNotesDeadline',
       });
-      expect((await requestor.get('/admin/open')).json.counts.activities).toBe(0);
+      expect((await requestor.admin('/open')).counts.activities).toBe(0);
     });
   });
 

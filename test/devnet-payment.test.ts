@@ -37,7 +37,7 @@ describe('paying for a rental', () => {
       expect(payments[0]).toMatchObject({ amount: invoice.amount, agreementPayments: [{ agreementId }] });
 
       expect((await requestor.delete(`${PAYMENT}/allocations/${allocationId}`)).text).toBe('null');
-      const { json: open } = await requestor.get('/admin/open');
+      const open = await requestor.admin('/open');
       expect(open.counts).toEqual({ allocations: 0, demands: 0, agreements: 0, activities: 0 });
     });
   });

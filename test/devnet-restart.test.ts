@@ -13,7 +13,7 @@ let requestor: Requestor;
 
 async function start(paymentCycleSec = 1000): Promise<void> {
   devnet = await startDevnet({ dataDir, paymentCycleSec, providers: [{ name: 'one' }] });
-  requestor = new Requestor(devnet.url, devnet.appKey);
+  requestor = new Requestor(devnet.url, devnet.appKey, devnet.adminUrl);
 }
 
 async function restart(paymentCycleSec?: number): Promise<void> {

@@ -73,7 +73,7 @@ function expectOrder(lines: Line[], order: string[]): void {
 }
 
 async function admin<T>(path: string): Promise<T> {
-  return (await (await fetch(`${devnet.url}/admin/${path}`)).json()) as T;
+  return (await (await fetch(`${devnet.adminUrl}/${path}`)).json()) as T;
 }
 
 async function expectNothingOpen(): Promise<void> {

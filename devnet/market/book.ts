@@ -86,6 +86,15 @@ export class DemandBook {
     if (this.gone.length > GONE_KEPT) this.demands.delete(this.gone.shift() ?? '');
   }
 
+  /** The requestors' daemon went down: it knows none of their demands any more. */
+  forget(requestors: readonly string[]): void {
+    for (const demand of this.demands.values()) {
+      if (!requestors.includes(demand.requestor)) continue;
+      if (demand.subscribed) this.unsubscribe(demand);
+      this.demands.delete(demand.id);
+    }
+  }
+
   /** Events of a demand, oldest first; each is handed out once. */
   takeEvents(demand: Demand, max: number): object[] | undefined {
     if (!demand.subscribed) throw subscriptionNotFound(demand.id);

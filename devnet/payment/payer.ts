@@ -35,6 +35,8 @@ interface Transfer {
 export class Payer {
   /** Woken by payments; name: the requestor. */
   readonly streams = new Streams();
+  /** Whether a requestor's daemon is up: only then does it pay. */
+  isUp: (requestor: string) => boolean = () => true;
   private next: Timer | undefined;
   private readonly payAll: () => void;
   private readonly sql;
@@ -104,6 +106,11 @@ export class Payer {
     );
   }
 
+  /** A daemon is back, with debts perhaps. */
+  wake(): void {
+    this.schedule();
+  }
+
   private schedule(): void {
     if (this.next) return;
     this.next = this.timers.after(this.cycleSec * 1000, () => {
@@ -131,12 +138,12 @@ export class Payer {
       transfer.agreements.add(row.agreement_id);
       return transfer;
     };
-    for (const row of this.sql.dueActivities.all() as DueRow[]) {
+    for (const row of this.due(this.sql.dueActivities)) {
       const amount = new Amount(row.accepted).minus(row.paid);
       into(row, amount).activityPayments.push({ activityId: row.id, amount: computed(amount) });
       this.sql.payActivity.run(row.id);
     }
-    for (const row of this.sql.dueInvoices.all() as DueRow[]) {
+    for (const row of this.due(this.sql.dueInvoices)) {
       const amount = new Amount(row.accepted).minus(row.paid);
       into(row, amount).agreementPayments.push({ agreementId: row.agreement_id, amount: computed(amount) });
       this.sql.payInvoice.run(row.id);
@@ -144,11 +151,16 @@ export class Payer {
     for (const transfer of transfers.values()) this.record(transfer);
     const paidAgreements = new Set([...transfers.values()].flatMap((transfer) => [...transfer.agreements]));
     for (const agreementId of paidAgreements) this.settleNotes(agreementId);
-    for (const invoice of this.sql.unsettledInvoices.all() as InvoiceRow[])
-      this.documents.settleInvoice(invoice);
+    for (const invoice of this.sql.unsettledInvoices.all() as InvoiceRow[]) {
+      if (this.isUp(invoice.requestor)) this.documents.settleInvoice(invoice);
+    }
     for (const requestor of new Set([...transfers.values()].map((transfer) => transfer.requestor))) {
       this.streams.wake(requestor);
     }
+  }
+
+  private due(select: { all(): unknown[] }): DueRow[] {
+    return (select.all() as DueRow[]).filter(({ requestor }) => this.isUp(requestor));
   }
 
   /** Whatever the paid amount of its activity covers is settled, accepted or not. */

@@ -3,7 +3,7 @@ import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import type { Identities } from '../identity';
 import { HttpError } from './errors';
 
-const OPEN_PATHS = ['/registry/', '/admin/'];
+const OPEN_PATHS = ['/registry/'];
 
 export function createServer(identities: Identities): FastifyInstance {
   const app = Fastify({

@@ -47,11 +47,10 @@ export class Host implements VmHost {
 
   registerRoutes(app: FastifyInstance): void {
     registerActivityRoutes(app, this);
-    // Only now does the provider side have this host to ask for usage.
-    app.addHook('onReady', (done) => {
-      for (const row of this.store.unreported()) this.report(row.agreement_id, row.id);
-      done();
-    });
+  }
+
+  start(): void {
+    for (const row of this.store.unreported()) this.report(row.agreement_id, row.id);
   }
 
   terms(agreementId: string): AgreementTerms | undefined {

@@ -18,6 +18,7 @@ export class Requestor {
   constructor(
     readonly url: string,
     readonly appKey: string,
+    readonly adminUrl = '',
   ) {}
 
   async call(
@@ -132,10 +133,14 @@ export class Requestor {
     return answer.json[0];
   }
 
+  /** What the admin API answers. */
+  async admin(path: string): Promise<Answer['json']> {
+    return await (await fetch(`${this.adminUrl}${path}`)).json();
+  }
+
   /** The first effect of a kind after another one. */
   async effect(kind: string, after = 0): Promise<Answer['json']> {
-    const answer = await this.get(`/admin/effects?kind=${kind}&after=${after}&timeout=30`);
-    return answer.json[0];
+    return (await this.admin(`/effects?kind=${kind}&after=${after}&timeout=30`))[0];
   }
 }
 
@@ -146,7 +151,7 @@ export async function withDevnet(
 ): Promise<void> {
   const devnet = await startDevnet(options);
   try {
-    await test(new Requestor(devnet.url, devnet.appKey), devnet);
+    await test(new Requestor(devnet.url, devnet.appKey, devnet.adminUrl), devnet);
   } finally {
     await devnet.close();
   }

@@ -63,6 +63,7 @@ export class VmTestbed {
       next();
     });
     this.host.registerRoutes(this.app);
+    this.host.start();
     const address = await this.app.listen({ host: '127.0.0.1', port: 0 });
     Object.assign(this, { baseUrl: `${address}/activity-api/v1` });
   }

@@ -71,7 +71,8 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
   };
   const connection = await Connection.connect({ address });
   const client = new Client({ connection });
-  const get = async (path: string): Promise<unknown> => await (await fetch(`${devnet.url}${path}`)).json();
+  const get = async (path: string): Promise<unknown> =>
+    await (await fetch(`${world.devnet.adminUrl}${path}`)).json();
   const world: World = {
     ...{ devnet, client, taskQueue },
     golem: new GolemClient({ client, taskQueue }),
@@ -86,14 +87,14 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       world.devnet = await startDevnet({ ...options.devnet, port });
     },
     async open() {
-      return ((await get('/admin/open')) as { counts: Record<string, number> }).counts;
+      return ((await get('/open')) as { counts: Record<string, number> }).counts;
     },
     async effects(kind) {
-      return (await get(`/admin/effects${kind ? `?kind=${kind}` : ''}`)) as Effect[];
+      return (await get(`/effects${kind ? `?kind=${kind}` : ''}`)) as Effect[];
     },
     async effect(kind, after = 0) {
       for (;;) {
-        const [found] = (await get(`/admin/effects?kind=${kind}&after=${after}&timeout=30`)) as Effect[];
+        const [found] = (await get(`/effects?kind=${kind}&after=${after}&timeout=30`)) as Effect[];
         if (found) return found;
       }
     },

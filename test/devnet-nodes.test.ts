@@ -1,0 +1,158 @@
+/** Several requestors' daemons on one network: each can go down, come back and move while the providers go on. */
+import { startDevnet, type Devnet } from '../devnet';
+import { Requestor, withDevnet } from './support/devnet-requestor';
+
+const MARKET = '/market-api/v1';
+const ACTIVITY = '/activity-api/v1/activity';
+const PAYMENT = '/payment-api/v1';
+
+const of = (devnet: Devnet, name: string): Requestor => {
+  const { url, appKey } = devnet.node(name);
+  return new Requestor(url, appKey, devnet.adminUrl);
+};
+
+describe('two requestors on one network', () => {
+  it('compete for its providers, and know nothing of each other', async () => {
+    const options = { providers: [{ name: 'only' }], nodes: [{ name: 'bob', appKeys: ['bobs-key'] }] };
+    await withDevnet(options, async (alice, devnet) => {
+      const bob = of(devnet, 'bob');
+      expect(bob.appKey).toBe('bobs-key');
+      expect((await new Requestor(bob.url, alice.appKey).get('/me')).status).toBe(401);
+      const [hers, his] = await Promise.all(
+        [alice, bob].map(async (who) => (await who.get('/me')).json.identity),
+      );
+      expect(hers).not.toBe(his);
+
+      const agreementId = await alice.rent();
+      expect((await bob.get(`${MARKET}/agreements/${agreementId}`)).status).toBe(404);
+      const demandId = await bob.subscribe();
+      const [offer] = await bob.events(demandId);
+      expect(await bob.negotiate(demandId, offer.proposal.proposalId)).toMatchObject({
+        reason: { message: 'No capacity available. Reached Agreements limit: 1' },
+      });
+      await alice.terminate(agreementId);
+      expect((await bob.events(demandId))[0]).toMatchObject({ proposal: { state: 'Draft' } });
+    });
+  });
+
+  it('have names and app keys of their own', async () => {
+    await expect(startDevnet({ nodes: [{ name: 'requestor' }] })).rejects.toThrow('named "requestor"');
+    await expect(startDevnet({ nodes: [{ name: 'bob', appKeys: ['try_golem'] }] })).rejects.toThrow(
+      'same app key',
+    );
+  });
+});
+
+describe('a node that goes down and comes back', () => {
+  it('has forgotten demands and scans only; the VM has gone on', async () => {
+    await withDevnet({ providers: [{ name: 'only' }] }, async (requestor, devnet) => {
+      const node = devnet.node('requestor');
+      const allocationId = await requestor.allocate();
+      const agreementId = await requestor.rent('s');
+      const activityId = await requestor.createActivity(agreementId);
+      const demandId = await requestor.subscribe();
+      await requestor.events(demandId, 0);
+      const scanId = (await requestor.post(`${MARKET}/scan`, { type: 'offer' })).json as string;
+      const script = [{ deploy: {} }, { start: {} }, { run: { entry_point: '/bin/sleep', args: ['0.3'] } }];
+      const batch = (await requestor.post(`${ACTIVITY}/${activityId}/exec`, { text: JSON.stringify(script) }))
+        .json;
+      const poll = requestor.get(`${MARKET}/demands/${demandId}/events?timeout=60`);
+      const wait = requestor.get(`${ACTIVITY}/${activityId}/exec/${batch}?timeout=60&commandIndex=9`);
+      await requestor.effect('script-started');
+
+      await node.stop();
+      await Promise.all([expect(poll).rejects.toThrow(), expect(wait).rejects.toThrow()]);
+      expect(node.running).toBe(false);
+      await expect(requestor.get('/me')).rejects.toThrow();
+      await requestor.effect('script-finished');
+
+      await node.start();
+      expect(node.url).toBe(requestor.url);
+      expect((await requestor.get(`${MARKET}/demands`)).json).toEqual([]);
+      expect((await requestor.get(`${MARKET}/demands/${demandId}/events?timeout=0`)).status).toBe(404);
+      expect((await requestor.get(`${MARKET}/scan/${scanId}/events?timeout=0`)).status).toBe(404);
+      expect((await requestor.get(`${PAYMENT}/allocations/${allocationId}`)).status).toBe(200);
+      expect((await requestor.get(`${MARKET}/agreements/${agreementId}`)).json.state).toBe('Approved');
+      const results = (await requestor.get(`${ACTIVITY}/${activityId}/exec/${batch}`)).json;
+      expect(results.map((result: { result: string }) => result.result)).toEqual(['Ok', 'Ok', 'Ok']);
+    });
+  });
+
+  it('can come back on another port, by the admin API, while others go on', async () => {
+    await withDevnet({ providers: [{ name: 'only' }], nodes: [{ name: 'bob' }] }, async (alice, devnet) => {
+      const bob = of(devnet, 'bob');
+      const agreementId = await bob.rent();
+      const free = await freePort();
+      const post = (path: string, body?: unknown): Promise<Response> =>
+        fetch(`${devnet.adminUrl}${path}`, {
+          method: 'POST',
+          ...(body === undefined
+            ? {}
+            : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
+        });
+      const poll = alice.get(`${PAYMENT}/invoiceEvents?timeout=2`);
+      expect(await (await post('/nodes/bob/restart', { port: free })).json()).toMatchObject({
+        name: 'bob',
+        url: `http://127.0.0.1:${free}`,
+        running: true,
+      });
+      const moved = of(devnet, 'bob');
+      expect((await moved.get(`${MARKET}/agreements/${agreementId}`)).json.state).toBe('Approved');
+      expect((await poll).status).toBe(200);
+      expect(await (await post('/nodes/bob/stop')).json()).toMatchObject({ running: false });
+      expect(await (await fetch(`${devnet.adminUrl}/nodes`)).json()).toMatchObject([
+        { name: 'requestor', running: true },
+        { name: 'bob', running: false },
+      ]);
+
+      const unknown = await post('/nodes/carol/stop');
+      expect([unknown.status, await unknown.json()]).toEqual([
+        404,
+        { message: 'no node is named "carol"; there are: requestor, bob' },
+      ]);
+      const wrong = await post('/nodes/bob/start', { port: 'x' });
+      expect([wrong.status, ((await wrong.json()) as { message: string }).message]).toEqual([
+        400,
+        expect.stringMatching(/^port: /),
+      ]);
+    });
+  });
+
+  it('pays only while it is up', async () => {
+    await withDevnet({ providers: [{ name: 'only' }], paymentCycleSec: 0.2 }, async (requestor, devnet) => {
+      const node = devnet.node('requestor');
+      const allocationId = await requestor.allocate();
+      const agreementId = await requestor.rent('s');
+      await requestor.createActivity(agreementId);
+      await requestor.terminate(agreementId);
+      const { invoiceId } = await requestor.firstEvent('invoice', 's');
+      const { amount } = (await requestor.get(`${PAYMENT}/invoices/${invoiceId}`)).json;
+      const accept = { totalAmountAccepted: amount, allocationId };
+      expect((await requestor.post(`${PAYMENT}/invoices/${invoiceId}/accept`, accept)).status).toBe(200);
+      await node.stop();
+      const paid = requestor.effect('paid');
+      expect(await requestor.admin('/effects?kind=paid&timeout=0.5')).toEqual([]);
+      await node.start();
+      expect((await paid).amount).toBe(amount);
+    });
+  });
+});
+
+it('the admin API lets in only what comes from this machine', async () => {
+  await withDevnet({ providers: [{ name: 'only' }] }, async (_requestor, { adminUrl }) => {
+    expect(
+      (await fetch(`${adminUrl}/open`, { headers: { origin: 'https://elsewhere.example' } })).status,
+    ).toBe(403);
+    const nothing = await fetch(`${adminUrl}/nope`);
+    expect([nothing.status, await nothing.json()]).toEqual([
+      404,
+      { message: 'no GET /nope here; see docs/devnet.md' },
+    ]);
+  });
+});
+
+async function freePort(): Promise<number> {
+  const other = await startDevnet({ providers: [{ name: 'only' }] });
+  await other.close();
+  return other.port;
+}
