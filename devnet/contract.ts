@@ -3,6 +3,9 @@
  * really runs commands and serves /activity-api/v1) and everything else (market, payment, providers, server).
  */
 import type Libsql from 'libsql';
+import type { Fault } from './faults/faults';
+import type { Reach } from './faults/links';
+import type { ProviderStep } from './faults/operations';
 import type { FastifyInstance } from 'fastify';
 
 /** The shared database handle. Each side makes its own tables; the VM host's are prefixed `vm_`. */
@@ -30,6 +33,8 @@ export interface AgreementTerms {
   deployMs: number;
   /** When set, the VM fails at `start` with this message. */
   startFails?: string;
+  /** Whether the provider answers its requestor now. */
+  reach: Reach;
   cpuThreads: number;
   /** The offer's `golem.com.usage.vector`: the order in which usage is reported. */
   usageVector: string[];
@@ -39,6 +44,8 @@ export interface AgreementTerms {
 export interface AgreementBook {
   /** Undefined: unknown agreement (404). A state other than Approved: 400. */
   find(agreementId: string): AgreementTerms | undefined;
+  /** The fault that acts on a step of the agreement's provider, if any. */
+  fault(agreementId: string, step: ProviderStep): Fault | undefined;
   /** The provider starts debit notes and stops its idle timer. Called once a VM exists. */
   onActivityCreated(agreementId: string, activityId: string): void;
   /**
@@ -72,6 +79,12 @@ export interface VmHost {
   liveActivities(): { activityId: string; agreementId: string }[];
   /** Kills the VMs of an ended agreement; resolves when their processes are gone. */
   destroyForAgreement(agreementId: string, reason: string): Promise<void>;
+  /** The agreement under which an activity was created. */
+  agreementOf(activityId: string): string | undefined;
+  /** The provider crashed: the VMs of its agreement are gone without a word. */
+  abortForAgreement(agreementId: string): void;
+  /** The provider's machine stands still: no process of the agreement's VMs runs, until it goes on. */
+  freezeForAgreement(agreementId: string, frozen: boolean): void;
   /**
    * The daemon stops: kills all processes and removes the VM directories. Activities that were alive count as
    * Terminated when the daemon comes back on the same database; `onActivityDestroyed` is called for them by

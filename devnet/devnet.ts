@@ -2,10 +2,14 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { startAdminServer, type AdminServer } from './admin/server';
 import { openDatabase } from './database';
 import { Effects } from './effects';
+import { callFaults } from './faults/call-faults';
+import { Conditions } from './faults/conditions';
+import { Faults } from './faults/faults';
+import { Links } from './faults/links';
 import { Identities, identityRoutes } from './identity';
 import { agreementRoutes } from './market/agreement-routes';
 import { Agreements } from './market/agreements';
@@ -58,6 +62,10 @@ export interface Devnet {
   port: number;
   /** Of the admin API. */
   adminUrl: string;
+  /** Faults that are armed, and ways to arm more. */
+  faults: Faults;
+  /** Cuts of the network, frozen and crashed providers. */
+  links: Links;
   /** The requestor nodes, the first one first. */
   nodes: readonly RequestorNode[];
   /** The node of that name. @throws Error when there is none */
@@ -84,36 +92,46 @@ export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> 
   const allocations = new Allocations(database, accounts, effects, timers);
   const documents = new Documents(database, new DocumentEvents(database), allocations, effects);
   const payer = new Payer(database, documents, accounts, effects, timers, options.paymentCycleSec ?? 1);
-  const network = new ProviderNetwork({
+  const faults = new Faults(effects);
+  const links = new Links(timers);
+  const conditions = new Conditions(faults, links, {
+    nodeOf: (requestorId) => nodes.find((node) => node.requestorIds.includes(requestorId)),
+    providerOf: (providerId) => network.nameOf(providerId),
+  });
+  const network: ProviderNetwork = new ProviderNetwork({
     providers,
     book,
     agreements,
     documents,
     timers,
+    conditions,
     rebroadcastSec: options.rebroadcastSec ?? 240,
     log,
   });
   const vms = createVmHost({ dataDir, database, agreements: network, effects, log });
 
-  const nodes = described.map(({ name, port = 0, appKeys = [] }) => {
+  const nodes: RequestorNode[] = described.map(({ name, port = 0, appKeys = [] }) => {
     const identities = new Identities(database, appKeys);
     return new RequestorNode({
       ...{ name, host, port, appKeys, identities },
       routes: (app, node) => yagnaRoutes(app, node, identities),
       onChange: (node) => {
-        if (node.running) payer.wake();
-        else book.forget(node.requestorIds);
+        if (node.running) {
+          payer.wake();
+          network.onRestored();
+        } else book.forget(node.requestorIds);
       },
     });
   });
   payer.isUp = (requestor) => nodes.some((node) => node.running && node.requestorIds.includes(requestor));
 
   function yagnaRoutes(app: FastifyInstance, node: RequestorNode, identities: Identities): void {
+    callFaults(app, node, { faults, links, providerOf });
     identityRoutes(app);
     registryRoutes(app, () => node.url);
     yagnaScope(app, (scope) => {
-      demandRoutes(scope, book, effects);
-      agreementRoutes(scope, book, agreements);
+      demandRoutes(scope, book, effects, conditions);
+      agreementRoutes(scope, book, agreements, conditions);
       scanRoutes(scope, () => network.offers());
       allocationRoutes(scope, allocations, accounts, identities);
       documentRoutes(scope, documents, payer);
@@ -122,6 +140,20 @@ export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> 
       vms.registerRoutes(scope);
       done();
     });
+  }
+
+  /** What a call is about, by the ids in its path and body. */
+  function providerOf(request: FastifyRequest): string | undefined {
+    const { id, proposal, activityId } = request.params as Record<string, string | undefined>;
+    const body = parsedBody(request);
+    const agreementId = activityId === undefined ? (body.agreementId ?? id) : vms.agreementOf(activityId);
+    const proposalId = proposal ?? body.proposalId;
+    const document = id === undefined ? undefined : documents.find(id);
+    const providerId =
+      (agreementId === undefined ? undefined : agreements.find(agreementId)?.provider) ??
+      (proposalId === undefined ? undefined : book.findAnywhere(request.requestorId, proposalId)?.provider) ??
+      document?.provider;
+    return providerId === undefined ? undefined : network.nameOf(providerId);
   }
 
   let admin: AdminServer | undefined;
@@ -137,7 +169,7 @@ export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> 
     network.start(vms);
     vms.start();
     admin = await startAdminServer(
-      { effects, allocations, book, agreements, vms, nodes },
+      { effects, allocations, book, agreements, vms, nodes, faults, links, network },
       options.adminPort ?? 0,
     );
     for (const node of nodes) await node.start();
@@ -158,11 +190,20 @@ export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> 
     get port() {
       return first.port;
     },
-    ...{ appKey: first.appKey, adminUrl: admin.url, nodes, node, close },
+    ...{ appKey: first.appKey, adminUrl: admin.url, faults, links, nodes, node, close },
   };
 }
 
 const FIRST_NODE = 'requestor';
+
+function parsedBody({ body }: FastifyRequest): { agreementId?: string; proposalId?: string } {
+  try {
+    const json: unknown = JSON.parse(String(body));
+    return typeof json === 'object' && json !== null ? json : { agreementId: String(json) };
+  } catch {
+    return {};
+  }
+}
 
 /** The nodes asked for cannot be. */
 export class NodesError extends Error {}

@@ -8,7 +8,13 @@ import { Body, Query, queryFailure } from '../server/input';
 import { waitFor } from '../server/long-poll';
 import { parseScript, ScriptSyntaxError } from '../vm/exe-script';
 import type { GolemActivity } from '../vm/golem-activity';
-import { ActivityExists, AgreementNotApproved, AgreementNotFound, type Host } from '../vm/host';
+import {
+  ActivityExists,
+  ActivityRefused,
+  AgreementNotApproved,
+  AgreementNotFound,
+  type Host,
+} from '../vm/host';
 import type { ActivityRow, ResultJson } from '../vm/vm-store';
 import { streamActivities, streamScript } from './event-stream';
 
@@ -44,19 +50,24 @@ export function registerActivityRoutes(app: FastifyInstance, host: Host): void {
     scope.get(`${BASE}/activity/_monitor`, (request, reply) => streamActivities(host, request, reply));
 
     scope.delete<ActivityPath>(`${BASE}/activity/:activityId`, async (request, reply) => {
-      const { id } = activityOf(host, request);
+      const row = activityOf(host, request);
+      const { id } = row;
+      await answered(host, row.agreement_id, request, `activity/DestroyActivity`);
       await withinTimeout(host.destroy(id), timeoutSec(request));
       return send(reply, 200, null);
     });
 
-    scope.get<ActivityPath>(`${BASE}/activity/:activityId/state`, (request, reply) => {
+    scope.get<ActivityPath>(`${BASE}/activity/:activityId/state`, async (request, reply) => {
       const row = activityOf(host, request);
+      await answered(host, row.agreement_id, request, `activity/GetState`);
       return send(reply, 200, host.find(row.id)?.state ?? endedState(row));
     });
 
-    scope.get<ActivityPath>(`${BASE}/activity/:activityId/usage`, (request, reply) =>
-      send(reply, 200, usage(host, activityOf(host, request))),
-    );
+    scope.get<ActivityPath>(`${BASE}/activity/:activityId/usage`, async (request, reply) => {
+      const row = activityOf(host, request);
+      await answered(host, row.agreement_id, request, `activity/GetUsage`);
+      return send(reply, 200, usage(host, row));
+    });
 
     scope.get<ActivityPath>(`${BASE}/activity/:activityId/agreement`, (request, reply) =>
       send(reply, 200, activityOf(host, request).agreement_id),
@@ -67,10 +78,11 @@ export function registerActivityRoutes(app: FastifyInstance, host: Host): void {
       throw unreachable(`/net/${providerOf(host, row)}/activity/GetRunningCommand`);
     });
 
-    scope.post<ActivityPath>(`${BASE}/activity/:activityId/exec`, (request, reply) => {
+    scope.post<ActivityPath>(`${BASE}/activity/:activityId/exec`, async (request, reply) => {
       const text = Body.of('payment', request).string('text');
       const row = activityOf(host, request);
       const commands = script(text);
+      await answered(host, row.agreement_id, request, `exeunit/${row.id}/Exec`);
       const activity = reachableActivity(host, row, 'Exec');
       const batchId = hexId(16);
       activity.execute(batchId, commands);
@@ -79,6 +91,7 @@ export function registerActivityRoutes(app: FastifyInstance, host: Host): void {
 
     scope.get<ScriptPath>(`${BASE}/activity/:activityId/exec/:batchId`, async (request, reply) => {
       const row = activityOf(host, request);
+      await answered(host, row.agreement_id, request, `exeunit/${row.id}/GetExecBatchResults`);
       if (request.headers.accept === 'text/event-stream') {
         const activity = reachableActivity(host, row, 'StreamExecBatchResults');
         return streamScript(host, activity, request.params.batchId, reply);
@@ -103,6 +116,7 @@ async function create(host: Host, request: FastifyRequest): Promise<unknown> {
   }
   const terms = host.terms(agreementId);
   if (terms && terms.requestorId !== request.requestorId) throw failure(404, `Not found: ${agreementId}`);
+  if (terms) await answered(host, agreementId, request, 'activity/CreateActivity');
   let awaited = true;
   try {
     const activityId = await withinTimeout(
@@ -119,6 +133,7 @@ async function create(host: Host, request: FastifyRequest): Promise<unknown> {
         `Bad request: Agreement ${agreementId} is not Approved. Current state: ${error.state}`,
       );
     }
+    if (error instanceof ActivityRefused) throw failure(500, `Service error: ${error.message}`);
     if (error instanceof ActivityExists) {
       const refused = `Activity ${error.refusedId} was abruptly terminated.`;
       const reason = "Reason: Only single Activity allowed, message: Can't create 2 simultaneous Activities.";
@@ -243,6 +258,20 @@ function timeoutSec(request: FastifyRequest): number {
   const timeout = new Query(request).number('timeout', DEFAULT_TIMEOUT_SEC);
   if (timeout < 0) throw queryFailure('timeout must not be negative');
   return timeout;
+}
+
+/** Passes on when the provider answers; else there is no answer in time, or the word that nobody is there. */
+async function answered(
+  host: Host,
+  agreementId: string,
+  request: FastifyRequest,
+  endpoint: string,
+): Promise<void> {
+  const terms = host.terms(agreementId);
+  if (!terms || terms.reach === 'up') return;
+  if (terms.reach === 'gone') throw unreachable(`/net/${terms.providerId}/${endpoint}`);
+  await delay((timeoutSec(request) + TIMEOUT_MARGIN_SEC) * 1000, undefined, { signal: host.closing.signal });
+  throw failure(408, 'Timeout');
 }
 
 /** 408 when the provider needs longer; its work goes on. */

@@ -9,6 +9,8 @@ import type { VmHost } from '../contract';
 import type { Effects } from '../effects';
 import type { Agreements } from '../market/agreements';
 import type { DemandBook } from '../market/book';
+import { faultSchema, type ArmedFault, type Faults } from '../faults/faults';
+import type { Links } from '../faults/links';
 import type { Allocations } from '../payment/allocations';
 import type { RequestorNode } from '../requestor-node';
 import { waitFor } from '../server/long-poll';
@@ -20,6 +22,9 @@ export interface AdminParts {
   agreements: Agreements;
   vms: VmHost;
   nodes: readonly RequestorNode[];
+  faults: Faults;
+  links: Links;
+  network: { names(): string[] };
 }
 
 export interface AdminServer {
@@ -84,6 +89,12 @@ const effectsQuery = z.strictObject({
   timeout: z.coerce.number().min(0).default(0),
 });
 
+const cutOptions = z.strictObject({
+  node: z.string().optional(),
+  provider: z.string().optional(),
+  sec: z.number().min(0).optional(),
+});
+const freezeOptions = z.strictObject({ sec: z.number().min(0).optional() });
 const startOptions = z.strictObject({ port: z.number().int().min(0).max(65_535).optional() });
 
 function routes(app: FastifyInstance, parts: AdminParts): void {
@@ -118,13 +129,71 @@ function routes(app: FastifyInstance, parts: AdminParts): void {
     });
   }
 
+  app.get('/faults', () => parts.faults.list().map(faultView));
+
+  app.post('/faults', (request) => {
+    const fault = faultSchema.parse(request.body ?? {});
+    if (fault.node !== undefined) named('node', fault.node);
+    if (fault.provider !== undefined) named('provider', fault.provider);
+    return faultView(parts.faults.arm(fault));
+  });
+
+  app.delete('/faults', () => {
+    parts.faults.disarmAll();
+    return [];
+  });
+
+  app.delete('/faults/:id', (request) => {
+    const { id } = request.params as { id: string };
+    if (!parts.faults.disarm(id)) throw notFound(`no fault ${id} is armed`);
+    return parts.faults.list().map(faultView);
+  });
+
+  app.get('/links', () => parts.links.state());
+
+  app.post('/links/cut', (request) => {
+    const { sec, ...cut } = cutOptions.parse(request.body ?? {});
+    if (cut.node !== undefined) named('node', cut.node);
+    if (cut.provider !== undefined) named('provider', cut.provider);
+    parts.links.cut(cut, sec);
+    return parts.links.state();
+  });
+
+  app.post('/links/restore', () => {
+    parts.links.restore();
+    return parts.links.state();
+  });
+
+  for (const action of ['crash', 'revive', 'freeze', 'thaw'] as const) {
+    app.post(`/providers/:name/${action}`, (request) => {
+      const { name } = request.params as { name: string };
+      const { sec } = freezeOptions.parse(request.body ?? {});
+      named('provider', name);
+      parts.links[action](name, sec);
+      return parts.links.state();
+    });
+  }
+
+  /** @throws 404 with the names that there are */
+  function named(kind: 'node' | 'provider', name: string): void {
+    const known = kind === 'node' ? nodes.map((node) => node.name) : parts.network.names();
+    if (!known.includes(name))
+      throw notFound(`no ${kind} is named "${name}"; there are: ${known.join(', ')}`);
+  }
+
   function nodeOf(params: unknown): RequestorNode {
     const { name } = params as { name: string };
-    const node = nodes.find((each) => each.name === name);
-    if (node) return node;
-    const names = nodes.map((each) => each.name).join(', ');
-    throw Object.assign(new Error(`no node is named "${name}"; there are: ${names}`), { statusCode: 404 });
+    named('node', name);
+    return nodes.find((each) => each.name === name) as RequestorNode; // named() has found it
   }
+}
+
+function notFound(message: string): Error {
+  return Object.assign(new Error(message), { statusCode: 404 });
+}
+
+function faultView({ id, fault, matches, hits }: ArmedFault): object {
+  return { id, ...fault, matches, hits };
 }
 
 export function openThings({ allocations, book, agreements, vms }: AdminParts): OpenThings {

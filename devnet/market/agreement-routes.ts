@@ -7,12 +7,18 @@ import { Body, marketMaxEvents, Query, queryFailure } from '../server/input';
 import { waitFor } from '../server/long-poll';
 import { AGREEMENT_STATES, eventStream, type Agreement, type Agreements } from './agreements';
 import type { DemandBook } from './book';
+import type { Conditions } from '../faults/conditions';
 
 const BASE = '/market-api/v1';
 const DEFAULT_TIMEOUT_SEC = 5;
 const DEFAULT_MAX_EVENTS = 100;
 
-export function agreementRoutes(scope: FastifyInstance, book: DemandBook, agreements: Agreements): void {
+export function agreementRoutes(
+  scope: FastifyInstance,
+  book: DemandBook,
+  agreements: Agreements,
+  conditions: Conditions,
+): void {
   scope.post(`${BASE}/agreements`, (request, reply) => {
     const body = Body.of('market', request);
     const id = body.string('proposalId');
@@ -79,6 +85,8 @@ export function agreementRoutes(scope: FastifyInstance, book: DemandBook, agreem
 
   scope.post(`${BASE}/agreements/:id/confirm`, (request, reply) => {
     const agreement = agreementParam(request, agreements);
+    if (agreement.state === 'Proposal')
+      tellProvider(agreement, 'Protocol error: Propose', 'AgreementReceived');
     agreements.confirm(agreement, new Query(request).text('appSessionId'));
     return reply.code(204).send();
   });
@@ -117,11 +125,10 @@ export function agreementRoutes(scope: FastifyInstance, book: DemandBook, agreem
 
   scope.post(`${BASE}/agreements/:id/terminate`, (request, reply) => {
     const reason = reasonOf(request);
-    agreements.terminate(
-      agreementParam(request, agreements, { notFound: '', terminating: true }),
-      'Requestor',
-      reason,
-    );
+    const agreement = agreementParam(request, agreements, { notFound: '', terminating: true });
+    if (agreement.state === 'Approved')
+      tellProvider(agreement, 'Protocol error while terminating: Terminate', 'AgreementTerminated');
+    agreements.terminate(agreement, 'Requestor', reason);
     return reply.code(200).send();
   });
 
@@ -147,6 +154,14 @@ export function agreementRoutes(scope: FastifyInstance, book: DemandBook, agreem
     );
     return send(reply, 200, events ?? []);
   });
+
+  /** Both sides have to hear of it, or nothing changes. */
+  function tellProvider({ id, requestor, provider }: Agreement, what: string, message: string): void {
+    if (conditions.reach(requestor, provider) === 'up') return;
+    const address = `/net/${provider}/market/protocol/mk1/negotiation/provider/agreement/${message}`;
+    const cause = `Remote service at \`${address}\` error: Bad request: endpoint address not found.`;
+    throw failure(500, `${what} Agreement [R-${id}] GSB error: ${cause}.`);
+  }
 }
 
 /** The agreement a path names; its errors differ a little from route to route. */

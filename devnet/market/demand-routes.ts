@@ -1,6 +1,7 @@
 /** /market-api/v1/demands: subscribe, read offers, counter and reject them. */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Effects } from '../effects';
+import type { Conditions } from '../faults/conditions';
 import { failure, pathFailure } from '../server/errors';
 import { send } from '../server/http';
 import { Body, marketMaxEvents, Query } from '../server/input';
@@ -12,7 +13,12 @@ const BASE = '/market-api/v1';
 const DEFAULT_TIMEOUT_SEC = 5;
 const DEFAULT_MAX_EVENTS = 20;
 
-export function demandRoutes(scope: FastifyInstance, book: DemandBook, effects: Effects): void {
+export function demandRoutes(
+  scope: FastifyInstance,
+  book: DemandBook,
+  effects: Effects,
+  conditions: Conditions,
+): void {
   scope.post(`${BASE}/demands`, (request, reply) => {
     const demand = book.subscribe(request.requestorId, termsOf(request));
     effects.record('demand-created', { demandId: demand.id });
@@ -62,6 +68,13 @@ export function demandRoutes(scope: FastifyInstance, book: DemandBook, effects: 
   scope.post(`${BASE}/demands/:id/proposals/:proposal`, (request, reply) => {
     const terms = termsOf(request);
     const previous = proposalParam(request);
+    if (conditions.reach(request.requestorId, previous.provider) !== 'up') {
+      const gsb = `GSB error: Remote service at \`/net/${previous.provider}\` error: endpoint address not found.`;
+      throw failure(
+        500,
+        `Failed to send response for Proposal [${previous.id}]. Error: Countering Proposal [${previous.id}] ${gsb}`,
+      );
+    }
     const counter = book.counter(previous, terms);
     effects.record('proposal-countered', {
       demandId: counter.demand.id,

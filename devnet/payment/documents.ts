@@ -155,7 +155,18 @@ export class Documents {
     return note;
   }
 
-  issueInvoice(agreement: Agreement, paymentDueNanos: bigint): InvoiceRow {
+  /** What a provider counts as due without a note of it. */
+  bill(activityId: string, amount: Amount, isLast: boolean): void {
+    const activity = this.sql.activity.get(activityId) as BilledActivityRow | undefined;
+    this.sql.billed.run(computed(amount), activity?.last_note ?? null, isLast ? 1 : 0, activityId);
+  }
+
+  /** @param change what a dishonest provider makes of the amount */
+  issueInvoice(
+    agreement: Agreement,
+    paymentDueNanos: bigint,
+    change: (amount: Amount) => Amount = (amount) => amount,
+  ): InvoiceRow {
     const now = nowNanos();
     const id = documentId();
     const activities = this.activities(agreement.id);
@@ -169,7 +180,7 @@ export class Documents {
       formatMillis(now),
       Number(now / 1_000_000n),
       JSON.stringify(activities.map((activity) => activity.id)),
-      computed(sum(activities.map((activity) => activity.due))),
+      computed(change(sum(activities.map((activity) => activity.due)))),
       formatNanos(paymentDueNanos),
     );
     const invoice = this.sql.invoice.get(id) as InvoiceRow;
@@ -180,6 +191,11 @@ export class Documents {
     });
     this.events.record('Invoice', invoice, 'Received');
     return invoice;
+  }
+
+  /** A debit note or invoice, whoever it is for. */
+  find(id: string): DebitNoteRow | InvoiceRow | undefined {
+    return (this.sql.note.get(id) ?? this.sql.invoice.get(id)) as DebitNoteRow | InvoiceRow | undefined;
   }
 
   note(requestor: string, id: string): DebitNoteRow {

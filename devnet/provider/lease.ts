@@ -8,6 +8,9 @@ import type { VmHost } from '../contract';
 import type { Agreement, Agreements } from '../market/agreements';
 import { Amount } from '../payment/amounts';
 import type { DebitNoteRow, Documents } from '../payment/documents';
+import type { Conditions } from '../faults/conditions';
+import type { Fault } from '../faults/faults';
+import type { ProviderStep } from '../faults/operations';
 import { Timers, type Timer } from '../timers';
 import type { Provider } from './config';
 import { agreedTerms, type Agreed } from './negotiation';
@@ -15,6 +18,8 @@ import { agreedTerms, type Agreed } from './negotiation';
 export interface LeaseNeighbours {
   agreements: Agreements;
   documents: Documents;
+  conditions: Conditions;
+  timers: Timers;
   vms: VmHost;
   log(line: string): void;
 }
@@ -28,6 +33,9 @@ export class Lease {
   private idle: Timer | undefined;
   private lastPayableMs: number;
   private ended = false;
+  /** What the requestor has to be told once it can be reached: a note of an activity, an end, the invoice. */
+  private readonly unsent = new Map<string, () => void>();
+  private unreachable: Timer | undefined;
 
   /** @param onClosed the final invoice is out. */
   constructor(
@@ -84,12 +92,69 @@ export class Lease {
     this.timers.close();
     await this.near.vms.destroyForAgreement(this.agreement.id, reason);
     for (const activityId of this.runningActivities()) this.issueNote(activityId, true);
+    this.tell('invoice', () => {
+      const { documents, timers } = this.near;
+      const fault = documents.invoicesOf(this.agreement.id).length === 0 ? this.fault('invoice') : undefined;
+      const close = (): void => {
+        if (documents.invoicesOf(this.agreement.id).length === 0) this.issueInvoice(fault);
+        this.near.agreements.markClosed(this.agreement.id);
+        this.onClosed();
+      };
+      if (fault?.do === 'delay') timers.after((fault.sec ?? 1) * 1000, close);
+      else close();
+    });
+  }
+
+  private issueInvoice(fault: Fault | undefined): void {
+    const { documents } = this.near;
     const dueSec = this.agreed.paymentTimeoutSec ?? this.provider.paymentDueSec;
-    if (this.near.documents.invoicesOf(this.agreement.id).length === 0) {
-      this.near.documents.issueInvoice(this.agreement, nowNanos() + BigInt(Math.round(dueSec * 1e9)));
+    if (fault?.do === 'withhold') return;
+    const issue = (change?: (amount: Amount) => Amount): void =>
+      void documents.issueInvoice(this.agreement, nowNanos() + BigInt(Math.round(dueSec * 1e9)), change);
+    const { factor = 10 } = fault ?? {};
+    switch (fault?.do) {
+      case 'zero':
+        return issue((amount) => amount.times(0));
+      case 'tooMuch':
+        return issue((amount) => amount.times(factor));
+      case 'twice':
+        issue();
+        return issue((amount) => amount.times(0.9).toDecimalPlaces(18));
+      case 'noteAfter': {
+        issue();
+        const [activity] = documents.activities(this.agreement.id);
+        if (activity) this.sendNote(activity.id, true);
+        return;
+      }
+      default:
+        return issue();
     }
-    this.near.agreements.markClosed(this.agreement.id);
-    this.onClosed();
+  }
+
+  /** The requestor may be reached again. */
+  restored(): void {
+    if (!this.reachesRequestor) return;
+    this.timers.cancel(this.unreachable);
+    this.unreachable = undefined;
+    const waiting = [...this.unsent.values()];
+    this.unsent.clear();
+    for (const send of waiting) send();
+  }
+
+  private get reachesRequestor(): boolean {
+    const { provider, requestor } = this.agreement;
+    return this.near.conditions.reachesRequestor(provider, requestor);
+  }
+
+  /** Tells the requestor something, now or once it can be reached; a newer message of the same name replaces an older. */
+  private tell(name: string, send: () => void): void {
+    if (this.reachesRequestor) send();
+    else this.unsent.set(name, send);
+  }
+
+  private fault(step: ProviderStep): Fault | undefined {
+    const { provider, requestor } = this.agreement;
+    return this.near.conditions.step(step, provider, requestor);
   }
 
   /** The daemon stops; the agreement lives on. */
@@ -125,17 +190,55 @@ export class Lease {
   }
 
   private issueNote(activityId: string, isLast: boolean): void {
-    const used = this.near.vms.usage(activityId);
-    const usage = [Number(used.cpuSec), Number(used.durationSec)];
-    const note = this.near.documents.issueNote(
-      this.agreement,
-      activityId,
-      this.cost(usage),
-      usage,
-      this.paymentDue(isLast),
-      isLast,
-    );
+    if (!this.reachesRequestor) this.giveUpOnUnreachable();
+    this.tell(`note ${activityId}`, () => this.sendNote(activityId, isLast));
+  }
+
+  private sendNote(activityId: string, isLast: boolean): void {
+    const { documents, vms } = this.near;
+    const used = vms.usage(activityId);
+    let usage = [Number(used.cpuSec), Number(used.durationSec)];
+    let paymentDue = this.paymentDue(isLast);
+    let { agreement } = this;
+    let change = (amount: Amount): Amount => amount;
+    const fault = this.fault('debitNote');
+    const { factor = 10 } = fault ?? {};
+    switch (fault?.do) {
+      case 'withhold':
+        return documents.bill(activityId, this.cost(usage), isLast);
+      case 'tooMuch':
+        change = (amount) => amount.times(factor);
+        break;
+      case 'impossibleUsage':
+        usage = usage.map((counter) => counter * factor);
+        break;
+      case 'lessThanBefore':
+        change = (amount) => amount.times(0.5).toDecimalPlaces(18);
+        break;
+      case 'payable':
+        paymentDue = nowNanos() + BigInt(this.provider.paymentDueSec) * 1_000_000_000n;
+        break;
+      case 'otherAgreement':
+        agreement = this.near.agreements.live().find((other) => other.id !== agreement.id) ?? agreement;
+        break;
+    }
+    const issue = (): DebitNoteRow =>
+      documents.issueNote(agreement, activityId, change(this.cost(usage)), usage, paymentDue, isLast);
+    const note = issue();
     if (!this.ended) this.watchDeadlines(note);
+    if (fault?.do === 'twice') issue();
+  }
+
+  /** As ya-provider does: the VM goes when the requestor could not be sent a note for as long as it has to accept one. */
+  private giveUpOnUnreachable(): void {
+    const { acceptTimeoutSec } = this.agreed;
+    if (acceptTimeoutSec === undefined || this.unreachable || this.ended) return;
+    this.unreachable = this.timers.after(acceptTimeoutSec * 1000, () =>
+      this.break(
+        'RequestorUnreachable',
+        `Requestor is unreachable more than ${formatDuration(acceptTimeoutSec)}`,
+      ),
+    );
   }
 
   /** The start price and each counter times its coefficient, from the very numbers of the offer; never rounded up. */
@@ -191,7 +294,12 @@ export class Lease {
   /** The provider ends the agreement; what follows is the same as when the requestor does. */
   private break(code: string, message: string): void {
     if (this.ended) return;
-    this.near.log(`provider ${this.provider.name} ends agreement ${this.agreement.id}: ${message}`);
-    this.near.agreements.terminate(this.agreement, 'Provider', { message, 'golem.provider.code': code });
+    const { id } = this.agreement;
+    this.near.log(`provider ${this.provider.name} ends agreement ${id}: ${message}`);
+    if (!this.reachesRequestor) void this.near.vms.destroyForAgreement(id, message);
+    this.tell('end', () => {
+      if (this.ended || this.near.agreements.find(id)?.state !== 'Approved') return;
+      this.near.agreements.terminate(this.agreement, 'Provider', { message, 'golem.provider.code': code });
+    });
   }
 }

@@ -8,6 +8,10 @@ import type { Agreement, AgreementListener, Agreements } from '../market/agreeme
 import type { Demand, DemandBook, Proposal, ProviderSide } from '../market/book';
 import type { PublicOffer } from '../market/scan-routes';
 import type { Documents, NoteListener } from '../payment/documents';
+import type { Conditions } from '../faults/conditions';
+import { delayOf, type Fault } from '../faults/faults';
+import type { LinkListener } from '../faults/links';
+import type { ProviderStep } from '../faults/operations';
 import type { Timer, Timers } from '../timers';
 import type { Provider } from './config';
 import { Lease } from './lease';
@@ -20,29 +24,45 @@ export interface NetworkOptions {
   agreements: Agreements;
   documents: Documents;
   timers: Timers;
+  conditions: Conditions;
   /** Seconds between two rounds in which free providers offer again to live demands; 0 for never. */
   rebroadcastSec: number;
   log(line: string): void;
 }
 
-export class ProviderNetwork implements ProviderSide, AgreementListener, NoteListener, AgreementBook {
+export class ProviderNetwork
+  implements ProviderSide, AgreementListener, NoteListener, AgreementBook, LinkListener
+{
   private readonly providers = new Map<string, SimulatedProvider>();
   private readonly leases = new Map<string, Lease>();
   private readonly finishing = new Set<Promise<void>>();
+  /** Confirmed agreements whose requestor could not be told the answer. */
+  private readonly missed = new Set<string>();
   private vms: VmHost | undefined;
   /** What the VM host reported before {@link start}. */
   private early: (() => void)[] = [];
   private rebroadcast: Timer | undefined;
 
   constructor(private readonly options: NetworkOptions) {
-    const { book, agreements, documents, timers } = options;
+    const { book, agreements, documents, timers, conditions } = options;
     for (const config of options.providers) {
-      const provider = new SimulatedProvider(config, book, agreements, timers);
+      const provider = new SimulatedProvider(config, book, agreements, timers, conditions);
       this.providers.set(provider.nodeId, provider);
     }
     book.providers = this;
     agreements.listener = this;
     documents.listener = this;
+    conditions.links.listener = this;
+  }
+
+  /** Name of a provider, or its node id when it is none of ours any more. */
+  nameOf(providerId: string): string {
+    return this.providers.get(providerId)?.config.name ?? providerId;
+  }
+
+  /** Names of all providers. */
+  names(): string[] {
+    return [...this.providers.values()].map((provider) => provider.config.name);
   }
 
   /** Takes up the agreements that an earlier run left. */
@@ -90,11 +110,20 @@ export class ProviderNetwork implements ProviderSide, AgreementListener, NoteLis
   onConfirmed(agreement: Agreement): void {
     const provider = this.providers.get(agreement.provider);
     if (!provider) return;
+    const { timers, agreements, conditions } = this.options;
+    const fault = conditions.step('approve', agreement.provider, agreement.requestor);
+    if (fault?.do === 'withhold') return;
     // Decided after the request that confirmed it, as over a network.
-    this.options.timers.after(provider.config.approveMs, () => {
-      const current = this.options.agreements.find(agreement.id);
-      if (current?.state !== 'Pending' || !provider.decide(current)) return;
-      const approved = this.options.agreements.find(agreement.id);
+    timers.after(provider.config.approveMs + delayOf(fault), () => {
+      const current = agreements.find(agreement.id);
+      if (current?.state !== 'Pending') return;
+      if (!conditions.reachesRequestor(current.provider, current.requestor)) {
+        this.missed.add(current.id);
+        return;
+      }
+      if (fault?.do === 'refuse') return agreements.reject(current, { message: fault.message ?? 'no' });
+      if (!provider.decide(current)) return;
+      const approved = agreements.find(agreement.id);
       if (approved) this.addLease(approved)?.start();
     });
   }
@@ -109,6 +138,40 @@ export class ProviderNetwork implements ProviderSide, AgreementListener, NoteLis
       )
       .finally(() => this.finishing.delete(finished));
     this.finishing.add(finished);
+  }
+
+  /** Its VMs are gone, and it does nothing more for its agreements until it is back. */
+  onCrash(provider: string): void {
+    for (const lease of this.leasesOf(provider)) {
+      lease.suspend();
+      this.leases.delete(lease.agreement.id);
+      this.vms?.abortForAgreement(lease.agreement.id);
+    }
+  }
+
+  onFreeze(provider: string, frozen: boolean): void {
+    for (const lease of this.leasesOf(provider)) this.vms?.freezeForAgreement(lease.agreement.id, frozen);
+  }
+
+  onRestored(): void {
+    for (const agreement of this.options.agreements.unclosed()) {
+      const { id, state, requestor } = agreement;
+      if (this.options.conditions.reach(requestor, agreement.provider) !== 'up') continue;
+      if (state === 'Pending') {
+        if (this.missed.delete(id)) this.onConfirmed(agreement);
+      } else if (!this.leases.has(id)) {
+        // Of a provider that crashed.
+        const lease = this.addLease(agreement);
+        if (state === 'Approved') lease?.start();
+        else this.onTerminated(agreement, 'the provider was restarted');
+      }
+    }
+    for (const lease of this.leases.values()) lease.restored();
+    for (const provider of this.providers.values()) provider.restored();
+  }
+
+  private leasesOf(provider: string): Lease[] {
+    return [...this.leases.values()].filter((lease) => this.nameOf(lease.agreement.provider) === provider);
   }
 
   onNoteAccepted(agreementId: string, noteId: string): void {
@@ -133,9 +196,17 @@ export class ProviderNetwork implements ProviderSide, AgreementListener, NoteLis
       destroyMs: config?.destroyMs ?? 0,
       deployMs: config?.deployMs ?? 0,
       startFails: config?.startFails,
+      reach: this.options.conditions.reach(agreement.requestor, agreement.provider),
       cpuThreads: config?.hardware.cpuThreads ?? 1,
       usageVector: USAGE_VECTOR,
     };
+  }
+
+  fault(agreementId: string, step: ProviderStep): Fault | undefined {
+    const { conditions, agreements } = this.options;
+    if (conditions.faults.list().length === 0) return undefined;
+    const agreement = agreements.find(agreementId);
+    return agreement && conditions.step(step, agreement.provider, agreement.requestor);
   }
 
   onActivityCreated(agreementId: string, activityId: string): void {
@@ -154,8 +225,9 @@ export class ProviderNetwork implements ProviderSide, AgreementListener, NoteLis
   private addLease(agreement: Agreement): Lease | undefined {
     const provider = this.providers.get(agreement.provider);
     if (!provider || !this.vms) return undefined;
-    const { agreements, documents, log } = this.options;
-    const lease = new Lease(agreement, provider.config, { agreements, documents, log, vms: this.vms }, () => {
+    const { agreements, documents, conditions, timers, log } = this.options;
+    const near = { agreements, documents, conditions, timers, log, vms: this.vms };
+    const lease = new Lease(agreement, provider.config, near, () => {
       this.leases.delete(agreement.id);
       provider.release(agreement.id);
     });

@@ -5,13 +5,15 @@ import type { Agreement, Agreements } from '../market/agreements';
 import type { Demand, DemandBook, Proposal } from '../market/book';
 import { matches, parseTerms } from '../market/constraints';
 import type { PublicOffer } from '../market/scan-routes';
+import type { Conditions } from '../faults/conditions';
+import { delayOf } from '../faults/faults';
 import type { Timers } from '../timers';
 import type { Provider } from './config';
 import { negotiate, noCapacity } from './negotiation';
 import { offerTerms } from './offer';
 
-/** Where this provider stands with a live demand. */
-type Standing = 'open' | 'postponed' | 'refused' | 'finallyRefused' | 'signed';
+/** Where this provider stands with a live demand; `missed`: its offer did not get there. */
+type Standing = 'open' | 'missed' | 'postponed' | 'refused' | 'finallyRefused' | 'signed';
 
 export class SimulatedProvider {
   readonly nodeId: string;
@@ -27,6 +29,7 @@ export class SimulatedProvider {
     private readonly book: DemandBook,
     private readonly agreements: Agreements,
     private readonly timers: Timers,
+    private readonly conditions: Conditions,
   ) {
     this.nodeId = providerNodeId(config.name);
     this.terms = offerTerms(config, this.nodeId, Date.now());
@@ -43,7 +46,10 @@ export class SimulatedProvider {
 
   onDemand(demand: Demand): void {
     if (!matches(demand.parsed, this.offer.terms)) return;
-    if (this.config.offerDelayMs > 0) this.timers.after(this.config.offerDelayMs, () => this.propose(demand));
+    const fault = this.conditions.step('offer', this.nodeId, demand.requestor);
+    if (fault?.do === 'withhold') return;
+    const delayMs = this.config.offerDelayMs + delayOf(fault);
+    if (delayMs > 0) this.timers.after(delayMs, () => this.propose(demand));
     else this.propose(demand);
   }
 
@@ -54,7 +60,12 @@ export class SimulatedProvider {
 
   onCounter(counter: Proposal): void {
     // Answered after the request that made it, as over a network.
-    this.timers.after(0, () => this.answer(counter));
+    const fault = this.conditions.step('negotiate', this.nodeId, counter.demand.requestor);
+    if (fault?.do === 'withhold') return;
+    this.timers.after(delayOf(fault), () => {
+      if (fault?.do === 'refuse') this.refuse(counter, fault.message ?? 'no', fault.isFinal ?? false);
+      else this.answer(counter);
+    });
   }
 
   /**
@@ -71,6 +82,11 @@ export class SimulatedProvider {
     this.agreements.approve(agreement);
     this.serving.add(agreement.id);
     return true;
+  }
+
+  /** Somebody may be reached again: those who missed an offer get it now. */
+  restored(): void {
+    this.offerAnew(['missed']);
   }
 
   /** It serves an agreement that was approved before a restart. */
@@ -107,13 +123,16 @@ export class SimulatedProvider {
 
   private propose(demand: Demand): void {
     if (!demand.subscribed) return;
-    this.standings.set(demand.id, 'open');
+    const reached = this.conditions.reachesRequestor(this.nodeId, demand.requestor);
+    this.standings.set(demand.id, reached ? 'open' : 'missed');
+    if (!reached) return;
     this.book.propose(demand, this.nodeId, this.offer, this.terms);
   }
 
   private answer(counter: Proposal): void {
     const { demand, previous } = counter;
     if (!demand.subscribed || !previous) return;
+    if (!this.conditions.reachesRequestor(this.nodeId, demand.requestor)) return;
     const answer = negotiate(this.config, counter.properties, previous, this.busy, Date.now());
     if ('accept' in answer) {
       this.standings.set(demand.id, 'open');
@@ -121,11 +140,14 @@ export class SimulatedProvider {
       return;
     }
     const lacksCapacity = this.busy && !answer.isFinal;
-    this.standings.set(
-      demand.id,
-      answer.isFinal ? 'finallyRefused' : lacksCapacity ? 'postponed' : 'refused',
-    );
-    if (lacksCapacity) this.postponed.push(counter);
-    this.book.refuse(counter, answer.refuse, answer.isFinal);
+    this.refuse(counter, answer.refuse, answer.isFinal);
+    if (!lacksCapacity) return;
+    this.standings.set(demand.id, 'postponed');
+    this.postponed.push(counter);
+  }
+
+  private refuse(counter: Proposal, message: string, isFinal: boolean): void {
+    this.standings.set(counter.demand.id, isFinal ? 'finallyRefused' : 'refused');
+    this.book.refuse(counter, message, isFinal);
   }
 }

@@ -55,6 +55,7 @@ export function waitFor<T>(
   timeoutSec: number,
   read: () => T | undefined,
 ): Promise<T | undefined> {
+  if (reply.raw.destroyed) return Promise.resolve(undefined);
   const first = read();
   if (first !== undefined || timeoutSec <= 0) return Promise.resolve(first);
   return new Promise((resolve, reject) => {

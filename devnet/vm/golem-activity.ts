@@ -2,9 +2,12 @@
  * One Golem activity: the exe-unit's states, its queue of scripts, and the VM they run in. What a requestor gets to see
  * of it over HTTP is in devnet/activity-api.
  */
+import { once } from 'node:events';
 import { mkdir } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { AgreementTerms, EffectLog } from '../contract';
+import { delayOf, type Fault } from '../faults/faults';
+import type { ProviderStep } from '../faults/operations';
 import { Stream } from '../server/long-poll';
 import { CapturedOutput } from './captured-output';
 import { wireForm, type Command, type RunCommand } from './exe-script';
@@ -39,6 +42,8 @@ export interface ActivityParts {
   startMachine(options: MachineOptions): Promise<Machine>;
   store: VmStore;
   effects: EffectLog;
+  /** The fault that acts on a step, if any. */
+  fault(step: ProviderStep): Fault | undefined;
   /** The VM ended by itself. */
   onDied(): void;
   /** Its state changed. */
@@ -102,6 +107,11 @@ export class GolemActivity {
     const cpuSec = this.earlierSeconds + (this.machine?.cpuSeconds() ?? 0);
     // A provider of n threads cannot have used more than n CPUs, whatever this machine has.
     return { cpuSec: Math.min(cpuSec, this.parts.terms.cpuThreads * durationSec), durationSec };
+  }
+
+  /** Its processes stand still, or go on. */
+  freeze(frozen: boolean): void {
+    this.machine?.freeze(frozen);
   }
 
   /** Ends the VM. Resolves when its processes and files are gone; {@link usage} is final from then on. */
@@ -177,6 +187,7 @@ export class GolemActivity {
           if (sent !== undefined) script.emit(index, { [stream]: sent });
         };
         const sink = { stdout: streamed('stdout'), stderr: streamed('stderr') };
+        await this.suffer(command);
         if (command.name === 'deploy') sink.stdout(Buffer.from(await this.deploy(command.volumes)));
         if (command.name === 'start') this.start();
         if (command.name === 'run') await this.run(command, sink);
@@ -214,6 +225,25 @@ export class GolemActivity {
       const current =
         this.ending === 'terminated' ? 'StatePair(Ready, Some(Terminated))' : debugPair(['Terminated', null]);
       throw new UnexpectedState(current, debugPair(during));
+    }
+  }
+
+  /** What an armed fault does to a command before it begins. */
+  private async suffer({ name }: Command): Promise<void> {
+    if (name === 'sign' || name === 'terminate') return;
+    const fault = this.parts.fault(name);
+    switch (fault?.do) {
+      case 'fail': {
+        const { exitCode = name === 'run' ? 1 : -1 } = fault;
+        throw new CommandFailure(exitCode, fault.message ?? `ExeScript command exited with code ${exitCode}`);
+      }
+      case 'delay':
+        return await this.pause(delayOf(fault));
+      case 'hang':
+        return await this.pause(Infinity);
+      case 'die':
+        this.parts.onDied();
+        return await this.pause(Infinity);
     }
   }
 
@@ -268,8 +298,12 @@ export class GolemActivity {
     this.machine = undefined;
   }
 
+  /** Ends early with the activity. */
   private async pause(ms: number): Promise<void> {
-    await delay(ms, undefined, { signal: this.interrupt.signal }).catch(() => undefined);
+    const { signal } = this.interrupt;
+    if (ms === Infinity) {
+      if (!signal.aborted) await once(signal, 'abort');
+    } else await delay(ms, undefined, { signal }).catch(() => undefined);
   }
 }
 

@@ -6,6 +6,7 @@ import type { FastifyInstance } from 'fastify';
 import { registerActivityRoutes } from '../activity-api/routes';
 import { hexId } from '../clock';
 import type { AgreementTerms, VmHost, VmHostOptions } from '../contract';
+import { delayOf } from '../faults/faults';
 import { Stream } from '../server/long-poll';
 import { ABORTED, GolemActivity, type Ending } from './golem-activity';
 import type { Machine, MachineOptions } from './machine';
@@ -23,6 +24,7 @@ export class ActivityExists extends Error {
     super(refusedId);
   }
 }
+export class ActivityRefused extends Error {}
 
 export interface HostParts extends VmHostOptions {
   startMachine(options: MachineOptions): Promise<Machine>;
@@ -59,11 +61,13 @@ export class Host implements VmHost {
 
   /**
    * @param awaited whether the requestor still waits; what is created later its yagna doesn't list
-   * @throws AgreementNotFound, AgreementNotApproved, ActivityExists
+   * @throws AgreementNotFound, AgreementNotApproved, ActivityExists, ActivityRefused
    */
   async create(agreementId: string, awaited: () => boolean): Promise<string> {
     const { createMs } = this.approved(agreementId);
-    await this.pause(createMs);
+    const fault = this.parts.agreements.fault(agreementId, 'createActivity');
+    if (fault?.do === 'refuse') throw new ActivityRefused(fault.message ?? 'the provider refused');
+    await this.pause(createMs + delayOf(fault));
     const terms = this.approved(agreementId);
     const activityId = hexId(16);
     if (this.liveActivities().some((activity) => activity.agreementId === agreementId)) {
@@ -76,14 +80,18 @@ export class Host implements VmHost {
       startMachine: this.parts.startMachine,
       store: this.store,
       effects: this.parts.effects,
+      fault: (step) => this.parts.agreements.fault(agreementId, step),
       onDied: () => void this.end(activity, 'aborted'),
       onChange: () => this.changes.wake(),
     });
-    this.store.addActivity(activityId, agreementId, activity.createdMs, awaited());
+    const isHeard = fault?.do !== 'loseAnswer' && awaited();
+    this.store.addActivity(activityId, agreementId, activity.createdMs, isHeard);
     this.live.set(activityId, activity);
     this.parts.effects.record('activity-created', { agreementId, activityId });
     this.parts.agreements.onActivityCreated(agreementId, activityId);
     this.changes.wake();
+    // It is there, but its requestor never hears of it.
+    if (fault?.do === 'loseAnswer') await new Promise<never>(() => undefined);
     return activityId;
   }
 
@@ -111,8 +119,24 @@ export class Host implements VmHost {
     await this.end(activity, 'destroyed');
   }
 
+  agreementOf(activityId: string): string | undefined {
+    return this.store.activity(activityId)?.agreement_id;
+  }
+
+  abortForAgreement(agreementId: string): void {
+    for (const activity of this.under(agreementId)) void this.end(activity, 'aborted');
+  }
+
+  freezeForAgreement(agreementId: string, frozen: boolean): void {
+    for (const activity of this.under(agreementId)) activity.freeze(frozen);
+  }
+
+  private under(agreementId: string): GolemActivity[] {
+    return [...this.live.values()].filter((activity) => activity.agreementId === agreementId);
+  }
+
   async destroyForAgreement(agreementId: string, reason: string): Promise<void> {
-    const ending = [...this.live.values()].filter((activity) => activity.agreementId === agreementId);
+    const ending = this.under(agreementId);
     for (const activity of ending) this.parts.log(`activity ${activity.activityId} ends: ${reason}`);
     await Promise.all(ending.map((activity) => this.end(activity, 'terminated')));
   }
@@ -138,7 +162,10 @@ export class Host implements VmHost {
     this.store.endActivity(activityId, activity.state, resultsKept);
     // With a stopping daemon the provider side has stopped too: it is told when it is back.
     if (!this.closing.signal.aborted) this.report(agreementId, activityId);
-    if (ending === 'destroyed') await this.pause(this.terms(agreementId)?.destroyMs ?? 0);
+    if (ending === 'destroyed') {
+      const fault = this.parts.agreements.fault(agreementId, 'destroyActivity');
+      await this.pause((this.terms(agreementId)?.destroyMs ?? 0) + delayOf(fault));
+    }
     activity.reachable = false;
     this.live.delete(activityId);
     if (!resultsKept) this.store.dropScripts(activityId);

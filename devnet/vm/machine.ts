@@ -23,6 +23,8 @@ export interface Machine {
   run(program: string, args: readonly string[], output: OutputSink): Promise<number>;
   /** CPU seconds of all its processes, ended and living, by the kernel's count. Never falls. */
   cpuSeconds(): number;
+  /** Stops every process of the VM, or lets them go on. */
+  freeze(frozen: boolean): void;
   /** Kills every process of the VM and removes its files. Repeating it is harmless. */
   destroy(): Promise<void>;
 }

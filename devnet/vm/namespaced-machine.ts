@@ -18,7 +18,7 @@ import {
   type OutputSink,
 } from './machine';
 import { launch } from './launch';
-import { namespaceSeconds } from './process-times';
+import { freezeProcesses, namespaceSeconds, processIds } from './process-times';
 
 // $1: the root directory. Prints the first process's id as this machine knows it, which is all that /proc says before
 // the VM's own is mounted. `wait` also buries orphans, so that their CPU time is counted where it belongs; a killed
@@ -181,6 +181,17 @@ export class NamespacedMachine implements Machine {
     return this.seconds;
   }
 
+  freeze(frozen: boolean): void {
+    freezeProcesses(this.processes(), frozen);
+  }
+
+  /** Ids, as this machine knows them, of all processes in the VM's PID namespace, but for the first. */
+  private processes(): number[] {
+    const namespace = namespaceOf(this.firstPid);
+    if (namespace === undefined) return [];
+    return processIds('/proc').filter((pid) => pid !== this.firstPid && namespaceOf(pid) === namespace);
+  }
+
   async destroy(): Promise<void> {
     if (!this.ending) {
       this.cpuSeconds();
@@ -205,6 +216,14 @@ export class NamespacedMachine implements Machine {
     } catch {
       return false;
     }
+  }
+}
+
+function namespaceOf(pid: number): string | undefined {
+  try {
+    return readlinkSync(`/proc/${pid}/ns/pid`);
+  } catch {
+    return undefined;
   }
 }
 

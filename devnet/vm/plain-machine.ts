@@ -18,7 +18,7 @@ import {
   type MachineOptions,
   type OutputSink,
 } from './machine';
-import { processIds, processTimes } from './process-times';
+import { freezeProcesses, processIds, processTimes } from './process-times';
 
 // $1: the VM's directory, $2: its mark. Where /proc tells environments, the VM's processes are known by the mark, else by
 // the files in `groups`, which are named after process groups that may be alive. Two rounds, for what the first missed.
@@ -97,6 +97,11 @@ export class PlainMachine implements Machine {
   cpuSeconds(): number {
     if (!this.ending) this.seconds = Math.max(this.seconds, this.endedSeconds + this.livingSeconds());
     return this.seconds;
+  }
+
+  freeze(frozen: boolean): void {
+    const marked = this.marked();
+    freezeProcesses(marked.length > 0 ? marked : [...this.groups].map((group) => -group), frozen);
   }
 
   async destroy(): Promise<void> {

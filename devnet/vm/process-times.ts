@@ -1,4 +1,4 @@
-/** CPU time of processes, read from /proc. */
+/** Processes as /proc shows them: their CPU time, and which there are. */
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 
@@ -63,4 +63,15 @@ export function namespaceSeconds(procDir: string): number | undefined {
     }
   }
   return undefined;
+}
+
+/** Stops processes, or lets them go on; one that has ended is left out. */
+export function freezeProcesses(pids: readonly number[], frozen: boolean): void {
+  for (const pid of pids) {
+    try {
+      process.kill(pid, frozen ? 'SIGSTOP' : 'SIGCONT');
+    } catch {
+      // It ended in the meantime.
+    }
+  }
 }

@@ -48,6 +48,7 @@ export class VmTestbed {
         database: this.database,
         agreements: {
           find: (id) => this.agreements.get(id),
+          fault: () => undefined,
           onActivityCreated: (_agreementId, activityId) => void this.created.push(activityId),
           onActivityDestroyed: (_agreementId, activityId) => void this.destroyed.push(activityId),
         },
@@ -91,6 +92,7 @@ export class VmTestbed {
       createMs: 0,
       destroyMs: 0,
       deployMs: 0,
+      reach: 'up',
       cpuThreads: 64,
       usageVector: ['golem.usage.cpu_sec', 'golem.usage.duration_sec'],
       ...terms,

@@ -1,0 +1,39 @@
+/** What parts of the devnet ask before they act on behalf of a provider: does a fault act here, is the other side there. */
+import type { Fault, Faults } from './faults';
+import type { Links, Reach } from './links';
+import type { ProviderStep } from './operations';
+
+/** Who is who, for conditions that are written down by name. */
+export interface Names {
+  /** Of the node that has the requestor's identity. */
+  nodeOf(requestorId: string): { name: string; running: boolean } | undefined;
+  providerOf(providerId: string): string;
+}
+
+export class Conditions {
+  constructor(
+    readonly faults: Faults,
+    readonly links: Links,
+    private readonly names: Names,
+  ) {}
+
+  /** What the requestor's daemon gets when it turns to the provider. */
+  reach(requestorId: string, providerId: string): Reach {
+    return this.links.reach(this.names.nodeOf(requestorId)?.name, this.names.providerOf(providerId));
+  }
+
+  /** Whether the provider can tell the requestor's daemon something now. */
+  reachesRequestor(providerId: string, requestorId: string): boolean {
+    const node = this.names.nodeOf(requestorId);
+    return (node?.running ?? false) && this.reach(requestorId, providerId) === 'up';
+  }
+
+  /** The fault that acts on a provider's step, if any. */
+  step(step: ProviderStep, providerId: string, requestorId: string): Fault | undefined {
+    return this.faults.takeStep(
+      step,
+      this.names.providerOf(providerId),
+      this.names.nodeOf(requestorId)?.name,
+    );
+  }
+}
