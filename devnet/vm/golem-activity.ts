@@ -74,6 +74,8 @@ export class GolemActivity {
   private endedMs: number | undefined;
   private ended: Promise<void> | undefined;
   private hadMachine = false;
+  private frozen = false;
+  private readonly thawed = new Stream();
 
   constructor(private readonly parts: ActivityParts) {
     this.activityId = parts.activityId;
@@ -109,9 +111,11 @@ export class GolemActivity {
     return { cpuSec: Math.min(cpuSec, this.parts.terms.cpuThreads * durationSec), durationSec };
   }
 
-  /** Its processes stand still, or go on. */
+  /** Its processes stand still, or go on; no command begins meanwhile. */
   freeze(frozen: boolean): void {
+    this.frozen = frozen;
     this.machine?.freeze(frozen);
+    if (!frozen) this.thawed.wake();
   }
 
   /** Ends the VM. Resolves when its processes and files are gone; {@link usage} is final from then on. */
@@ -231,6 +235,7 @@ export class GolemActivity {
   /** What an armed fault does to a command before it begins. */
   private async suffer({ name }: Command): Promise<void> {
     if (name === 'sign' || name === 'terminate') return;
+    while (this.frozen && !this.ending) await this.thaw();
     const fault = this.parts.fault(name);
     switch (fault?.do) {
       case 'fail': {
@@ -296,6 +301,19 @@ export class GolemActivity {
     if (this.machine !== machine) return;
     this.earlierSeconds += machine.cpuSeconds();
     this.machine = undefined;
+  }
+
+  private thaw(): Promise<void> {
+    const { signal } = this.interrupt;
+    return new Promise((resolve) => {
+      const go = (): void => {
+        this.thawed.remove(go);
+        signal.removeEventListener('abort', go);
+        resolve();
+      };
+      this.thawed.add(go);
+      signal.addEventListener('abort', go);
+    });
   }
 
   /** Ends early with the activity. */

@@ -112,6 +112,8 @@ export class NamespacedMachine implements Machine {
   private seconds = 0;
   private readonly secondsBefore: number;
   private readonly pin: string[];
+  /** Process groups, outside the VM, of those who enter it. */
+  private readonly entering = new Set<number>();
 
   /** @throws Error - the VM could not be set up */
   static async start(options: MachineOptions, namespaces: Namespaces): Promise<NamespacedMachine> {
@@ -160,12 +162,15 @@ export class NamespacedMachine implements Machine {
     if (this.ending) throw new MachineGone();
     const entry = ['-t', String(this.firstPid), '-m', '-p', '-i', '-w'];
     const user = this.namespaces === 'user' ? ['-U', '--preserve-credentials'] : [];
+    let group = 0;
     const ended = await launch({
       enter: ['nsenter', ...user, ...entry, '--'],
       command: [...this.pin, program, ...args],
       environment: environment('/root'),
       output,
+      onStart: (started) => this.entering.add((group = started)),
     });
+    this.entering.delete(group);
     if (ended) return ended.exitCode;
     // Whoever waited for the program was killed: with the whole VM, or by one of its own programs.
     if (this.ending || !this.alive()) {
@@ -182,6 +187,12 @@ export class NamespacedMachine implements Machine {
   }
 
   freeze(frozen: boolean): void {
+    // nsenter stops with what it has started, and has to be told to go on as well.
+    if (!frozen)
+      freezeProcesses(
+        [...this.entering].map((group) => -group),
+        false,
+      );
     freezeProcesses(this.processes(), frozen);
   }
 
