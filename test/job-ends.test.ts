@@ -136,7 +136,9 @@ test('a rental that is terminated costs nothing more, and its task runs elsewher
   gate.open();
   const result = await world.golem.result(jobId);
   expect(result.state).toBe('done');
-  expect(result.tasks[0]?.attempts.map(({ state }) => state)).toEqual(['lost', 'done']);
+  const [lost, done] = result.tasks[0]?.attempts ?? [];
+  expect([lost?.state, done?.state]).toEqual(['lost', 'done']);
+  expect(Date.parse(lost?.finishedAt ?? '')).toBeGreaterThan(Date.parse(lost?.startedAt ?? ''));
   await expectSettled(jobId);
 });
 

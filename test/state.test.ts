@@ -65,11 +65,11 @@ describe('a job', () => {
     ready(rental: RentalEntry): void {
       this.tell(rental, { state: 'ready' });
     }
-    tell(rental: RentalEntry, update: Partial<RentalUpdate>): void {
+    tell(rental: RentalEntry, update: Partial<RentalUpdate>, at = AT): void {
       applyRentalUpdate(
         this.state,
         { rental: rental.n, seq: rental.seq + 1, state: rental.state, agreementId: 'a', ...update },
-        AT,
+        at,
       );
     }
     give(rental: RentalEntry): Assignment | undefined {
@@ -266,6 +266,26 @@ describe('a job', () => {
       state: 'failed',
       failure: { type: 'ScriptUncertain' },
     });
+  });
+
+  test('an attempt whose rental went without a word began when its VM was ready for it', () => {
+    const job = new Job(spec('a'), spec('b'));
+    const p = job.rent('p');
+    job.give(p);
+    const [ready, busy, gone] = ['00:10', '00:20', '00:50'].map((at) => `2026-01-01T00:${at}.000Z`);
+    job.tell(p, { state: 'ready' }, ready);
+    job.tell(p, { state: 'busy' }, busy);
+    job.tell(p, { state: 'failed' }, gone);
+    expect(job.state.tasks[0]?.attempts).toMatchObject([{ startedAt: ready, finishedAt: gone }]);
+  });
+
+  test('an attempt on a VM that was up began when it was given', () => {
+    const job = new Job(spec('a'));
+    const p = job.rent('p');
+    job.ready(p);
+    job.give(p);
+    job.tell(p, { state: 'failed' }, LATER);
+    expect(job.state.tasks[0]?.attempts).toMatchObject([{ startedAt: AT, finishedAt: LATER }]);
   });
 
   test('a provider that did not come up costs the task no attempt, and is not asked again at once', () => {

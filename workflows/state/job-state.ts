@@ -54,6 +54,8 @@ export interface RentalEntry {
   /** Index of the task it runs. */
   current?: number;
   currentId?: string;
+  /** Since when it runs it, as far as the job knows: since it was given, but not before the VM came up. */
+  currentSince?: Timestamp;
   /** True once it was told to close: it gets no more work. */
   closing: boolean;
   /** When its agreement ends at the latest, ms since the epoch. */
@@ -228,6 +230,7 @@ export function assign(state: JobState, rental: RentalEntry, now: Timestamp): As
   task.startedAt ??= now;
   rental.current = index;
   rental.currentId = `${task.spec.name}#${task.assigned}`;
+  rental.currentSince = now;
   const { name, commands, timeoutSec, onUncertain } = task.spec;
   return { id: rental.currentId, task: name, commands, timeoutSec, onUncertain };
 }
@@ -322,6 +325,8 @@ export function applyRentalUpdate(state: JobState, update: RentalUpdate, now: Ti
   rental.reason = update.reason ?? rental.reason;
   if (update.state === 'closing') rental.closing = true;
   if (update.state === 'ready' || update.state === 'busy') rental.everReady = true;
+  // A VM came up, the first or a fresh one: what it was given before begins now.
+  if (update.state === 'ready') rental.currentSince = now;
   if (isLive(rental)) return;
   if (!rental.everReady) {
     state.failedProviders.push(rental.provider.id);
@@ -335,7 +340,7 @@ export function applyRentalUpdate(state: JobState, update: RentalUpdate, now: Ti
       state: 'lost',
       results: [],
       reason: rental.reason ?? 'the rental ended',
-      startedAt: now,
+      startedAt: rental.currentSince ?? now,
       finishedAt: now,
     });
   }
