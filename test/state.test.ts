@@ -15,8 +15,8 @@ import {
   countTasks,
   forgivableProviders,
   forgive,
+  isUseful,
   newJobState,
-  providerIsUseful,
   providersToAvoid,
   rentalProgress,
   rentalsToClose,
@@ -149,7 +149,7 @@ describe('a job', () => {
     job.ready(q);
     job.end(p, 'failed', { reason: 'exit 1', activityId: 'vm', batchId: 'batch' });
     expect(job.give(p)).toBeUndefined();
-    expect(providerIsUseful(job.state, p.provider)).toBe(false);
+    expect(isUseful(job.state, p, NOW_MS)).toBe(false);
     expect(job.give(q)?.id).toBe('a#2');
     job.end(q, 'timedOut', { reason: 'too long' });
     expect(taskResults(job.state)).toMatchObject([
@@ -348,6 +348,21 @@ describe('a job', () => {
     const rental = job.rent('p', 200);
     expect(job.give(rental)?.task).toBe('short');
     expect(rentalsWanted(job.state, 4, NOW_MS)).toBe(1);
+  });
+
+  test('nobody is rented for so short a time that the rental would get no work', () => {
+    const draft = (lifeSec: number) => ({ provider: provider('p'), validToMs: NOW_MS + lifeSec * 1000 });
+    const long = new Job(spec('long', { timeoutSec: 900 }));
+    expect(isUseful(long.state, draft(200), NOW_MS)).toBe(false);
+    expect(isUseful(long.state, draft(300), NOW_MS)).toBe(true);
+    const short = new Job(spec('short', { timeoutSec: 60 }));
+    expect(isUseful(short.state, draft(200), NOW_MS)).toBe(true);
+    for (const [job, lifeSec] of [
+      [long, 300],
+      [short, 200],
+    ] as const) {
+      expect(job.give(job.rent('p', lifeSec))).toBeDefined();
+    }
   });
 
   test('a task that its rental returned has not failed, and goes elsewhere', () => {

@@ -15,6 +15,7 @@ import {
 } from '@temporalio/workflow';
 import type { DraftProposal, JobRef } from '../activities/contract';
 import { rentalId, settlementId, type AgreementId } from '../model/ids';
+import { LEAST_LIFE_MS } from '../model/duration-classes';
 import { appendEvents, emptyEventLog, readEvents } from '../model/events';
 import { paymentPlatform } from '../model/job';
 import type { JobPhase, JobProgress, JobResult, LastFailure } from '../model/result';
@@ -52,8 +53,8 @@ import {
   forgive,
   freeGroups,
   isLive,
+  isUseful,
   newJobState,
-  providerIsUseful,
   providersToAvoid,
   rentalProgress,
   rentalsToClose,
@@ -208,9 +209,8 @@ export async function golemJob(given: unknown): Promise<JobResult> {
         }
         const more = wanted() > 0 && !broken.tooMany;
         if (!round && roundFailure === undefined && more && pauseMs <= 0) {
-          const usable = market.usable(isUsable);
-          if (usable.length > 0) {
-            await open(market, usable);
+          if (market.usable(isUsable).length > 0) {
+            await open(market);
             changes += 1;
           } else {
             if (phase !== 'running') phase = 'negotiating';
@@ -252,10 +252,11 @@ export async function golemJob(given: unknown): Promise<JobResult> {
     return Math.max(1, forTasks);
   }
 
-  function isUsable({ provider }: DraftProposal): boolean {
-    if (spec.interactive && freeGroups(state).length === 0)
-      return !providersToAvoid(state).includes(provider.id);
-    return providerIsUseful(state, provider) && !providersToAvoid(state).includes(provider.id);
+  function isUsable({ provider, demand }: DraftProposal): boolean {
+    if (providersToAvoid(state).includes(provider.id)) return false;
+    const validToMs = demand.expiresAtMs;
+    if (spec.interactive && freeGroups(state).length === 0) return validToMs - Date.now() >= LEAST_LIFE_MS;
+    return isUseful(state, { provider, validToMs }, Date.now());
   }
 
   async function handOut(): Promise<void> {
@@ -302,26 +303,23 @@ export async function golemJob(given: unknown): Promise<JobResult> {
   }
 
   /** Opens rentals for as many drafts as are wanted; each begins with a task in hand. */
-  async function open(market: MarketRounds, usable: DraftProposal[]): Promise<void> {
+  async function open(market: MarketRounds): Promise<void> {
     const { setup, outputLimitBytes, interactive } = spec;
-    const taken = usable.slice(0, wanted());
-    market.take(taken);
-    await Promise.all(
-      taken.map(async (proposal) => {
-        rentals += 1;
-        const n = rentals;
-        const rental = addRental(
-          state,
-          n,
-          rentalId(jobId, n),
-          proposal.provider,
-          proposal.demand.expiresAtMs,
-        );
-        const first = assign(state, rental, now());
-        const child = await startRental({ job, n, proposal, setup, outputLimitBytes, interactive, first });
-        void watchChild(child, n);
-      }),
-    );
+    const started: Promise<void>[] = [];
+    while (wanted() > 0) {
+      // Looked at anew each time: what one draft takes may be all that another one is good for.
+      const [proposal] = market.usable(isUsable);
+      if (!proposal) break;
+      market.take(proposal);
+      rentals += 1;
+      const n = rentals;
+      const { provider, demand } = proposal;
+      const rental = addRental(state, n, rentalId(jobId, n), provider, demand.expiresAtMs);
+      const first = assign(state, rental, now());
+      const input = { job, n, proposal, setup, outputLimitBytes, interactive, first };
+      started.push(startRental(input).then((child) => void watchChild(child, n)));
+    }
+    await Promise.all(started);
     phase = 'running';
     show();
   }

@@ -5,6 +5,7 @@
  * Tasks that share a VM form a group. A group runs on one rental, task after task; when its VM is lost it
  * starts again from its first task, because later ones may need the files of earlier ones.
  */
+import { LEAST_LIFE_MS } from '../../model/duration-classes';
 import type { FailureType } from '../../model/failures';
 import type { AgreementId, GolemActivityId, ProviderId, Timestamp } from '../../model/ids';
 import type { TaskSpec } from '../../model/job';
@@ -122,17 +123,17 @@ function openRentals(state: JobState): RentalEntry[] {
   });
 }
 
-/** Less time than this before an agreement's end is no good for a task that may take longer. */
-const LEAST_TIME_MS = 300_000;
+/** What makes a rental fit for a task, told by a draft as well as by a rental. */
+type Fitness = Pick<RentalEntry, 'provider' | 'validToMs'>;
 
 /** Whether the rental lives long enough for the group's next task to be begun. */
-function hasTime(state: JobState, group: Group, rental: RentalEntry, nowMs: number): boolean {
+function hasTime(state: JobState, group: Group, rental: Fitness, nowMs: number): boolean {
   const index = nextTask(state, group);
   const task = index === undefined ? undefined : state.tasks[index];
-  return !task || rental.validToMs - nowMs >= Math.min(LEAST_TIME_MS, task.spec.timeoutSec * 1000);
+  return !task || rental.validToMs - nowMs >= Math.min(LEAST_LIFE_MS, task.spec.timeoutSec * 1000);
 }
 
-const serves = (state: JobState, group: Group, rental: RentalEntry, nowMs: number): boolean =>
+const serves = (state: JobState, group: Group, rental: Fitness, nowMs: number): boolean =>
   suits(group, rental.provider) && hasTime(state, group, rental, nowMs);
 
 /** How many more rentals the waiting work asks for, within `max`. */
@@ -163,9 +164,9 @@ export function rentalsToClose(state: JobState, max: number, nowMs: number): Ren
   return useless.slice(0, stranded.length);
 }
 
-/** True when a provider may do any of the work that waits for a rental. */
-export function providerIsUseful(state: JobState, provider: ProviderInfo): boolean {
-  return freeGroups(state).some((group) => suits(group, provider));
+/** True when a provider, rented now, would get any of the work that waits for a rental. */
+export function isUseful(state: JobState, draft: Fitness, nowMs: number): boolean {
+  return freeGroups(state).some((group) => serves(state, group, draft, nowMs));
 }
 
 /** Providers not to be asked now: those rented at the moment, those that broke, those no waiting group may use. */
