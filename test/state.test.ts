@@ -5,6 +5,7 @@ import type { TaskSpec } from '../model/job';
 import type { TaskResult } from '../model/result';
 import { cutOutput, fitScriptResults, fitTaskResults } from '../model/result-size';
 import type { Assignment, AssignmentOutcome, RentalUpdate } from '../workflows/protocol';
+import { BrokenStarts } from '../workflows/state/broken-starts';
 import {
   addRental,
   allTasksOver,
@@ -410,6 +411,74 @@ describe('a job', () => {
     ]);
     // What a rental still says then changes nothing.
     expect(job.end(p, 'done')).toBe(false);
+  });
+});
+
+describe('rentals that break before their VM is ready', () => {
+  class Starts extends BrokenStarts {
+    private newest = 0;
+    /** Opens so many side by side, all of which break. */
+    wave(count: number, type: string, setupFailed = false): void {
+      const first = this.newest + 1;
+      this.newest += count;
+      for (let rental = first; rental <= this.newest; rental++) {
+        const failure = { type, message: `${type} of ${rental}` };
+        this.add({ rental, newest: this.newest, failure, setupFailed }, NOW_MS);
+      }
+    }
+    waves(times: number, type: string, setupFailed = false): this {
+      for (let i = 0; i < times; i++) this.wave(8, type, setupFailed);
+      return this;
+    }
+  }
+
+  test('side by side are one failure in a row', () => {
+    const starts = new Starts();
+    starts.wave(8, 'VmNotCreated', true);
+    expect(starts.tooMany).toBeUndefined();
+    expect(starts.pauseMs(NOW_MS)).toBe(0);
+    expect(new Starts().waves(4, 'VmNotCreated', true).tooMany).toBeUndefined();
+    expect(new Starts().waves(9, 'VmNotCreated').tooMany).toBeUndefined();
+  });
+
+  test('are too many after five waves of setups or ten of others, by the name of the last failure', () => {
+    expect(new Starts().waves(5, 'VmNotCreated', true).tooMany).toEqual({
+      type: 'VmNotCreated',
+      message: '5 times in a row providers gave no working VM; the last: VmNotCreated of 40',
+    });
+    const starts = new Starts().waves(9, 'VmNotCreated').waves(1, 'AgreementEnded');
+    expect(starts.tooMany).toMatchObject({ type: 'AgreementEnded' });
+  });
+
+  test.each(['AgreementRejected', 'YagnaUnavailable'])(
+    'by %s are waited for, longer and longer, and never too many',
+    (type) => {
+      const starts = new Starts().waves(3, type);
+      expect(starts.pauseMs(NOW_MS)).toBe(0);
+      expect(starts.waves(1, type).pauseMs(NOW_MS)).toBe(8000);
+      expect(starts.waves(20, type).pauseMs(NOW_MS + 1000)).toBe(29_000);
+      expect(starts.tooMany).toBeUndefined();
+      expect(starts.refusal).toMatchObject({ type });
+    },
+  );
+
+  test('are counted though each wave begins with a refusal', () => {
+    const starts = new Starts();
+    for (let rental = 1; rental < 20; rental += 2) {
+      const broken = { newest: rental + 1, setupFailed: false };
+      const failed = (type: string) => ({ type, message: type });
+      starts.add({ ...broken, rental, failure: failed('AgreementRejected') }, NOW_MS);
+      starts.add({ ...broken, rental: rental + 1, failure: failed('VmNotCreated') }, NOW_MS);
+    }
+    expect(starts.tooMany).toMatchObject({ type: 'VmNotCreated' });
+  });
+
+  test('count anew after a VM came up', () => {
+    const starts = new Starts().waves(9, 'VmNotCreated').waves(3, 'AgreementRejected');
+    starts.reset();
+    expect(starts.pauseMs(NOW_MS)).toBe(0);
+    expect(starts.refusal).toBeUndefined();
+    expect(starts.waves(9, 'VmNotCreated').tooMany).toBeUndefined();
   });
 });
 

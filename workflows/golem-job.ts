@@ -52,6 +52,7 @@ import {
   forgivableProviders,
   forgive,
   freeGroups,
+  hasSigned,
   isLive,
   isUseful,
   newJobState,
@@ -153,6 +154,7 @@ export async function golemJob(given: unknown): Promise<JobResult> {
     changed();
   });
 
+  /** When it last had an agreement, or began. */
   const idleSince = { ms: Date.now() };
   let failure: { type: string; message: string } | undefined;
 
@@ -203,10 +205,7 @@ export async function golemJob(given: unknown): Promise<JobResult> {
         const seen = changes;
         await handOut();
         const pauseMs = broken.pauseMs(Date.now());
-        if (broken.tooMany && !state.rentals.some(isLive)) {
-          const message = broken.message(state.rentals.at(-1)?.reason);
-          throw ApplicationFailure.nonRetryable(message, 'VmNotCreated');
-        }
+        if (broken.tooMany && !state.rentals.some(isLive)) throw asFailure(broken.tooMany);
         const more = wanted() > 0 && !broken.tooMany;
         if (!round && roundFailure === undefined && more && pauseMs <= 0) {
           if (market.usable(isUsable).length > 0) {
@@ -292,14 +291,13 @@ export async function golemJob(given: unknown): Promise<JobResult> {
     retried ||= found.retried;
     if (!found.demand) return;
     // A job that has providers is not without them, however little the market has to offer now.
-    if (found.drafts.length > 0 || state.rentals.some(isLive)) idleSince.ms = Date.now();
+    if (state.rentals.some((rental) => isLive(rental) && hasSigned(rental))) idleSince.ms = Date.now();
     if (found.drafts.length > 0) return;
-    if (forgive(state)) return;
-    const message = whyNobody(found);
-    failed('NoProviders', message);
-    if (Date.now() - idleSince.ms > spec.demand.expirationSec * 1000) {
-      throw ApplicationFailure.nonRetryable(message, 'NoProviders');
-    }
+    const forgiven = forgive(state);
+    const refusal = forgiven ? broken.refusal : undefined;
+    const why = refusal ?? { type: 'NoProviders', message: whyNobody(found) };
+    if (Date.now() - idleSince.ms > spec.demand.expirationSec * 1000) throw asFailure(why);
+    if (!forgiven) failed(why.type, why.message);
   }
 
   /** Opens rentals for as many drafts as are wanted; each begins with a task in hand. */
@@ -353,7 +351,13 @@ export async function golemJob(given: unknown): Promise<JobResult> {
     const before = state.failedProviders.length;
     applyRentalUpdate(state, update, now());
     if (update.state === 'ready') broken.reset();
-    if (state.failedProviders.length > before) broken.add(update.setupFailed ?? false, Date.now());
+    if (state.rentals.some((rental) => rental.n === update.rental && hasSigned(rental)))
+      idleSince.ms = Date.now();
+    // One that was closed before it was ready is not to blame.
+    if (update.state !== 'failed' || state.failedProviders.length === before) return;
+    const { rental, setupFailed = false, reason = 'no reason given' } = update;
+    const failure = update.failure ?? { type: 'VmNotCreated', message: reason };
+    broken.add({ rental, newest: rentals, failure, setupFailed }, Date.now());
   }
 
   /** Progress for a parent workflow, in any language: when something has changed, and at most once a second. */

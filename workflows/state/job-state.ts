@@ -102,6 +102,8 @@ export const allTasksOver = (state: JobState): boolean => state.tasks.every(isOv
 export const isLive = (rental: RentalEntry): boolean =>
   rental.state !== 'closed' && rental.state !== 'failed';
 
+export const hasSigned = (rental: RentalEntry): boolean => rental.agreementId !== undefined;
+
 /** Groups with work to do that no rental holds. */
 export function freeGroups(state: JobState): Group[] {
   return state.groups.filter((group) => group.rental === undefined && nextTask(state, group) !== undefined);
