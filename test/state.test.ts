@@ -16,6 +16,7 @@ import {
   countTasks,
   forgivableProviders,
   forgive,
+  getsOn,
   isUseful,
   newJobState,
   providersToAvoid,
@@ -331,6 +332,29 @@ describe('a job', () => {
     job.end(q, 'done');
     expect(rentalsToClose(job.state, 2, NOW_MS)).toEqual([]);
     expect(job.give(q)?.id).toBe('a#2');
+  });
+
+  test('rentals get on when one is at work or will take what waits, not when all idle beside it', () => {
+    const job = new Job(spec('a'), spec('b', { timeoutSec: 900 }));
+    const [p, q] = [job.rent('p'), job.rent('q', 200)];
+    job.ready(p);
+    expect(getsOn(job.state, NOW_MS)).toBe(true);
+    job.give(p);
+    expect(getsOn(job.state, NOW_MS)).toBe(true);
+    job.end(p, 'failed');
+    // It may still do the other task; the short one of them has not the time.
+    expect(getsOn(job.state, NOW_MS)).toBe(true);
+    expect(job.give(p)?.task).toBe('b');
+    job.end(p, 'failed');
+    job.give(q);
+    job.end(q, 'failed');
+    expect(job.states).toEqual(['waiting', 'waiting']);
+    expect(getsOn(job.state, NOW_MS)).toBe(false);
+    forgive(job.state);
+    expect(getsOn(job.state, NOW_MS)).toBe(true);
+    job.tell(q, { state: 'failed' });
+    job.tell(p, { state: 'closing' });
+    expect(getsOn(job.state, NOW_MS)).toBe(false);
   });
 
   test('a rental without work that is left is closed; it costs money', () => {

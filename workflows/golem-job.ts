@@ -52,6 +52,7 @@ import {
   forgivableProviders,
   forgive,
   freeGroups,
+  getsOn,
   hasSigned,
   isLive,
   isUseful,
@@ -79,6 +80,8 @@ export async function golemJob(given: unknown): Promise<JobResult> {
   let settlementSeq = 0;
   let changes = 0;
   const broken = new BrokenStarts();
+  /** A task was done since there was a reason to ask nobody else. */
+  let doneSinceStop = false;
   let stopReason: string | undefined;
 
   const progress = (): JobProgress => ({
@@ -121,9 +124,10 @@ export async function golemJob(given: unknown): Promise<JobResult> {
     changed();
   });
   setHandler(assignmentOutcomeSignal, (outcome: AssignmentOutcome) => {
-    if (applyOutcome(state, outcome) && outcome.state !== 'done') {
-      failed(FAILURE_OF[outcome.state], `${outcome.task}: ${outcome.reason ?? outcome.state}`);
-    }
+    const counted = applyOutcome(state, outcome);
+    if (outcome.state !== 'done') {
+      if (counted) failed(FAILURE_OF[outcome.state], `${outcome.task}: ${outcome.reason ?? outcome.state}`);
+    } else if (counted) doneSinceStop = true;
     changed();
   });
 
@@ -205,9 +209,17 @@ export async function golemJob(given: unknown): Promise<JobResult> {
         const seen = changes;
         await handOut();
         const pauseMs = broken.pauseMs(Date.now());
-        if (broken.tooMany && !state.rentals.some(isLive)) throw asFailure(broken.tooMany);
-        const more = wanted() > 0 && !broken.tooMany;
-        if (!round && roundFailure === undefined && more && pauseMs <= 0) {
+        // Yagna and the job are not to blame, then: another round may do better.
+        if (doneSinceStop) roundFailure = undefined;
+        const stop = roundFailure ?? (broken.tooMany && asFailure(broken.tooMany));
+        if (stop === undefined) doneSinceStop = false;
+        else if (!getsOn(state, Date.now())) {
+          if (tryAgain()) continue;
+          // An interactive job's rental is its user's, with or without tasks.
+          if (!spec.interactive || !state.rentals.some(isLive)) throw stop;
+        }
+        const more = wanted() > 0 && stop === undefined;
+        if (!round && more && pauseMs <= 0) {
           if (market.usable(isUsable).length > 0) {
             await open(market);
             changes += 1;
@@ -226,7 +238,6 @@ export async function golemJob(given: unknown): Promise<JobResult> {
               });
           }
         }
-        if (roundFailure !== undefined && !state.rentals.some(isLive)) throw roundFailure;
         if (settlementFailure) throw asFailure(settlementFailure);
         if (more && pauseMs > 0) await condition(() => changes > seen, pauseMs);
         else await condition(() => changes > seen);
@@ -236,6 +247,14 @@ export async function golemJob(given: unknown): Promise<JobResult> {
       // It may still be at it: the settlement looks twice.
       if (round && risky) retried = true;
     }
+  }
+
+  /** Nobody new is to be asked, and nobody at hand gets on with what waits. False when nothing can be done about it. */
+  function tryAgain(): boolean {
+    if (forgive(state) && getsOn(state, Date.now())) return true;
+    if (!doneSinceStop) return false;
+    broken.reset();
+    return true;
   }
 
   /** An interactive job lives as long as its rental. */

@@ -138,6 +138,16 @@ function hasTime(state: JobState, group: Group, rental: Fitness, nowMs: number):
 const serves = (state: JobState, group: Group, rental: Fitness, nowMs: number): boolean =>
   suits(group, rental.provider) && hasTime(state, group, rental, nowMs);
 
+/** Whether the rentals at hand get on: one is at work, or will take some of what waits as soon as it can. */
+export function getsOn(state: JobState, nowMs: number): boolean {
+  const idle = openRentals(state);
+  const waiting = freeGroups(state);
+  return state.rentals.some((rental) => {
+    if (!isLive(rental) || rental.closing) return false;
+    return !idle.includes(rental) || waiting.some((group) => serves(state, group, rental, nowMs));
+  });
+}
+
 /** How many more rentals the waiting work asks for, within `max`. */
 export function rentalsWanted(state: JobState, max: number, nowMs: number): number {
   const live = state.rentals.filter((rental) => isLive(rental) && !rental.closing).length;
