@@ -302,6 +302,21 @@ describe('a job', () => {
     expect(rentalsWanted(job.state, 1, NOW_MS)).toBe(1);
   });
 
+  test('a rental whose VM will not come up gives its task back when it begins to close, and counts once', () => {
+    const job = new Job(spec('a'), spec('b'));
+    const p = job.rent('p');
+    job.give(p);
+    p.closing = true;
+    job.tell(p, { state: 'deploying' });
+    expect(job.states).toEqual(['running', 'waiting']);
+    job.tell(p, { state: 'closing' });
+    expect(job.states).toEqual(['waiting', 'waiting']);
+    expect(rentalsWanted(job.state, 4, NOW_MS)).toBe(2);
+    expect(job.end(p, 'returned', { id: 'a#1' })).toBe(false);
+    job.tell(p, { state: 'failed' });
+    expect(job.state.failedProviders).toEqual([p.provider.id]);
+  });
+
   test('when nobody else is there, providers that failed are taken again; those at work are not', () => {
     const job = new Job(spec('a'), spec('b'));
     const [p, q] = [job.rent('p'), job.rent('q')];

@@ -120,7 +120,7 @@ export async function golemJob(given: unknown): Promise<JobResult> {
   });
   setHandler(rentalUpdateSignal, (update: RentalUpdate) => {
     onRentalUpdate(update);
-    if (update.state === 'failed' && update.failure) failed(update.failure.type, update.failure.message);
+    if (update.failure) failed(update.failure.type, update.failure.message);
     changed();
   });
   setHandler(assignmentOutcomeSignal, (outcome: AssignmentOutcome) => {
@@ -352,7 +352,8 @@ export async function golemJob(given: unknown): Promise<JobResult> {
       const agreementId = state.rentals.find(({ n }) => n === rental)?.agreementId;
       if (agreementId) void endAgreement(agreementId, reason);
     }
-    onRentalUpdate({ rental, seq: Number.MAX_SAFE_INTEGER, state: 'failed', reason });
+    const failure = { type: 'VmLost', message: reason };
+    onRentalUpdate({ rental, seq: Number.MAX_SAFE_INTEGER, state: 'failed', reason, failure });
     changed();
   }
 
@@ -373,9 +374,8 @@ export async function golemJob(given: unknown): Promise<JobResult> {
     if (state.rentals.some((rental) => rental.n === update.rental && hasSigned(rental)))
       idleSince.ms = Date.now();
     // One that was closed before it was ready is not to blame.
-    if (update.state !== 'failed' || state.failedProviders.length === before) return;
-    const { rental, setupFailed = false, reason = 'no reason given' } = update;
-    const failure = update.failure ?? { type: 'VmNotCreated', message: reason };
+    if (!update.failure || state.failedProviders.length === before) return;
+    const { rental, setupFailed = false, failure } = update;
     broken.add({ rental, newest: rentals, failure, setupFailed }, Date.now());
   }
 

@@ -271,8 +271,7 @@ export async function golemRental(input: RentalInput): Promise<RentalResult> {
     if (!outside.finish(outcome)) await tellJob(() => jobHandle.signal(assignmentOutcomeSignal, outcome));
   }
 
-  async function end(signed: SignedAgreement, reason: Close, failed: boolean): Promise<void> {
-    await enter('closing', failed ? reason.reason : undefined);
+  async function end(signed: SignedAgreement, reason: Close): Promise<void> {
     const termination: { message: string; [property: string]: string } = { message: reason.reason };
     if (reason.code) termination['golem.requestor.code'] = reason.code;
     const closed = await cleanUp.golemCloseRental({
@@ -313,13 +312,11 @@ export async function golemRental(input: RentalInput): Promise<RentalResult> {
     progress.reason = reason.reason;
     over = true;
     const why = failure ?? lost ?? { type: 'AgreementEnded', message: reason.reason };
+    // Before its work is given back, so that the job knows of the failure when it looks for somebody else.
+    await enter('closing', bad ? reason.reason : undefined, bad && !told ? why : undefined);
     for (const task of queue.splice(0)) await giveBack(task, why);
-    if (signed) await end(signed, reason, bad);
-    await enter(
-      bad ? 'failed' : 'closed',
-      bad ? reason.reason : undefined,
-      told ? undefined : (failure ?? lost),
-    );
+    if (signed) await end(signed, reason);
+    await enter(bad ? 'failed' : 'closed', bad ? reason.reason : undefined);
     await tellJob(() =>
       getExternalWorkflowHandle(settlementId(job.jobId)).signal(ownerClosedSignal, {
         workflowId: workflowInfo().workflowId,

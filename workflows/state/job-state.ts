@@ -63,6 +63,8 @@ export interface RentalEntry {
   validToMs: number;
   /** Its VM came up once. */
   everReady: boolean;
+  /** It is known that its VM will not come up. */
+  gaveUp: boolean;
   tasksDone: number;
   reason?: string;
 }
@@ -217,7 +219,7 @@ export function addRental(
 ): RentalEntry {
   const rental: RentalEntry = {
     ...{ n, workflowId, provider, state: 'signing', seq: 0 },
-    ...{ validToMs, closing: false, everReady: false, tasksDone: 0 },
+    ...{ validToMs, closing: false, everReady: false, gaveUp: false, tasksDone: 0 },
   };
   state.rentals.push(rental);
   return rental;
@@ -327,7 +329,7 @@ function restart(state: JobState, group: Group, rental: number | undefined): voi
   }
 }
 
-/** Takes over what a rental says of itself. When it ended, its work is given back. */
+/** Takes over what a rental says of itself. When it ended, or ends without a VM, its work is given back. */
 export function applyRentalUpdate(state: JobState, update: RentalUpdate, now: Timestamp): void {
   const rental = state.rentals.find((each) => each.n === update.rental);
   if (!rental || !isLive(rental) || update.seq <= rental.seq) return;
@@ -336,15 +338,17 @@ export function applyRentalUpdate(state: JobState, update: RentalUpdate, now: Ti
   rental.agreementId = update.agreementId ?? rental.agreementId;
   rental.activityId = update.activityId;
   rental.reason = update.reason ?? rental.reason;
-  if (update.state === 'closing') rental.closing = true;
+  const ending = update.state === 'closing' || !isLive(rental);
+  if (ending) rental.closing = true;
   if (update.state === 'ready' || update.state === 'busy') rental.everReady = true;
   // A VM came up, the first or a fresh one: what it was given before begins now.
   if (update.state === 'ready') rental.currentSince = now;
-  if (isLive(rental)) return;
-  if (!rental.everReady) {
+  if (ending && !rental.everReady && !rental.gaveUp) {
+    rental.gaveUp = true;
     state.failedProviders.push(rental.provider.id);
     takeBack(state, rental);
   }
+  if (isLive(rental)) return;
   if (rental.current !== undefined && rental.currentId !== undefined) {
     applyOutcome(state, {
       rental: rental.n,
