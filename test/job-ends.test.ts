@@ -140,6 +140,9 @@ test('a rental that is terminated costs nothing more, and its task runs elsewher
   await world.client.workflow.getHandle(`${jobId}/rental/1`).terminate();
   await world.effect('agreement-terminated', began);
   await gate.visitor(2);
+  expect((await world.golem.progress(jobId)).lastFailure).toMatchObject({
+    ...{ type: 'VmLost', message: expect.stringMatching(/^waits: /) as string },
+  });
   gate.open();
   const result = await world.golem.result(jobId);
   expect(result.state).toBe('done');

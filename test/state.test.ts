@@ -67,8 +67,8 @@ describe('a job', () => {
     ready(rental: RentalEntry): void {
       this.tell(rental, { state: 'ready' });
     }
-    tell(rental: RentalEntry, update: Partial<RentalUpdate>, at = AT): void {
-      applyRentalUpdate(
+    tell(rental: RentalEntry, update: Partial<RentalUpdate>, at = AT): AssignmentOutcome | undefined {
+      return applyRentalUpdate(
         this.state,
         { rental: rental.n, seq: rental.seq + 1, state: rental.state, agreementId: 'a', ...update },
         at,
@@ -286,7 +286,9 @@ describe('a job', () => {
     const p = job.rent('p');
     job.ready(p);
     job.give(p);
-    job.tell(p, { state: 'failed' }, LATER);
+    expect(job.tell(p, { state: 'failed', reason: 'gone' }, LATER)).toMatchObject({
+      ...{ task: 'a', state: 'lost', reason: 'gone' },
+    });
     expect(job.state.tasks[0]?.attempts).toMatchObject([{ startedAt: AT, finishedAt: LATER }]);
   });
 

@@ -103,6 +103,9 @@ export async function golemJob(given: unknown): Promise<JobResult> {
   const failed = (type: string, message: string): void => {
     lastFailure = { type, message, at: now() };
   };
+  const tellFailure = ({ state: how, task, reason = how }: AssignmentOutcome): void => {
+    if (how !== 'done' && how !== 'returned') failed(FAILURE_OF[how], `${task}: ${reason}`);
+  };
 
   setHandler(jobProgressQuery, progress);
   setHandler(eventsQuery, (query) => readEvents(log, query));
@@ -111,8 +114,9 @@ export async function golemJob(given: unknown): Promise<JobResult> {
     settlementSeq = update.seq;
     money = update.money;
     allocationId ??= update.allocationId;
-    lastFailure = update.failure ?? lastFailure;
     const { failure } = update;
+    // The settlement repeats its own with whatever it tells.
+    if (failure && failure.at > (lastFailure?.at ?? '')) lastFailure = failure;
     state.refusedProviders = update.refusedProviders;
     if (failure && (update.phase === 'failed' || failure.type === 'BudgetExhausted'))
       settlementFailure = failure;
@@ -124,10 +128,10 @@ export async function golemJob(given: unknown): Promise<JobResult> {
     changed();
   });
   setHandler(assignmentOutcomeSignal, (outcome: AssignmentOutcome) => {
-    const counted = applyOutcome(state, outcome);
-    if (outcome.state !== 'done') {
-      if (counted) failed(FAILURE_OF[outcome.state], `${outcome.task}: ${outcome.reason ?? outcome.state}`);
-    } else if (counted) doneSinceStop = true;
+    if (applyOutcome(state, outcome)) {
+      if (outcome.state === 'done') doneSinceStop = true;
+      tellFailure(outcome);
+    }
     changed();
   });
 
@@ -369,7 +373,8 @@ export async function golemJob(given: unknown): Promise<JobResult> {
 
   function onRentalUpdate(update: RentalUpdate): void {
     const before = state.failedProviders.length;
-    applyRentalUpdate(state, update, now());
+    const taken = applyRentalUpdate(state, update, now());
+    if (taken) tellFailure(taken);
     if (update.state === 'ready') broken.reset();
     if (state.rentals.some((rental) => rental.n === update.rental && hasSigned(rental)))
       idleSince.ms = Date.now();

@@ -302,8 +302,7 @@ export const FAILURE_OF = {
   timedOut: 'TaskTimedOut',
   lost: 'VmLost',
   uncertain: 'ScriptUncertain',
-  returned: 'AgreementEnded',
-} as const satisfies Record<Exclude<AssignmentOutcome['state'], 'done'>, FailureType>;
+} as const satisfies Record<Exclude<AssignmentOutcome['state'], 'done' | 'returned'>, FailureType>;
 
 function giveUp(state: JobState, group: Group, task: TaskState, at: Timestamp): void {
   task.state = 'failed';
@@ -329,10 +328,17 @@ function restart(state: JobState, group: Group, rental: number | undefined): voi
   }
 }
 
-/** Takes over what a rental says of itself. When it ended, or ends without a VM, its work is given back. */
-export function applyRentalUpdate(state: JobState, update: RentalUpdate, now: Timestamp): void {
+/**
+ * Takes over what a rental says of itself. When it ended, or ends without a VM, its work is given back.
+ * @returns how the task ended that was lost with it
+ */
+export function applyRentalUpdate(
+  state: JobState,
+  update: RentalUpdate,
+  now: Timestamp,
+): AssignmentOutcome | undefined {
   const rental = state.rentals.find((each) => each.n === update.rental);
-  if (!rental || !isLive(rental) || update.seq <= rental.seq) return;
+  if (!rental || !isLive(rental) || update.seq <= rental.seq) return undefined;
   rental.seq = update.seq;
   rental.state = update.state;
   rental.agreementId = update.agreementId ?? rental.agreementId;
@@ -348,9 +354,10 @@ export function applyRentalUpdate(state: JobState, update: RentalUpdate, now: Ti
     state.failedProviders.push(rental.provider.id);
     takeBack(state, rental);
   }
-  if (isLive(rental)) return;
+  if (isLive(rental)) return undefined;
+  let lost: AssignmentOutcome | undefined;
   if (rental.current !== undefined && rental.currentId !== undefined) {
-    applyOutcome(state, {
+    lost = {
       rental: rental.n,
       id: rental.currentId,
       task: state.tasks[rental.current]?.spec.name ?? '',
@@ -359,13 +366,15 @@ export function applyRentalUpdate(state: JobState, update: RentalUpdate, now: Ti
       reason: rental.reason ?? 'the rental ended',
       startedAt: rental.currentSince ?? now,
       finishedAt: now,
-    });
+    };
+    if (!applyOutcome(state, lost)) lost = undefined;
   }
   for (const group of state.groups) {
     if (group.rental !== rental.n) continue;
     if (nextTask(state, group) === undefined) group.rental = undefined;
     else restart(state, group, undefined);
   }
+  return lost;
 }
 
 /** Work that never began because the provider did not come up is no failed attempt of the task. */
