@@ -3,6 +3,7 @@
  * and returns the drafts that providers agreed to.
  */
 import { buildDemand, counterProperties, mergeDecorations } from '../model/demand';
+import { LEAST_LIFE_MS } from '../model/duration-classes';
 import type { NewEvent } from '../model/events';
 import { foreignText } from '../model/foreign-text';
 import type { ProposalId } from '../model/ids';
@@ -24,8 +25,6 @@ import { event, proposalReceived } from './events';
 import { bearsMark, demandMark } from './marks';
 import { isYagnaError, type DemandBody, type Proposal, type Reason, type Yagna } from './yagna';
 
-/** Providers refuse what ends sooner, so a demand with less left is made anew. */
-const LEAST_LIFE_MS = 300_000;
 /** Offers come in bursts: after one, how long to wait for more before choosing among them. */
 const GATHER_SEC = 0.2;
 /**

@@ -5,6 +5,7 @@ import type { TaskSpec } from '../model/job';
 import type { TaskResult } from '../model/result';
 import { cutOutput, fitScriptResults, fitTaskResults } from '../model/result-size';
 import type { Assignment, AssignmentOutcome, RentalUpdate } from '../workflows/protocol';
+import { BrokenStarts } from '../workflows/state/broken-starts';
 import {
   addRental,
   allTasksOver,
@@ -15,8 +16,9 @@ import {
   countTasks,
   forgivableProviders,
   forgive,
+  getsOn,
+  isUseful,
   newJobState,
-  providerIsUseful,
   providersToAvoid,
   rentalProgress,
   rentalsToClose,
@@ -65,11 +67,11 @@ describe('a job', () => {
     ready(rental: RentalEntry): void {
       this.tell(rental, { state: 'ready' });
     }
-    tell(rental: RentalEntry, update: Partial<RentalUpdate>): void {
-      applyRentalUpdate(
+    tell(rental: RentalEntry, update: Partial<RentalUpdate>, at = AT): AssignmentOutcome | undefined {
+      return applyRentalUpdate(
         this.state,
         { rental: rental.n, seq: rental.seq + 1, state: rental.state, agreementId: 'a', ...update },
-        AT,
+        at,
       );
     }
     give(rental: RentalEntry): Assignment | undefined {
@@ -149,7 +151,7 @@ describe('a job', () => {
     job.ready(q);
     job.end(p, 'failed', { reason: 'exit 1', activityId: 'vm', batchId: 'batch' });
     expect(job.give(p)).toBeUndefined();
-    expect(providerIsUseful(job.state, p.provider)).toBe(false);
+    expect(isUseful(job.state, p, NOW_MS)).toBe(false);
     expect(job.give(q)?.id).toBe('a#2');
     job.end(q, 'timedOut', { reason: 'too long' });
     expect(taskResults(job.state)).toMatchObject([
@@ -268,6 +270,28 @@ describe('a job', () => {
     });
   });
 
+  test('an attempt whose rental went without a word began when its VM was ready for it', () => {
+    const job = new Job(spec('a'), spec('b'));
+    const p = job.rent('p');
+    job.give(p);
+    const [ready, busy, gone] = ['00:10', '00:20', '00:50'].map((at) => `2026-01-01T00:${at}.000Z`);
+    job.tell(p, { state: 'ready' }, ready);
+    job.tell(p, { state: 'busy' }, busy);
+    job.tell(p, { state: 'failed' }, gone);
+    expect(job.state.tasks[0]?.attempts).toMatchObject([{ startedAt: ready, finishedAt: gone }]);
+  });
+
+  test('an attempt on a VM that was up began when it was given', () => {
+    const job = new Job(spec('a'));
+    const p = job.rent('p');
+    job.ready(p);
+    job.give(p);
+    expect(job.tell(p, { state: 'failed', reason: 'gone' }, LATER)).toMatchObject({
+      ...{ task: 'a', state: 'lost', reason: 'gone' },
+    });
+    expect(job.state.tasks[0]?.attempts).toMatchObject([{ startedAt: AT, finishedAt: LATER }]);
+  });
+
   test('a provider that did not come up costs the task no attempt, and is not asked again at once', () => {
     const job = new Job(spec('a', { maxAttempts: 1 }));
     const p = job.rent('p');
@@ -278,6 +302,21 @@ describe('a job', () => {
     expect(providersToAvoid(job.state)).toEqual([p.provider.id]);
     expect(forgivableProviders(job.state)).toEqual([p.provider.id]);
     expect(rentalsWanted(job.state, 1, NOW_MS)).toBe(1);
+  });
+
+  test('a rental whose VM will not come up gives its task back when it begins to close, and counts once', () => {
+    const job = new Job(spec('a'), spec('b'));
+    const p = job.rent('p');
+    job.give(p);
+    p.closing = true;
+    job.tell(p, { state: 'deploying' });
+    expect(job.states).toEqual(['running', 'waiting']);
+    job.tell(p, { state: 'closing' });
+    expect(job.states).toEqual(['waiting', 'waiting']);
+    expect(rentalsWanted(job.state, 4, NOW_MS)).toBe(2);
+    expect(job.end(p, 'returned', { id: 'a#1' })).toBe(false);
+    job.tell(p, { state: 'failed' });
+    expect(job.state.failedProviders).toEqual([p.provider.id]);
   });
 
   test('when nobody else is there, providers that failed are taken again; those at work are not', () => {
@@ -312,6 +351,29 @@ describe('a job', () => {
     expect(job.give(q)?.id).toBe('a#2');
   });
 
+  test('rentals get on when one is at work or will take what waits, not when all idle beside it', () => {
+    const job = new Job(spec('a'), spec('b', { timeoutSec: 900 }));
+    const [p, q] = [job.rent('p'), job.rent('q', 200)];
+    job.ready(p);
+    expect(getsOn(job.state, NOW_MS)).toBe(true);
+    job.give(p);
+    expect(getsOn(job.state, NOW_MS)).toBe(true);
+    job.end(p, 'failed');
+    // It may still do the other task; the short one of them has not the time.
+    expect(getsOn(job.state, NOW_MS)).toBe(true);
+    expect(job.give(p)?.task).toBe('b');
+    job.end(p, 'failed');
+    job.give(q);
+    job.end(q, 'failed');
+    expect(job.states).toEqual(['waiting', 'waiting']);
+    expect(getsOn(job.state, NOW_MS)).toBe(false);
+    forgive(job.state);
+    expect(getsOn(job.state, NOW_MS)).toBe(true);
+    job.tell(q, { state: 'failed' });
+    job.tell(p, { state: 'closing' });
+    expect(getsOn(job.state, NOW_MS)).toBe(false);
+  });
+
   test('a rental without work that is left is closed; it costs money', () => {
     const job = new Job(spec('a'), spec('b'));
     const [p, q] = [job.rent('p'), job.rent('q')];
@@ -328,6 +390,21 @@ describe('a job', () => {
     const rental = job.rent('p', 200);
     expect(job.give(rental)?.task).toBe('short');
     expect(rentalsWanted(job.state, 4, NOW_MS)).toBe(1);
+  });
+
+  test('nobody is rented for so short a time that the rental would get no work', () => {
+    const draft = (lifeSec: number) => ({ provider: provider('p'), validToMs: NOW_MS + lifeSec * 1000 });
+    const long = new Job(spec('long', { timeoutSec: 900 }));
+    expect(isUseful(long.state, draft(200), NOW_MS)).toBe(false);
+    expect(isUseful(long.state, draft(300), NOW_MS)).toBe(true);
+    const short = new Job(spec('short', { timeoutSec: 60 }));
+    expect(isUseful(short.state, draft(200), NOW_MS)).toBe(true);
+    for (const [job, lifeSec] of [
+      [long, 300],
+      [short, 200],
+    ] as const) {
+      expect(job.give(job.rent('p', lifeSec))).toBeDefined();
+    }
   });
 
   test('a task that its rental returned has not failed, and goes elsewhere', () => {
@@ -375,6 +452,74 @@ describe('a job', () => {
     ]);
     // What a rental still says then changes nothing.
     expect(job.end(p, 'done')).toBe(false);
+  });
+});
+
+describe('rentals that break before their VM is ready', () => {
+  class Starts extends BrokenStarts {
+    private newest = 0;
+    /** Opens so many side by side, all of which break. */
+    wave(count: number, type: string, setupFailed = false): void {
+      const first = this.newest + 1;
+      this.newest += count;
+      for (let rental = first; rental <= this.newest; rental++) {
+        const failure = { type, message: `${type} of ${rental}` };
+        this.add({ rental, newest: this.newest, failure, setupFailed }, NOW_MS);
+      }
+    }
+    waves(times: number, type: string, setupFailed = false): this {
+      for (let i = 0; i < times; i++) this.wave(8, type, setupFailed);
+      return this;
+    }
+  }
+
+  test('side by side are one failure in a row', () => {
+    const starts = new Starts();
+    starts.wave(8, 'VmNotCreated', true);
+    expect(starts.tooMany).toBeUndefined();
+    expect(starts.pauseMs(NOW_MS)).toBe(0);
+    expect(new Starts().waves(4, 'VmNotCreated', true).tooMany).toBeUndefined();
+    expect(new Starts().waves(9, 'VmNotCreated').tooMany).toBeUndefined();
+  });
+
+  test('are too many after five waves of setups or ten of others, by the name of the last failure', () => {
+    expect(new Starts().waves(5, 'VmNotCreated', true).tooMany).toEqual({
+      type: 'VmNotCreated',
+      message: '5 times in a row providers gave no working VM; the last: VmNotCreated of 40',
+    });
+    const starts = new Starts().waves(9, 'VmNotCreated').waves(1, 'AgreementEnded');
+    expect(starts.tooMany).toMatchObject({ type: 'AgreementEnded' });
+  });
+
+  test.each(['AgreementRejected', 'YagnaUnavailable'])(
+    'by %s are waited for, longer and longer, and never too many',
+    (type) => {
+      const starts = new Starts().waves(3, type);
+      expect(starts.pauseMs(NOW_MS)).toBe(0);
+      expect(starts.waves(1, type).pauseMs(NOW_MS)).toBe(8000);
+      expect(starts.waves(20, type).pauseMs(NOW_MS + 1000)).toBe(29_000);
+      expect(starts.tooMany).toBeUndefined();
+      expect(starts.refusal).toMatchObject({ type });
+    },
+  );
+
+  test('are counted though each wave begins with a refusal', () => {
+    const starts = new Starts();
+    for (let rental = 1; rental < 20; rental += 2) {
+      const broken = { newest: rental + 1, setupFailed: false };
+      const failed = (type: string) => ({ type, message: type });
+      starts.add({ ...broken, rental, failure: failed('AgreementRejected') }, NOW_MS);
+      starts.add({ ...broken, rental: rental + 1, failure: failed('VmNotCreated') }, NOW_MS);
+    }
+    expect(starts.tooMany).toMatchObject({ type: 'VmNotCreated' });
+  });
+
+  test('count anew after a VM came up', () => {
+    const starts = new Starts().waves(9, 'VmNotCreated').waves(3, 'AgreementRejected');
+    starts.reset();
+    expect(starts.pauseMs(NOW_MS)).toBe(0);
+    expect(starts.refusal).toBeUndefined();
+    expect(starts.waves(9, 'VmNotCreated').tooMany).toBeUndefined();
   });
 });
 
