@@ -1,6 +1,6 @@
 /** Ends by mark whatever a job left on yagna, whoever made it and whatever died on the way. */
 import type { NewEvent } from '../model/events';
-import { PROP } from '../model/properties';
+import { providerOf } from '../model/offer';
 import { attempt } from './attempt';
 import { closeAgreement } from './agreement';
 import type { CleanedUp, GolemActivities } from './contract';
@@ -49,10 +49,7 @@ export function cleanUpActivities(env: ActivityEnvironment): Pick<GolemActivitie
             state = (await yagna.agreement(id, signal))?.state ?? state;
           }
           if (agreement.approvedDate === undefined && state !== 'Approved') return;
-          const name = agreement.offer.properties[PROP.nodeName];
-          const providerId = agreement.offer.providerId.toLowerCase();
-          const provider = { id: providerId, name: typeof name === 'string' ? name : providerId };
-          agreements.push({ agreementId: id, provider, state });
+          agreements.push({ agreementId: id, provider: providerOf(agreement.offer), state });
         };
         // A few at once: silent providers must not keep the others rented.
         const listed = (await yagna.agreements({ appSessionId: appSessionId(job) }, signal)).map(
