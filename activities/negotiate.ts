@@ -22,7 +22,15 @@ import type {
 import type { ActivityEnvironment } from './environment';
 import { event, proposalReceived } from './events';
 import { bearsMark, demandMark } from './marks';
-import { isYagnaError, type DemandBody, type Proposal, type Reason, type Yagna } from './yagna';
+import {
+  failure,
+  isYagnaError,
+  type DemandBody,
+  type DemandDecorations,
+  type Proposal,
+  type Reason,
+  type Yagna,
+} from './yagna';
 
 /** Providers refuse what ends sooner, so a demand with less left is made anew. */
 const LEAST_LIFE_MS = 300_000;
@@ -50,6 +58,7 @@ export function negotiationActivities(
      * Effect: a demand marked with the job, counter-proposals to the best offers.
      * Retry: what a lost attempt had read is gone, so its demand is ended and a new one brings fresh offers.
      * @returns drafts, best first; fewer than wanted when the round's time is over, or nobody new offers
+     * @throws BudgetExhausted - the allocation is gone, so nobody could be paid (not retried)
      * @throws YagnaUnavailable - (retried with backoff)
      */
     async golemNegotiate(input) {
@@ -170,7 +179,7 @@ class Round {
     const { input, yagna, signal } = this;
     const { job, spec } = input;
     const old = input.demand;
-    const decorations = await yagna.demandDecorations(input.allocationId, signal);
+    const decorations = await this.decorations();
     const body = (n: number, expiresAtMs: number): DemandBody => {
       const nowMs = expiresAtMs - spec.demand.expirationSec * 1000;
       return mergeDecorations(buildDemand(spec, { mark: demandMark(job, n), nowMs }), decorations);
@@ -197,6 +206,16 @@ class Round {
         expiration: new Date(expiresAtMs).toISOString(),
       }),
     );
+  }
+
+  private async decorations(): Promise<DemandDecorations> {
+    try {
+      return await this.yagna.demandDecorations(this.input.allocationId, this.signal);
+    } catch (error) {
+      if (!isYagnaError(error, 'notFound')) throw error;
+      const gone = 'the allocation of the budget was released or has lapsed: nobody new can be paid from it';
+      throw failure('BudgetExhausted', gone);
+    }
   }
 
   private async endOldDemands(any: boolean): Promise<void> {

@@ -153,6 +153,23 @@ test('the last failure says what went wrong, by its name', async () => {
   expect((await world.golem.result(jobId)).state).toBe('failed');
 });
 
+test('an allocation that somebody releases while providers are looked for ends the job by its name', async () => {
+  const decorations = proxy.hold(/^GET .*\/demandDecorations$/);
+  const { jobId } = await world.golem.startJob({ ...BASE, tasks: ['echo hello'] });
+  await decorations.reached;
+  const { allocationId } = await query<SettlementProgress>(`${jobId}/settlement`, 'progress');
+  await fetch(`${world.devnet.url}/payment-api/v1/allocations/${allocationId}`, {
+    method: 'DELETE',
+    headers: { authorization: `Bearer ${APP_KEY}` },
+  });
+  decorations.release();
+  await expect(world.golem.result(jobId)).rejects.toMatchObject({
+    type: 'BudgetExhausted',
+    message: expect.stringContaining('released or has lapsed') as string,
+  });
+  expect((await world.golem.settled(jobId)).state).toBe('settled');
+});
+
 test('an agreement that the provider rejects is told, and another is made', async () => {
   const spec = {
     ...BASE,
