@@ -1,11 +1,10 @@
 /** Ends by mark whatever a job left on yagna, whoever made it and whatever died on the way. */
-import type { NewEvent } from '../model/events';
 import { providerOf } from '../model/offer';
 import { attempt } from './attempt';
 import { closeAgreement } from './agreement';
 import type { CleanedUp, GolemActivities } from './contract';
+import { endDemands } from './demands';
 import type { ActivityEnvironment } from './environment';
-import { event } from './events';
 import { appSessionId, bearsMark } from './marks';
 import { isYagnaError } from './yagna';
 
@@ -24,15 +23,9 @@ export function cleanUpActivities(env: ActivityEnvironment): Pick<GolemActivitie
     async golemCleanUp({ job, since }) {
       return await attempt(async ({ signal }): Promise<CleanedUp> => {
         const yagna = env.connections.get(job.connection);
-        const events: NewEvent[] = [];
+        const events = await endDemands(yagna, job, signal);
         const stuck: string[] = [];
-        let empty = true;
-        for (const { demandId, properties } of await yagna.demands(signal)) {
-          if (!bearsMark(job, properties)) continue;
-          empty = false;
-          await yagna.unsubscribeDemand(demandId, signal);
-          events.push(event('DemandUnsubscribed', { id: demandId }));
-        }
+        let empty = events.length === 0;
         const agreements: CleanedUp['agreements'] = [];
         const close = async (id: string): Promise<void> => {
           const agreement = await yagna.agreement(id, signal);

@@ -19,9 +19,10 @@ import type {
   SubscribedDemand,
   Unanswered,
 } from './contract';
+import { endDemands } from './demands';
 import type { ActivityEnvironment } from './environment';
 import { event, proposalReceived } from './events';
-import { bearsMark, demandMark } from './marks';
+import { demandMark } from './marks';
 import {
   failure,
   isYagnaError,
@@ -78,13 +79,7 @@ export function negotiationActivities(
     async golemUnsubscribeDemands({ job }) {
       return await attempt(async ({ signal }) => {
         const yagna = env.connections.get(job.connection);
-        const events: NewEvent[] = [];
-        for (const demand of await yagna.demands(signal)) {
-          if (!bearsMark(job, demand.properties)) continue;
-          await yagna.unsubscribeDemand(demand.demandId, signal);
-          events.push(event('DemandUnsubscribed', { id: demand.demandId }));
-        }
-        return { events };
+        return { events: await endDemands(yagna, job, signal) };
       });
     },
   };
@@ -190,7 +185,7 @@ class Round {
       this.body = body(old.n, old.expiresAtMs);
       return;
     }
-    await this.endOldDemands(old !== undefined || attemptNumber > 1);
+    if (old || attemptNumber > 1) this.events.push(...(await endDemands(yagna, job, signal)));
     this.candidates = [];
     this.unanswered.clear();
     const n = input.nextDemandNumber + attemptNumber - 1;
@@ -215,14 +210,6 @@ class Round {
       if (!isYagnaError(error, 'notFound')) throw error;
       const gone = 'the allocation of the budget was released or has lapsed: nobody new can be paid from it';
       throw failure('BudgetExhausted', gone);
-    }
-  }
-
-  private async endOldDemands(any: boolean): Promise<void> {
-    if (!any) return;
-    const { job } = this.input;
-    for (const { demandId, properties } of await this.yagna.demands(this.signal)) {
-      if (bearsMark(job, properties)) await this.yagna.unsubscribeDemand(demandId, this.signal);
     }
   }
 

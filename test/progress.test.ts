@@ -343,6 +343,18 @@ describe('the events of a job', () => {
   });
 });
 
+test('a demand that is ended for a new one is told, too', async () => {
+  // The first attempt's demand is there, although nobody heard so; the second makes one of its own.
+  const lost = proxy.cutAfter(/^POST .*\/demands$/);
+  const { jobId } = await world.golem.startJob({ ...BASE, tasks: ['echo hello'] });
+  const unheard = JSON.parse((await lost.hit()).answer?.body ?? '') as string;
+  await world.golem.settled(jobId);
+  const { events } = await world.golem.events(jobId);
+  const ids = (name: string): unknown[] =>
+    events.filter((event) => event.name === name).map(({ details: told }) => told.id);
+  expect(ids('DemandUnsubscribed')).toEqual([unheard, ...ids('DemandSubscribed')]);
+});
+
 test('events that are read while the job goes on are those that are read at its end', async () => {
   const door = web.door();
   const { jobId } = await world.golem.startJob({
