@@ -1,12 +1,13 @@
 /** Signing an agreement with a provider, and ending it. */
+import { ApplicationFailure, type TemporalFailure } from '@temporalio/common';
 import type { NewEvent } from '../model/events';
 import type { AgreementId } from '../model/ids';
 import { attempt } from './attempt';
-import type { GolemActivities, JobRef, SignInput } from './contract';
+import type { GolemActivities, JobRef, SignedAgreement, SignInput } from './contract';
 import type { ActivityEnvironment } from './environment';
 import { event } from './events';
 import { appSessionId, bearsMark, markedValidTo, sameTime } from './marks';
-import { failure, isYagnaError, type Agreement, type ReasonBody, type Yagna } from './yagna';
+import { failure, isYagnaError, toFailure, type Agreement, type ReasonBody, type Yagna } from './yagna';
 
 /** One wait for the provider's answer, and how many. */
 const APPROVAL_POLL_SEC = 20;
@@ -24,33 +25,20 @@ export function agreementActivities(
      * Effect: one agreement, confirmed under the job's app session.
      * Retry: yagna allows one agreement a proposal; the one of an earlier attempt is found by its mark and `validTo`,
      * and signing goes on from the state it has.
-     * @throws AgreementRejected - the provider said no, or nothing; take the next proposal (not retried). Its detail is
-     * the agreement's id, where there is one.
+     * @throws AgreementRejected - the provider said no, or nothing; take the next proposal (not retried). Its details
+     * are the events to tell.
      * @throws YagnaUnavailable - no answer or 5xx (retried with backoff)
      */
     async golemSignAgreement(input) {
-      return await attempt(
-        async ({ signal, retried }) => {
-          const { job, proposal } = input;
-          const yagna = yagnaOf(job);
-          const validTo = markedValidTo(job, proposal.proposalId, input.validTo);
-          const agreementId = await createOrFind(yagna, input, validTo, retried, signal);
-          const { provider } = proposal;
-          const events = [
-            event('AgreementCreated', {
-              id: agreementId,
-              proposalId: proposal.proposalId,
-              provider,
-              validTo,
-            }),
-          ];
-          const approved = await approve(yagna, job, agreementId, signal);
-          const approvedAt = approved.approvedDate ?? new Date().toISOString();
-          events.push(event('AgreementConfirmed', { id: agreementId, provider, approvedDate: approvedAt }));
-          return { agreementId, approvedAt, validToMs: Date.parse(approved.validTo), events, retried };
-        },
-        { badRequest: 'AgreementRejected', notFound: 'AgreementRejected', gone: 'AgreementRejected' },
-      );
+      return await attempt(async ({ signal, retried }) => {
+        const events: NewEvent[] = [];
+        try {
+          const signed = await sign(yagnaOf(input.job), input, retried, events, signal);
+          return { ...signed, events, retried };
+        } catch (error) {
+          throw withEvents(toFailure(error, NOT_SIGNED), input.proposal, events);
+        }
+      });
     },
 
     /**
@@ -79,6 +67,45 @@ export function agreementActivities(
       }));
     },
   };
+}
+
+/** yagna knows no such proposal, or it has lapsed. */
+const NOT_SIGNED = {
+  badRequest: 'AgreementRejected',
+  notFound: 'AgreementRejected',
+  gone: 'AgreementRejected',
+} as const;
+
+/** Adds to `events` as it goes, for they are told of an agreement that comes to nothing, too. */
+async function sign(
+  yagna: Yagna,
+  input: SignInput,
+  retried: boolean,
+  events: NewEvent[],
+  signal: AbortSignal,
+): Promise<Pick<SignedAgreement, 'agreementId' | 'approvedAt' | 'validToMs'>> {
+  const { job, proposal } = input;
+  const { proposalId, provider } = proposal;
+  const validTo = markedValidTo(job, proposalId, input.validTo);
+  const agreementId = await createOrFind(yagna, input, validTo, retried, signal);
+  events.push(event('AgreementCreated', { id: agreementId, proposalId, provider, validTo }));
+  const approved = await approve(yagna, job, agreementId, signal);
+  const approvedAt = approved.approvedDate ?? new Date().toISOString();
+  events.push(event('AgreementConfirmed', { id: agreementId, provider, approvedDate: approvedAt }));
+  return { agreementId, approvedAt, validToMs: Date.parse(approved.validTo) };
+}
+
+/** What a failed activity returns is lost, so a rejection carries its events as details. */
+function withEvents(
+  failed: TemporalFailure,
+  { proposalId, provider }: SignInput['proposal'],
+  events: NewEvent[],
+): TemporalFailure {
+  if (!(failed instanceof ApplicationFailure) || failed.type !== 'AgreementRejected') return failed;
+  const { message } = failed;
+  const id = events[0]?.details.id;
+  const rejected = event('AgreementRejected', { id, proposalId, provider, reason: message });
+  return failure('AgreementRejected', message, [...events, rejected]);
 }
 
 async function createOrFind(
@@ -151,9 +178,9 @@ async function approve(
       const now = await yagna.agreement(agreementId, signal);
       if (now?.state === 'Approved') return now;
     }
-    throw failure('AgreementRejected', 'the provider did not answer in time', [agreementId]);
+    throw failure('AgreementRejected', 'the provider did not answer in time');
   }
-  throw failure('AgreementRejected', `the agreement is ${last?.state ?? 'unknown'}`, [agreementId]);
+  throw failure('AgreementRejected', `the agreement is ${last?.state ?? 'unknown'}`);
 }
 
 /** Destroys what runs under an agreement, then ends it, from whatever state it is in. */

@@ -189,7 +189,9 @@ test('an agreement that the provider rejects is told, and another is made', asyn
   const early = await world.golem.startJob({ ...spec, pricing: { maxCpuPerHour: '0.05' }, tasks: [busy] });
   await door.knocked;
   confirm.release();
+  const created: unknown[] = [];
   for await (const event of world.golem.followEvents(late.jobId)) {
+    if (event.name === 'AgreementCreated') created.push(event.details.id);
     if (event.name !== 'AgreementRejected') continue;
     expect(event.details).toEqual({
       id: expect.stringMatching(/^[0-9a-f]{64}$/) as string,
@@ -197,6 +199,7 @@ test('an agreement that the provider rejects is told, and another is made', asyn
       provider: { id: expect.any(String) as string, name: 'pay-to-enter' },
       reason: 'the agreement is Rejected',
     });
+    expect(created).toContain(event.details.id);
     break;
   }
   door.open();

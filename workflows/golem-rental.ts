@@ -300,7 +300,8 @@ export async function golemRental(input: RentalInput): Promise<RentalResult> {
     else
       failure =
         error instanceof VmFailed ? { type: 'VmNotCreated', message: error.message } : namedFailure(error);
-    if (failure?.type === 'AgreementRejected') note([agreementRejected(proposal, failure)]);
+    // Signing that was refused has its events in the failure.
+    if (failure?.type === 'AgreementRejected') note((failure.details ?? []) as NewEvent[]);
   }
   return await CancellationScope.nonCancellable(async () => {
     const reason: Close = close ?? {
@@ -329,15 +330,6 @@ export async function golemRental(input: RentalInput): Promise<RentalResult> {
     if (cancelled) throw cancelled;
     return { agreementId: signed?.agreementId, tasksDone: progress.tasksDone, reason: reason.reason };
   });
-}
-
-function agreementRejected(
-  { provider, proposalId }: RentalInput['proposal'],
-  { message, details }: NamedFailure,
-): NewEvent {
-  const [id] = details ?? [];
-  const at = new Date().toISOString();
-  return { name: 'AgreementRejected', at, details: { id, proposalId, provider, reason: message } };
 }
 
 class VmFailed extends Error {}
