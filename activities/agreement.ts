@@ -2,12 +2,14 @@
 import { ApplicationFailure, type TemporalFailure } from '@temporalio/common';
 import type { NewEvent } from '../model/events';
 import type { AgreementId } from '../model/ids';
+import { providerOf } from '../model/offer';
 import { attempt } from './attempt';
+import { closeAgreement } from './close-agreement';
 import type { GolemActivities, JobRef, SignedAgreement, SignInput } from './contract';
 import type { ActivityEnvironment } from './environment';
-import { event } from './events';
+import { event, vmDestroyed } from './events';
 import { appSessionId, bearsMark, markedValidTo, sameTime } from './marks';
-import { failure, isYagnaError, toFailure, type Agreement, type ReasonBody, type Yagna } from './yagna';
+import { failure, isYagnaError, toFailure, type Agreement, type Yagna } from './yagna';
 
 /** One wait for the provider's answer, and how many. */
 const APPROVAL_POLL_SEC = 20;
@@ -49,8 +51,10 @@ export function agreementActivities(
      */
     async golemDestroyVm({ job, agreementId, activityId }) {
       return await attempt(async ({ signal }) => {
-        await yagnaOf(job).destroyGolemActivity(activityId, signal);
-        return { events: [event('ActivityDestroyed', { id: activityId, agreementId })] };
+        const yagna = yagnaOf(job);
+        await yagna.destroyGolemActivity(activityId, signal);
+        const agreement = await yagna.agreement(agreementId, signal);
+        return { events: vmDestroyed(activityId, agreementId, agreement && providerOf(agreement.offer)) };
       });
     },
 
@@ -181,77 +185,4 @@ async function approve(
     throw failure('AgreementRejected', 'the provider did not answer in time');
   }
   throw failure('AgreementRejected', `the agreement is ${last?.state ?? 'unknown'}`);
-}
-
-/** Destroys what runs under an agreement, then ends it, from whatever state it is in. */
-export async function closeAgreement(
-  yagna: Yagna,
-  agreementId: AgreementId,
-  reason: ReasonBody,
-  signal: AbortSignal,
-): Promise<NewEvent[]> {
-  const events: NewEvent[] = [];
-  const agreement = await yagna.agreement(agreementId, signal);
-  // Past its end nothing under it costs anything, even where yagna has not noticed yet.
-  if (!agreement || Date.parse(agreement.validTo) <= Date.now()) return events;
-  const provider = { id: agreement.offer.providerId.toLowerCase() };
-  if (agreement.state === 'Approved') {
-    for (const activityId of await listActivities(yagna, agreementId, signal)) {
-      await destroyIfThere(yagna, activityId, agreementId, events, signal);
-    }
-    const ended = await yagna.terminateAgreement(agreementId, reason, signal);
-    if (ended === 'terminated') {
-      events.push(
-        event('AgreementTerminated', {
-          id: agreementId,
-          provider,
-          reason: reason.message,
-          terminator: 'Requestor',
-        }),
-      );
-    }
-  } else if (agreement.state === 'Pending' || agreement.state === 'Proposal') {
-    try {
-      await yagna.cancelAgreement(agreementId, reason, signal);
-    } catch (error) {
-      // A proposal that was never confirmed cannot be cancelled; it binds nobody and expires.
-      if (!isYagnaError(error, 'gone', 'conflict', 'badRequest')) throw error;
-      const now = await yagna.agreement(agreementId, signal);
-      if (now?.state === 'Approved')
-        return [...events, ...(await closeAgreement(yagna, agreementId, reason, signal))];
-    }
-  }
-  return events;
-}
-
-async function listActivities(
-  yagna: Yagna,
-  agreementId: AgreementId,
-  signal: AbortSignal,
-): Promise<string[]> {
-  try {
-    return await yagna.golemActivities(agreementId, signal);
-  } catch (error) {
-    // A yagna without that call: ending the agreement ends whatever runs under it.
-    if (isYagnaError(error, 'notFound')) return [];
-    throw error;
-  }
-}
-
-async function destroyIfThere(
-  yagna: Yagna,
-  activityId: string,
-  agreementId: AgreementId,
-  events: NewEvent[],
-  signal: AbortSignal,
-): Promise<void> {
-  try {
-    const state = await yagna.golemActivityState(activityId, signal);
-    if (!state || state.state[0] === 'Terminated') return;
-    await yagna.destroyGolemActivity(activityId, signal);
-    events.push(event('ActivityDestroyed', { id: activityId, agreementId }));
-  } catch (error) {
-    // A silent provider: ending the agreement is what counts.
-    if (!isYagnaError(error, 'timeout', 'server', 'gone', 'lost')) throw error;
-  }
 }

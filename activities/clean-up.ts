@@ -1,7 +1,7 @@
 /** Ends by mark whatever a job left on yagna, whoever made it and whatever died on the way. */
 import { providerOf } from '../model/offer';
 import { attempt } from './attempt';
-import { closeAgreement } from './agreement';
+import { closeAgreement } from './close-agreement';
 import type { CleanedUp, GolemActivities } from './contract';
 import { endDemands } from './demands';
 import type { ActivityEnvironment } from './environment';

@@ -37,6 +37,51 @@ async function details(workflowId: string): Promise<string> {
   return metadata.currentDetails ?? '';
 }
 
+const id = expect.any(String) as string;
+const provider = {
+  id: expect.stringMatching(/^0x[0-9a-f]{40}$/) as string,
+  name: expect.stringMatching(/^(?!0x)/) as string,
+};
+const ofAgreement = { agreementId: id, provider };
+const amount = {
+  amount: expect.stringMatching(/^\d+(\.\d*[1-9])?$/) as string,
+  amountPrecise: expect.stringMatching(/^\d+\.\d{18}$/) as string,
+};
+const ofVm = { agreementId: id, activityId: id };
+
+/** All fields of each event; one that is not here must not occur. */
+const FIELDS: Partial<Record<GolemEvent['name'], object>> = {
+  AllocationCreated: { id, platform: 'erc20-holesky-tglm', ...amount },
+  DemandSubscribed: { id, mark: id, expiration: id },
+  ProposalReceived: { id, provider, details: expect.any(Object) as object },
+  ProposalResponded: { id, counteringProposalId: id, provider },
+  ProposalRejected: { id, provider, reason: id },
+  AgreementCreated: { id, proposalId: id, provider, validTo: id },
+  AgreementConfirmed: { id, provider, approvedDate: id },
+  AgreementRejected: { id, proposalId: id, provider, reason: id },
+  ActivityCreated: { id, ...ofAgreement },
+  ActivityStateChanged: { id, ...ofAgreement, state: id },
+  ScriptSent: { ...ofVm, batchId: id },
+  ScriptExecuted: { ...ofVm, batchId: id, success: expect.any(Boolean) as boolean },
+  DebitNoteReceived: { id, activityId: id, ...ofAgreement, ...amount },
+  DebitNoteAccepted: { id, activityId: id, ...ofAgreement, ...amount },
+  InvoiceReceived: { id, ...ofAgreement, ...amount },
+  PaymentAccepted: { id, ...ofAgreement, ...amount },
+  PaymentConfirmed: { id, ...ofAgreement, ...amount },
+  ActivityDestroyed: { id, ...ofAgreement },
+  AgreementTerminated: { id, provider, reason: id, terminator: 'Requestor' },
+  DemandUnsubscribed: { id },
+  AllocationReleased: { id, ...amount },
+};
+
+function expectFields(events: readonly JobEvent[]): void {
+  for (const { name, details: told } of events) {
+    // An answer to a counter-proposal of ours says to which.
+    const more = name === 'ProposalReceived' && told.parentId !== undefined ? { parentId: id } : {};
+    expect([name, told]).toEqual([name, { ...FIELDS[name], ...more }]);
+  }
+}
+
 /** Waits until a request is held, looks, and lets it go on. */
 async function at(held: HeldFault, look: () => Promise<void>): Promise<void> {
   await held.reached;
@@ -205,6 +250,8 @@ test('an agreement that the provider rejects is told, and another is made', asyn
   door.open();
   expect((await world.golem.result(early.jobId)).state).toBe('done');
   expect((await world.golem.result(late.jobId)).state).toBe('done');
+  await world.golem.settled(late.jobId);
+  expectFields((await world.golem.events(late.jobId)).events);
 });
 
 describe('the events of a job', () => {
@@ -248,6 +295,10 @@ describe('the events of a job', () => {
     for (const name of ['AgreementCreated', 'ActivityCreated', 'ActivityDestroyed', 'AgreementTerminated']) {
       expect(named(name)).toHaveLength(agreements.size);
     }
+    for (const { details: created } of named('ActivityCreated')) {
+      const changes = named('ActivityStateChanged').filter((event) => event.details.id === created.id);
+      expect(changes.map((event) => event.details.state)).toEqual(['Initialized', 'Ready', 'Terminated']);
+    }
     for (const name of ['InvoiceReceived', 'PaymentAccepted', 'PaymentConfirmed']) {
       expect(new Set(named(name).map((event) => event.details.agreementId))).toEqual(agreements);
       expect(named(name)).toHaveLength(agreements.size);
@@ -281,40 +332,7 @@ describe('the events of a job', () => {
   });
 
   test('carry ids, providers, and amounts short and with 18 digits', () => {
-    const provider = {
-      id: expect.stringMatching(/^0x/) as string,
-      name: expect.any(String) as string,
-    };
-    const id = expect.any(String) as string;
-    const amount = { amount: expect.any(String) as string, amountPrecise: expect.any(String) as string };
-    const ofAgreement = { agreementId: id, provider };
-    const fields: Partial<Record<GolemEvent['name'], object>> = {
-      AllocationCreated: {
-        id,
-        platform: 'erc20-holesky-tglm',
-        amount: '1',
-        amountPrecise: '1.000000000000000000',
-      },
-      DemandSubscribed: { id, mark: id, expiration: id },
-      ProposalResponded: { id, counteringProposalId: id, provider },
-      AgreementCreated: { id, proposalId: id, provider, validTo: id },
-      AgreementConfirmed: { id, provider, approvedDate: id },
-      ActivityCreated: { id, ...ofAgreement },
-      ScriptSent: { agreementId: id, activityId: id, batchId: id },
-      ScriptExecuted: { agreementId: id, activityId: id, batchId: id, success: true },
-      DebitNoteReceived: { id, activityId: id, ...ofAgreement, ...amount },
-      DebitNoteAccepted: { id, activityId: id, ...ofAgreement, ...amount },
-      InvoiceReceived: { id, ...ofAgreement, ...amount },
-      PaymentAccepted: { id, ...ofAgreement, ...amount },
-      PaymentConfirmed: { id, agreementId: id, ...amount },
-      ActivityDestroyed: { id, agreementId: id },
-      AgreementTerminated: { id },
-      DemandUnsubscribed: { id },
-      AllocationReleased: { id, ...amount },
-    };
-    for (const [name, expected] of Object.entries(fields)) {
-      expect([name, named(name)[0]?.details]).toEqual([name, expect.objectContaining(expected) as object]);
-    }
+    expectFields(followed);
     for (const { details: told } of followed) {
       if (told.amount === undefined) continue;
       expect(told.amount).toMatch(/^\d+(\.\d*[1-9])?$/);
