@@ -62,12 +62,13 @@ export function agreementActivities(
      * Destroys the Golem activities of an agreement and terminates it.
      *
      * Effect: nothing of the agreement costs anything any more.
-     * Retry: what is ended already is a success. A silent provider is asked again until the agreement has expired.
+     * Retry: what is ended already is a success, and told if it was ended for the same reason. A silent provider is
+     * asked again until the agreement has expired.
      * @throws YagnaUnavailable - the provider or yagna does not answer (retried with backoff)
      */
     async golemCloseRental({ job, agreementId, reason }) {
-      return await attempt(async ({ signal }) => ({
-        events: await closeAgreement(yagnaOf(job), agreementId, reason, signal),
+      return await attempt(async (closing) => ({
+        events: await closeAgreement(yagnaOf(job), agreementId, reason, closing),
       }));
     },
   };

@@ -34,7 +34,9 @@ export function cleanUpActivities(env: ActivityEnvironment): Pick<GolemActivitie
           if ((state === 'Approved' || state === 'Pending') && Date.parse(agreement.validTo) > Date.now()) {
             empty = false;
             try {
-              events.push(...(await closeAgreement(yagna, id, { message: 'the job has ended' }, signal)));
+              // What an earlier look ended was told then, and would be told again by a look that is retried.
+              const closing = { signal, retried: false };
+              events.push(...(await closeAgreement(yagna, id, { message: 'the job has ended' }, closing)));
             } catch (error) {
               if (!isYagnaError(error)) throw error;
               stuck.push(`agreement ${id}: ${error.message}`);

@@ -376,6 +376,18 @@ test('a demand that is ended for a new one is told, too', async () => {
   expect(ids('DemandUnsubscribed')).toEqual([unheard, ...ids('DemandSubscribed')]);
 });
 
+test('what was ended without an answer is told when it is tried again', async () => {
+  const lost = proxy.cutAfter(/^POST .*\/terminate$/);
+  const { jobId } = await world.golem.startJob({ ...BASE, tasks: ['echo hello'] });
+  await lost.hit();
+  await world.golem.settled(jobId);
+  const { events } = await world.golem.events(jobId);
+  for (const name of ['ActivityDestroyed', 'AgreementTerminated']) {
+    expect(events.filter((event) => event.name === name)).toHaveLength(1);
+  }
+  expectFields(events);
+});
+
 test('events that are read while the job goes on are those that are read at its end', async () => {
   const door = web.door();
   const { jobId } = await world.golem.startJob({
