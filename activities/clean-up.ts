@@ -31,7 +31,7 @@ export function cleanUpActivities(env: ActivityEnvironment): Pick<GolemActivitie
           const agreement = await yagna.agreement(id, signal);
           if (!agreement || !bearsMark(job, agreement.demand.properties)) return;
           let { state } = agreement;
-          if ((state === 'Approved' || state === 'Pending') && Date.parse(agreement.validTo) > Date.now()) {
+          if ((state === 'Approved' || state === 'Pending') && Date.parse(agreement.validTo) > yagna.now()) {
             empty = false;
             try {
               // What an earlier look ended was told then, and would be told again by a look that is retried.

@@ -22,7 +22,7 @@ export async function closeAgreement(
     return [...(await endVms(yagna, agreement, closing)), terminated(agreement, reason)];
   }
   // Past its end nothing under it costs anything, even where yagna has not noticed yet.
-  if (Date.parse(agreement.validTo) <= Date.now()) return [];
+  if (Date.parse(agreement.validTo) <= yagna.now()) return [];
   if (agreement.state === 'Approved') {
     const events = await endVms(yagna, agreement, closing);
     const ended = await yagna.terminateAgreement(agreementId, reason, signal);

@@ -66,7 +66,7 @@ interface Look {
 async function lookAt(yagna: Yagna, input: WatchRentalInput, signal: AbortSignal): Promise<Look | undefined> {
   const { agreementId, activityId } = input;
   const agreement = await yagna.agreement(agreementId, signal);
-  if (agreement?.state !== 'Approved' || Date.now() > input.validToMs) {
+  if (agreement?.state !== 'Approved' || yagna.now() > input.validToMs) {
     const ended = await agreementEnded(yagna, agreementId, agreement, signal);
     return { ended, isSilence: false };
   }

@@ -34,7 +34,7 @@ beforeEach(async () => {
       'GET /activity': ['vm1', 'vm2'],
       'GET /activity/vm1/state': { state: ['Terminated', null] },
       'GET /activity/vm2/state': vm,
-      'POST /agreements/a1/terminate': null,
+      'POST /agreements/a1/terminate': {},
       'GET /invoices': [],
     };
     response.setHeader('date', new Date(yagnaMs()).toUTCString());
@@ -128,5 +128,29 @@ describe('ending one again, whose end was not heard of', () => {
       'ActivityStateChanged',
       'AgreementTerminated',
     ]);
+  });
+});
+
+describe("by yagna's clock, whatever the worker's says", () => {
+  const inMinutes = (minutes: number): number => Date.now() + minutes * 60_000;
+  const terminations = (): number => fake.requests.filter(({ path }) => path.endsWith('/terminate')).length;
+
+  test.each([
+    ['is ended while it lasts', -10, 1],
+    ['that is over is left alone', 10, 0],
+  ])('an agreement %s', async (_what, yagnaAhead, expected) => {
+    yagnaMs = () => inMinutes(yagnaAhead);
+    agreement.validTo = new Date(inMinutes(yagnaAhead / 2)).toISOString();
+    await run((yagna) => yagna.golemCloseRental(CLOSE));
+    await run((yagna) => yagna.golemCleanUp({ job: JOB, since: '2026-01-01T00:00:00Z' }));
+    expect(terminations()).toBe(2 * expected);
+  });
+
+  test('a rental has not expired before', async () => {
+    const watched = (validToMs: number) =>
+      run((yagna) => yagna.golemWatchRental({ job: JOB, agreementId: 'a1', activityId: 'vm2', validToMs }));
+    yagnaMs = () => inMinutes(-10);
+    expect(await watched(inMinutes(-5))).toMatchObject({ ended: 'vm' });
+    expect(await watched(inMinutes(-15))).toMatchObject({ reason: 'agreement Expired' });
   });
 });
