@@ -90,7 +90,7 @@ async function at(held: HeldFault, look: () => Promise<void>): Promise<void> {
 }
 
 test('progress tells phase, tasks, rentals and money, from the check of the spec to the last payment', async () => {
-  const version = proxy.hold(/^GET \/version/);
+  const me = proxy.hold(/^GET \/me$/);
   const reserve = proxy.hold(/^POST .*\/allocations$/);
   const subscribe = proxy.hold(/^POST .*\/demands$/);
   const confirm = proxy.hold(/^POST .*\/confirm$/);
@@ -111,7 +111,7 @@ test('progress tells phase, tasks, rentals and money, from the check of the spec
   const counts = { total: 1, waiting: 0, running: 0, done: 0, failed: 0 };
   const noMoney = { budget: '1', reserved: '0', accepted: '0', paid: '0', platform: 'erc20-holesky-tglm' };
 
-  await at(version, async () => {
+  await at(me, async () => {
     expect(await job()).toMatchObject({ jobId, phase: 'validating', tasks: { total: 0 }, rentals: [] });
   });
   await at(reserve, async () => {
