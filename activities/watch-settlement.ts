@@ -1,6 +1,7 @@
 /** Watches what a settlement waits for: documents to decide, payments, and the end of job and rentals. */
 import { Context } from '@temporalio/activity';
 import type { Timestamp } from '../model/ids';
+import { providerOf } from '../model/offer';
 import { attempt } from './attempt';
 import type { DocumentRef, GolemActivities, SettlementNews, WatchSettlementInput } from './contract';
 import type { ActivityEnvironment } from './environment';
@@ -126,7 +127,9 @@ async function settledAmong(
     const invoice = await yagna.invoice(invoiceId, signal);
     if (invoice?.status !== 'SETTLED') continue;
     const { agreementId, amount, issuerId } = invoice;
-    const details = { id: invoiceId, agreementId, provider: { id: issuerId }, ...amounts(amount) };
+    const agreement = await yagna.agreement(agreementId, signal);
+    const provider = providerOf(agreement?.offer ?? { providerId: issuerId, properties: {} });
+    const details = { id: invoiceId, agreementId, provider, ...amounts(amount) };
     settled.push({ invoiceId, agreementId, amount, event: event('PaymentConfirmed', details) });
   }
   return settled;

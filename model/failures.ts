@@ -61,8 +61,9 @@ export const FAILURES = {
     retryable: false,
   },
   BudgetExhausted: {
-    means: 'What is owed does not fit into the budget any more.',
-    action: 'Start the job again with a larger budget.',
+    means:
+      'What is owed does not fit into the budget any more, or its allocation was released or has lapsed.',
+    action: 'Start the job again, with a larger budget if it was used up.',
     retryable: false,
   },
   NoProviders: {

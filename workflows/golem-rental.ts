@@ -16,7 +16,7 @@ import {
 import type { ScriptCommand, SignedAgreement } from '../activities/contract';
 import { appendEvents, emptyEventLog, readEvents, type NewEvent } from '../model/events';
 import { settlementId, type GolemActivityId, type Timestamp } from '../model/ids';
-import type { RentalProgress, RentalState } from '../model/result';
+import type { ProviderInfo, RentalProgress, RentalState } from '../model/result';
 import { cleanUp, dropping, rentalWatch, signing, vmCreation } from './activity-options';
 import { rentalDetails } from './current-details';
 import { namedFailure, type NamedFailure } from './failure-type';
@@ -148,6 +148,8 @@ export async function golemRental(input: RentalInput): Promise<RentalResult> {
     const commands: ScriptCommand[] = [{ deploy: true }, { start: true }, ...input.setup];
     const batchId = await runner.send(vm, commands);
     const watched = await runner.watch(vm, batchId, commands.length, DEPLOY_TIMEOUT_SEC);
+    const isStarted = watched.results.some(({ index, result }) => index === 1 && result === 'Ok');
+    if (isStarted) note([vmReady(vm, proposal.provider)]);
     if (watched.state !== 'done') {
       const failed = watched.results.find((result) => result.result === 'Error');
       // A step that never ended has no result.
@@ -300,7 +302,8 @@ export async function golemRental(input: RentalInput): Promise<RentalResult> {
     else
       failure =
         error instanceof VmFailed ? { type: 'VmNotCreated', message: error.message } : namedFailure(error);
-    if (failure?.type === 'AgreementRejected') note([agreementRejected(proposal, failure)]);
+    // Signing that was refused has its events in the failure.
+    if (failure?.type === 'AgreementRejected') note((failure.details ?? []) as NewEvent[]);
   }
   return await CancellationScope.nonCancellable(async () => {
     const reason: Close = close ?? {
@@ -329,13 +332,9 @@ export async function golemRental(input: RentalInput): Promise<RentalResult> {
   });
 }
 
-function agreementRejected(
-  { provider, proposalId }: RentalInput['proposal'],
-  { message, details }: NamedFailure,
-): NewEvent {
-  const [id] = details ?? [];
-  const at = new Date().toISOString();
-  return { name: 'AgreementRejected', at, details: { id, proposalId, provider, reason: message } };
+function vmReady({ activityId, agreementId }: Vm, provider: ProviderInfo): NewEvent {
+  const details = { id: activityId, agreementId, provider, state: 'Ready' };
+  return { name: 'ActivityStateChanged', at: new Date().toISOString(), details };
 }
 
 class VmFailed extends Error {}

@@ -29,7 +29,6 @@ export type {
   GolemActivityUsage,
   Invoice,
   InvoiceEvent,
-  Payment,
   Proposal,
   ProposalEvent,
   ProposalRejectedEvent,

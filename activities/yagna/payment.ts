@@ -11,7 +11,6 @@ import {
   decorationsSchema,
   invoiceEventSchema,
   invoiceSchema,
-  paymentSchema,
   read,
   type Allocation,
   type DebitNote,
@@ -19,7 +18,6 @@ import {
   type DemandDecorations,
   type Invoice,
   type InvoiceEvent,
-  type Payment,
 } from './wire';
 
 export interface NewAllocation {
@@ -91,7 +89,6 @@ export interface PaymentPort {
   ): Promise<void>;
   /** @throws YagnaError `badRequest` - it is accepted */
   rejectInvoice(invoiceId: InvoiceId, rejection: RejectionBody, signal?: AbortSignal): Promise<void>;
-  invoicePayments(invoiceId: InvoiceId, signal?: AbortSignal): Promise<Payment[]>;
 }
 
 /** Without it yagna tells a requestor of RECEIVED and CANCELLED only. */
@@ -191,11 +188,6 @@ export function paymentCalls(transport: Transport): PaymentPort {
 
     async rejectInvoice(invoiceId, rejection, signal) {
       await payment({ signal }).rejectInvoice(invoiceId, rejection);
-    },
-
-    async invoicePayments(invoiceId, signal) {
-      const path = `/invoices/${encodeURIComponent(invoiceId)}/payments`;
-      return read(z.array(paymentSchema), await list(path, {}, signal), 'GET /invoices/{id}/payments');
     },
   };
 }
