@@ -29,8 +29,9 @@ export const FAILURES = {
     retryable: false,
   },
   ImageNotFound: {
-    means: 'The Golem registry knows no image of that tag.',
-    action: 'Check the tag, or give the image by hash or URL.',
+    means:
+      'There is no such image: the Golem registry knows none of that tag or hash, or its URL leads to none.',
+    action: 'Check the tag, hash or URL, or give the image by hash and URL.',
     retryable: false,
   },
   RegistryUnavailable: {
@@ -108,7 +109,8 @@ export const FAILURES = {
   },
   PaymentRefused: {
     means: 'A debit note or invoice asks for more than the agreement allows, or cannot be right.',
-    action: 'Nothing: it is not paid and the agreement is ended. See the PaymentFailed event for the reason.',
+    action:
+      'Nothing: it is not paid, and an agreement that still runs is ended. See the PaymentFailed event for the reason.',
     retryable: false,
   },
   UnknownScript: {
