@@ -266,8 +266,8 @@ export interface AgreementSoFar {
   acceptedByActivity: Record<GolemActivityId, Amount>;
   /** Debit notes seen per Golem activity, and payable ones among them. */
   notes: Record<GolemActivityId, { all: number; payable: number }>;
-  /** Newest usage that a note told of, per Golem activity, and when: seconds from the agreement's approval. */
-  lastUsage: Record<GolemActivityId, { usage: number[]; atSec: number }>;
+  /** Usage of the newest accepted note of each Golem activity. */
+  lastUsage: Record<GolemActivityId, number[]>;
   invoiceAccepted: boolean;
 }
 
@@ -283,7 +283,7 @@ export interface Decision {
   /** yagna says it is paid already (a zero invoice, or a decision made in an attempt before). */
   settled: boolean;
   /** Usage as an accepted debit note told it. */
-  lastUsage?: { usage: number[]; atSec: number };
+  lastUsage?: number[];
   reason?: string;
   /** Why nothing is paid: the document is wrong, or the budget is used up. */
   failure?: 'PaymentRefused' | 'BudgetExhausted';

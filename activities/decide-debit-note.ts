@@ -42,12 +42,9 @@ export async function decideDebitNote(
     ...amounts(note.totalAmountDue),
   };
   const events: NewEvent[] = [event('DebitNoteReceived', details)];
-  const atSec = Math.max(0, (Date.parse(note.timestamp) - found.approvedMs) / 1000);
-  const usage = countersOf(note);
-  const lastUsage = usage && { usage, atSec };
   const decided = (decision: Decision['decision'], more: Partial<Decision> = {}): Decision => ({
     ...{ ...base, provider, decision, events },
-    ...(decision === 'accepted' ? { lastUsage } : {}),
+    ...(decision === 'accepted' ? { lastUsage: countersOf(note) } : {}),
     ...more,
   });
   if (note.status === 'ACCEPTED' || note.status === 'SETTLED') {

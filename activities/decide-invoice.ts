@@ -110,8 +110,6 @@ async function refuseInvoice(
       accepted: soFar.acceptedByActivity[activityId] ?? '0',
       lastUsage: soFar.lastUsage[activityId],
     })),
-    // One creation may have been lost on the way back: its VM is billed although nobody here knows its id.
-    unknownActivities: 1,
     elapsedSec: Math.max(0, (endedMs - found.approvedMs) / 1000),
     // Whether the budget suffices is no fault of the invoice: yagna says so when it is accepted.
     budgetLeft: invoice.amount,

@@ -410,14 +410,14 @@ describe('a ledger', () => {
   });
 
   test('books a document once, however often it is decided', () => {
-    const note = decision('debitNote', 'n1', { amount: '0.1', lastUsage: { usage: [1, 2], atSec: 2 } });
+    const note = decision('debitNote', 'n1', { amount: '0.1', lastUsage: [1, 2] });
     const ledger = open(note, note, { ...note, amount: '0.2' });
     expect(moneyOf(ledger).accepted).toBe('0.1');
     expect(soFar(ledger)).toEqual<Record<string, AgreementSoFar>>({
       a: {
         acceptedByActivity: { vm: '0.1' },
         notes: { vm: { all: 1, payable: 0 } },
-        lastUsage: { vm: { usage: [1, 2], atSec: 2 } },
+        lastUsage: { vm: [1, 2] },
         invoiceAccepted: false,
       },
     });
