@@ -80,11 +80,10 @@ async function refuseDebitNote(
 ): Promise<Pick<Decision, 'reason' | 'requestorCode' | 'failure'> | undefined> {
   const { terms, soFar, agreement } = found;
   if (!terms) return { reason: `the agreement's prices cannot be read: ${found.unreadable ?? ''}` };
-  const elapsedSec = Math.max(0, (yagna.now() - found.approvedMs) / 1000);
+  const elapsedSec = Math.max(0, (yagna.now() - found.beganMs) / 1000);
   const seen = soFar.notes[note.activityId] ?? { all: 0, payable: 0 };
-  const agreed = { ...agreement.offer.properties };
   const tooMany = (count: number, property: string): number | undefined => {
-    const intervalSec = Number(agreed[property]);
+    const intervalSec = Number(agreement.offer.properties[property]);
     if (!(intervalSec > 0)) return undefined;
     return count + 1 > Math.floor(elapsedSec / intervalSec) + SPARE_NOTES ? intervalSec : undefined;
   };

@@ -99,7 +99,8 @@ async function refuseInvoice(
   }
   if (!terms) return `the agreement's prices cannot be read: ${found.unreadable ?? ''}`;
   const ended = await yagna.terminationReason(agreement.agreementId, signal);
-  const endedMs = ended ? Date.parse(ended.eventDate) : Math.min(yagna.now(), Date.parse(agreement.validTo));
+  // A provider that ends an agreement dates its end: not later than now.
+  const dates = [yagna.now(), Date.parse(agreement.validTo), ...(ended ? [Date.parse(ended.eventDate)] : [])];
   const known = await knownActivities(yagna, invoice, Object.keys(soFar.acceptedByActivity), signal);
   const decision = checkInvoice({
     ...{ terms, tolerance: input.tolerance },
@@ -110,7 +111,7 @@ async function refuseInvoice(
       accepted: soFar.acceptedByActivity[activityId] ?? '0',
       lastUsage: soFar.lastUsage[activityId],
     })),
-    elapsedSec: Math.max(0, (endedMs - found.approvedMs) / 1000),
+    elapsedSec: Math.max(0, (Math.min(...dates) - found.beganMs) / 1000),
     // Whether the budget suffices is no fault of the invoice: yagna says so when it is accepted.
     budgetLeft: invoice.amount,
   });

@@ -39,7 +39,7 @@ export interface DebitNoteClaim {
   amount: Amount;
   /** The note's `usageCounterVector`. */
   usage: Usage | null | undefined;
-  /** Seconds since the agreement was approved (or, closer, since the activity was created), by our clock. */
+  /** Seconds since the agreement's beginning, by our clock. */
   elapsedSec: number;
   /** False when we know no such activity under the agreement. */
   activityKnown: boolean;

@@ -11,6 +11,7 @@ const INVOICE = /^GET .*\/invoices\/[\w-]+$/;
 const REJECT_INVOICE = /^POST .*\/invoices\/[\w-]+\/reject$/;
 const INVOICE_EVENTS = /^GET .*\/invoiceEvents$/;
 const AGREEMENT = /^GET .*\/agreements\/\w+$/;
+const TERMINATION = /^GET .*\/terminate\/reason$/;
 
 const CHEAP = 'cheap';
 const PROVIDERS = [
@@ -191,6 +192,35 @@ test('debit notes in the rhythm agreed are all accepted', async () => {
   expect(await failures(jobId)).toEqual([]);
 });
 
+/** What a provider dates, dated by a clock that is off by so many seconds. */
+function datesOff(bySec: number): void {
+  const moved = (date: string): string => new Date(Date.parse(date) + bySec * 1000).toISOString();
+  proxy.rewrite<{ approvedDate?: string }>(AGREEMENT, (agreement) => {
+    if (agreement.approvedDate) agreement.approvedDate = moved(agreement.approvedDate);
+  });
+  proxy.rewrite<{ timestamp: string }>(NOTE, (note) => void (note.timestamp = moved(note.timestamp)));
+  proxy.rewrite<{ timestamp: string }>(
+    INVOICE,
+    (invoice) => void (invoice.timestamp = moved(invoice.timestamp)),
+  );
+}
+
+test.each([60, -60])('an honest provider whose clock is off by %i s is paid', async (bySec) => {
+  datesOff(bySec);
+  const { jobId } = await world.golem.startJob({
+    ...JOB,
+    // Less than the notes claim in the end.
+    tolerance: { usageSec: 1, usageRatio: 0 },
+    tasks: [waits()],
+  });
+  await effects('debit-note-accepted', 3);
+  gate.open();
+  expect((await world.golem.result(jobId)).state).toBe('done');
+  expect((await world.golem.settled(jobId)).state).toBe('settled');
+  await expectAllPaidOnce(world, began);
+  expect(await failures(jobId)).toEqual([]);
+});
+
 test('what payable debit notes have paid, the invoice does not pay again', async () => {
   const { jobId } = await world.golem.startJob({
     ...JOB,
@@ -207,6 +237,11 @@ test('what payable debit notes have paid, the invoice does not pay again', async
 
 describe('an invoice', () => {
   test('above what the agreement can have cost is rejected with the reason, and not paid', async () => {
+    // Nor do dates help that would make it cost so much.
+    datesOff(-86_400);
+    proxy.rewrite<{ eventDate: string }>(TERMINATION, (termination) => {
+      termination.eventDate = new Date(Date.now() + 86_400_000).toISOString();
+    });
     const asked = proxy.rewrite<Invoice>(INVOICE, (invoice) => {
       invoice.amount = times(invoice.amount, 1000);
     });
