@@ -6,16 +6,18 @@ import type { NewEvent } from '../model/events';
 import type { DebitNoteId } from '../model/ids';
 import { checkDebitNote } from '../model/pricing';
 import { PROP } from '../model/properties';
+import { hasAcceptedInvoice } from './accepted-invoice';
 import { failureOfAccepting, openBilledAgreement, type BilledAgreement } from './billed-agreement';
 import type { DecideInput, Decision } from './contract';
 import { amounts, event } from './events';
-import { failure, isYagnaError, type DebitNote, type Yagna } from './yagna';
+import { failure, isYagnaError, type DebitNote, type Documents, type Yagna } from './yagna';
 
 /** Notes beyond what the interval allows: the last one at the end of an activity, and one for clocks that differ. */
 const SPARE_NOTES = 2;
 
 export async function decideDebitNote(
   yagna: Yagna,
+  documents: Documents,
   input: DecideInput,
   signal: AbortSignal,
 ): Promise<Decision> {
@@ -54,6 +56,8 @@ export async function decideDebitNote(
   if (soFar.invoiceAccepted || note.status === 'CANCELLED') return decided('superseded');
   const refusal = await refuseDebitNote(yagna, input, found, note, signal);
   if (!refusal) {
+    if (await hasAcceptedInvoice(yagna, documents, input.job, found.agreement, signal))
+      return decided('superseded');
     try {
       await yagna.acceptDebitNote(note.debitNoteId, note.totalAmountDue, input.allocationId, signal);
       events.push(event('DebitNoteAccepted', details));

@@ -1,8 +1,8 @@
 /** Watches what a settlement waits for: documents to decide, payments, and the end of job and rentals. */
 import { Context } from '@temporalio/activity';
-import type { Timestamp } from '../model/ids';
 import { attempt } from './attempt';
 import type { DocumentRef, GolemActivities, SettlementNews, WatchSettlementInput } from './contract';
+import { allAfter } from './document-events';
 import type { ActivityEnvironment } from './environment';
 import { amounts, event } from './events';
 import { appSessionId } from './marks';
@@ -12,8 +12,6 @@ import type { EventStreams, Yagna } from './yagna';
 
 /** A look all the same when nothing has woken us for so long: a stream hears nothing while yagna is away. */
 const LOOK_MS = 60_000;
-/** Events read at once. */
-const PAGE = 100;
 
 export function settlementWatchActivities(
   env: ActivityEnvironment,
@@ -100,20 +98,6 @@ async function look(yagna: Yagna, input: WatchSettlementInput, signal: AbortSign
       eventType === 'DebitNoteSettledEvent' ? [debitNoteId] : [],
     ),
   };
-}
-
-async function allAfter<E extends { eventDate: Timestamp }>(
-  after: Timestamp,
-  read: (query: { afterTimestamp: Timestamp; timeoutSec: number; maxEvents: number }) => Promise<E[]>,
-): Promise<{ events: E[]; cursor: Timestamp }> {
-  const events: E[] = [];
-  let cursor = after;
-  for (;;) {
-    const page = await read({ afterTimestamp: cursor, timeoutSec: 0, maxEvents: PAGE });
-    events.push(...page);
-    cursor = page.at(-1)?.eventDate ?? cursor;
-    if (page.length < PAGE) return { events, cursor };
-  }
 }
 
 async function settledAmong(
