@@ -228,6 +228,8 @@ export interface DocumentRef {
   kind: 'debitNote' | 'invoice';
   id: DebitNoteId | InvoiceId;
   eventDate: Timestamp;
+  /** Absent where it was not asked for, or yagna did not show the document. */
+  agreementId?: AgreementId;
 }
 
 export interface SettlementNews {
@@ -256,7 +258,7 @@ export interface DecideInput {
   document: DocumentRef;
   allocationId: AllocationId;
   tolerance: ToleranceSpec;
-  /** What the ledger knows of the document's agreements, by agreement id. */
+  /** What the ledger knows of the document's agreement; of all where that is not known. */
   ledger: Record<AgreementId, AgreementSoFar>;
 }
 

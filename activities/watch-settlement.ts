@@ -8,7 +8,7 @@ import { amounts, event } from './events';
 import { appSessionId } from './marks';
 import { watchOwners } from './owners';
 import { waitFor } from './wait';
-import type { EventStreams, Yagna } from './yagna';
+import type { Documents, EventStreams, Yagna } from './yagna';
 
 /** A look all the same when nothing has woken us for so long: a stream hears nothing while yagna is away. */
 const LOOK_MS = 60_000;
@@ -28,7 +28,9 @@ export function settlementWatchActivities(
       return await attempt(async ({ signal }) => {
         const { connections } = env;
         const yagna = connections.get(input.job.connection);
-        return await watch(yagna, connections.streams(input.job.connection), input, signal);
+        const streams = connections.streams(input.job.connection);
+        const documents = connections.documents(input.job.connection);
+        return await watch(yagna, streams, documents, input, signal);
       });
     },
   };
@@ -37,6 +39,7 @@ export function settlementWatchActivities(
 async function watch(
   yagna: Yagna,
   streams: EventStreams,
+  documents: Documents,
   input: WatchSettlementInput,
   signal: AbortSignal,
 ): Promise<SettlementNews> {
@@ -60,7 +63,7 @@ async function watch(
   }
   try {
     for (;;) {
-      const found = await look(yagna, input, signal);
+      const found = await look(yagna, documents, input, signal);
       const news = found.documents.length + found.settled.length + found.settledNotes.length;
       if (news > 0 || owners) return { ...found, owners };
       if (ownersError !== undefined) throw ownersError;
@@ -74,7 +77,12 @@ async function watch(
   }
 }
 
-async function look(yagna: Yagna, input: WatchSettlementInput, signal: AbortSignal): Promise<SettlementNews> {
+async function look(
+  yagna: Yagna,
+  known: Documents,
+  input: WatchSettlementInput,
+  signal: AbortSignal,
+): Promise<SettlementNews> {
   const session = appSessionId(input.job);
   const notes = await allAfter(input.cursor.debitNotes, (query) =>
     yagna.debitNoteEvents({ ...query, appSessionId: session }, signal),
@@ -91,7 +99,12 @@ async function look(yagna: Yagna, input: WatchSettlementInput, signal: AbortSign
       .map(({ invoiceId, eventDate }) => ({ kind: 'invoice' as const, id: invoiceId, eventDate })),
   ].sort((a, b) => (a.eventDate < b.eventDate ? -1 : a.eventDate > b.eventDate ? 1 : 0));
   return {
-    documents,
+    documents: await Promise.all(
+      documents.map(async (document) => ({
+        ...document,
+        agreementId: await known.agreementOf(document.kind, document.id),
+      })),
+    ),
     cursor: { debitNotes: notes.cursor, invoices: invoices.cursor },
     settled: await settledAmong(yagna, input.awaitingPayment, signal),
     settledNotes: notes.events.flatMap(({ eventType, debitNoteId }) =>

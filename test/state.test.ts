@@ -423,6 +423,16 @@ describe('a ledger', () => {
     });
   });
 
+  test('tells a decision of its own agreement, and of all where that is not known', () => {
+    const ledger = open(
+      decision('debitNote', 'n1', { amount: '0.1' }),
+      decision('debitNote', 'n2', { agreementId: 'b', amount: '0.2' }),
+    );
+    expect(Object.keys(soFar(ledger, 'b'))).toEqual(['b']);
+    expect(soFar(ledger, 'c')).toEqual({});
+    expect(Object.keys(soFar(ledger))).toEqual(['a', 'b']);
+  });
+
   test('a note that comes late does not lower what was accepted', () => {
     const ledger = open(
       decision('debitNote', 'n2', { amount: '0.3' }),

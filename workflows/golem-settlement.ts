@@ -216,7 +216,7 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
       try {
         const decision = await deciding.golemDecideDocument({
           ...{ job, document, allocationId, tolerance },
-          ledger: soFar(ledger),
+          ledger: soFar(ledger, document.agreementId),
         });
         undecided.splice(undecided.indexOf(entry), 1);
         book(ledger, decision);
