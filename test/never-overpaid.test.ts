@@ -8,6 +8,7 @@ import { NOTHING_OPEN, startWorld, type World } from './support/world';
 
 const NOTE = /^GET .*\/debitNotes\/[\w-]+$/;
 const INVOICE = /^GET .*\/invoices\/[\w-]+$/;
+const ACCEPT_NOTE = /^POST .*\/debitNotes\/[\w-]+\/accept$/;
 const REJECT_INVOICE = /^POST .*\/invoices\/[\w-]+\/reject$/;
 const INVOICE_EVENTS = /^GET .*\/invoiceEvents$/;
 const AGREEMENT = /^GET .*\/agreements\/\w+$/;
@@ -191,6 +192,22 @@ test('debit notes in the rhythm agreed are all accepted', async () => {
   expect(all.count('debit-note-accepted')).toBe(all.count('debit-note-issued'));
   expect(all.count('agreement-approved')).toBe(1);
   expect(await failures(jobId)).toEqual([]);
+});
+
+test('a debit note whose acceptance hangs does not delay those of other providers', async () => {
+  let hanging: string | undefined;
+  const held = proxy.hold(ACCEPT_NOTE, { when: ({ path }) => path === (hanging ??= path) });
+  const { jobId } = await world.golem.startJob({ ...JOB, providers: { max: 2 }, tasks: [waits(), waits()] });
+  await held.reached;
+  const since = Date.now();
+  await effects('debit-note-accepted', 3);
+  // One decision takes up to 45 s.
+  expect(Date.now() - since).toBeLessThan(20_000);
+  held.release();
+  gate.open();
+  expect((await world.golem.result(jobId)).state).toBe('done');
+  expect((await world.golem.settled(jobId)).state).toBe('settled');
+  await expectAllPaidOnce(world, began);
 });
 
 /** What a provider dates, dated by a clock that is off by so many seconds. */
