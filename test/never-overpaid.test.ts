@@ -332,6 +332,19 @@ describe('an invoice', () => {
 });
 
 describe('a budget that is used up', () => {
+  test('by an earlier job of the same id is not the budget of this one', async () => {
+    const { jobId } = await world.golem.startJob({ ...JOB, tasks: [waits()] });
+    await gate.visitor();
+    const money = { budget: '1', reserved: '1', accepted: '1', paid: '0', platform: '' };
+    await world.client.workflow.getHandle(jobId).signal('golemSettlementUpdate', {
+      ...{ jobUuid: 'earlier', seq: 1_000_000, phase: 'failed', money, refusedProviders: [] },
+      failure: { type: 'BudgetExhausted', message: 'nothing is left', at: new Date().toISOString() },
+    });
+    gate.open();
+    expect((await world.golem.result(jobId)).state).toBe('done');
+    expect((await world.golem.settled(jobId)).state).toBe('settled');
+  });
+
   test('ends the job, which says so; what does not fit is not paid', async () => {
     const { jobId } = await world.golem.startJob({
       ...JOB,

@@ -123,7 +123,7 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
     const { money, allocationId } = progress();
     try {
       await getExternalWorkflowHandle(job.jobId).signal(settlementUpdateSignal, {
-        ...{ seq, phase, money, allocationId, failure: lastFailure },
+        ...{ jobUuid: job.jobUuid, seq, phase, money, allocationId, failure: lastFailure },
         refusedProviders: [...refusedProviders],
       });
     } catch {
