@@ -220,6 +220,8 @@ export interface WatchSettlementInput {
   awaitingPayment: InvoiceId[];
   /** Whose closing to wait for beside the documents. */
   owners: OwnersToWatch;
+  /** Greatest number of a rental that has said it closed; Temporal may know it no more. */
+  closedRentals: number;
   /** ms since the epoch at which to return even if nothing happened. */
   untilMs?: number;
 }

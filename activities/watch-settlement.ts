@@ -50,7 +50,7 @@ async function watch(
   let owners: SettlementNews['owners'];
   let ownersError: unknown;
   if (input.owners !== 'none') {
-    watchOwners(Context.current().client, input.job, input.owners, both).then(
+    watchOwners(Context.current().client, input, input.owners, both).then(
       (closed) => {
         owners = closed;
         wait.wake();

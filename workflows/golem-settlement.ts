@@ -21,7 +21,7 @@ import type {
   SettlementNews,
 } from '../activities/contract';
 import { appendEvents, emptyEventLog, readEvents, type NewEvent } from '../model/events';
-import type { ProviderId } from '../model/ids';
+import { greatestRental, type ProviderId } from '../model/ids';
 import type { LastFailure, SettlementPhase, SettlementProgress, SettlementResult } from '../model/result';
 import { cleanUp, deciding, payment, settlementWatch } from './activity-options';
 import { settlementDetails } from './current-details';
@@ -203,6 +203,7 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
         settlementWatch(input.acceptanceTimeoutSec).golemWatchSettlement({
           ...{ job, cursor, owners: watch, untilMs },
           awaitingPayment: awaitingPayment(ledger),
+          closedRentals: greatestRental(job.jobId, [...closedOwners.keys()]),
         }),
       );
       watching.catch(() => undefined);
