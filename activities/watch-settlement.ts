@@ -5,10 +5,10 @@ import type { DocumentRef, GolemActivities, SettlementNews, WatchSettlementInput
 import { allAfter } from './document-events';
 import type { ActivityEnvironment } from './environment';
 import { amounts, event } from './events';
-import { appSessionId } from './marks';
+import { appSessionId, bearsMark } from './marks';
 import { watchOwners } from './owners';
 import { waitFor } from './wait';
-import type { Documents, EventStreams, Yagna } from './yagna';
+import type { DocumentKind, Documents, EventStreams, Yagna } from './yagna';
 
 /** A look all the same when nothing has woken us for so long: a stream hears nothing while yagna is away. */
 const LOOK_MS = 60_000;
@@ -46,7 +46,16 @@ async function watch(
   const stop = new AbortController();
   const both = AbortSignal.any([signal, stop.signal]);
   const wait = waitFor(signal);
-  const unsubscribe = [streams.subscribe('debitNote', wait.wake), streams.subscribe('invoice', wait.wake)];
+  // The events of a connection are those of all its jobs: each wakes its own job, and is looked up once for all.
+  const wakeIfOurs = (kind: DocumentKind, id: string): void => {
+    documents.originOf(kind, id).then((origin) => {
+      if (origin && bearsMark(input.job, origin.marked)) wait.wake();
+    }, wait.wake);
+  };
+  const unsubscribe = [
+    streams.subscribe('debitNote', ({ debitNoteId }) => wakeIfOurs('debitNote', debitNoteId)),
+    streams.subscribe('invoice', ({ invoiceId }) => wakeIfOurs('invoice', invoiceId)),
+  ];
   let owners: SettlementNews['owners'];
   let ownersError: unknown;
   if (input.owners !== 'none') {
