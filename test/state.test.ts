@@ -460,6 +460,12 @@ describe('documents that are not decided', () => {
     expect(taken(undecided)).toEqual([]);
   });
 
+  test('are decided like others once their agreement is told', () => {
+    const undecided = queue('a n1', '? i1');
+    addUndecided(undecided, { ...the('? i1'), agreementId: 'b' });
+    expect(taken(undecided)).toEqual(['a n1', '? i1']);
+  });
+
   test('are decided a few at a time, however many there are', () => {
     const undecided = queue(...Array.from({ length: 60 }, (_, n) => `a${n} n1`));
     expect(taken(undecided)).toHaveLength(50);

@@ -22,8 +22,13 @@ const AT_ONCE = 50;
 const FIRST_RETRY_SEC = 10;
 const LAST_RETRY_SEC = 300;
 
+/** One that is there already may be told again with the agreement it is of. */
 export function addUndecided(undecided: Undecided, document: DocumentRef): void {
-  if (undecided.some((each) => each.document.id === document.id)) return;
+  const there = undecided.find((each) => each.document.id === document.id);
+  if (there) {
+    there.document.agreementId ??= document.agreementId;
+    return;
+  }
   undecided.push({ document, tries: 0, dueMs: 0, riskyUntilMs: 0, isBeingDecided: false });
 }
 
