@@ -52,6 +52,7 @@ interface Note {
 }
 interface Invoice {
   invoiceId: string;
+  agreementId: string;
   amount: string;
   status: string;
 }
@@ -307,8 +308,11 @@ describe('an invoice', () => {
     // A second event, and the first invoice once more under another id.
     const SECOND = '11111111-2222-4333-8444-555555555555';
     let first: Invoice | undefined;
+    const ours: { agreementId?: string } = {};
     proxy.rewrite<Invoice>(INVOICE, (invoice) => {
-      first ??= { ...invoice, invoiceId: SECOND, status: 'RECEIVED' };
+      // Those of the jobs before may be asked for, too: whose they are is not known without.
+      if (invoice.agreementId === ours.agreementId)
+        first ??= { ...invoice, invoiceId: SECOND, status: 'RECEIVED' };
     });
     proxy.rewrite<object[]>(INVOICE_EVENTS, (events) =>
       events.flatMap((event) => {
@@ -322,6 +326,7 @@ describe('an invoice', () => {
     proxy.answer(new RegExp(`^GET ${second}$`), 200, () => first, { times: Infinity });
     const rejected = proxy.answer(new RegExp(`^POST ${second}/reject`), 200, () => null, { times: Infinity });
     const { jobId } = await world.golem.startJob({ ...JOB, tasks: ['sleep 1'] });
+    ours.agreementId = (await world.effect('agreement-approved', began)).agreementId;
     await world.golem.result(jobId);
     await rejected.hit();
     expect((await world.golem.settled(jobId)).state).toBe('settled');
