@@ -20,7 +20,8 @@ export interface BilledAgreement {
   /** Why the terms cannot be read. */
   unreadable?: string;
   soFar: AgreementSoFar;
-  approvedMs: number;
+  /** Its beginning by our yagna's clock, which made it; the date of its approval is what the provider says. */
+  beganMs: number;
 }
 
 /** Undefined when the agreement is not the job's. */
@@ -39,7 +40,7 @@ export async function openBilledAgreement(
     terms: read.ok ? { pricing: read.offer.pricing, cpuThreads: read.offer.cpuThreads } : undefined,
     unreadable: read.ok ? undefined : read.reason,
     soFar: input.ledger[agreementId] ?? NOTHING_YET,
-    approvedMs: Date.parse(agreement.approvedDate ?? agreement.timestamp),
+    beganMs: Date.parse(agreement.timestamp),
   };
 }
 

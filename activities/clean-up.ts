@@ -57,9 +57,8 @@ export function cleanUpActivities(env: ActivityEnvironment): Pick<GolemActivitie
         const ours = new Set(agreements.map(({ agreementId }) => agreementId));
         const invoices = (await yagna.invoices({ afterTimestamp: since }, signal))
           .filter(({ agreementId, status }) => ours.has(agreementId) && status === 'RECEIVED')
-          .map(({ invoiceId, timestamp }) => ({
-            kind: 'invoice' as const,
-            id: invoiceId,
+          .map(({ invoiceId, agreementId, timestamp }) => ({
+            ...{ kind: 'invoice' as const, id: invoiceId, agreementId },
             eventDate: timestamp,
           }));
         return { agreements, invoices, empty, stuck, events };

@@ -1,5 +1,5 @@
 /** Decisions of jobs and settlements, without Temporal: pure functions over plain state. */
-import type { AgreementSoFar, Decision } from '../activities/contract';
+import type { AgreementSoFar, Decision, DocumentRef } from '../activities/contract';
 import { appendEvents, emptyEventLog, EVENTS_KEPT, readEvents, type NewEvent } from '../model/events';
 import type { TaskSpec } from '../model/job';
 import type { TaskResult } from '../model/result';
@@ -42,6 +42,16 @@ import {
   soFar,
   type Ledger,
 } from '../workflows/state/ledger';
+import {
+  addUndecided,
+  decided,
+  failedToDecide,
+  isDeciding,
+  nextDueMs,
+  takeDue,
+  type Undecided,
+  type UndecidedDocument,
+} from '../workflows/state/undecided';
 
 const AT = '2026-01-01T00:00:00.000Z';
 const LATER = '2026-01-01T00:01:00.000Z';
@@ -523,6 +533,92 @@ describe('rentals that break before their VM is ready', () => {
   });
 });
 
+describe('documents that are not decided', () => {
+  const LIFETIME_MS = 20_000;
+  /** Such as `a n1` and `a i1`: a note and an invoice of agreement a; `?` is an agreement that nobody knows. */
+  const the = (id: string): DocumentRef => {
+    const [agreementId, kind] = id.split(' ');
+    return {
+      ...{ kind: kind?.startsWith('i') ? 'invoice' : 'debitNote', id, eventDate: AT },
+      agreementId: agreementId === '?' ? undefined : agreementId,
+    };
+  };
+  const queue = (...ids: string[]): Undecided => {
+    const undecided: Undecided = [];
+    for (const id of ids) addUndecided(undecided, the(id));
+    return undecided;
+  };
+  const taken = (undecided: Undecided, nowMs = 0) =>
+    takeDue(undecided, nowMs).map(({ document }) => document.id);
+  const entry = (undecided: Undecided, id: string): UndecidedDocument => {
+    const found = undecided.find(({ document }) => document.id === id);
+    if (!found) throw new Error(`${id} is not there`);
+    return found;
+  };
+
+  test('of different agreements are decided at the same time, those of one after each other', () => {
+    const undecided = queue('a n1', 'a n2', 'b n1', 'c i1');
+    expect(taken(undecided)).toEqual(['a n1', 'b n1', 'c i1']);
+    expect(taken(undecided)).toEqual([]);
+    expect(nextDueMs(undecided)).toBe(Infinity);
+    decided(undecided, entry(undecided, 'a n1'));
+    expect(taken(undecided)).toEqual(['a n2']);
+  });
+
+  test('are decided before others are tried again, later and later', () => {
+    const undecided = queue('a n1');
+    for (const waitSec of [10, 20, 40, 80, 160, 300, 300]) {
+      expect(taken(undecided)).toEqual(['a n1']);
+      failedToDecide(entry(undecided, 'a n1'), 0, LIFETIME_MS);
+      expect(nextDueMs(undecided)).toBe(waitSec * 1000);
+      entry(undecided, 'a n1').dueMs = 0;
+    }
+    addUndecided(undecided, the('a n2'));
+    expect(taken(undecided)).toEqual(['a n2']);
+  });
+
+  test.each([
+    ['i1', 'i2', LIFETIME_MS],
+    ['n1', 'i1', LIFETIME_MS],
+    ['i1', 'n1', LIFETIME_MS],
+    ['n1', 'n2', 0],
+  ])('after a failed %s, %s waits until that can have no effect any more', (first, second, startsMs) => {
+    const undecided = queue(`a ${first}`);
+    takeDue(undecided, 0);
+    failedToDecide(entry(undecided, `a ${first}`), 0, LIFETIME_MS);
+    entry(undecided, `a ${first}`).dueMs = Infinity;
+    addUndecided(undecided, the(`a ${second}`));
+    addUndecided(undecided, the('b i1'));
+    expect(taken(undecided)).toEqual(startsMs === 0 ? [`a ${second}`, 'b i1'] : ['b i1']);
+    if (startsMs === 0) return;
+    decided(undecided, entry(undecided, 'b i1'));
+    expect(nextDueMs(undecided)).toBe(startsMs);
+    expect(taken(undecided, startsMs)).toEqual([`a ${second}`]);
+  });
+
+  test('of an agreement that nobody knows are decided alone', () => {
+    const undecided = queue('a n1', '? i1');
+    expect(taken(undecided)).toEqual(['a n1']);
+    decided(undecided, entry(undecided, 'a n1'));
+    expect(taken(undecided)).toEqual(['? i1']);
+    addUndecided(undecided, the('b n1'));
+    expect(taken(undecided)).toEqual([]);
+  });
+
+  test('are decided like others once their agreement is told', () => {
+    const undecided = queue('a n1', '? i1');
+    addUndecided(undecided, { ...the('? i1'), agreementId: 'b' });
+    expect(taken(undecided)).toEqual(['a n1', '? i1']);
+  });
+
+  test('are decided a few at a time, however many there are', () => {
+    const undecided = queue(...Array.from({ length: 60 }, (_, n) => `a${n} n1`));
+    expect(taken(undecided)).toHaveLength(50);
+    expect(nextDueMs(undecided)).toBe(Infinity);
+    expect(isDeciding(undecided)).toBe(true);
+  });
+});
+
 describe('a ledger', () => {
   const provider = { id: '0x1', name: 'p' };
   const decision = (kind: 'debitNote' | 'invoice', id: string, more: Partial<Decision> = {}): Decision => ({
@@ -555,17 +651,27 @@ describe('a ledger', () => {
   });
 
   test('books a document once, however often it is decided', () => {
-    const note = decision('debitNote', 'n1', { amount: '0.1', lastUsage: { usage: [1, 2], atSec: 2 } });
+    const note = decision('debitNote', 'n1', { amount: '0.1', lastUsage: [1, 2] });
     const ledger = open(note, note, { ...note, amount: '0.2' });
     expect(moneyOf(ledger).accepted).toBe('0.1');
     expect(soFar(ledger)).toEqual<Record<string, AgreementSoFar>>({
       a: {
         acceptedByActivity: { vm: '0.1' },
         notes: { vm: { all: 1, payable: 0 } },
-        lastUsage: { vm: { usage: [1, 2], atSec: 2 } },
+        lastUsage: { vm: [1, 2] },
         invoiceAccepted: false,
       },
     });
+  });
+
+  test('tells a decision of its own agreement, and of all where that is not known', () => {
+    const ledger = open(
+      decision('debitNote', 'n1', { amount: '0.1' }),
+      decision('debitNote', 'n2', { agreementId: 'b', amount: '0.2' }),
+    );
+    expect(Object.keys(soFar(ledger, 'b'))).toEqual(['b']);
+    expect(soFar(ledger, 'c')).toEqual({});
+    expect(Object.keys(soFar(ledger))).toEqual(['a', 'b']);
   });
 
   test('a note that comes late does not lower what was accepted', () => {

@@ -110,7 +110,7 @@ export async function golemJob(given: unknown): Promise<JobResult> {
   setHandler(jobProgressQuery, progress);
   setHandler(eventsQuery, (query) => readEvents(log, query));
   setHandler(settlementUpdateSignal, (update) => {
-    if (update.seq <= settlementSeq) return;
+    if (update.jobUuid !== jobUuid || update.seq <= settlementSeq) return;
     settlementSeq = update.seq;
     money = update.money;
     allocationId ??= update.allocationId;

@@ -37,6 +37,8 @@ export interface DocumentEventsQuery {
   maxEvents?: number;
   /** As given at the agreement's confirmation. */
   appSessionId?: string;
+  /** Default: all. */
+  types?: readonly DocumentEventType[];
 }
 
 export interface RejectionBody {
@@ -63,9 +65,9 @@ export interface PaymentPort {
   /** What a demand must carry to be paid from this allocation. @throws YagnaError `notFound` - allocation gone */
   demandDecorations(allocationId: AllocationId, signal?: AbortSignal): Promise<DemandDecorations>;
 
-  /** Long poll; events of every kind. */
+  /** Long poll; events of every type, unless asked for some. */
   debitNoteEvents(query: DocumentEventsQuery, signal?: AbortSignal): Promise<DebitNoteEvent[]>;
-  /** Long poll; events of every kind. */
+  /** Long poll; events of every type, unless asked for some. */
   invoiceEvents(query: DocumentEventsQuery, signal?: AbortSignal): Promise<InvoiceEvent[]>;
   debitNote(debitNoteId: DebitNoteId, signal?: AbortSignal): Promise<DebitNote | undefined>;
   invoice(invoiceId: InvoiceId, signal?: AbortSignal): Promise<Invoice | undefined>;
@@ -91,10 +93,13 @@ export interface PaymentPort {
   rejectInvoice(invoiceId: InvoiceId, rejection: RejectionBody, signal?: AbortSignal): Promise<void>;
 }
 
+const EVENT_TYPES = ['RECEIVED', 'ACCEPTED', 'REJECTED', 'SETTLED', 'CANCELLED', 'FAILED'] as const;
+export type DocumentEventType = (typeof EVENT_TYPES)[number];
+
 /** Without it yagna tells a requestor of RECEIVED and CANCELLED only. */
-const ALL_EVENTS = {
-  'X-Requestor-Events': 'RECEIVED,ACCEPTED,REJECTED,SETTLED,CANCELLED,FAILED',
-};
+const asking = (types: readonly DocumentEventType[] = EVENT_TYPES): Record<string, string> => ({
+  'X-Requestor-Events': types.join(','),
+});
 
 export function paymentCalls(transport: Transport): PaymentPort {
   const payment = (options: SendOptions) =>
@@ -142,18 +147,18 @@ export function paymentCalls(transport: Transport): PaymentPort {
       return read(decorationsSchema, found, 'GET /demandDecorations');
     },
 
-    async debitNoteEvents({ timeoutSec, afterTimestamp, maxEvents = 100, appSessionId }, signal) {
+    async debitNoteEvents({ timeoutSec, afterTimestamp, maxEvents = 100, appSessionId, types }, signal) {
       const events = await payment({
         ...longPoll(timeoutSec, signal),
-        headers: ALL_EVENTS,
+        headers: asking(types),
       }).getDebitNoteEvents(notNegative(timeoutSec), afterTimestamp, maxEvents, appSessionId);
       return read(z.array(debitNoteEventSchema), events, 'GET /debitNoteEvents');
     },
 
-    async invoiceEvents({ timeoutSec, afterTimestamp, maxEvents = 100, appSessionId }, signal) {
+    async invoiceEvents({ timeoutSec, afterTimestamp, maxEvents = 100, appSessionId, types }, signal) {
       const events = await payment({
         ...longPoll(timeoutSec, signal),
-        headers: ALL_EVENTS,
+        headers: asking(types),
       }).getInvoiceEvents(notNegative(timeoutSec), afterTimestamp, maxEvents, appSessionId);
       return read(z.array(invoiceEventSchema), events, 'GET /invoiceEvents');
     },
