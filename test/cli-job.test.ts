@@ -42,8 +42,8 @@ test('start --watch shows a job to its end, and its results, events and costs ca
   const lines = started.stdout.trim().split('\n');
   expect(lines[0]).toBe('cli-job');
   expect(lines).toContain('2 of 2 tasks done');
-  expect(lines.slice(-6)).toEqual([
-    'phase: done',
+  expect(lines).toContain('phase: done');
+  expect(lines.slice(-5)).toEqual([
     expect.stringMatching(/^task-1: done on [\w-]+$/),
     '  one',
     expect.stringMatching(/^task-2: done on [\w-]+$/),

@@ -182,7 +182,7 @@ export async function golemJob(given: unknown): Promise<JobResult> {
       phase = cancelled ? 'cancelled' : 'failed';
       cancelOpenTasks(state, now());
       await CancellationScope.nonCancellable(() => close(cancelled ? 'cancelled' : 'the job failed'));
-      show();
+      await showEnd();
       throw error;
     }
     phase = 'closing';
@@ -192,7 +192,7 @@ export async function golemJob(given: unknown): Promise<JobResult> {
   await CancellationScope.nonCancellable(() => close(reason));
   const tasks = fitTaskResults(taskResults(state));
   phase = !failure && tasks.every((task) => task.state === 'done') ? 'done' : 'failed';
-  show();
+  await showEnd();
   return {
     ...{ jobId, jobUuid, tasks, failure, startedAt },
     state: phase === 'done' ? 'done' : 'failed',
@@ -386,14 +386,28 @@ export async function golemJob(given: unknown): Promise<JobResult> {
 
   /** Progress for a parent workflow, in any language: when something has changed, and at most once a second. */
   async function tellParent(): Promise<void> {
-    const { parent } = workflowInfo();
-    if (!parent || !spec.notify) return;
-    const handle = getExternalWorkflowHandle(parent.workflowId, parent.runId);
+    const tell = teller();
+    if (!tell) return;
     for (let told = 0; ; await sleep('1 s')) {
       await condition(() => shown > told);
       told = shown;
-      await quietly(handle.signal(spec.notify.signal, progress()));
+      await tell();
     }
+  }
+
+  /** The last progress, to the parent too, however short the job was. */
+  async function showEnd(): Promise<void> {
+    show();
+    await CancellationScope.nonCancellable(async () => await teller()?.());
+  }
+
+  /** Undefined where there is no parent to tell. */
+  function teller(): (() => Promise<void>) | undefined {
+    const { parent } = workflowInfo();
+    const { notify } = spec;
+    if (!parent || !notify) return undefined;
+    const handle = getExternalWorkflowHandle(parent.workflowId, parent.runId);
+    return () => quietly(handle.signal(notify.signal, progress()));
   }
 
   /** Tells everybody to close. What they do then they do alone, and the settlement sees to it. */
