@@ -1,12 +1,15 @@
 /** Signing an agreement with a provider, and ending it. */
+import { ApplicationFailure, type TemporalFailure } from '@temporalio/common';
 import type { NewEvent } from '../model/events';
 import type { AgreementId } from '../model/ids';
+import { providerOf } from '../model/offer';
 import { attempt } from './attempt';
-import type { GolemActivities, JobRef, SignInput } from './contract';
+import { closeAgreement } from './close-agreement';
+import type { GolemActivities, JobRef, SignedAgreement, SignInput } from './contract';
 import type { ActivityEnvironment } from './environment';
-import { event } from './events';
+import { event, vmDestroyed } from './events';
 import { appSessionId, bearsMark, markedValidTo, sameTime } from './marks';
-import { failure, isYagnaError, type Agreement, type ReasonBody, type Yagna } from './yagna';
+import { failure, isYagnaError, toFailure, type Agreement, type Yagna } from './yagna';
 
 /** One wait for the provider's answer, and how many. */
 const APPROVAL_POLL_SEC = 20;
@@ -24,33 +27,20 @@ export function agreementActivities(
      * Effect: one agreement, confirmed under the job's app session.
      * Retry: yagna allows one agreement a proposal; the one of an earlier attempt is found by its mark and `validTo`,
      * and signing goes on from the state it has.
-     * @throws AgreementRejected - the provider said no, or nothing; take the next proposal (not retried). Its detail is
-     * the agreement's id, where there is one.
+     * @throws AgreementRejected - the provider said no, or nothing; take the next proposal (not retried). Its details
+     * are the events to tell.
      * @throws YagnaUnavailable - no answer or 5xx (retried with backoff)
      */
     async golemSignAgreement(input) {
-      return await attempt(
-        async ({ signal, retried }) => {
-          const { job, proposal } = input;
-          const yagna = yagnaOf(job);
-          const validTo = markedValidTo(job, proposal.proposalId, input.validTo);
-          const agreementId = await createOrFind(yagna, input, validTo, retried, signal);
-          const { provider } = proposal;
-          const events = [
-            event('AgreementCreated', {
-              id: agreementId,
-              proposalId: proposal.proposalId,
-              provider,
-              validTo,
-            }),
-          ];
-          const approved = await approve(yagna, job, agreementId, signal);
-          const approvedAt = approved.approvedDate ?? new Date().toISOString();
-          events.push(event('AgreementConfirmed', { id: agreementId, provider, approvedDate: approvedAt }));
-          return { agreementId, approvedAt, validToMs: Date.parse(approved.validTo), events, retried };
-        },
-        { badRequest: 'AgreementRejected', notFound: 'AgreementRejected', gone: 'AgreementRejected' },
-      );
+      return await attempt(async ({ signal, retried }) => {
+        const events: NewEvent[] = [];
+        try {
+          const signed = await sign(yagnaOf(input.job), input, retried, events, signal);
+          return { ...signed, events, retried };
+        } catch (error) {
+          throw withEvents(toFailure(error, NOT_SIGNED), input.proposal, events);
+        }
+      });
     },
 
     /**
@@ -61,8 +51,10 @@ export function agreementActivities(
      */
     async golemDestroyVm({ job, agreementId, activityId }) {
       return await attempt(async ({ signal }) => {
-        await yagnaOf(job).destroyGolemActivity(activityId, signal);
-        return { events: [event('ActivityDestroyed', { id: activityId, agreementId })] };
+        const yagna = yagnaOf(job);
+        await yagna.destroyGolemActivity(activityId, signal);
+        const agreement = await yagna.agreement(agreementId, signal);
+        return { events: vmDestroyed(activityId, agreementId, agreement && providerOf(agreement.offer)) };
       });
     },
 
@@ -70,15 +62,55 @@ export function agreementActivities(
      * Destroys the Golem activities of an agreement and terminates it.
      *
      * Effect: nothing of the agreement costs anything any more.
-     * Retry: what is ended already is a success. A silent provider is asked again until the agreement has expired.
+     * Retry: what is ended already is a success, and told if it was ended for the same reason. A silent provider is
+     * asked again until the agreement has expired.
      * @throws YagnaUnavailable - the provider or yagna does not answer (retried with backoff)
      */
     async golemCloseRental({ job, agreementId, reason }) {
-      return await attempt(async ({ signal }) => ({
-        events: await closeAgreement(yagnaOf(job), agreementId, reason, signal),
+      return await attempt(async (closing) => ({
+        events: await closeAgreement(yagnaOf(job), agreementId, reason, closing),
       }));
     },
   };
+}
+
+/** yagna knows no such proposal, or it has lapsed. */
+const NOT_SIGNED = {
+  badRequest: 'AgreementRejected',
+  notFound: 'AgreementRejected',
+  gone: 'AgreementRejected',
+} as const;
+
+/** Adds to `events` as it goes, for they are told of an agreement that comes to nothing, too. */
+async function sign(
+  yagna: Yagna,
+  input: SignInput,
+  retried: boolean,
+  events: NewEvent[],
+  signal: AbortSignal,
+): Promise<Pick<SignedAgreement, 'agreementId' | 'approvedAt' | 'validToMs'>> {
+  const { job, proposal } = input;
+  const { proposalId, provider } = proposal;
+  const validTo = markedValidTo(job, proposalId, input.validTo);
+  const agreementId = await createOrFind(yagna, input, validTo, retried, signal);
+  events.push(event('AgreementCreated', { id: agreementId, proposalId, provider, validTo }));
+  const approved = await approve(yagna, job, agreementId, signal);
+  const approvedAt = approved.approvedDate ?? new Date().toISOString();
+  events.push(event('AgreementConfirmed', { id: agreementId, provider, approvedDate: approvedAt }));
+  return { agreementId, approvedAt, validToMs: Date.parse(approved.validTo) };
+}
+
+/** What a failed activity returns is lost, so a rejection carries its events as details. */
+function withEvents(
+  failed: TemporalFailure,
+  { proposalId, provider }: SignInput['proposal'],
+  events: NewEvent[],
+): TemporalFailure {
+  if (!(failed instanceof ApplicationFailure) || failed.type !== 'AgreementRejected') return failed;
+  const { message } = failed;
+  const id = events[0]?.details.id;
+  const rejected = event('AgreementRejected', { id, proposalId, provider, reason: message });
+  return failure('AgreementRejected', message, [...events, rejected]);
 }
 
 async function createOrFind(
@@ -151,80 +183,7 @@ async function approve(
       const now = await yagna.agreement(agreementId, signal);
       if (now?.state === 'Approved') return now;
     }
-    throw failure('AgreementRejected', 'the provider did not answer in time', [agreementId]);
+    throw failure('AgreementRejected', 'the provider did not answer in time');
   }
-  throw failure('AgreementRejected', `the agreement is ${last?.state ?? 'unknown'}`, [agreementId]);
-}
-
-/** Destroys what runs under an agreement, then ends it, from whatever state it is in. */
-export async function closeAgreement(
-  yagna: Yagna,
-  agreementId: AgreementId,
-  reason: ReasonBody,
-  signal: AbortSignal,
-): Promise<NewEvent[]> {
-  const events: NewEvent[] = [];
-  const agreement = await yagna.agreement(agreementId, signal);
-  // Past its end nothing under it costs anything, even where yagna has not noticed yet.
-  if (!agreement || Date.parse(agreement.validTo) <= Date.now()) return events;
-  const provider = { id: agreement.offer.providerId.toLowerCase() };
-  if (agreement.state === 'Approved') {
-    for (const activityId of await listActivities(yagna, agreementId, signal)) {
-      await destroyIfThere(yagna, activityId, agreementId, events, signal);
-    }
-    const ended = await yagna.terminateAgreement(agreementId, reason, signal);
-    if (ended === 'terminated') {
-      events.push(
-        event('AgreementTerminated', {
-          id: agreementId,
-          provider,
-          reason: reason.message,
-          terminator: 'Requestor',
-        }),
-      );
-    }
-  } else if (agreement.state === 'Pending' || agreement.state === 'Proposal') {
-    try {
-      await yagna.cancelAgreement(agreementId, reason, signal);
-    } catch (error) {
-      // A proposal that was never confirmed cannot be cancelled; it binds nobody and expires.
-      if (!isYagnaError(error, 'gone', 'conflict', 'badRequest')) throw error;
-      const now = await yagna.agreement(agreementId, signal);
-      if (now?.state === 'Approved')
-        return [...events, ...(await closeAgreement(yagna, agreementId, reason, signal))];
-    }
-  }
-  return events;
-}
-
-async function listActivities(
-  yagna: Yagna,
-  agreementId: AgreementId,
-  signal: AbortSignal,
-): Promise<string[]> {
-  try {
-    return await yagna.golemActivities(agreementId, signal);
-  } catch (error) {
-    // A yagna without that call: ending the agreement ends whatever runs under it.
-    if (isYagnaError(error, 'notFound')) return [];
-    throw error;
-  }
-}
-
-async function destroyIfThere(
-  yagna: Yagna,
-  activityId: string,
-  agreementId: AgreementId,
-  events: NewEvent[],
-  signal: AbortSignal,
-): Promise<void> {
-  try {
-    const state = await yagna.golemActivityState(activityId, signal);
-    if (!state || state.state[0] === 'Terminated') return;
-    await yagna.destroyGolemActivity(activityId, signal);
-    events.push(event('ActivityDestroyed', { id: activityId, agreementId }));
-  } catch (error) {
-    // A silent provider: ending the agreement is what counts.
-    if (!isYagnaError(error, 'timeout', 'server', 'gone', 'lost')) throw error;
-  }
+  throw failure('AgreementRejected', `the agreement is ${last?.state ?? 'unknown'}`);
 }

@@ -1,5 +1,5 @@
 /** What is known of the agreement that a debit note or an invoice belongs to. */
-import { readOffer } from '../model/offer';
+import { providerOf, readOffer } from '../model/offer';
 import type { AgreementTerms } from '../model/pricing';
 import type { ProviderInfo } from '../model/result';
 import type { AgreementSoFar, DecideInput, Decision } from './contract';
@@ -20,7 +20,8 @@ export interface BilledAgreement {
   /** Why the terms cannot be read. */
   unreadable?: string;
   soFar: AgreementSoFar;
-  approvedMs: number;
+  /** Its beginning by our yagna's clock, which made it; the date of its approval is what the provider says. */
+  beganMs: number;
 }
 
 /** Undefined when the agreement is not the job's. */
@@ -33,14 +34,13 @@ export async function openBilledAgreement(
   const agreement = await yagna.agreement(agreementId, signal);
   if (!agreement || !bearsMark(input.job, agreement.demand.properties)) return undefined;
   const read = readOffer(agreement.offer.properties, agreement.offer.providerId);
-  const id = agreement.offer.providerId.toLowerCase();
   return {
     agreement,
-    provider: read.ok ? { id, name: read.offer.providerName } : { id, name: id },
+    provider: providerOf(agreement.offer),
     terms: read.ok ? { pricing: read.offer.pricing, cpuThreads: read.offer.cpuThreads } : undefined,
     unreadable: read.ok ? undefined : read.reason,
     soFar: input.ledger[agreementId] ?? NOTHING_YET,
-    approvedMs: Date.parse(agreement.approvedDate ?? agreement.timestamp),
+    beganMs: Date.parse(agreement.timestamp),
   };
 }
 

@@ -1,11 +1,10 @@
 /** Ends by mark whatever a job left on yagna, whoever made it and whatever died on the way. */
-import type { NewEvent } from '../model/events';
-import { PROP } from '../model/properties';
+import { providerOf } from '../model/offer';
 import { attempt } from './attempt';
-import { closeAgreement } from './agreement';
+import { closeAgreement } from './close-agreement';
 import type { CleanedUp, GolemActivities } from './contract';
+import { endDemands } from './demands';
 import type { ActivityEnvironment } from './environment';
-import { event } from './events';
 import { appSessionId, bearsMark } from './marks';
 import { isYagnaError } from './yagna';
 
@@ -24,24 +23,20 @@ export function cleanUpActivities(env: ActivityEnvironment): Pick<GolemActivitie
     async golemCleanUp({ job, since }) {
       return await attempt(async ({ signal }): Promise<CleanedUp> => {
         const yagna = env.connections.get(job.connection);
-        const events: NewEvent[] = [];
+        const events = await endDemands(yagna, job, signal);
         const stuck: string[] = [];
-        let empty = true;
-        for (const { demandId, properties } of await yagna.demands(signal)) {
-          if (!bearsMark(job, properties)) continue;
-          empty = false;
-          await yagna.unsubscribeDemand(demandId, signal);
-          events.push(event('DemandUnsubscribed', { id: demandId }));
-        }
+        let empty = events.length === 0;
         const agreements: CleanedUp['agreements'] = [];
         const close = async (id: string): Promise<void> => {
           const agreement = await yagna.agreement(id, signal);
           if (!agreement || !bearsMark(job, agreement.demand.properties)) return;
           let { state } = agreement;
-          if ((state === 'Approved' || state === 'Pending') && Date.parse(agreement.validTo) > Date.now()) {
+          if ((state === 'Approved' || state === 'Pending') && Date.parse(agreement.validTo) > yagna.now()) {
             empty = false;
             try {
-              events.push(...(await closeAgreement(yagna, id, { message: 'the job has ended' }, signal)));
+              // What an earlier look ended was told then, and would be told again by a look that is retried.
+              const closing = { signal, retried: false };
+              events.push(...(await closeAgreement(yagna, id, { message: 'the job has ended' }, closing)));
             } catch (error) {
               if (!isYagnaError(error)) throw error;
               stuck.push(`agreement ${id}: ${error.message}`);
@@ -49,10 +44,7 @@ export function cleanUpActivities(env: ActivityEnvironment): Pick<GolemActivitie
             state = (await yagna.agreement(id, signal))?.state ?? state;
           }
           if (agreement.approvedDate === undefined && state !== 'Approved') return;
-          const name = agreement.offer.properties[PROP.nodeName];
-          const providerId = agreement.offer.providerId.toLowerCase();
-          const provider = { id: providerId, name: typeof name === 'string' ? name : providerId };
-          agreements.push({ agreementId: id, provider, state });
+          agreements.push({ agreementId: id, provider: providerOf(agreement.offer), state });
         };
         // A few at once: silent providers must not keep the others rented.
         const listed = (await yagna.agreements({ appSessionId: appSessionId(job) }, signal)).map(
@@ -65,9 +57,8 @@ export function cleanUpActivities(env: ActivityEnvironment): Pick<GolemActivitie
         const ours = new Set(agreements.map(({ agreementId }) => agreementId));
         const invoices = (await yagna.invoices({ afterTimestamp: since }, signal))
           .filter(({ agreementId, status }) => ours.has(agreementId) && status === 'RECEIVED')
-          .map(({ invoiceId, timestamp }) => ({
-            kind: 'invoice' as const,
-            id: invoiceId,
+          .map(({ invoiceId, agreementId, timestamp }) => ({
+            ...{ kind: 'invoice' as const, id: invoiceId, agreementId },
             eventDate: timestamp,
           }));
         return { agreements, invoices, empty, stuck, events };

@@ -220,6 +220,8 @@ export interface WatchSettlementInput {
   awaitingPayment: InvoiceId[];
   /** Whose closing to wait for beside the documents. */
   owners: OwnersToWatch;
+  /** Greatest number of a rental that has said it closed; Temporal may know it no more. */
+  closedRentals: number;
   /** ms since the epoch at which to return even if nothing happened. */
   untilMs?: number;
 }
@@ -228,6 +230,8 @@ export interface DocumentRef {
   kind: 'debitNote' | 'invoice';
   id: DebitNoteId | InvoiceId;
   eventDate: Timestamp;
+  /** Absent where it was not asked for, or yagna did not show the document. */
+  agreementId?: AgreementId;
 }
 
 export interface SettlementNews {
@@ -256,7 +260,7 @@ export interface DecideInput {
   document: DocumentRef;
   allocationId: AllocationId;
   tolerance: ToleranceSpec;
-  /** What the ledger knows of the document's agreements, by agreement id. */
+  /** What the ledger knows of the document's agreement; of all where that is not known. */
   ledger: Record<AgreementId, AgreementSoFar>;
 }
 
@@ -266,8 +270,8 @@ export interface AgreementSoFar {
   acceptedByActivity: Record<GolemActivityId, Amount>;
   /** Debit notes seen per Golem activity, and payable ones among them. */
   notes: Record<GolemActivityId, { all: number; payable: number }>;
-  /** Newest usage that a note told of, per Golem activity, and when: seconds from the agreement's approval. */
-  lastUsage: Record<GolemActivityId, { usage: number[]; atSec: number }>;
+  /** Usage of the newest accepted note of each Golem activity. */
+  lastUsage: Record<GolemActivityId, number[]>;
   invoiceAccepted: boolean;
 }
 
@@ -283,7 +287,7 @@ export interface Decision {
   /** yagna says it is paid already (a zero invoice, or a decision made in an attempt before). */
   settled: boolean;
   /** Usage as an accepted debit note told it. */
-  lastUsage?: { usage: number[]; atSec: number };
+  lastUsage?: number[];
   reason?: string;
   /** Why nothing is paid: the document is wrong, or the budget is used up. */
   failure?: 'PaymentRefused' | 'BudgetExhausted';

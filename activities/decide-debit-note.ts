@@ -6,16 +6,18 @@ import type { NewEvent } from '../model/events';
 import type { DebitNoteId } from '../model/ids';
 import { checkDebitNote } from '../model/pricing';
 import { PROP } from '../model/properties';
+import { hasAcceptedInvoice } from './accepted-invoice';
 import { failureOfAccepting, openBilledAgreement, type BilledAgreement } from './billed-agreement';
 import type { DecideInput, Decision } from './contract';
 import { amounts, event } from './events';
-import { failure, isYagnaError, type DebitNote, type Yagna } from './yagna';
+import { failure, isYagnaError, type DebitNote, type Documents, type Yagna } from './yagna';
 
 /** Notes beyond what the interval allows: the last one at the end of an activity, and one for clocks that differ. */
 const SPARE_NOTES = 2;
 
 export async function decideDebitNote(
   yagna: Yagna,
+  documents: Documents,
   input: DecideInput,
   signal: AbortSignal,
 ): Promise<Decision> {
@@ -42,12 +44,9 @@ export async function decideDebitNote(
     ...amounts(note.totalAmountDue),
   };
   const events: NewEvent[] = [event('DebitNoteReceived', details)];
-  const atSec = Math.max(0, (Date.parse(note.timestamp) - found.approvedMs) / 1000);
-  const usage = countersOf(note);
-  const lastUsage = usage && { usage, atSec };
   const decided = (decision: Decision['decision'], more: Partial<Decision> = {}): Decision => ({
     ...{ ...base, provider, decision, events },
-    ...(decision === 'accepted' ? { lastUsage } : {}),
+    ...(decision === 'accepted' ? { lastUsage: countersOf(note) } : {}),
     ...more,
   });
   if (note.status === 'ACCEPTED' || note.status === 'SETTLED') {
@@ -57,6 +56,8 @@ export async function decideDebitNote(
   if (soFar.invoiceAccepted || note.status === 'CANCELLED') return decided('superseded');
   const refusal = await refuseDebitNote(yagna, input, found, note, signal);
   if (!refusal) {
+    if (await hasAcceptedInvoice(yagna, documents, input.job, found.agreement, signal))
+      return decided('superseded');
     try {
       await yagna.acceptDebitNote(note.debitNoteId, note.totalAmountDue, input.allocationId, signal);
       events.push(event('DebitNoteAccepted', details));
@@ -83,11 +84,10 @@ async function refuseDebitNote(
 ): Promise<Pick<Decision, 'reason' | 'requestorCode' | 'failure'> | undefined> {
   const { terms, soFar, agreement } = found;
   if (!terms) return { reason: `the agreement's prices cannot be read: ${found.unreadable ?? ''}` };
-  const elapsedSec = Math.max(0, (yagna.now() - found.approvedMs) / 1000);
+  const elapsedSec = Math.max(0, (yagna.now() - found.beganMs) / 1000);
   const seen = soFar.notes[note.activityId] ?? { all: 0, payable: 0 };
-  const agreed = { ...agreement.offer.properties };
   const tooMany = (count: number, property: string): number | undefined => {
-    const intervalSec = Number(agreed[property]);
+    const intervalSec = Number(agreement.offer.properties[property]);
     if (!(intervalSec > 0)) return undefined;
     return count + 1 > Math.floor(elapsedSec / intervalSec) + SPARE_NOTES ? intervalSec : undefined;
   };

@@ -6,15 +6,16 @@ import { exact } from '../model/amount';
 import type { NewEvent } from '../model/events';
 import type { InvoiceId } from '../model/ids';
 import { checkInvoice } from '../model/pricing';
+import { hasAcceptedInvoice } from './accepted-invoice';
 import { failureOfAccepting, openBilledAgreement, type BilledAgreement } from './billed-agreement';
 import type { DecideInput, Decision } from './contract';
 import { amounts, event } from './events';
-import { failure, isYagnaError, type Invoice, type Yagna } from './yagna';
+import { failure, isYagnaError, type Documents, type Invoice, type Yagna } from './yagna';
 
 export async function decideInvoice(
   yagna: Yagna,
+  documents: Documents,
   input: DecideInput,
-  retried: boolean,
   signal: AbortSignal,
 ): Promise<Decision> {
   const invoice = await yagna.invoice(input.document.id as InvoiceId, signal);
@@ -54,7 +55,7 @@ export async function decideInvoice(
   }
   if (invoice.status === 'CANCELLED') return decided('superseded');
   if (invoice.status === 'REJECTED') return decided('refused', { reason: 'rejected before' });
-  const reason = await refuseInvoice(yagna, input, found, invoice, retried, signal);
+  const reason = await refuseInvoice(yagna, documents, input, found, invoice, signal);
   if (reason) {
     const message = `invoice refused: ${reason}`;
     await yagna.rejectInvoice(
@@ -87,19 +88,24 @@ export async function decideInvoice(
 
 async function refuseInvoice(
   yagna: Yagna,
+  documents: Documents,
   input: DecideInput,
   found: BilledAgreement,
   invoice: Invoice,
-  retried: boolean,
   signal: AbortSignal,
 ): Promise<string | undefined> {
   const { terms, soFar, agreement } = found;
-  if (soFar.invoiceAccepted || (retried && (await hasAcceptedInvoice(yagna, invoice, signal)))) {
+  const { invoiceId } = invoice;
+  if (
+    soFar.invoiceAccepted ||
+    (await hasAcceptedInvoice(yagna, documents, input.job, agreement, signal, invoiceId))
+  ) {
     return 'the agreement has an accepted invoice already';
   }
   if (!terms) return `the agreement's prices cannot be read: ${found.unreadable ?? ''}`;
   const ended = await yagna.terminationReason(agreement.agreementId, signal);
-  const endedMs = ended ? Date.parse(ended.eventDate) : Math.min(yagna.now(), Date.parse(agreement.validTo));
+  // A provider that ends an agreement dates its end: not later than now.
+  const dates = [yagna.now(), Date.parse(agreement.validTo), ...(ended ? [Date.parse(ended.eventDate)] : [])];
   const known = await knownActivities(yagna, invoice, Object.keys(soFar.acceptedByActivity), signal);
   const decision = checkInvoice({
     ...{ terms, tolerance: input.tolerance },
@@ -110,9 +116,7 @@ async function refuseInvoice(
       accepted: soFar.acceptedByActivity[activityId] ?? '0',
       lastUsage: soFar.lastUsage[activityId],
     })),
-    // One creation may have been lost on the way back: its VM is billed although nobody here knows its id.
-    unknownActivities: 1,
-    elapsedSec: Math.max(0, (endedMs - found.approvedMs) / 1000),
+    elapsedSec: Math.max(0, (Math.min(...dates) - found.beganMs) / 1000),
     // Whether the budget suffices is no fault of the invoice: yagna says so when it is accepted.
     budgetLeft: invoice.amount,
   });
@@ -131,14 +135,4 @@ async function knownActivities(
     if (isYagnaError(error, 'notFound')) return [...new Set([...invoice.activityIds, ...accepted])];
     throw error;
   }
-}
-
-async function hasAcceptedInvoice(yagna: Yagna, invoice: Invoice, signal: AbortSignal): Promise<boolean> {
-  const all = await yagna.invoices({}, signal);
-  return all.some(
-    (other) =>
-      other.agreementId === invoice.agreementId &&
-      other.invoiceId !== invoice.invoiceId &&
-      (other.status === 'ACCEPTED' || other.status === 'SETTLED'),
-  );
 }

@@ -11,15 +11,17 @@ export function decisionActivities(env: ActivityEnvironment): Pick<GolemActiviti
      * Decides one debit note or invoice.
      *
      * Effect: it is accepted, or (an invoice) rejected with a reason; a refused debit note is left undecided.
-     * Retry: reads its status first; what an earlier attempt decided stands.
+     * Retry: reads its status first; what an earlier attempt decided stands. Before anything is accepted, it looks whether
+     * the agreement has its accepted invoice: it is paid once, and no note after that.
      * @throws YagnaUnavailable - (retried with backoff)
      */
     async golemDecideDocument(input) {
-      return await attempt(async ({ signal, retried }) => {
-        const yagna = env.connections.get(input.job.connection);
-        return input.document.kind === 'invoice'
-          ? await decideInvoice(yagna, input, retried, signal)
-          : await decideDebitNote(yagna, input, signal);
+      return await attempt(async ({ signal }) => {
+        const { connection } = input.job;
+        const yagna = env.connections.get(connection);
+        const documents = env.connections.documents(connection);
+        const decide = input.document.kind === 'invoice' ? decideInvoice : decideDebitNote;
+        return await decide(yagna, documents, input, signal);
       });
     },
   };

@@ -2,12 +2,32 @@
 import { exact, toAmount } from '../model/amount';
 import type { EventName, NewEvent } from '../model/events';
 import { foreignTexts, foreignValue } from '../model/foreign-text';
-import type { Amount } from '../model/ids';
+import type { AgreementId, Amount, GolemActivityId } from '../model/ids';
 import { PROP, type Properties } from '../model/properties';
 import type { ProviderInfo } from '../model/result';
 
 export function event(name: EventName, details: Record<string, unknown>): NewEvent {
   return { name, at: new Date().toISOString(), details };
+}
+
+/** A Golem activity whose state has changed. */
+export function stateChanged(
+  id: GolemActivityId,
+  agreementId: AgreementId,
+  provider: ProviderInfo | undefined,
+  state: string,
+): NewEvent {
+  return event('ActivityStateChanged', { id, agreementId, provider, state });
+}
+
+/** A Golem activity that we have ended. */
+export function vmDestroyed(
+  id: GolemActivityId,
+  agreementId: AgreementId,
+  provider: ProviderInfo | undefined,
+): NewEvent[] {
+  const destroyed = event('ActivityDestroyed', { id, agreementId, provider });
+  return [destroyed, stateChanged(id, agreementId, provider, 'Terminated')];
 }
 
 /** An amount with the digits it needs, and with all 18 after the point. */

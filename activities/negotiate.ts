@@ -3,6 +3,7 @@
  * and returns the drafts that providers agreed to.
  */
 import { buildDemand, counterProperties, mergeDecorations } from '../model/demand';
+import { LEAST_LIFE_MS } from '../model/duration-classes';
 import type { NewEvent } from '../model/events';
 import { foreignText } from '../model/foreign-text';
 import type { ProposalId } from '../model/ids';
@@ -19,13 +20,20 @@ import type {
   SubscribedDemand,
   Unanswered,
 } from './contract';
+import { endDemands } from './demands';
 import type { ActivityEnvironment } from './environment';
 import { event, proposalReceived } from './events';
-import { bearsMark, demandMark } from './marks';
-import { isYagnaError, type DemandBody, type Proposal, type Reason, type Yagna } from './yagna';
+import { demandMark } from './marks';
+import {
+  failure,
+  isYagnaError,
+  type DemandBody,
+  type DemandDecorations,
+  type Proposal,
+  type Reason,
+  type Yagna,
+} from './yagna';
 
-/** Providers refuse what ends sooner, so a demand with less left is made anew. */
-const LEAST_LIFE_MS = 300_000;
 /** Offers come in bursts: after one, how long to wait for more before choosing among them. */
 const GATHER_SEC = 0.2;
 /**
@@ -50,6 +58,7 @@ export function negotiationActivities(
      * Effect: a demand marked with the job, counter-proposals to the best offers.
      * Retry: what a lost attempt had read is gone, so its demand is ended and a new one brings fresh offers.
      * @returns drafts, best first; fewer than wanted when the round's time is over, or nobody new offers
+     * @throws BudgetExhausted - the allocation is gone, so nobody could be paid (not retried)
      * @throws YagnaUnavailable - (retried with backoff)
      */
     async golemNegotiate(input) {
@@ -69,13 +78,7 @@ export function negotiationActivities(
     async golemUnsubscribeDemands({ job }) {
       return await attempt(async ({ signal }) => {
         const yagna = env.connections.get(job.connection);
-        const events: NewEvent[] = [];
-        for (const demand of await yagna.demands(signal)) {
-          if (!bearsMark(job, demand.properties)) continue;
-          await yagna.unsubscribeDemand(demand.demandId, signal);
-          events.push(event('DemandUnsubscribed', { id: demand.demandId }));
-        }
-        return { events };
+        return { events: await endDemands(yagna, job, signal) };
       });
     },
   };
@@ -170,7 +173,7 @@ class Round {
     const { input, yagna, signal } = this;
     const { job, spec } = input;
     const old = input.demand;
-    const decorations = await yagna.demandDecorations(input.allocationId, signal);
+    const decorations = await this.decorations();
     const body = (n: number, expiresAtMs: number): DemandBody => {
       const nowMs = expiresAtMs - spec.demand.expirationSec * 1000;
       return mergeDecorations(buildDemand(spec, { mark: demandMark(job, n), nowMs }), decorations);
@@ -181,7 +184,7 @@ class Round {
       this.body = body(old.n, old.expiresAtMs);
       return;
     }
-    await this.endOldDemands(old !== undefined || attemptNumber > 1);
+    if (old || attemptNumber > 1) this.events.push(...(await endDemands(yagna, job, signal)));
     this.candidates = [];
     this.unanswered.clear();
     const n = input.nextDemandNumber + attemptNumber - 1;
@@ -199,11 +202,13 @@ class Round {
     );
   }
 
-  private async endOldDemands(any: boolean): Promise<void> {
-    if (!any) return;
-    const { job } = this.input;
-    for (const { demandId, properties } of await this.yagna.demands(this.signal)) {
-      if (bearsMark(job, properties)) await this.yagna.unsubscribeDemand(demandId, this.signal);
+  private async decorations(): Promise<DemandDecorations> {
+    try {
+      return await this.yagna.demandDecorations(this.input.allocationId, this.signal);
+    } catch (error) {
+      if (!isYagnaError(error, 'notFound')) throw error;
+      const gone = 'the allocation of the budget was released or has lapsed: nobody new can be paid from it';
+      throw failure('BudgetExhausted', gone);
     }
   }
 

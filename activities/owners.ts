@@ -2,8 +2,10 @@
  * Waits for the workflows that make costs to close. It asks Temporal for a workflow's closing event by long poll,
  * so that nothing depends on what that workflow managed to say before it ended.
  */
+import { setMaxListeners } from 'node:events';
 import { isGrpcServiceError, type Client } from '@temporalio/client';
-import type { JobRef, OwnersState, OwnersToWatch } from './contract';
+import { rentalId } from '../model/ids';
+import type { OwnersState, OwnersToWatch, WatchSettlementInput } from './contract';
 
 /** gRPC status `NOT_FOUND`. */
 const NOT_FOUND = 5;
@@ -12,25 +14,34 @@ const TIMED_OUT = 4;
 const TERMINATED = 27;
 const CONTINUED_AS_NEW = 28;
 const CLOSE_EVENT = 2;
+/**
+ * Temporal deletes a workflow some days after its end, so a rental that it does not know is not the last. Most that are
+ * gone are known to have closed; so many more in a row, and there are no others.
+ */
+const MISSING_IN_A_ROW = 8;
 
 export async function watchOwners(
   client: Client,
-  job: JobRef,
+  { job, closedRentals }: Pick<WatchSettlementInput, 'job' | 'closedRentals'>,
   owners: Exclude<OwnersToWatch, 'none'>,
   signal: AbortSignal,
 ): Promise<OwnersState> {
+  // Each call listens to it until the end of the watch, and Node warns of more than ten.
+  setMaxListeners(0, signal);
   return await client.withAbortSignal(signal, async () => {
     let abrupt = await closedAbruptly(client, job.jobId, job.jobUuid);
     const liveRentals: string[] = [];
-    for (let n = 1; ; n++) {
-      const workflowId = `${job.jobId}/rental/${n}`;
+    let last = closedRentals;
+    for (let n = 1; n <= last + MISSING_IN_A_ROW; n++) {
+      const workflowId = rentalId(job.jobId, n);
       const rental = await describe(client, workflowId);
-      if (!rental) return { liveRentals, abrupt };
-      if (rental.memo?.golemJob !== job.jobUuid) continue;
+      if (rental) last = Math.max(last, n);
+      if (rental?.memo?.golemJob !== job.jobUuid) continue;
       if (owners === 'rentals' || rental.status.name !== 'RUNNING') {
         abrupt = (await closedAbruptly(client, workflowId, rental.runId)) || abrupt;
       } else liveRentals.push(workflowId);
     }
+    return { liveRentals, abrupt };
   });
 }
 

@@ -25,18 +25,15 @@ export function prepareActivities(env: ActivityEnvironment): Pick<GolemActivitie
         });
         if (!checked.ok) throw failure('InvalidJobSpec', checked.problems.join('\n'), checked.problems);
         const yagna = env.connections.get(checked.spec.connection);
-        const [owner, yagnaVersion, me, image] = await Promise.all([
+        const [owner, , image] = await Promise.all([
           ownerOf(env),
-          yagna.version(signal),
+          // Whether it is there and takes our key.
           yagna.me(signal),
           resolveImage(checked.spec.image, { registryUrl: env.registryUrl, signal }),
         ]);
         return {
           spec: { ...checked.spec, image },
-          installation: {
-            ...{ owner, identity: me.identity, yagnaVersion },
-            requestLifetimeMs: env.connections.requestLifetimeMs,
-          },
+          installation: { owner, requestLifetimeMs: env.connections.requestLifetimeMs },
         };
       });
     },

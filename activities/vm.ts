@@ -3,7 +3,7 @@ import type { TaskCommand } from '../model/job';
 import { attempt } from './attempt';
 import type { CreatedVm, CreateVmInput, GolemActivities, ScriptCommand } from './contract';
 import type { ActivityEnvironment } from './environment';
-import { event } from './events';
+import { event, stateChanged } from './events';
 import {
   failure,
   isYagnaError,
@@ -39,7 +39,10 @@ export function vmActivities(
           const { agreementId, provider } = input;
           return {
             activityId,
-            events: [event('ActivityCreated', { id: activityId, agreementId, provider })],
+            events: [
+              event('ActivityCreated', { id: activityId, agreementId, provider }),
+              stateChanged(activityId, agreementId, provider, 'Initialized'),
+            ],
             retried,
           };
         },

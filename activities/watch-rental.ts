@@ -1,10 +1,13 @@
 /** Watches a rental's agreement and VM while nothing else does. */
+import type { AgreementId } from '../model/ids';
+import { providerOf } from '../model/offer';
+import type { ProviderInfo } from '../model/result';
 import { attempt } from './attempt';
 import type { GolemActivities, RentalEnded, WatchRentalInput } from './contract';
 import type { ActivityEnvironment } from './environment';
-import { event } from './events';
+import { event, stateChanged } from './events';
 import { waitFor } from './wait';
-import { isYagnaError, oneLine, type EventStreams, type Yagna } from './yagna';
+import { isYagnaError, oneLine, type Agreement, type EventStreams, type Yagna } from './yagna';
 
 /** How often the VM's state is read: nothing tells of its end by itself. */
 const LOOK_MS = 30_000;
@@ -44,10 +47,8 @@ async function watch(
   try {
     for (;;) {
       const look = await lookAt(yagna, input, signal);
-      if (look === 'silent') silent += 1;
-      else if (look) return look;
-      else silent = 0;
-      if (silent >= SILENT_LOOKS) return vmEnded(input, 'Unresponsive', 'the provider does not answer');
+      silent = look?.isSilence ? silent + 1 : 0;
+      if (look && (!look.isSilence || silent >= SILENT_LOOKS)) return look.ended;
       await news.next(LOOK_MS);
     }
   } finally {
@@ -55,42 +56,61 @@ async function watch(
   }
 }
 
-async function lookAt(
-  yagna: Yagna,
-  input: WatchRentalInput,
-  signal: AbortSignal,
-): Promise<RentalEnded | 'silent' | undefined> {
+interface Look {
+  ended: RentalEnded;
+  /** The provider did not answer: only several such looks in a row say that the VM has ended. */
+  isSilence: boolean;
+}
+
+/** Undefined while all is well. */
+async function lookAt(yagna: Yagna, input: WatchRentalInput, signal: AbortSignal): Promise<Look | undefined> {
   const { agreementId, activityId } = input;
   const agreement = await yagna.agreement(agreementId, signal);
-  if (agreement?.state !== 'Approved' || Date.now() > input.validToMs) {
-    const why = await yagna.terminationReason(agreementId, signal);
-    const by = why?.terminator ? ` by ${why.terminator}` : '';
-    const code = why?.reason?.['golem.provider.code'];
-    const words = oneLine([code, why?.reason?.message].filter((part) => typeof part === 'string').join(': '));
-    const reason = `agreement ${agreement?.state === 'Approved' ? 'Expired' : (agreement?.state ?? 'unknown')}${by}${words ? ` (${words})` : ''}`;
-    const ended = event('AgreementTerminated', { id: agreementId, reason, terminator: why?.terminator });
-    return { ended: 'agreement', reason, events: [ended] };
+  if (agreement?.state !== 'Approved' || yagna.now() > input.validToMs) {
+    const ended = await agreementEnded(yagna, agreementId, agreement, signal);
+    return { ended, isSilence: false };
   }
+  const provider = providerOf(agreement.offer);
   try {
     const found = await yagna.golemActivityState(activityId, signal);
     const state = found?.state[0] ?? 'Unknown';
     if (state !== 'Terminated' && state !== 'Unresponsive' && found) return undefined;
-    return vmEnded(input, state, found?.errorMessage ?? found?.reason);
+    const why = found?.errorMessage ?? found?.reason;
+    return { ended: vmEnded(input, provider, state, why), isSilence: false };
   } catch (error) {
-    if (isYagnaError(error, 'timeout', 'server', 'gone')) return 'silent';
-    throw error;
+    if (!isYagnaError(error, 'timeout', 'server', 'gone')) throw error;
+    const ended = vmEnded(input, provider, 'Unresponsive', 'the provider does not answer');
+    return { ended, isSilence: true };
   }
+}
+
+async function agreementEnded(
+  yagna: Yagna,
+  agreementId: AgreementId,
+  agreement: Agreement | undefined,
+  signal: AbortSignal,
+): Promise<RentalEnded> {
+  const why = await yagna.terminationReason(agreementId, signal);
+  const by = why?.terminator ? ` by ${why.terminator}` : '';
+  const code = why?.reason?.['golem.provider.code'];
+  const words = oneLine([code, why?.reason?.message].filter((part) => typeof part === 'string').join(': '));
+  const state = agreement?.state === 'Approved' ? 'Expired' : (agreement?.state ?? 'unknown');
+  const reason = `agreement ${state}${by}${words ? ` (${words})` : ''}`;
+  const details = {
+    id: agreementId,
+    provider: agreement && providerOf(agreement.offer),
+    reason,
+    terminator: why?.terminator,
+  };
+  return { ended: 'agreement', reason, events: [event('AgreementTerminated', details)] };
 }
 
 function vmEnded(
   { activityId, agreementId }: WatchRentalInput,
+  provider: ProviderInfo,
   state: string,
   why: string | undefined,
 ): RentalEnded {
   const reason = oneLine(`the VM is ${state}${why ? `: ${why}` : ''}`);
-  return {
-    ended: 'vm',
-    reason,
-    events: [event('ActivityStateChanged', { id: activityId, agreementId, state })],
-  };
+  return { ended: 'vm', reason, events: [stateChanged(activityId, agreementId, provider, state)] };
 }

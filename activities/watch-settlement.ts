@@ -1,19 +1,18 @@
 /** Watches what a settlement waits for: documents to decide, payments, and the end of job and rentals. */
 import { Context } from '@temporalio/activity';
-import type { Timestamp } from '../model/ids';
+import { providerOf } from '../model/offer';
 import { attempt } from './attempt';
 import type { DocumentRef, GolemActivities, SettlementNews, WatchSettlementInput } from './contract';
+import { allAfter } from './document-events';
 import type { ActivityEnvironment } from './environment';
 import { amounts, event } from './events';
-import { appSessionId } from './marks';
+import { appSessionId, bearsMark } from './marks';
 import { watchOwners } from './owners';
 import { waitFor } from './wait';
-import type { EventStreams, Yagna } from './yagna';
+import type { DocumentKind, Documents, EventStreams, Yagna } from './yagna';
 
 /** A look all the same when nothing has woken us for so long: a stream hears nothing while yagna is away. */
 const LOOK_MS = 60_000;
-/** Events read at once. */
-const PAGE = 100;
 
 export function settlementWatchActivities(
   env: ActivityEnvironment,
@@ -30,7 +29,9 @@ export function settlementWatchActivities(
       return await attempt(async ({ signal }) => {
         const { connections } = env;
         const yagna = connections.get(input.job.connection);
-        return await watch(yagna, connections.streams(input.job.connection), input, signal);
+        const streams = connections.streams(input.job.connection);
+        const documents = connections.documents(input.job.connection);
+        return await watch(yagna, streams, documents, input, signal);
       });
     },
   };
@@ -39,17 +40,27 @@ export function settlementWatchActivities(
 async function watch(
   yagna: Yagna,
   streams: EventStreams,
+  documents: Documents,
   input: WatchSettlementInput,
   signal: AbortSignal,
 ): Promise<SettlementNews> {
   const stop = new AbortController();
   const both = AbortSignal.any([signal, stop.signal]);
   const wait = waitFor(signal);
-  const unsubscribe = [streams.subscribe('debitNote', wait.wake), streams.subscribe('invoice', wait.wake)];
+  // The events of a connection are those of all its jobs: each wakes its own job, and is looked up once for all.
+  const wakeIfOurs = (kind: DocumentKind, id: string): void => {
+    documents.originOf(kind, id).then((origin) => {
+      if (origin && bearsMark(input.job, origin.marked)) wait.wake();
+    }, wait.wake);
+  };
+  const unsubscribe = [
+    streams.subscribe('debitNote', ({ debitNoteId }) => wakeIfOurs('debitNote', debitNoteId)),
+    streams.subscribe('invoice', ({ invoiceId }) => wakeIfOurs('invoice', invoiceId)),
+  ];
   let owners: SettlementNews['owners'];
   let ownersError: unknown;
   if (input.owners !== 'none') {
-    watchOwners(Context.current().client, input.job, input.owners, both).then(
+    watchOwners(Context.current().client, input, input.owners, both).then(
       (closed) => {
         owners = closed;
         wait.wake();
@@ -62,7 +73,7 @@ async function watch(
   }
   try {
     for (;;) {
-      const found = await look(yagna, input, signal);
+      const found = await look(yagna, documents, input, signal);
       const news = found.documents.length + found.settled.length + found.settledNotes.length;
       if (news > 0 || owners) return { ...found, owners };
       if (ownersError !== undefined) throw ownersError;
@@ -76,7 +87,12 @@ async function watch(
   }
 }
 
-async function look(yagna: Yagna, input: WatchSettlementInput, signal: AbortSignal): Promise<SettlementNews> {
+async function look(
+  yagna: Yagna,
+  known: Documents,
+  input: WatchSettlementInput,
+  signal: AbortSignal,
+): Promise<SettlementNews> {
   const session = appSessionId(input.job);
   const notes = await allAfter(input.cursor.debitNotes, (query) =>
     yagna.debitNoteEvents({ ...query, appSessionId: session }, signal),
@@ -93,27 +109,18 @@ async function look(yagna: Yagna, input: WatchSettlementInput, signal: AbortSign
       .map(({ invoiceId, eventDate }) => ({ kind: 'invoice' as const, id: invoiceId, eventDate })),
   ].sort((a, b) => (a.eventDate < b.eventDate ? -1 : a.eventDate > b.eventDate ? 1 : 0));
   return {
-    documents,
+    documents: await Promise.all(
+      documents.map(async (document) => ({
+        ...document,
+        agreementId: await known.agreementOf(document.kind, document.id),
+      })),
+    ),
     cursor: { debitNotes: notes.cursor, invoices: invoices.cursor },
     settled: await settledAmong(yagna, input.awaitingPayment, signal),
     settledNotes: notes.events.flatMap(({ eventType, debitNoteId }) =>
       eventType === 'DebitNoteSettledEvent' ? [debitNoteId] : [],
     ),
   };
-}
-
-async function allAfter<E extends { eventDate: Timestamp }>(
-  after: Timestamp,
-  read: (query: { afterTimestamp: Timestamp; timeoutSec: number; maxEvents: number }) => Promise<E[]>,
-): Promise<{ events: E[]; cursor: Timestamp }> {
-  const events: E[] = [];
-  let cursor = after;
-  for (;;) {
-    const page = await read({ afterTimestamp: cursor, timeoutSec: 0, maxEvents: PAGE });
-    events.push(...page);
-    cursor = page.at(-1)?.eventDate ?? cursor;
-    if (page.length < PAGE) return { events, cursor };
-  }
 }
 
 async function settledAmong(
@@ -126,7 +133,9 @@ async function settledAmong(
     const invoice = await yagna.invoice(invoiceId, signal);
     if (invoice?.status !== 'SETTLED') continue;
     const { agreementId, amount, issuerId } = invoice;
-    const details = { id: invoiceId, agreementId, provider: { id: issuerId }, ...amounts(amount) };
+    const agreement = await yagna.agreement(agreementId, signal);
+    const provider = providerOf(agreement?.offer ?? { providerId: issuerId, properties: {} });
+    const details = { id: invoiceId, agreementId, provider, ...amounts(amount) };
     settled.push({ invoiceId, agreementId, amount, event: event('PaymentConfirmed', details) });
   }
   return settled;

@@ -6,7 +6,9 @@ import { InvalidArgumentError, type Command } from 'commander';
 import type * as devnetIndex from '../devnet/index';
 import type { NodeOptions } from '../devnet/index';
 import type * as workerRun from '../worker/run';
+import { isGrpcServiceError, type Client } from '@temporalio/client';
 import { usageError } from './failure';
+import { withTemporal } from './temporal-client';
 
 export function addDaemonCommands(program: Command): void {
   program
@@ -17,6 +19,8 @@ export function addDaemonCommands(program: Command): void {
       if (!process.env.YAGNA_APPKEY && !process.env.GOLEM_CONNECTIONS) {
         throw usageError('no yagna to work with: set YAGNA_APPKEY and YAGNA_API_URL, or GOLEM_CONNECTIONS');
       }
+      // The worker's own connection is native, and so are its complaints.
+      await withTemporal(requireNamespace);
       // Loaded here because it takes half a second that the other commands need not wait for.
       // eslint-disable-next-line @typescript-eslint/no-require-imports
       const { runWorker } = require('../worker/run') as typeof workerRun;
@@ -108,3 +112,17 @@ async function untilStopped(): Promise<void> {
     process.once('SIGTERM', () => resolve());
   });
 }
+
+/** @throws CliError - the server does not know the namespace */
+async function requireNamespace({ workflowService, options: { namespace } }: Client): Promise<void> {
+  try {
+    await workflowService.describeNamespace({ namespace });
+  } catch (error) {
+    if (!isGrpcServiceError(error) || error.code !== NOT_FOUND) throw error;
+    throw usageError(
+      `Temporal has no namespace ${namespace}: create it, or set TEMPORAL_NAMESPACE to one it has`,
+    );
+  }
+}
+
+const NOT_FOUND = 5;

@@ -1,8 +1,9 @@
 /** `golem-temporal start | watch | result | events | cancel`: thin over GolemClient. */
-import type { Command } from 'commander';
+import { InvalidArgumentError, type Command } from 'commander';
 import type { Client } from '@temporalio/client';
 import { DEFAULT_TASK_QUEUE, GolemClient } from '../client/index';
 import type { GolemEvent } from '../model/events';
+import { foreignText } from '../model/foreign-text';
 import type { JobResult, ProviderInfo } from '../model/result';
 import { CliError, EXIT_FAILED } from './failure';
 import { jobView } from './job-view';
@@ -15,7 +16,7 @@ export function addJobCommands(program: Command): void {
     .command('start')
     .description('start a job; prints its id')
     .argument('<file>', 'job spec, JSON; - for standard input')
-    .option('--id <id>', 'id of the job, unique in the namespace (default: a new one)')
+    .option('--id <id>', 'id of the job; none that runs may have it (default: a new one)', jobId)
     .option('--task-queue <name>', 'task queue that its worker works on', DEFAULT_TASK_QUEUE)
     .option('--watch', 'stay and show its progress and its results')
     .action(async (file: string, options: { id?: string; taskQueue: string; watch?: boolean }) => {
@@ -24,8 +25,8 @@ export function addJobCommands(program: Command): void {
         const golem = new GolemClient({ client, taskQueue: options.taskQueue });
         const { jobId } = await golem.startJob(spec, { jobId: options.id });
         console.log(jobId);
-        await warnWithoutWorker(client, options.taskQueue);
-        if (options.watch) await watch(golem, jobId);
+        if (options.watch) await watch(client, golem, jobId);
+        else await warnWithoutWorker(client, options.taskQueue);
       });
     });
 
@@ -33,7 +34,7 @@ export function addJobCommands(program: Command): void {
     .command('watch')
     .description("show a job's progress until it ends, then its results")
     .argument('<id>', 'id of the job')
-    .action((id: string) => withGolem((golem) => watch(golem, id)));
+    .action((id: string) => withGolem((golem, client) => watch(client, golem, id)));
 
   program
     .command('result')
@@ -41,7 +42,8 @@ export function addJobCommands(program: Command): void {
     .argument('<id>', 'id of the job')
     .option('--settled', 'wait until all is paid, and print what it cost instead')
     .action((id: string, options: { settled?: boolean }) =>
-      withGolem(async (golem) => {
+      withGolem(async (golem, client) => {
+        await warnWithoutWorker(client, await golem.taskQueueOf(id));
         if (options.settled) {
           const settlement = await golem.settled(id);
           console.log(JSON.stringify(settlement, null, 2));
@@ -78,21 +80,27 @@ export function addJobCommands(program: Command): void {
 
   program
     .command('cancel')
-    .description('end a job: its rentals are closed and what is owed is paid')
+    .description('end a job: its rentals are closed and what is owed is paid; its results are given up')
     .argument('<id>', 'id of the job')
     .action((id: string) =>
       withGolem(async (golem) => {
-        await golem.cancel(id);
-        console.log(`cancelling ${id}`);
+        const cancelled = await golem.cancel(id);
+        console.log(cancelled ? `cancelling ${id}` : `${id} is over already: there is nothing to cancel`);
       }),
     );
 }
 
-async function withGolem(use: (golem: GolemClient) => Promise<void>): Promise<void> {
-  await withTemporal((client) => use(new GolemClient({ client })));
+async function withGolem(use: (golem: GolemClient, client: Client) => Promise<void>): Promise<void> {
+  await withTemporal((client) => use(new GolemClient({ client }), client));
 }
 
-async function watch(golem: GolemClient, jobId: string): Promise<void> {
+function jobId(value: string): string {
+  if (value === '') throw new InvalidArgumentError('an id is not empty.');
+  return value;
+}
+
+async function watch(client: Client, golem: GolemClient, jobId: string): Promise<void> {
+  await warnWithoutWorker(client, await golem.taskQueueOf(jobId));
   const stop = new AbortController();
   const onSignal = (): void =>
     stop.abort(new CliError(`the job goes on: golem-temporal watch ${jobId}`, 130));
@@ -101,6 +109,7 @@ async function watch(golem: GolemClient, jobId: string): Promise<void> {
   try {
     const result = await watchJob(golem, jobId, jobView(), { signal: stop.signal });
     for (const line of taskLines(result)) console.log(line);
+    console.log(`all of it: golem-temporal result ${jobId}`);
     requireDone(result);
   } finally {
     process.off('SIGINT', onSignal);
@@ -108,12 +117,31 @@ async function watch(golem: GolemClient, jobId: string): Promise<void> {
   }
 }
 
+/** Lines of a task's output that are shown; all of it is in the result. */
+const LINES_SHOWN = 10;
+
+/** How each task ended, and below it the end of what its commands printed. */
 function taskLines(result: JobResult): string[] {
-  return result.tasks.map((task) => {
+  return result.tasks.flatMap((task) => {
     const where = task.provider ? ` on ${task.provider.name}` : '';
     const why = task.failure ? `: ${task.failure.type}: ${task.failure.message}` : '';
-    return `${task.name}: ${task.state}${where}${why}`;
+    const printed = task.results.flatMap(({ stdout, stderr }) => [stdout ?? '', stderr ?? '']);
+    const lines = foreignLines(printed.join(''));
+    return [
+      `${task.name}: ${task.state}${where}${why}`,
+      ...lines.slice(-LINES_SHOWN).map((line) => `  ${line}`),
+    ];
   });
+}
+
+/** What a provider's commands printed, without what would steer the terminal. */
+function foreignLines(text: string): string[] {
+  return text.trimEnd() === ''
+    ? []
+    : text
+        .trimEnd()
+        .split('\n')
+        .map((line) => foreignText(line));
 }
 
 function requireDone(result: JobResult): void {

@@ -59,11 +59,12 @@ class PlainView implements JobView {
   constructor(private readonly stream: NodeJS.WritableStream) {}
 
   update(progress: JobProgress): void {
-    this.show('phase', `phase: ${progress.phase}`);
     for (const rental of progress.rentals) this.show(rental.workflowId, describeRental(rental));
     if (progress.tasks.total > 0) this.show('tasks', describeTasks(progress));
     if (progress.lastFailure)
       this.show('failure', `${progress.lastFailure.type}: ${progress.lastFailure.message}`);
+    // Last, so that the end is the last line.
+    this.show('phase', `phase: ${progress.phase}`);
   }
 
   private show(what: string, line: string): void {

@@ -14,13 +14,18 @@ export async function withTemporal<T>(use: (client: Client) => Promise<T>): Prom
     ...connectionOptions,
     connectTimeout: CONNECT_LIMIT_MS,
   }).catch((error: unknown) => {
-    throw new CliError(
-      `no Temporal server answers at ${address}: start one with \`temporal server start-dev\`, ` +
-        `or set TEMPORAL_ADDRESS (${error instanceof Error ? error.message : String(error)})`,
-    );
+    throw noTemporal(address, error);
   });
   const result = await use(new Client({ connection, namespace }));
   // Only now that no call is under way: one that is retried on a closed connection throws where nobody can catch it.
   await connection.close();
   return result;
+}
+
+export function noTemporal(address: string, cause: unknown): CliError {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return new CliError(
+    `no Temporal server answers at ${address}: start one with \`temporal server start-dev\`, ` +
+      `or set TEMPORAL_ADDRESS (${why.split('\n')[0]})`,
+  );
 }

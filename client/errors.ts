@@ -33,8 +33,11 @@ export class UnknownJobError extends WorkflowNotFoundError {
   constructor(
     readonly jobId: string,
     namespace: string,
+    /** Type of the workflow that has this id. */
+    otherType?: string,
   ) {
-    super(`there is no job ${jobId} in the namespace ${namespace}`, jobId, undefined);
+    const is = otherType === undefined ? '' : `: the workflow of that id is a ${otherType}`;
+    super(`there is no job ${jobId} in the namespace ${namespace}${is}`, jobId, undefined);
   }
 }
 

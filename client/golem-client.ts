@@ -11,7 +11,13 @@ import {
 } from '@temporalio/client';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { settlementId } from '../model/ids';
-import type { JobProgress, JobResult, SettlementProgress, SettlementResult } from '../model/result';
+import type {
+  JobProgress,
+  JobResult,
+  RentalProgress,
+  SettlementProgress,
+  SettlementResult,
+} from '../model/result';
 import { GolemJobError, jobError, NoAnswerError } from './errors';
 import { eventsPage, type EventsPage, type JobEvent } from './job-events';
 import { belongsTo, JobWorkflows } from './job-workflows';
@@ -125,6 +131,7 @@ export class GolemClient {
    * @throws GolemJobError - the job itself failed, was cancelled or terminated; UnknownJobError
    */
   async result(jobId: string): Promise<JobResult> {
+    await this.workflows.requireJob(jobId);
     return this.resultOf<JobResult>(jobId, jobId);
   }
 
@@ -152,6 +159,7 @@ export class GolemClient {
    * @throws UnknownJobError; NoAnswerError - no worker is there to answer
    */
   async progress(jobId: string): Promise<JobProgress> {
+    await this.workflows.requireJob(jobId);
     const [progress, settlement] = await Promise.all([
       this.workflows.query<JobProgress>(jobId, 'progress').catch((error: unknown) => {
         throw error instanceof WorkflowNotFoundError ? this.workflows.unknown(jobId) : error;
@@ -164,7 +172,22 @@ export class GolemClient {
     // Before its own settlement runs, one of that id is an earlier job's.
     const money =
       settlement === undefined || progress.phase === 'validating' ? progress.money : settlement.money;
-    return { ...progress, money, lastFailure: await this.lastFailure(jobId, progress) };
+    return {
+      ...progress,
+      money,
+      rentals: isOver(progress) ? await this.rentalsNow(progress.rentals) : progress.rentals,
+      lastFailure: await this.lastFailure(jobId, progress),
+    };
+  }
+
+  /** A job that is over hears no more of its rentals, which may still be closing. */
+  private async rentalsNow(rentals: RentalProgress[]): Promise<RentalProgress[]> {
+    return await Promise.all(
+      rentals.map(async (rental) => {
+        if (rental.state === 'closed' || rental.state === 'failed') return rental;
+        return await this.workflows.query<RentalProgress>(rental.workflowId, 'progress').catch(() => rental);
+      }),
+    );
   }
 
   /** A job that has not begun yet may wait for something that its workflows cannot see: yagna, or the registry. */
@@ -210,16 +233,25 @@ export class GolemClient {
   }
 
   /**
-   * Asks the job to end: it closes its rentals, and what is owed is paid. A job that is over stays as it is.
+   * Asks the job to end: it closes its rentals, and what is owed is paid. Its results are given up.
+   * @returns false when the job is over already; it stays as it is
    * @throws UnknownJobError
    */
-  async cancel(jobId: string): Promise<void> {
+  async cancel(jobId: string): Promise<boolean> {
+    const { running } = await this.workflows.describeJob(jobId);
+    if (!running) return false;
     try {
       await this.client.workflow.getHandle(jobId).cancel();
+      return true;
     } catch (error) {
-      if (!(error instanceof WorkflowNotFoundError)) throw error;
-      await this.workflows.describeJob(jobId);
+      if (error instanceof WorkflowNotFoundError) return false;
+      throw error;
     }
+  }
+
+  /** The task queue that a job's worker works on. @throws UnknownJobError */
+  async taskQueueOf(jobId: string): Promise<string> {
+    return (await this.workflows.describeJob(jobId)).taskQueue;
   }
 
   private async resultOf<T>(jobId: string, workflowId: string): Promise<T> {
@@ -231,4 +263,8 @@ export class GolemClient {
       throw error;
     }
   }
+}
+
+function isOver({ phase }: JobProgress): boolean {
+  return phase === 'done' || phase === 'failed' || phase === 'cancelled';
 }

@@ -3,6 +3,8 @@ import { WorkflowNotFoundError } from '@temporalio/common';
 import type { Client, WorkflowExecutionDescription } from '@temporalio/client';
 import { isNoAnswer, NoAnswerError, UnknownJobError } from './errors';
 
+const JOB_TYPE = 'golemJob';
+
 export interface Seen {
   runId: string;
   /** Run id of the first of its runs; a job's is its jobUuid. */
@@ -12,6 +14,9 @@ export interface Seen {
   historyLength: number;
   /** Why an activity of it is being tried again right now: yagna is away, say. */
   retrying?: { type: string; message: string; at: string };
+  /** Workflow type. */
+  type: string;
+  taskQueue: string;
   /** Of our children: the jobUuid of the job they belong to. */
   jobUuid?: string;
 }
@@ -22,6 +27,9 @@ export function belongsTo(seen: Seen | undefined, job: Seen): seen is Seen {
 }
 
 export class JobWorkflows {
+  /** Ids that were seen to be jobs. */
+  private readonly jobs = new Set<string>();
+
   constructor(
     private readonly client: Client,
     private readonly answerLimitMs: number,
@@ -37,11 +45,17 @@ export class JobWorkflows {
     }
   }
 
-  /** @throws UnknownJobError */
+  /** @throws UnknownJobError - there is no such workflow, or it is something else than a job */
   async describeJob(jobId: string): Promise<Seen> {
     const seen = await this.describe(jobId);
-    if (seen === undefined) throw this.unknown(jobId);
+    if (seen?.type !== JOB_TYPE) throw this.unknown(jobId, seen?.type);
+    this.jobs.add(jobId);
     return seen;
+  }
+
+  /** Looks once whether an id is a job's: everybody else's workflows are none of our business. @throws UnknownJobError */
+  async requireJob(jobId: string): Promise<void> {
+    if (!this.jobs.has(jobId)) await this.describeJob(jobId);
   }
 
   /** @throws NoAnswerError - no worker answers; WorkflowNotFoundError */
@@ -56,8 +70,8 @@ export class JobWorkflows {
     }
   }
 
-  unknown(jobId: string): UnknownJobError {
-    return new UnknownJobError(jobId, this.client.options.namespace);
+  unknown(jobId: string, otherType?: string): UnknownJobError {
+    return new UnknownJobError(jobId, this.client.options.namespace, otherType);
   }
 }
 
@@ -68,6 +82,8 @@ function seenOf(description: WorkflowExecutionDescription): Seen {
     firstRunId: description.raw.workflowExecutionInfo?.firstRunId || description.runId,
     running: description.status.name === 'RUNNING',
     historyLength: description.historyLength,
+    type: description.type,
+    taskQueue: description.taskQueue,
     retrying: retryingOf(description),
     jobUuid: typeof jobUuid === 'string' ? jobUuid : undefined,
   };

@@ -34,8 +34,15 @@ export async function runDemo(args: readonly string[]): Promise<number> {
       (error: unknown) => stop.abort(error),
     );
   };
-  process.on('SIGINT', onSignal);
-  process.on('SIGTERM', onSignal);
+  // A terminal that is closed, and an output that nobody reads any more, end it as Ctrl-C does.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, onSignal);
+  let unread = false;
+  const onUnread = (): void => {
+    if (!unread) onSignal();
+    unread = true;
+  };
+  process.stdout.on('error', onUnread);
+  process.stderr.on('error', onUnread);
   try {
     const ok = await withStage(say, stop.signal, (stage) =>
       play(stage, args.includes('--keep'), leaving, stop.signal),
@@ -113,7 +120,10 @@ async function play(stage: Stage, keep: boolean, leaving: Leaving, signal: Abort
   say(`${relative(process.cwd(), PICTURE)} is written`);
   const unharmed = await tellCrash(stage, result, killedAt);
   const paid = await tellCosts(golem, result);
-  if (ui) say(`Temporal's UI ${keep ? 'is' : 'was'} at ${ui}`);
+  if (ui)
+    say(
+      `Temporal's UI ${keep ? 'is' : 'was'} at ${ui}${keep ? '' : ' (npm start -- --keep leaves it open)'}`,
+    );
   if (keep) {
     say('Ctrl-C ends everything.');
     leaving.tidyUp = undefined;

@@ -5,6 +5,12 @@
  */
 import type { DemandSpec } from './job';
 
+/**
+ * Providers sign no agreement that ends sooner. So a demand with less left is made anew, and with less left no task is
+ * begun that may take as long.
+ */
+export const LEAST_LIFE_MS = 300_000;
+
 /** Thresholds and defaults, all in seconds. Markets differ, so a worker can set them; the defaults are ya-provider's. */
 export interface DurationClasses {
   /** Taken when the spec does not say how long. */
@@ -26,8 +32,8 @@ export interface DurationClasses {
 
 export const DURATION_CLASSES: Readonly<DurationClasses> = {
   defaultExpirationSec: 1800,
-  minExpirationSec: 300,
-  reservedSec: 300,
+  minExpirationSec: LEAST_LIFE_MS / 1000,
+  reservedSec: LEAST_LIFE_MS / 1000,
   debitNotesOverSec: 1800,
   paymentsOverSec: 36_000,
   debitNotesAcceptanceTimeoutSec: 240,

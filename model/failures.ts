@@ -29,8 +29,9 @@ export const FAILURES = {
     retryable: false,
   },
   ImageNotFound: {
-    means: 'The Golem registry knows no image of that tag.',
-    action: 'Check the tag, or give the image by hash or URL.',
+    means:
+      'There is no such image: the Golem registry knows none of that tag or hash, or its URL leads to none.',
+    action: 'Check the tag, hash or URL, or give the image by hash and URL.',
     retryable: false,
   },
   RegistryUnavailable: {
@@ -61,8 +62,9 @@ export const FAILURES = {
     retryable: false,
   },
   BudgetExhausted: {
-    means: 'What is owed does not fit into the budget any more.',
-    action: 'Start the job again with a larger budget.',
+    means:
+      'What is owed does not fit into the budget any more, or its allocation was released or has lapsed.',
+    action: 'Start the job again, with a larger budget if it was used up.',
     retryable: false,
   },
   NoProviders: {
@@ -107,7 +109,8 @@ export const FAILURES = {
   },
   PaymentRefused: {
     means: 'A debit note or invoice asks for more than the agreement allows, or cannot be right.',
-    action: 'Nothing: it is not paid and the agreement is ended. See the PaymentFailed event for the reason.',
+    action:
+      'Nothing: it is not paid, and an agreement that still runs is ended. See the PaymentFailed event for the reason.',
     retryable: false,
   },
   UnknownScript: {

@@ -27,3 +27,9 @@ export type Timestamp = string;
 export const settlementId = (jobId: string): string => `${jobId}/settlement`;
 /** Workflow id of a job's n-th rental, from 1. */
 export const rentalId = (jobId: string, n: number): string => `${jobId}/rental/${n}`;
+/** The greatest n among the rentals of a job in a list of workflow ids; 0 when there is none. */
+export function greatestRental(jobId: string, workflowIds: readonly string[]): number {
+  const prefix = rentalId(jobId, 0).slice(0, -1);
+  const rentals = workflowIds.filter((id) => id.startsWith(prefix));
+  return Math.max(0, ...rentals.map((id) => Number(id.slice(prefix.length))));
+}

@@ -135,10 +135,6 @@ export interface JobSpec {
 export interface Installation {
   /** Names this installation in marks; default the Temporal namespace's id. */
   owner: string;
-  /** Our node id on that yagna. */
-  identity: string;
-  /** Version of yagna, as it says. */
-  yagnaVersion: string;
   /** Longest time in which a request of the worker's to yagna can still take effect. */
   requestLifetimeMs: number;
 }

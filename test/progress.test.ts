@@ -37,6 +37,51 @@ async function details(workflowId: string): Promise<string> {
   return metadata.currentDetails ?? '';
 }
 
+const id = expect.any(String) as string;
+const provider = {
+  id: expect.stringMatching(/^0x[0-9a-f]{40}$/) as string,
+  name: expect.stringMatching(/^(?!0x)/) as string,
+};
+const ofAgreement = { agreementId: id, provider };
+const amount = {
+  amount: expect.stringMatching(/^\d+(\.\d*[1-9])?$/) as string,
+  amountPrecise: expect.stringMatching(/^\d+\.\d{18}$/) as string,
+};
+const ofVm = { agreementId: id, activityId: id };
+
+/** All fields of each event; one that is not here must not occur. */
+const FIELDS: Partial<Record<GolemEvent['name'], object>> = {
+  AllocationCreated: { id, platform: 'erc20-holesky-tglm', ...amount },
+  DemandSubscribed: { id, mark: id, expiration: id },
+  ProposalReceived: { id, provider, details: expect.any(Object) as object },
+  ProposalResponded: { id, counteringProposalId: id, provider },
+  ProposalRejected: { id, provider, reason: id },
+  AgreementCreated: { id, proposalId: id, provider, validTo: id },
+  AgreementConfirmed: { id, provider, approvedDate: id },
+  AgreementRejected: { id, proposalId: id, provider, reason: id },
+  ActivityCreated: { id, ...ofAgreement },
+  ActivityStateChanged: { id, ...ofAgreement, state: id },
+  ScriptSent: { ...ofVm, batchId: id },
+  ScriptExecuted: { ...ofVm, batchId: id, success: expect.any(Boolean) as boolean },
+  DebitNoteReceived: { id, activityId: id, ...ofAgreement, ...amount },
+  DebitNoteAccepted: { id, activityId: id, ...ofAgreement, ...amount },
+  InvoiceReceived: { id, ...ofAgreement, ...amount },
+  PaymentAccepted: { id, ...ofAgreement, ...amount },
+  PaymentConfirmed: { id, ...ofAgreement, ...amount },
+  ActivityDestroyed: { id, ...ofAgreement },
+  AgreementTerminated: { id, provider, reason: id, terminator: 'Requestor' },
+  DemandUnsubscribed: { id },
+  AllocationReleased: { id, ...amount },
+};
+
+function expectFields(events: readonly JobEvent[]): void {
+  for (const { name, details: told } of events) {
+    // An answer to a counter-proposal of ours says to which.
+    const more = name === 'ProposalReceived' && told.parentId !== undefined ? { parentId: id } : {};
+    expect([name, told]).toEqual([name, { ...FIELDS[name], ...more }]);
+  }
+}
+
 /** Waits until a request is held, looks, and lets it go on. */
 async function at(held: HeldFault, look: () => Promise<void>): Promise<void> {
   await held.reached;
@@ -45,7 +90,7 @@ async function at(held: HeldFault, look: () => Promise<void>): Promise<void> {
 }
 
 test('progress tells phase, tasks, rentals and money, from the check of the spec to the last payment', async () => {
-  const version = proxy.hold(/^GET \/version/);
+  const me = proxy.hold(/^GET \/me$/);
   const reserve = proxy.hold(/^POST .*\/allocations$/);
   const subscribe = proxy.hold(/^POST .*\/demands$/);
   const confirm = proxy.hold(/^POST .*\/confirm$/);
@@ -66,7 +111,7 @@ test('progress tells phase, tasks, rentals and money, from the check of the spec
   const counts = { total: 1, waiting: 0, running: 0, done: 0, failed: 0 };
   const noMoney = { budget: '1', reserved: '0', accepted: '0', paid: '0', platform: 'erc20-holesky-tglm' };
 
-  await at(version, async () => {
+  await at(me, async () => {
     expect(await job()).toMatchObject({ jobId, phase: 'validating', tasks: { total: 0 }, rentals: [] });
   });
   await at(reserve, async () => {
@@ -153,6 +198,23 @@ test('the last failure says what went wrong, by its name', async () => {
   expect((await world.golem.result(jobId)).state).toBe('failed');
 });
 
+test('an allocation that somebody releases while providers are looked for ends the job by its name', async () => {
+  const decorations = proxy.hold(/^GET .*\/demandDecorations$/);
+  const { jobId } = await world.golem.startJob({ ...BASE, tasks: ['echo hello'] });
+  await decorations.reached;
+  const { allocationId } = await query<SettlementProgress>(`${jobId}/settlement`, 'progress');
+  await fetch(`${world.devnet.url}/payment-api/v1/allocations/${allocationId}`, {
+    method: 'DELETE',
+    headers: { authorization: `Bearer ${APP_KEY}` },
+  });
+  decorations.release();
+  await expect(world.golem.result(jobId)).rejects.toMatchObject({
+    type: 'BudgetExhausted',
+    message: expect.stringContaining('released or has lapsed') as string,
+  });
+  expect((await world.golem.settled(jobId)).state).toBe('settled');
+});
+
 test('an agreement that the provider rejects is told, and another is made', async () => {
   const spec = {
     ...BASE,
@@ -172,7 +234,9 @@ test('an agreement that the provider rejects is told, and another is made', asyn
   const early = await world.golem.startJob({ ...spec, pricing: { maxCpuPerHour: '0.05' }, tasks: [busy] });
   await door.knocked;
   confirm.release();
+  const created: unknown[] = [];
   for await (const event of world.golem.followEvents(late.jobId)) {
+    if (event.name === 'AgreementCreated') created.push(event.details.id);
     if (event.name !== 'AgreementRejected') continue;
     expect(event.details).toEqual({
       id: expect.stringMatching(/^[0-9a-f]{64}$/) as string,
@@ -180,11 +244,14 @@ test('an agreement that the provider rejects is told, and another is made', asyn
       provider: { id: expect.any(String) as string, name: 'pay-to-enter' },
       reason: 'the agreement is Rejected',
     });
+    expect(created).toContain(event.details.id);
     break;
   }
   door.open();
   expect((await world.golem.result(early.jobId)).state).toBe('done');
   expect((await world.golem.result(late.jobId)).state).toBe('done');
+  await world.golem.settled(late.jobId);
+  expectFields((await world.golem.events(late.jobId)).events);
 });
 
 describe('the events of a job', () => {
@@ -228,6 +295,10 @@ describe('the events of a job', () => {
     for (const name of ['AgreementCreated', 'ActivityCreated', 'ActivityDestroyed', 'AgreementTerminated']) {
       expect(named(name)).toHaveLength(agreements.size);
     }
+    for (const { details: created } of named('ActivityCreated')) {
+      const changes = named('ActivityStateChanged').filter((event) => event.details.id === created.id);
+      expect(changes.map((event) => event.details.state)).toEqual(['Initialized', 'Ready', 'Terminated']);
+    }
     for (const name of ['InvoiceReceived', 'PaymentAccepted', 'PaymentConfirmed']) {
       expect(new Set(named(name).map((event) => event.details.agreementId))).toEqual(agreements);
       expect(named(name)).toHaveLength(agreements.size);
@@ -261,40 +332,7 @@ describe('the events of a job', () => {
   });
 
   test('carry ids, providers, and amounts short and with 18 digits', () => {
-    const provider = {
-      id: expect.stringMatching(/^0x/) as string,
-      name: expect.any(String) as string,
-    };
-    const id = expect.any(String) as string;
-    const amount = { amount: expect.any(String) as string, amountPrecise: expect.any(String) as string };
-    const ofAgreement = { agreementId: id, provider };
-    const fields: Partial<Record<GolemEvent['name'], object>> = {
-      AllocationCreated: {
-        id,
-        platform: 'erc20-holesky-tglm',
-        amount: '1',
-        amountPrecise: '1.000000000000000000',
-      },
-      DemandSubscribed: { id, mark: id, expiration: id },
-      ProposalResponded: { id, counteringProposalId: id, provider },
-      AgreementCreated: { id, proposalId: id, provider, validTo: id },
-      AgreementConfirmed: { id, provider, approvedDate: id },
-      ActivityCreated: { id, ...ofAgreement },
-      ScriptSent: { agreementId: id, activityId: id, batchId: id },
-      ScriptExecuted: { agreementId: id, activityId: id, batchId: id, success: true },
-      DebitNoteReceived: { id, activityId: id, ...ofAgreement, ...amount },
-      DebitNoteAccepted: { id, activityId: id, ...ofAgreement, ...amount },
-      InvoiceReceived: { id, ...ofAgreement, ...amount },
-      PaymentAccepted: { id, ...ofAgreement, ...amount },
-      PaymentConfirmed: { id, agreementId: id, ...amount },
-      ActivityDestroyed: { id, agreementId: id },
-      AgreementTerminated: { id },
-      DemandUnsubscribed: { id },
-      AllocationReleased: { id, ...amount },
-    };
-    for (const [name, expected] of Object.entries(fields)) {
-      expect([name, named(name)[0]?.details]).toEqual([name, expect.objectContaining(expected) as object]);
-    }
+    expectFields(followed);
     for (const { details: told } of followed) {
       if (told.amount === undefined) continue;
       expect(told.amount).toMatch(/^\d+(\.\d*[1-9])?$/);
@@ -324,6 +362,30 @@ describe('the events of a job', () => {
     expect(all.map(({ seq }) => seq)).toEqual(all.map((_, i) => i + 1));
     expect(await query(`${jobId}/settlement`, 'events', { after: 1, limit: 2 })).toEqual(all.slice(1, 3));
   });
+});
+
+test('a demand that is ended for a new one is told, too', async () => {
+  // The first attempt's demand is there, although nobody heard so; the second makes one of its own.
+  const lost = proxy.cutAfter(/^POST .*\/demands$/);
+  const { jobId } = await world.golem.startJob({ ...BASE, tasks: ['echo hello'] });
+  const unheard = JSON.parse((await lost.hit()).answer?.body ?? '') as string;
+  await world.golem.settled(jobId);
+  const { events } = await world.golem.events(jobId);
+  const ids = (name: string): unknown[] =>
+    events.filter((event) => event.name === name).map(({ details: told }) => told.id);
+  expect(ids('DemandUnsubscribed')).toEqual([unheard, ...ids('DemandSubscribed')]);
+});
+
+test('what was ended without an answer is told when it is tried again', async () => {
+  const lost = proxy.cutAfter(/^POST .*\/terminate$/);
+  const { jobId } = await world.golem.startJob({ ...BASE, tasks: ['echo hello'] });
+  await lost.hit();
+  await world.golem.settled(jobId);
+  const { events } = await world.golem.events(jobId);
+  for (const name of ['ActivityDestroyed', 'AgreementTerminated']) {
+    expect(events.filter((event) => event.name === name)).toHaveLength(1);
+  }
+  expectFields(events);
 });
 
 test('events that are read while the job goes on are those that are read at its end', async () => {

@@ -1,10 +1,11 @@
 /** Decisions of jobs and settlements, without Temporal: pure functions over plain state. */
-import type { AgreementSoFar, Decision } from '../activities/contract';
+import type { AgreementSoFar, Decision, DocumentRef } from '../activities/contract';
 import { appendEvents, emptyEventLog, EVENTS_KEPT, readEvents, type NewEvent } from '../model/events';
 import type { TaskSpec } from '../model/job';
 import type { TaskResult } from '../model/result';
 import { cutOutput, fitScriptResults, fitTaskResults } from '../model/result-size';
 import type { Assignment, AssignmentOutcome, RentalUpdate } from '../workflows/protocol';
+import { BrokenStarts } from '../workflows/state/broken-starts';
 import {
   addRental,
   allTasksOver,
@@ -15,8 +16,9 @@ import {
   countTasks,
   forgivableProviders,
   forgive,
+  getsOn,
+  isUseful,
   newJobState,
-  providerIsUseful,
   providersToAvoid,
   rentalProgress,
   rentalsToClose,
@@ -40,6 +42,16 @@ import {
   soFar,
   type Ledger,
 } from '../workflows/state/ledger';
+import {
+  addUndecided,
+  decided,
+  failedToDecide,
+  isDeciding,
+  nextDueMs,
+  takeDue,
+  type Undecided,
+  type UndecidedDocument,
+} from '../workflows/state/undecided';
 
 const AT = '2026-01-01T00:00:00.000Z';
 const LATER = '2026-01-01T00:01:00.000Z';
@@ -65,11 +77,11 @@ describe('a job', () => {
     ready(rental: RentalEntry): void {
       this.tell(rental, { state: 'ready' });
     }
-    tell(rental: RentalEntry, update: Partial<RentalUpdate>): void {
-      applyRentalUpdate(
+    tell(rental: RentalEntry, update: Partial<RentalUpdate>, at = AT): AssignmentOutcome | undefined {
+      return applyRentalUpdate(
         this.state,
         { rental: rental.n, seq: rental.seq + 1, state: rental.state, agreementId: 'a', ...update },
-        AT,
+        at,
       );
     }
     give(rental: RentalEntry): Assignment | undefined {
@@ -149,7 +161,7 @@ describe('a job', () => {
     job.ready(q);
     job.end(p, 'failed', { reason: 'exit 1', activityId: 'vm', batchId: 'batch' });
     expect(job.give(p)).toBeUndefined();
-    expect(providerIsUseful(job.state, p.provider)).toBe(false);
+    expect(isUseful(job.state, p, NOW_MS)).toBe(false);
     expect(job.give(q)?.id).toBe('a#2');
     job.end(q, 'timedOut', { reason: 'too long' });
     expect(taskResults(job.state)).toMatchObject([
@@ -268,6 +280,28 @@ describe('a job', () => {
     });
   });
 
+  test('an attempt whose rental went without a word began when its VM was ready for it', () => {
+    const job = new Job(spec('a'), spec('b'));
+    const p = job.rent('p');
+    job.give(p);
+    const [ready, busy, gone] = ['00:10', '00:20', '00:50'].map((at) => `2026-01-01T00:${at}.000Z`);
+    job.tell(p, { state: 'ready' }, ready);
+    job.tell(p, { state: 'busy' }, busy);
+    job.tell(p, { state: 'failed' }, gone);
+    expect(job.state.tasks[0]?.attempts).toMatchObject([{ startedAt: ready, finishedAt: gone }]);
+  });
+
+  test('an attempt on a VM that was up began when it was given', () => {
+    const job = new Job(spec('a'));
+    const p = job.rent('p');
+    job.ready(p);
+    job.give(p);
+    expect(job.tell(p, { state: 'failed', reason: 'gone' }, LATER)).toMatchObject({
+      ...{ task: 'a', state: 'lost', reason: 'gone' },
+    });
+    expect(job.state.tasks[0]?.attempts).toMatchObject([{ startedAt: AT, finishedAt: LATER }]);
+  });
+
   test('a provider that did not come up costs the task no attempt, and is not asked again at once', () => {
     const job = new Job(spec('a', { maxAttempts: 1 }));
     const p = job.rent('p');
@@ -278,6 +312,21 @@ describe('a job', () => {
     expect(providersToAvoid(job.state)).toEqual([p.provider.id]);
     expect(forgivableProviders(job.state)).toEqual([p.provider.id]);
     expect(rentalsWanted(job.state, 1, NOW_MS)).toBe(1);
+  });
+
+  test('a rental whose VM will not come up gives its task back when it begins to close, and counts once', () => {
+    const job = new Job(spec('a'), spec('b'));
+    const p = job.rent('p');
+    job.give(p);
+    p.closing = true;
+    job.tell(p, { state: 'deploying' });
+    expect(job.states).toEqual(['running', 'waiting']);
+    job.tell(p, { state: 'closing' });
+    expect(job.states).toEqual(['waiting', 'waiting']);
+    expect(rentalsWanted(job.state, 4, NOW_MS)).toBe(2);
+    expect(job.end(p, 'returned', { id: 'a#1' })).toBe(false);
+    job.tell(p, { state: 'failed' });
+    expect(job.state.failedProviders).toEqual([p.provider.id]);
   });
 
   test('when nobody else is there, providers that failed are taken again; those at work are not', () => {
@@ -312,6 +361,29 @@ describe('a job', () => {
     expect(job.give(q)?.id).toBe('a#2');
   });
 
+  test('rentals get on when one is at work or will take what waits, not when all idle beside it', () => {
+    const job = new Job(spec('a'), spec('b', { timeoutSec: 900 }));
+    const [p, q] = [job.rent('p'), job.rent('q', 200)];
+    job.ready(p);
+    expect(getsOn(job.state, NOW_MS)).toBe(true);
+    job.give(p);
+    expect(getsOn(job.state, NOW_MS)).toBe(true);
+    job.end(p, 'failed');
+    // It may still do the other task; the short one of them has not the time.
+    expect(getsOn(job.state, NOW_MS)).toBe(true);
+    expect(job.give(p)?.task).toBe('b');
+    job.end(p, 'failed');
+    job.give(q);
+    job.end(q, 'failed');
+    expect(job.states).toEqual(['waiting', 'waiting']);
+    expect(getsOn(job.state, NOW_MS)).toBe(false);
+    forgive(job.state);
+    expect(getsOn(job.state, NOW_MS)).toBe(true);
+    job.tell(q, { state: 'failed' });
+    job.tell(p, { state: 'closing' });
+    expect(getsOn(job.state, NOW_MS)).toBe(false);
+  });
+
   test('a rental without work that is left is closed; it costs money', () => {
     const job = new Job(spec('a'), spec('b'));
     const [p, q] = [job.rent('p'), job.rent('q')];
@@ -328,6 +400,21 @@ describe('a job', () => {
     const rental = job.rent('p', 200);
     expect(job.give(rental)?.task).toBe('short');
     expect(rentalsWanted(job.state, 4, NOW_MS)).toBe(1);
+  });
+
+  test('nobody is rented for so short a time that the rental would get no work', () => {
+    const draft = (lifeSec: number) => ({ provider: provider('p'), validToMs: NOW_MS + lifeSec * 1000 });
+    const long = new Job(spec('long', { timeoutSec: 900 }));
+    expect(isUseful(long.state, draft(200), NOW_MS)).toBe(false);
+    expect(isUseful(long.state, draft(300), NOW_MS)).toBe(true);
+    const short = new Job(spec('short', { timeoutSec: 60 }));
+    expect(isUseful(short.state, draft(200), NOW_MS)).toBe(true);
+    for (const [job, lifeSec] of [
+      [long, 300],
+      [short, 200],
+    ] as const) {
+      expect(job.give(job.rent('p', lifeSec))).toBeDefined();
+    }
   });
 
   test('a task that its rental returned has not failed, and goes elsewhere', () => {
@@ -378,6 +465,160 @@ describe('a job', () => {
   });
 });
 
+describe('rentals that break before their VM is ready', () => {
+  class Starts extends BrokenStarts {
+    private newest = 0;
+    /** Opens so many side by side, all of which break. */
+    wave(count: number, type: string, setupFailed = false): void {
+      const first = this.newest + 1;
+      this.newest += count;
+      for (let rental = first; rental <= this.newest; rental++) {
+        const failure = { type, message: `${type} of ${rental}` };
+        this.add({ rental, newest: this.newest, failure, setupFailed }, NOW_MS);
+      }
+    }
+    waves(times: number, type: string, setupFailed = false): this {
+      for (let i = 0; i < times; i++) this.wave(8, type, setupFailed);
+      return this;
+    }
+  }
+
+  test('side by side are one failure in a row', () => {
+    const starts = new Starts();
+    starts.wave(8, 'VmNotCreated', true);
+    expect(starts.tooMany).toBeUndefined();
+    expect(starts.pauseMs(NOW_MS)).toBe(0);
+    expect(new Starts().waves(4, 'VmNotCreated', true).tooMany).toBeUndefined();
+    expect(new Starts().waves(9, 'VmNotCreated').tooMany).toBeUndefined();
+  });
+
+  test('are too many after five waves of setups or ten of others, by the name of the last failure', () => {
+    expect(new Starts().waves(5, 'VmNotCreated', true).tooMany).toEqual({
+      type: 'VmNotCreated',
+      message: '5 times in a row providers gave no working VM; the last: VmNotCreated of 40',
+    });
+    const starts = new Starts().waves(9, 'VmNotCreated').waves(1, 'AgreementEnded');
+    expect(starts.tooMany).toMatchObject({ type: 'AgreementEnded' });
+  });
+
+  test.each(['AgreementRejected', 'YagnaUnavailable'])(
+    'by %s are waited for, longer and longer, and never too many',
+    (type) => {
+      const starts = new Starts().waves(3, type);
+      expect(starts.pauseMs(NOW_MS)).toBe(0);
+      expect(starts.waves(1, type).pauseMs(NOW_MS)).toBe(8000);
+      expect(starts.waves(20, type).pauseMs(NOW_MS + 1000)).toBe(29_000);
+      expect(starts.tooMany).toBeUndefined();
+      expect(starts.refusal).toMatchObject({ type });
+    },
+  );
+
+  test('are counted though each wave begins with a refusal', () => {
+    const starts = new Starts();
+    for (let rental = 1; rental < 20; rental += 2) {
+      const broken = { newest: rental + 1, setupFailed: false };
+      const failed = (type: string) => ({ type, message: type });
+      starts.add({ ...broken, rental, failure: failed('AgreementRejected') }, NOW_MS);
+      starts.add({ ...broken, rental: rental + 1, failure: failed('VmNotCreated') }, NOW_MS);
+    }
+    expect(starts.tooMany).toMatchObject({ type: 'VmNotCreated' });
+  });
+
+  test('count anew after a VM came up', () => {
+    const starts = new Starts().waves(9, 'VmNotCreated').waves(3, 'AgreementRejected');
+    starts.reset();
+    expect(starts.pauseMs(NOW_MS)).toBe(0);
+    expect(starts.refusal).toBeUndefined();
+    expect(starts.waves(9, 'VmNotCreated').tooMany).toBeUndefined();
+  });
+});
+
+describe('documents that are not decided', () => {
+  const LIFETIME_MS = 20_000;
+  /** Such as `a n1` and `a i1`: a note and an invoice of agreement a; `?` is an agreement that nobody knows. */
+  const the = (id: string): DocumentRef => {
+    const [agreementId, kind] = id.split(' ');
+    return {
+      ...{ kind: kind?.startsWith('i') ? 'invoice' : 'debitNote', id, eventDate: AT },
+      agreementId: agreementId === '?' ? undefined : agreementId,
+    };
+  };
+  const queue = (...ids: string[]): Undecided => {
+    const undecided: Undecided = [];
+    for (const id of ids) addUndecided(undecided, the(id));
+    return undecided;
+  };
+  const taken = (undecided: Undecided, nowMs = 0) =>
+    takeDue(undecided, nowMs).map(({ document }) => document.id);
+  const entry = (undecided: Undecided, id: string): UndecidedDocument => {
+    const found = undecided.find(({ document }) => document.id === id);
+    if (!found) throw new Error(`${id} is not there`);
+    return found;
+  };
+
+  test('of different agreements are decided at the same time, those of one after each other', () => {
+    const undecided = queue('a n1', 'a n2', 'b n1', 'c i1');
+    expect(taken(undecided)).toEqual(['a n1', 'b n1', 'c i1']);
+    expect(taken(undecided)).toEqual([]);
+    expect(nextDueMs(undecided)).toBe(Infinity);
+    decided(undecided, entry(undecided, 'a n1'));
+    expect(taken(undecided)).toEqual(['a n2']);
+  });
+
+  test('are decided before others are tried again, later and later', () => {
+    const undecided = queue('a n1');
+    for (const waitSec of [10, 20, 40, 80, 160, 300, 300]) {
+      expect(taken(undecided)).toEqual(['a n1']);
+      failedToDecide(entry(undecided, 'a n1'), 0, LIFETIME_MS);
+      expect(nextDueMs(undecided)).toBe(waitSec * 1000);
+      entry(undecided, 'a n1').dueMs = 0;
+    }
+    addUndecided(undecided, the('a n2'));
+    expect(taken(undecided)).toEqual(['a n2']);
+  });
+
+  test.each([
+    ['i1', 'i2', LIFETIME_MS],
+    ['n1', 'i1', LIFETIME_MS],
+    ['i1', 'n1', LIFETIME_MS],
+    ['n1', 'n2', 0],
+  ])('after a failed %s, %s waits until that can have no effect any more', (first, second, startsMs) => {
+    const undecided = queue(`a ${first}`);
+    takeDue(undecided, 0);
+    failedToDecide(entry(undecided, `a ${first}`), 0, LIFETIME_MS);
+    entry(undecided, `a ${first}`).dueMs = Infinity;
+    addUndecided(undecided, the(`a ${second}`));
+    addUndecided(undecided, the('b i1'));
+    expect(taken(undecided)).toEqual(startsMs === 0 ? [`a ${second}`, 'b i1'] : ['b i1']);
+    if (startsMs === 0) return;
+    decided(undecided, entry(undecided, 'b i1'));
+    expect(nextDueMs(undecided)).toBe(startsMs);
+    expect(taken(undecided, startsMs)).toEqual([`a ${second}`]);
+  });
+
+  test('of an agreement that nobody knows are decided alone', () => {
+    const undecided = queue('a n1', '? i1');
+    expect(taken(undecided)).toEqual(['a n1']);
+    decided(undecided, entry(undecided, 'a n1'));
+    expect(taken(undecided)).toEqual(['? i1']);
+    addUndecided(undecided, the('b n1'));
+    expect(taken(undecided)).toEqual([]);
+  });
+
+  test('are decided like others once their agreement is told', () => {
+    const undecided = queue('a n1', '? i1');
+    addUndecided(undecided, { ...the('? i1'), agreementId: 'b' });
+    expect(taken(undecided)).toEqual(['a n1', '? i1']);
+  });
+
+  test('are decided a few at a time, however many there are', () => {
+    const undecided = queue(...Array.from({ length: 60 }, (_, n) => `a${n} n1`));
+    expect(taken(undecided)).toHaveLength(50);
+    expect(nextDueMs(undecided)).toBe(Infinity);
+    expect(isDeciding(undecided)).toBe(true);
+  });
+});
+
 describe('a ledger', () => {
   const provider = { id: '0x1', name: 'p' };
   const decision = (kind: 'debitNote' | 'invoice', id: string, more: Partial<Decision> = {}): Decision => ({
@@ -410,17 +651,27 @@ describe('a ledger', () => {
   });
 
   test('books a document once, however often it is decided', () => {
-    const note = decision('debitNote', 'n1', { amount: '0.1', lastUsage: { usage: [1, 2], atSec: 2 } });
+    const note = decision('debitNote', 'n1', { amount: '0.1', lastUsage: [1, 2] });
     const ledger = open(note, note, { ...note, amount: '0.2' });
     expect(moneyOf(ledger).accepted).toBe('0.1');
     expect(soFar(ledger)).toEqual<Record<string, AgreementSoFar>>({
       a: {
         acceptedByActivity: { vm: '0.1' },
         notes: { vm: { all: 1, payable: 0 } },
-        lastUsage: { vm: { usage: [1, 2], atSec: 2 } },
+        lastUsage: { vm: [1, 2] },
         invoiceAccepted: false,
       },
     });
+  });
+
+  test('tells a decision of its own agreement, and of all where that is not known', () => {
+    const ledger = open(
+      decision('debitNote', 'n1', { amount: '0.1' }),
+      decision('debitNote', 'n2', { agreementId: 'b', amount: '0.2' }),
+    );
+    expect(Object.keys(soFar(ledger, 'b'))).toEqual(['b']);
+    expect(soFar(ledger, 'c')).toEqual({});
+    expect(Object.keys(soFar(ledger))).toEqual(['a', 'b']);
   });
 
   test('a note that comes late does not lower what was accepted', () => {

@@ -270,17 +270,6 @@ describe('debit notes and invoices', () => {
     const error = await failing(replay(refused, ([, id]) => yagna.rejectInvoice(id ?? '', rejection)));
     expect(error).toMatchObject({ kind: 'badRequest', detail: 'Invoice accepted' });
   });
-
-  test('payments tell what each agreement and Golem activity got', async () => {
-    const exchange = find('c3_invoice_payment', 'GET', /invoices\/[^/]+\/payments$/);
-    const { result } = await replay(exchange, ([, id]) => yagna.invoicePayments(id ?? ''));
-    expect(result[0]).toMatchObject({
-      amount: '0.001450487635200000',
-      agreementPayments: [],
-      activityPayments: [{ activityId: 'c86434a554064bd8b3528364bd8bedb9', amount: '0.001450487635200000' }],
-    });
-    expect(result[0]).not.toHaveProperty('signedBytes');
-  });
 });
 
 describe('demands and proposals', () => {
@@ -349,20 +338,6 @@ describe('demands and proposals', () => {
     expect(request.body).toEqual(body);
     const second = find('b2_proposals_agreements', 'POST', /proposals\/[^/]+$/, { status: 410 });
     expect((await failing(replay(second, call))).kind).toBe('gone');
-  });
-
-  test('a proposal is read and rejected', async () => {
-    const found = find('b2_proposals_agreements', 'GET', /proposals\/R-/, { status: 200 });
-    const { result } = await replay(found, ([, demandId, , id]) => yagna.proposal(demandId ?? '', id ?? ''));
-    expect(result?.proposalId).toMatch(/^R-/);
-    const missing = find('b2_proposals_agreements', 'GET', /proposals\/R-/, { status: 404 });
-    const read = replay(missing, ([, demandId, , id]) => yagna.proposal(demandId ?? '', id ?? ''));
-    expect((await read).result).toBeUndefined();
-    const reject = find('e1_agreement_edges', 'POST', /reject$/, { status: 204 });
-    const { request } = await replay(reject, ([, demandId, , id]) =>
-      yagna.rejectProposal(demandId ?? '', id ?? '', 'too expensive'),
-    );
-    expect(request.body).toEqual({ message: 'too expensive' });
   });
 });
 

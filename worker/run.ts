@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
-import { NativeConnection, Worker, type WorkflowBundleOption } from '@temporalio/worker';
+import { NativeConnection, Worker, type WorkerPlugin, type WorkflowBundleOption } from '@temporalio/worker';
 import { GolemPlugin, type GolemPluginOptions } from './plugin';
 import { TASK_QUEUE, watchQueueOf } from './task-queues';
 
@@ -12,7 +12,7 @@ export interface RunWorkerOptions extends GolemPluginOptions {
   namespace?: string;
   /** Default `golem`. */
   taskQueue?: string;
-  /** Called once the worker polls. */
+  /** Called when both workers have begun to poll, with the names of their task queues. */
   onReady?: (queues: string[]) => void;
   /** Shuts the worker down when aborted, as SIGINT and SIGTERM do. */
   signal?: AbortSignal;
@@ -31,7 +31,10 @@ export async function runWorker(options: RunWorkerOptions = {}): Promise<void> {
       connection,
       namespace: options.namespace ?? config.namespace ?? 'default',
       taskQueue,
-      plugins: [new GolemPlugin(options)],
+      plugins: [
+        new GolemPlugin(options),
+        onceRunning(() => options.onReady?.([taskQueue, watchQueueOf(taskQueue)])),
+      ],
       ...workflowSource(),
       // A dead worker's sticky queue holds its workflows back for so long.
       stickyQueueScheduleToStartTimeout: '5 s',
@@ -41,10 +44,8 @@ export async function runWorker(options: RunWorkerOptions = {}): Promise<void> {
       if (worker.getState() === 'RUNNING') worker.shutdown();
     };
     options.signal?.addEventListener('abort', stop, { once: true });
-    const running = worker.run();
-    options.onReady?.([taskQueue, watchQueueOf(taskQueue)]);
     try {
-      await running;
+      await worker.run();
     } finally {
       options.signal?.removeEventListener('abort', stop);
     }
@@ -52,6 +53,18 @@ export async function runWorker(options: RunWorkerOptions = {}): Promise<void> {
     // Where a worker could not be made or ended, its own error matters, not that its connection is in use.
     await connection.close().catch(() => undefined);
   }
+}
+
+/** To be given after {@link GolemPlugin}, which begins its watches before it lets the next plugin run the worker. */
+function onceRunning(tell: () => void): WorkerPlugin {
+  return {
+    name: 'golem-temporal-ready',
+    async runWorker(worker, next) {
+      const running = next(worker);
+      tell();
+      await running;
+    },
+  };
 }
 
 /** The bundle made by the build; a checkout that was not built bundles from source. */

@@ -15,6 +15,7 @@ import {
 } from '@temporalio/workflow';
 import type { DraftProposal, JobRef } from '../activities/contract';
 import { rentalId, settlementId, type AgreementId } from '../model/ids';
+import { LEAST_LIFE_MS } from '../model/duration-classes';
 import { appendEvents, emptyEventLog, readEvents } from '../model/events';
 import { paymentPlatform } from '../model/job';
 import type { JobPhase, JobProgress, JobResult, LastFailure } from '../model/result';
@@ -51,9 +52,11 @@ import {
   forgivableProviders,
   forgive,
   freeGroups,
+  getsOn,
+  hasSigned,
   isLive,
+  isUseful,
   newJobState,
-  providerIsUseful,
   providersToAvoid,
   rentalProgress,
   rentalsToClose,
@@ -77,6 +80,8 @@ export async function golemJob(given: unknown): Promise<JobResult> {
   let settlementSeq = 0;
   let changes = 0;
   const broken = new BrokenStarts();
+  /** A task was done since there was a reason to ask nobody else. */
+  let doneSinceStop = false;
   let stopReason: string | undefined;
 
   const progress = (): JobProgress => ({
@@ -98,16 +103,20 @@ export async function golemJob(given: unknown): Promise<JobResult> {
   const failed = (type: string, message: string): void => {
     lastFailure = { type, message, at: now() };
   };
+  const tellFailure = ({ state: how, task, reason = how }: AssignmentOutcome): void => {
+    if (how !== 'done' && how !== 'returned') failed(FAILURE_OF[how], `${task}: ${reason}`);
+  };
 
   setHandler(jobProgressQuery, progress);
   setHandler(eventsQuery, (query) => readEvents(log, query));
   setHandler(settlementUpdateSignal, (update) => {
-    if (update.seq <= settlementSeq) return;
+    if (update.jobUuid !== jobUuid || update.seq <= settlementSeq) return;
     settlementSeq = update.seq;
     money = update.money;
     allocationId ??= update.allocationId;
-    lastFailure = update.failure ?? lastFailure;
     const { failure } = update;
+    // The settlement repeats its own with whatever it tells.
+    if (failure && failure.at > (lastFailure?.at ?? '')) lastFailure = failure;
     state.refusedProviders = update.refusedProviders;
     if (failure && (update.phase === 'failed' || failure.type === 'BudgetExhausted'))
       settlementFailure = failure;
@@ -115,12 +124,13 @@ export async function golemJob(given: unknown): Promise<JobResult> {
   });
   setHandler(rentalUpdateSignal, (update: RentalUpdate) => {
     onRentalUpdate(update);
-    if (update.state === 'failed' && update.failure) failed(update.failure.type, update.failure.message);
+    if (update.failure) failed(update.failure.type, update.failure.message);
     changed();
   });
   setHandler(assignmentOutcomeSignal, (outcome: AssignmentOutcome) => {
-    if (applyOutcome(state, outcome) && outcome.state !== 'done') {
-      failed(FAILURE_OF[outcome.state], `${outcome.task}: ${outcome.reason ?? outcome.state}`);
+    if (applyOutcome(state, outcome)) {
+      if (outcome.state === 'done') doneSinceStop = true;
+      tellFailure(outcome);
     }
     changed();
   });
@@ -152,6 +162,7 @@ export async function golemJob(given: unknown): Promise<JobResult> {
     changed();
   });
 
+  /** When it last had an agreement, or began. */
   const idleSince = { ms: Date.now() };
   let failure: { type: string; message: string } | undefined;
 
@@ -171,7 +182,7 @@ export async function golemJob(given: unknown): Promise<JobResult> {
       phase = cancelled ? 'cancelled' : 'failed';
       cancelOpenTasks(state, now());
       await CancellationScope.nonCancellable(() => close(cancelled ? 'cancelled' : 'the job failed'));
-      show();
+      await showEnd();
       throw error;
     }
     phase = 'closing';
@@ -181,7 +192,7 @@ export async function golemJob(given: unknown): Promise<JobResult> {
   await CancellationScope.nonCancellable(() => close(reason));
   const tasks = fitTaskResults(taskResults(state));
   phase = !failure && tasks.every((task) => task.state === 'done') ? 'done' : 'failed';
-  show();
+  await showEnd();
   return {
     ...{ jobId, jobUuid, tasks, failure, startedAt },
     state: phase === 'done' ? 'done' : 'failed',
@@ -202,15 +213,19 @@ export async function golemJob(given: unknown): Promise<JobResult> {
         const seen = changes;
         await handOut();
         const pauseMs = broken.pauseMs(Date.now());
-        if (broken.tooMany && !state.rentals.some(isLive)) {
-          const message = broken.message(state.rentals.at(-1)?.reason);
-          throw ApplicationFailure.nonRetryable(message, 'VmNotCreated');
+        // Yagna and the job are not to blame, then: another round may do better.
+        if (doneSinceStop) roundFailure = undefined;
+        const stop = roundFailure ?? (broken.tooMany && asFailure(broken.tooMany));
+        if (stop === undefined) doneSinceStop = false;
+        else if (!getsOn(state, Date.now())) {
+          if (tryAgain()) continue;
+          // An interactive job's rental is its user's, with or without tasks.
+          if (!spec.interactive || !state.rentals.some(isLive)) throw stop;
         }
-        const more = wanted() > 0 && !broken.tooMany;
-        if (!round && roundFailure === undefined && more && pauseMs <= 0) {
-          const usable = market.usable(isUsable);
-          if (usable.length > 0) {
-            await open(market, usable);
+        const more = wanted() > 0 && stop === undefined;
+        if (!round && more && pauseMs <= 0) {
+          if (market.usable(isUsable).length > 0) {
+            await open(market);
             changes += 1;
           } else {
             if (phase !== 'running') phase = 'negotiating';
@@ -227,7 +242,6 @@ export async function golemJob(given: unknown): Promise<JobResult> {
               });
           }
         }
-        if (roundFailure !== undefined && !state.rentals.some(isLive)) throw roundFailure;
         if (settlementFailure) throw asFailure(settlementFailure);
         if (more && pauseMs > 0) await condition(() => changes > seen, pauseMs);
         else await condition(() => changes > seen);
@@ -237,6 +251,14 @@ export async function golemJob(given: unknown): Promise<JobResult> {
       // It may still be at it: the settlement looks twice.
       if (round && risky) retried = true;
     }
+  }
+
+  /** Nobody new is to be asked, and nobody at hand gets on with what waits. False when nothing can be done about it. */
+  function tryAgain(): boolean {
+    if (forgive(state) && getsOn(state, Date.now())) return true;
+    if (!doneSinceStop) return false;
+    broken.reset();
+    return true;
   }
 
   /** An interactive job lives as long as its rental. */
@@ -252,10 +274,11 @@ export async function golemJob(given: unknown): Promise<JobResult> {
     return Math.max(1, forTasks);
   }
 
-  function isUsable({ provider }: DraftProposal): boolean {
-    if (spec.interactive && freeGroups(state).length === 0)
-      return !providersToAvoid(state).includes(provider.id);
-    return providerIsUseful(state, provider) && !providersToAvoid(state).includes(provider.id);
+  function isUsable({ provider, demand }: DraftProposal): boolean {
+    if (providersToAvoid(state).includes(provider.id)) return false;
+    const validToMs = demand.expiresAtMs;
+    if (spec.interactive && freeGroups(state).length === 0) return validToMs - Date.now() >= LEAST_LIFE_MS;
+    return isUseful(state, { provider, validToMs }, Date.now());
   }
 
   async function handOut(): Promise<void> {
@@ -291,37 +314,33 @@ export async function golemJob(given: unknown): Promise<JobResult> {
     retried ||= found.retried;
     if (!found.demand) return;
     // A job that has providers is not without them, however little the market has to offer now.
-    if (found.drafts.length > 0 || state.rentals.some(isLive)) idleSince.ms = Date.now();
+    if (state.rentals.some((rental) => isLive(rental) && hasSigned(rental))) idleSince.ms = Date.now();
     if (found.drafts.length > 0) return;
-    if (forgive(state)) return;
-    const message = whyNobody(found);
-    failed('NoProviders', message);
-    if (Date.now() - idleSince.ms > spec.demand.expirationSec * 1000) {
-      throw ApplicationFailure.nonRetryable(message, 'NoProviders');
-    }
+    const forgiven = forgive(state);
+    const refusal = forgiven ? broken.refusal : undefined;
+    const why = refusal ?? { type: 'NoProviders', message: whyNobody(found) };
+    if (Date.now() - idleSince.ms > spec.demand.expirationSec * 1000) throw asFailure(why);
+    if (!forgiven) failed(why.type, why.message);
   }
 
   /** Opens rentals for as many drafts as are wanted; each begins with a task in hand. */
-  async function open(market: MarketRounds, usable: DraftProposal[]): Promise<void> {
+  async function open(market: MarketRounds): Promise<void> {
     const { setup, outputLimitBytes, interactive } = spec;
-    const taken = usable.slice(0, wanted());
-    market.take(taken);
-    await Promise.all(
-      taken.map(async (proposal) => {
-        rentals += 1;
-        const n = rentals;
-        const rental = addRental(
-          state,
-          n,
-          rentalId(jobId, n),
-          proposal.provider,
-          proposal.demand.expiresAtMs,
-        );
-        const first = assign(state, rental, now());
-        const child = await startRental({ job, n, proposal, setup, outputLimitBytes, interactive, first });
-        void watchChild(child, n);
-      }),
-    );
+    const started: Promise<void>[] = [];
+    while (wanted() > 0) {
+      // Looked at anew each time: what one draft takes may be all that another one is good for.
+      const [proposal] = market.usable(isUsable);
+      if (!proposal) break;
+      market.take(proposal);
+      rentals += 1;
+      const n = rentals;
+      const { provider, demand } = proposal;
+      const rental = addRental(state, n, rentalId(jobId, n), provider, demand.expiresAtMs);
+      const first = assign(state, rental, now());
+      const input = { job, n, proposal, setup, outputLimitBytes, interactive, first };
+      started.push(startRental(input).then((child) => void watchChild(child, n)));
+    }
+    await Promise.all(started);
     phase = 'running';
     show();
   }
@@ -337,7 +356,8 @@ export async function golemJob(given: unknown): Promise<JobResult> {
       const agreementId = state.rentals.find(({ n }) => n === rental)?.agreementId;
       if (agreementId) void endAgreement(agreementId, reason);
     }
-    onRentalUpdate({ rental, seq: Number.MAX_SAFE_INTEGER, state: 'failed', reason });
+    const failure = { type: 'VmLost', message: reason };
+    onRentalUpdate({ rental, seq: Number.MAX_SAFE_INTEGER, state: 'failed', reason, failure });
     changed();
   }
 
@@ -353,21 +373,41 @@ export async function golemJob(given: unknown): Promise<JobResult> {
 
   function onRentalUpdate(update: RentalUpdate): void {
     const before = state.failedProviders.length;
-    applyRentalUpdate(state, update, now());
+    const taken = applyRentalUpdate(state, update, now());
+    if (taken) tellFailure(taken);
     if (update.state === 'ready') broken.reset();
-    if (state.failedProviders.length > before) broken.add(update.setupFailed ?? false, Date.now());
+    if (state.rentals.some((rental) => rental.n === update.rental && hasSigned(rental)))
+      idleSince.ms = Date.now();
+    // One that was closed before it was ready is not to blame.
+    if (!update.failure || state.failedProviders.length === before) return;
+    const { rental, setupFailed = false, failure } = update;
+    broken.add({ rental, newest: rentals, failure, setupFailed }, Date.now());
   }
 
   /** Progress for a parent workflow, in any language: when something has changed, and at most once a second. */
   async function tellParent(): Promise<void> {
-    const { parent } = workflowInfo();
-    if (!parent || !spec.notify) return;
-    const handle = getExternalWorkflowHandle(parent.workflowId, parent.runId);
+    const tell = teller();
+    if (!tell) return;
     for (let told = 0; ; await sleep('1 s')) {
       await condition(() => shown > told);
       told = shown;
-      await quietly(handle.signal(spec.notify.signal, progress()));
+      await tell();
     }
+  }
+
+  /** The last progress, to the parent too, however short the job was. */
+  async function showEnd(): Promise<void> {
+    show();
+    await CancellationScope.nonCancellable(async () => await teller()?.());
+  }
+
+  /** Undefined where there is no parent to tell. */
+  function teller(): (() => Promise<void>) | undefined {
+    const { parent } = workflowInfo();
+    const { notify } = spec;
+    if (!parent || !notify) return undefined;
+    const handle = getExternalWorkflowHandle(parent.workflowId, parent.runId);
+    return () => quietly(handle.signal(notify.signal, progress()));
   }
 
   /** Tells everybody to close. What they do then they do alone, and the settlement sees to it. */

@@ -15,8 +15,8 @@ import {
 } from '@temporalio/workflow';
 import type { ScriptCommand, SignedAgreement } from '../activities/contract';
 import { appendEvents, emptyEventLog, readEvents, type NewEvent } from '../model/events';
-import { settlementId, type GolemActivityId } from '../model/ids';
-import type { RentalProgress, RentalState } from '../model/result';
+import { settlementId, type GolemActivityId, type Timestamp } from '../model/ids';
+import type { ProviderInfo, RentalProgress, RentalState } from '../model/result';
 import { cleanUp, dropping, rentalWatch, signing, vmCreation } from './activity-options';
 import { rentalDetails } from './current-details';
 import { namedFailure, type NamedFailure } from './failure-type';
@@ -81,7 +81,7 @@ export async function golemRental(input: RentalInput): Promise<RentalResult> {
   setHandler(assignmentSignal, async (assignment) => {
     if (known.has(assignment.id)) return;
     known.add(assignment.id);
-    if (over) await giveBack(assignment, { type: 'AgreementEnded', message: 'the rental has ended' }, false);
+    if (over) await giveBack(assignment, { type: 'AgreementEnded', message: 'the rental has ended' });
     else queue.push(assignment);
   });
 
@@ -148,6 +148,8 @@ export async function golemRental(input: RentalInput): Promise<RentalResult> {
     const commands: ScriptCommand[] = [{ deploy: true }, { start: true }, ...input.setup];
     const batchId = await runner.send(vm, commands);
     const watched = await runner.watch(vm, batchId, commands.length, DEPLOY_TIMEOUT_SEC);
+    const isStarted = watched.results.some(({ index, result }) => index === 1 && result === 'Ok');
+    if (isStarted) note([vmReady(vm, proposal.provider)]);
     if (watched.state !== 'done') {
       const failed = watched.results.find((result) => result.result === 'Error');
       // A step that never ended has no result.
@@ -228,6 +230,7 @@ export async function golemRental(input: RentalInput): Promise<RentalResult> {
       await condition(() => queue.length > 0 || close !== undefined || lost !== undefined);
       const task = close || lost ? undefined : queue.shift();
       if (!task) return;
+      const startedAt = new Date().toISOString();
       progress.currentTask = task.task;
       progress.state = 'busy';
       setCurrentDetails(rentalDetails(progress));
@@ -235,7 +238,7 @@ export async function golemRental(input: RentalInput): Promise<RentalResult> {
       progress.currentTask = undefined;
       if (!outcome) {
         // The job gives the task to somebody else at once; closing may take until a silent provider's agreement ends.
-        if (lost) await giveBack(task, lost);
+        if (lost) await giveBack(task, lost, startedAt);
         return;
       }
       if (outcome.state === 'done') progress.tasksDone += 1;
@@ -258,20 +261,19 @@ export async function golemRental(input: RentalInput): Promise<RentalResult> {
    * Tells the job that a task is without its VM. One that had not begun, or was cut short by the end of the agreement
    * that was agreed, has not failed.
    */
-  async function giveBack(task: Assignment, why: NamedFailure, begun = true): Promise<void> {
+  async function giveBack(task: Assignment, why: NamedFailure, startedAt?: Timestamp): Promise<void> {
     const at = new Date().toISOString();
     const expired = why.type === 'AgreementEnded' && /\bExpired\b/.test(why.message);
     const outcome: AssignmentOutcome = {
       ...{ rental: n, id: task.id, task: task.task, results: [], reason: why.message },
-      ...{ activityId: progress.activityId, startedAt: at, finishedAt: at },
-      state: begun && !expired ? 'lost' : 'returned',
+      ...{ activityId: progress.activityId, startedAt: startedAt ?? at, finishedAt: at },
+      state: startedAt !== undefined && !expired ? 'lost' : 'returned',
     };
     told = everReady;
     if (!outside.finish(outcome)) await tellJob(() => jobHandle.signal(assignmentOutcomeSignal, outcome));
   }
 
-  async function end(signed: SignedAgreement, reason: Close, failed: boolean): Promise<void> {
-    await enter('closing', failed ? reason.reason : undefined);
+  async function end(signed: SignedAgreement, reason: Close): Promise<void> {
     const termination: { message: string; [property: string]: string } = { message: reason.reason };
     if (reason.code) termination['golem.requestor.code'] = reason.code;
     const closed = await cleanUp.golemCloseRental({
@@ -300,7 +302,8 @@ export async function golemRental(input: RentalInput): Promise<RentalResult> {
     else
       failure =
         error instanceof VmFailed ? { type: 'VmNotCreated', message: error.message } : namedFailure(error);
-    if (failure?.type === 'AgreementRejected') note([agreementRejected(proposal, failure)]);
+    // Signing that was refused has its events in the failure.
+    if (failure?.type === 'AgreementRejected') note((failure.details ?? []) as NewEvent[]);
   }
   return await CancellationScope.nonCancellable(async () => {
     const reason: Close = close ?? {
@@ -312,13 +315,11 @@ export async function golemRental(input: RentalInput): Promise<RentalResult> {
     progress.reason = reason.reason;
     over = true;
     const why = failure ?? lost ?? { type: 'AgreementEnded', message: reason.reason };
-    for (const task of queue.splice(0)) await giveBack(task, why, false);
-    if (signed) await end(signed, reason, bad);
-    await enter(
-      bad ? 'failed' : 'closed',
-      bad ? reason.reason : undefined,
-      told ? undefined : (failure ?? lost),
-    );
+    // Before its work is given back, so that the job knows of the failure when it looks for somebody else.
+    await enter('closing', bad ? reason.reason : undefined, bad && !told ? why : undefined);
+    for (const task of queue.splice(0)) await giveBack(task, why);
+    if (signed) await end(signed, reason);
+    await enter(bad ? 'failed' : 'closed', bad ? reason.reason : undefined);
     await tellJob(() =>
       getExternalWorkflowHandle(settlementId(job.jobId)).signal(ownerClosedSignal, {
         workflowId: workflowInfo().workflowId,
@@ -331,13 +332,9 @@ export async function golemRental(input: RentalInput): Promise<RentalResult> {
   });
 }
 
-function agreementRejected(
-  { provider, proposalId }: RentalInput['proposal'],
-  { message, details }: NamedFailure,
-): NewEvent {
-  const [id] = details ?? [];
-  const at = new Date().toISOString();
-  return { name: 'AgreementRejected', at, details: { id, proposalId, provider, reason: message } };
+function vmReady({ activityId, agreementId }: Vm, provider: ProviderInfo): NewEvent {
+  const details = { id: activityId, agreementId, provider, state: 'Ready' };
+  return { name: 'ActivityStateChanged', at: new Date().toISOString(), details };
 }
 
 class VmFailed extends Error {}

@@ -21,7 +21,7 @@ import type {
   SettlementNews,
 } from '../activities/contract';
 import { appendEvents, emptyEventLog, readEvents, type NewEvent } from '../model/events';
-import type { ProviderId } from '../model/ids';
+import { greatestRental, type ProviderId } from '../model/ids';
 import type { LastFailure, SettlementPhase, SettlementProgress, SettlementResult } from '../model/result';
 import { cleanUp, deciding, payment, settlementWatch } from './activity-options';
 import { settlementDetails } from './current-details';
@@ -49,6 +49,16 @@ import {
   newLedger,
   soFar,
 } from './state/ledger';
+import {
+  addUndecided,
+  decided,
+  failedToDecide,
+  isDeciding,
+  nextDueMs,
+  takeDue,
+  type Undecided,
+  type UndecidedDocument,
+} from './state/undecided';
 
 /**
  * The allocation lives this much longer than one demand and the wait for invoices: a job may make many demands, and
@@ -57,6 +67,11 @@ import {
 const ALLOCATION_MARGIN_SEC = 30 * 86_400;
 /** Patience with a watch whose worker may be dead, once a signal says that there is news. */
 const NUDGE = '3 s';
+/** Patience with decisions before it is watched on beside them. Most are done by then, and need no second watch. */
+const PATIENCE = '2 s';
+/** So long a worker may be at a decision without knowing that its time is over. */
+const DECISION_HEARTBEAT_MS = 10_000;
+const NO_NEWS = { documents: [], settled: [], settledNotes: [] };
 
 export async function golemSettlement(input: SettlementInput): Promise<SettlementResult> {
   const { job } = input;
@@ -68,8 +83,10 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
   let phase: SettlementPhase = 'reserving';
   let reserved: Reserved | undefined;
   let lastFailure: LastFailure | undefined;
-  /** Documents that came and are not decided, with when to try (again). */
-  const undecided: { document: DocumentRef; tries: number; dueMs: number }[] = [];
+  const undecided: Undecided = [];
+  const decisionLifetimeMs = input.requestLifetimeMs + DECISION_HEARTBEAT_MS;
+  /** Decisions that came to an end, either way. */
+  let decisions = 0;
   const refusedProviders = new Set<ProviderId>();
   let cursor = { debitNotes: '', invoices: '' };
   let owners: OwnersState | undefined;
@@ -106,7 +123,7 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
     const { money, allocationId } = progress();
     try {
       await getExternalWorkflowHandle(job.jobId).signal(settlementUpdateSignal, {
-        ...{ seq, phase, money, allocationId, failure: lastFailure },
+        ...{ jobUuid: job.jobUuid, seq, phase, money, allocationId, failure: lastFailure },
         refusedProviders: [...refusedProviders],
       });
     } catch {
@@ -151,28 +168,31 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
   });
 
   /**
-   * One watch and the decisions that follow from it. It ends when there is news, at `untilMs`, or when a document that
-   * could not be decided is due again.
+   * One watch and the decisions that follow from it. It ends when there is news, at `untilMs`, when a document that could
+   * not be decided is due again, or when a decision that took long has ended.
    */
   async function step(
     reservation: Reserved,
     watch: OwnersToWatch,
     untilMs?: number,
   ): Promise<SettlementNews> {
-    const dueMs = Math.min(untilMs ?? Infinity, ...undecided.map(({ dueMs: each }) => each));
+    const dueMs = Math.min(untilMs ?? Infinity, nextDueMs(undecided));
+    const before = decisions;
     const news = await nextNews(watch, dueMs === Infinity ? undefined : dueMs);
     cursor = news.cursor;
     const isNews = news.documents.length + news.settled.length + news.settledNotes.length > 0 || news.owners;
     // A worker whose clock is ahead ends a watch too soon, and again at once.
-    if (!isNews && dueMs > Date.now() && dueMs !== Infinity) await sleep(dueMs - Date.now());
-    addUndecided(news.documents);
+    if (!isNews && dueMs > Date.now() && dueMs !== Infinity)
+      await condition(() => decisions > before, dueMs - Date.now());
+    receive(news.documents);
     for (const paid of news.settled) {
       bookPayment(ledger, paid.agreementId);
       note([paid.event]);
     }
     bookNotePayments(ledger, news.settledNotes);
     if (news.settled.length + news.settledNotes.length > 0) await report();
-    await decideWhatIsDue(reservation);
+    decideWhatIsDue(reservation);
+    if (isDeciding(undecided)) await condition(() => !isDeciding(undecided), PATIENCE);
     return news;
   }
 
@@ -183,52 +203,55 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
         settlementWatch(input.acceptanceTimeoutSec).golemWatchSettlement({
           ...{ job, cursor, owners: watch, untilMs },
           awaitingPayment: awaitingPayment(ledger),
+          closedRentals: greatestRental(job.jobId, [...closedOwners.keys()]),
         }),
       );
       watching.catch(() => undefined);
-      const before = signals;
       const waiting = new CancellationScope();
-      const nudged = waiting.run(() => condition(() => signals > before));
+      const signalled = signals;
+      const ended = decisions;
+      const nudged = waiting.run(() => condition(() => signals > signalled || decisions > ended));
       nudged.catch(() => undefined);
       let news = await Promise.race([watching, nudged.then(() => undefined)]);
+      // What to wait for has changed: payment of an invoice that is now accepted, or the time to try a document again.
+      if (!news && decisions > ended) news = { ...NO_NEWS, cursor };
       // Something happened. A live watch says so itself; one whose worker died would stay silent for a minute.
       news ??= await Promise.race([watching, sleep(NUDGE).then(() => undefined)]);
       waiting.cancel();
-      if (news) return news;
       scope.cancel();
+      if (news) return news;
     }
   }
 
-  function addUndecided(documents: DocumentRef[]): void {
-    for (const document of documents) {
-      if (isDecided(ledger, document.id) || undecided.some((each) => each.document.id === document.id))
-        continue;
-      undecided.push({ document, tries: 0, dueMs: 0 });
-    }
+  function receive(documents: DocumentRef[]): void {
+    for (const document of documents) if (!isDecided(ledger, document.id)) addUndecided(undecided, document);
   }
 
-  /** Decides each document once; what cannot be decided now is tried again later and keeps nobody waiting. */
-  async function decideWhatIsDue(reservation: Reserved): Promise<void> {
+  /** Begins with all that can be decided now. A provider whose document takes long keeps no other waiting. */
+  function decideWhatIsDue(reservation: Reserved): void {
+    for (const entry of takeDue(undecided, Date.now())) void decide(reservation, entry);
+  }
+
+  async function decide(reservation: Reserved, entry: UndecidedDocument): Promise<void> {
     const { allocationId } = reservation;
-    const { tolerance } = input;
-    for (const entry of undecided.filter(({ dueMs }) => dueMs <= Date.now())) {
-      const { document } = entry;
-      try {
-        const decision = await deciding.golemDecideDocument({
-          ...{ job, document, allocationId, tolerance },
-          ledger: soFar(ledger),
-        });
-        undecided.splice(undecided.indexOf(entry), 1);
-        book(ledger, decision);
-        note(decision.events);
-        if (decision.decision === 'refused') onRefusal(decision);
-      } catch (error) {
-        failed(error);
-        entry.tries += 1;
-        entry.dueMs = Date.now() + Math.min(300, 5 * 2 ** entry.tries) * 1000;
-      }
-      await report();
+    const { document } = entry;
+    try {
+      const decision = await deciding.golemDecideDocument({
+        ...{ job, document, allocationId, tolerance: input.tolerance },
+        ledger: soFar(ledger, document.agreementId),
+      });
+      decided(undecided, entry);
+      book(ledger, decision);
+      note(decision.events);
+      if (decision.decision === 'refused') onRefusal(decision);
+    } catch (error) {
+      failed(error);
+      failedToDecide(entry, Date.now(), decisionLifetimeMs);
     }
+    // The next of its agreement, if one has waited.
+    decideWhatIsDue(reservation);
+    decisions += 1;
+    await report();
   }
 
   /** Money depends on it, so it is never given up: what went wrong is shown, and it is tried again. */
@@ -296,7 +319,7 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
       const look = await persist(() => cleanUp.golemCleanUp({ job, since: reservation.at }));
       note(look.events);
       for (const agreement of look.agreements) entryOf(ledger, agreement.agreementId, agreement.provider);
-      addUndecided(look.invoices);
+      receive(look.invoices);
       if (look.empty && calm) return;
       calm = look.empty;
       if (look.stuck.length > 0) {
@@ -313,8 +336,11 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
 
   async function payWhatIsOwed(reservation: Reserved): Promise<void> {
     const untilMs = Date.now() + input.invoiceWaitSec * 1000;
-    await decideWhatIsDue(reservation);
-    while (!isSettled(ledger)) {
+    decideWhatIsDue(reservation);
+    for (;;) {
+      // Nothing that is being decided is given up, nor does an end of the wait need a watch beside it.
+      if (isSettled(ledger) || Date.now() >= untilMs) await condition(() => !isDeciding(undecided));
+      if (isSettled(ledger)) return;
       if (Date.now() >= untilMs) return giveUpWaiting(ledger);
       await persist(() => step(reservation, 'none', untilMs));
     }

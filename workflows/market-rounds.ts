@@ -7,14 +7,10 @@ import type {
   SubscribedDemand,
   Unanswered,
 } from '../activities/contract';
+import { LEAST_LIFE_MS } from '../model/duration-classes';
 import type { AllocationId, ProviderId } from '../model/ids';
 import { paymentPlatform, type JobSpec } from '../model/job';
 import { negotiation } from './activity-options';
-
-/** A draft that waited until its demand has less left than this is no use any more. */
-const MIN_LEFT_MS = 60_000;
-/** A round makes a new demand when the old one has less left than this: providers refuse what ends sooner. */
-const DEMAND_LEAST_LIFE_MS = 300_000;
 
 export interface RoundInput {
   wanted: number;
@@ -37,17 +33,16 @@ export class MarketRounds {
 
   /** Drafts at hand that are of use. */
   usable(suits: (draft: DraftProposal) => boolean): DraftProposal[] {
-    this.drafts = this.drafts.filter((draft) => draft.demand.expiresAtMs - Date.now() > MIN_LEFT_MS);
     return this.drafts.filter(suits);
   }
 
-  take(taken: readonly DraftProposal[]): void {
-    this.drafts = this.drafts.filter((draft) => !taken.includes(draft));
+  take(taken: DraftProposal): void {
+    this.drafts = this.drafts.filter((draft) => draft !== taken);
   }
 
   /** The next round subscribes a demand: cut short, its request may still land. */
   makesDemand(): boolean {
-    return !this.demand || this.demand.expiresAtMs - Date.now() <= DEMAND_LEAST_LIFE_MS;
+    return !this.demand || this.demand.expiresAtMs - Date.now() <= LEAST_LIFE_MS;
   }
 
   async round({ wanted, avoid, forgivable }: RoundInput): Promise<Negotiated> {

@@ -77,6 +77,8 @@ export interface RentalUpdate {
 
 /** Settlement → job. Later ones replace earlier ones. */
 export interface SettlementUpdate {
+  /** Whose settlement says it: the workflow id of a job may be used again while an earlier one is settled. */
+  jobUuid: string;
   seq: number;
   phase: SettlementPhase;
   allocationId?: AllocationId;

@@ -8,6 +8,7 @@ import { readFileSync } from 'node:fs';
 import { IdentityApi, VersionApi } from 'ya-ts-client';
 import { z } from 'zod';
 import { REQUEST_TIMEOUT_MS, requestLifetimeMs } from '../../model/request-lifetime';
+import { Documents } from './documents';
 import { failure } from './errors';
 import { exeUnitCalls, type ExeUnitPort } from './exe-unit';
 import { marketCalls, type MarketPort } from './market';
@@ -41,6 +42,7 @@ const endpointSchema = z
 interface Open {
   yagna: Yagna;
   streams: EventStreams;
+  documents: Documents;
 }
 
 export class Connections {
@@ -67,6 +69,11 @@ export class Connections {
     return this.opened(name).streams;
   }
 
+  /** Whose the documents of a connection are, as far as this process has asked. @throws UnknownConnection */
+  documents(name: string = DEFAULT_CONNECTION): Documents {
+    return this.opened(name).documents;
+  }
+
   private opened(name: string): Open {
     this.endpoint(name);
     let open = this.open.get(name);
@@ -74,7 +81,8 @@ export class Connections {
       const source = { endpoint: () => this.endpoint(name), failed: () => this.reload() };
       const transport = new Transport(name, source, this.requestTimeoutMs);
       const yagna = connect(transport);
-      open = { yagna, streams: new EventStreams(yagna, { now: () => yagna.now() }) };
+      const streams = new EventStreams(yagna, { now: () => yagna.now() });
+      open = { yagna, streams, documents: new Documents(yagna) };
       this.open.set(name, open);
     }
     return open;

@@ -9,6 +9,7 @@ export {
   type YagnaErrorFields,
   type YagnaErrorKind,
 } from './errors';
+export { Documents, type DocumentKind, type DocumentOrigin } from './documents';
 export type { CaptureMode, ExeScriptCommand, ExeUnitPort } from './exe-unit';
 export type { Approval, DemandBody, MarketPort, ReasonBody } from './market';
 export type { DocumentEventsQuery, NewAllocation, PaymentPort, RejectionBody } from './payment';
@@ -29,7 +30,6 @@ export type {
   GolemActivityUsage,
   Invoice,
   InvoiceEvent,
-  Payment,
   Proposal,
   ProposalEvent,
   ProposalRejectedEvent,

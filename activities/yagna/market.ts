@@ -12,7 +12,6 @@ import {
   demandEventSchema,
   demandSchema,
   idSchema,
-  proposalSchema,
   read,
   readEvents,
   type Agreement,
@@ -21,7 +20,6 @@ import {
   type AgreementState,
   type Demand,
   type DemandEvent,
-  type Proposal,
 } from './wire';
 
 export interface DemandBody {
@@ -63,13 +61,6 @@ export interface MarketPort {
     counter: DemandBody,
     signal?: AbortSignal,
   ): Promise<ProposalId>;
-  rejectProposal(
-    demandId: DemandId,
-    proposalId: ProposalId,
-    message: string,
-    signal?: AbortSignal,
-  ): Promise<void>;
-  proposal(demandId: DemandId, proposalId: ProposalId, signal?: AbortSignal): Promise<Proposal | undefined>;
 
   /** @throws YagnaError `conflict` - that proposal has an agreement already */
   createAgreement(proposalId: ProposalId, validTo: Timestamp, signal?: AbortSignal): Promise<AgreementId>;
@@ -141,17 +132,6 @@ export function marketCalls(transport: Transport): MarketPort {
     async counterProposal(demandId, proposalId, counter, signal) {
       const id = await market({ signal }).counterProposalDemand(demandId, proposalId, counter);
       return read(idSchema, id, 'POST /demands/{id}/proposals/{id}');
-    },
-
-    async rejectProposal(demandId, proposalId, message, signal) {
-      await market({ signal }).rejectProposalOffer(demandId, proposalId, { message });
-    },
-
-    async proposal(demandId, proposalId, signal) {
-      const found = await unlessNotFound(market({ signal }).getProposalOffer(demandId, proposalId));
-      return found === undefined
-        ? undefined
-        : read(proposalSchema, found, 'GET /demands/{id}/proposals/{id}');
     },
 
     async createAgreement(proposalId, validTo, signal) {

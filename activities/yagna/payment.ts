@@ -11,7 +11,6 @@ import {
   decorationsSchema,
   invoiceEventSchema,
   invoiceSchema,
-  paymentSchema,
   read,
   type Allocation,
   type DebitNote,
@@ -19,7 +18,6 @@ import {
   type DemandDecorations,
   type Invoice,
   type InvoiceEvent,
-  type Payment,
 } from './wire';
 
 export interface NewAllocation {
@@ -39,6 +37,8 @@ export interface DocumentEventsQuery {
   maxEvents?: number;
   /** As given at the agreement's confirmation. */
   appSessionId?: string;
+  /** Default: all. */
+  types?: readonly DocumentEventType[];
 }
 
 export interface RejectionBody {
@@ -65,9 +65,9 @@ export interface PaymentPort {
   /** What a demand must carry to be paid from this allocation. @throws YagnaError `notFound` - allocation gone */
   demandDecorations(allocationId: AllocationId, signal?: AbortSignal): Promise<DemandDecorations>;
 
-  /** Long poll; events of every kind. */
+  /** Long poll; events of every type, unless asked for some. */
   debitNoteEvents(query: DocumentEventsQuery, signal?: AbortSignal): Promise<DebitNoteEvent[]>;
-  /** Long poll; events of every kind. */
+  /** Long poll; events of every type, unless asked for some. */
   invoiceEvents(query: DocumentEventsQuery, signal?: AbortSignal): Promise<InvoiceEvent[]>;
   debitNote(debitNoteId: DebitNoteId, signal?: AbortSignal): Promise<DebitNote | undefined>;
   invoice(invoiceId: InvoiceId, signal?: AbortSignal): Promise<Invoice | undefined>;
@@ -91,13 +91,15 @@ export interface PaymentPort {
   ): Promise<void>;
   /** @throws YagnaError `badRequest` - it is accepted */
   rejectInvoice(invoiceId: InvoiceId, rejection: RejectionBody, signal?: AbortSignal): Promise<void>;
-  invoicePayments(invoiceId: InvoiceId, signal?: AbortSignal): Promise<Payment[]>;
 }
 
+const EVENT_TYPES = ['RECEIVED', 'ACCEPTED', 'REJECTED', 'SETTLED', 'CANCELLED', 'FAILED'] as const;
+export type DocumentEventType = (typeof EVENT_TYPES)[number];
+
 /** Without it yagna tells a requestor of RECEIVED and CANCELLED only. */
-const ALL_EVENTS = {
-  'X-Requestor-Events': 'RECEIVED,ACCEPTED,REJECTED,SETTLED,CANCELLED,FAILED',
-};
+const asking = (types: readonly DocumentEventType[] = EVENT_TYPES): Record<string, string> => ({
+  'X-Requestor-Events': types.join(','),
+});
 
 export function paymentCalls(transport: Transport): PaymentPort {
   const payment = (options: SendOptions) =>
@@ -145,18 +147,18 @@ export function paymentCalls(transport: Transport): PaymentPort {
       return read(decorationsSchema, found, 'GET /demandDecorations');
     },
 
-    async debitNoteEvents({ timeoutSec, afterTimestamp, maxEvents = 100, appSessionId }, signal) {
+    async debitNoteEvents({ timeoutSec, afterTimestamp, maxEvents = 100, appSessionId, types }, signal) {
       const events = await payment({
         ...longPoll(timeoutSec, signal),
-        headers: ALL_EVENTS,
+        headers: asking(types),
       }).getDebitNoteEvents(notNegative(timeoutSec), afterTimestamp, maxEvents, appSessionId);
       return read(z.array(debitNoteEventSchema), events, 'GET /debitNoteEvents');
     },
 
-    async invoiceEvents({ timeoutSec, afterTimestamp, maxEvents = 100, appSessionId }, signal) {
+    async invoiceEvents({ timeoutSec, afterTimestamp, maxEvents = 100, appSessionId, types }, signal) {
       const events = await payment({
         ...longPoll(timeoutSec, signal),
-        headers: ALL_EVENTS,
+        headers: asking(types),
       }).getInvoiceEvents(notNegative(timeoutSec), afterTimestamp, maxEvents, appSessionId);
       return read(z.array(invoiceEventSchema), events, 'GET /invoiceEvents');
     },
@@ -191,11 +193,6 @@ export function paymentCalls(transport: Transport): PaymentPort {
 
     async rejectInvoice(invoiceId, rejection, signal) {
       await payment({ signal }).rejectInvoice(invoiceId, rejection);
-    },
-
-    async invoicePayments(invoiceId, signal) {
-      const path = `/invoices/${encodeURIComponent(invoiceId)}/payments`;
-      return read(z.array(paymentSchema), await list(path, {}, signal), 'GET /invoices/{id}/payments');
     },
   };
 }

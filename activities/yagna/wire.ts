@@ -96,19 +96,6 @@ export const invoiceEventSchema = z.object({
 });
 export type InvoiceEvent = z.infer<typeof invoiceEventSchema>;
 
-export const paymentSchema = z.object({
-  paymentId: z.string(),
-  payerId: z.string(),
-  payeeId: z.string(),
-  paymentPlatform: z.string(),
-  amount,
-  timestamp,
-  agreementPayments: z.array(z.object({ agreementId: z.string(), amount })),
-  activityPayments: z.array(z.object({ activityId: z.string(), amount })),
-});
-/** One transfer; it may pay several agreements and Golem activities, each with its part. */
-export type Payment = z.infer<typeof paymentSchema>;
-
 export const demandSchema = z.object({
   demandId: z.string(),
   requestorId: z.string(),

@@ -1,6 +1,7 @@
 /**
  * A web server for the transfers of a test's tasks: files to get and put; doors that keep a transfer waiting until the
- * test opens them; meetings that let nobody through until all are there; and answers that fail at first.
+ * test opens them; meetings that let nobody through until all are there; and answers that fail at first
+ * or later.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -21,6 +22,8 @@ export interface WebServer {
   meeting(count: number): string;
   /** An address whose first `count` requests are answered with 503. */
   failsAtFirst(count: number): string;
+  /** An address that serves the first `count` requests and answers all others with 503. */
+  failsAfter(count: number): string;
   close(): Promise<void>;
 }
 
@@ -69,6 +72,13 @@ export async function startWebServer(): Promise<WebServer> {
       return serve((_, response) => {
         left -= 1;
         response.writeHead(left >= 0 ? 503 : 200).end('served\n');
+      });
+    },
+    failsAfter(count) {
+      let left = count;
+      return serve((_, response) => {
+        left -= 1;
+        response.writeHead(left >= 0 ? 200 : 503).end('served\n');
       });
     },
     async close() {

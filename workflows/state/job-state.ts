@@ -5,6 +5,7 @@
  * Tasks that share a VM form a group. A group runs on one rental, task after task; when its VM is lost it
  * starts again from its first task, because later ones may need the files of earlier ones.
  */
+import { LEAST_LIFE_MS } from '../../model/duration-classes';
 import type { FailureType } from '../../model/failures';
 import type { AgreementId, GolemActivityId, ProviderId, Timestamp } from '../../model/ids';
 import type { TaskSpec } from '../../model/job';
@@ -54,12 +55,16 @@ export interface RentalEntry {
   /** Index of the task it runs. */
   current?: number;
   currentId?: string;
+  /** Since when it runs it, as far as the job knows: since it was given, but not before the VM came up. */
+  currentSince?: Timestamp;
   /** True once it was told to close: it gets no more work. */
   closing: boolean;
   /** When its agreement ends at the latest, ms since the epoch. */
   validToMs: number;
   /** Its VM came up once. */
   everReady: boolean;
+  /** It is known that its VM will not come up. */
+  gaveUp: boolean;
   tasksDone: number;
   reason?: string;
 }
@@ -99,6 +104,8 @@ export const allTasksOver = (state: JobState): boolean => state.tasks.every(isOv
 export const isLive = (rental: RentalEntry): boolean =>
   rental.state !== 'closed' && rental.state !== 'failed';
 
+export const hasSigned = (rental: RentalEntry): boolean => rental.agreementId !== undefined;
+
 /** Groups with work to do that no rental holds. */
 export function freeGroups(state: JobState): Group[] {
   return state.groups.filter((group) => group.rental === undefined && nextTask(state, group) !== undefined);
@@ -120,18 +127,28 @@ function openRentals(state: JobState): RentalEntry[] {
   });
 }
 
-/** Less time than this before an agreement's end is no good for a task that may take longer. */
-const LEAST_TIME_MS = 300_000;
+/** What makes a rental fit for a task, told by a draft as well as by a rental. */
+type Fitness = Pick<RentalEntry, 'provider' | 'validToMs'>;
 
 /** Whether the rental lives long enough for the group's next task to be begun. */
-function hasTime(state: JobState, group: Group, rental: RentalEntry, nowMs: number): boolean {
+function hasTime(state: JobState, group: Group, rental: Fitness, nowMs: number): boolean {
   const index = nextTask(state, group);
   const task = index === undefined ? undefined : state.tasks[index];
-  return !task || rental.validToMs - nowMs >= Math.min(LEAST_TIME_MS, task.spec.timeoutSec * 1000);
+  return !task || rental.validToMs - nowMs >= Math.min(LEAST_LIFE_MS, task.spec.timeoutSec * 1000);
 }
 
-const serves = (state: JobState, group: Group, rental: RentalEntry, nowMs: number): boolean =>
+const serves = (state: JobState, group: Group, rental: Fitness, nowMs: number): boolean =>
   suits(group, rental.provider) && hasTime(state, group, rental, nowMs);
+
+/** Whether the rentals at hand get on: one is at work, or will take some of what waits as soon as it can. */
+export function getsOn(state: JobState, nowMs: number): boolean {
+  const idle = openRentals(state);
+  const waiting = freeGroups(state);
+  return state.rentals.some((rental) => {
+    if (!isLive(rental) || rental.closing) return false;
+    return !idle.includes(rental) || waiting.some((group) => serves(state, group, rental, nowMs));
+  });
+}
 
 /** How many more rentals the waiting work asks for, within `max`. */
 export function rentalsWanted(state: JobState, max: number, nowMs: number): number {
@@ -161,9 +178,9 @@ export function rentalsToClose(state: JobState, max: number, nowMs: number): Ren
   return useless.slice(0, stranded.length);
 }
 
-/** True when a provider may do any of the work that waits for a rental. */
-export function providerIsUseful(state: JobState, provider: ProviderInfo): boolean {
-  return freeGroups(state).some((group) => suits(group, provider));
+/** True when a provider, rented now, would get any of the work that waits for a rental. */
+export function isUseful(state: JobState, draft: Fitness, nowMs: number): boolean {
+  return freeGroups(state).some((group) => serves(state, group, draft, nowMs));
 }
 
 /** Providers not to be asked now: those rented at the moment, those that broke, those no waiting group may use. */
@@ -202,7 +219,7 @@ export function addRental(
 ): RentalEntry {
   const rental: RentalEntry = {
     ...{ n, workflowId, provider, state: 'signing', seq: 0 },
-    ...{ validToMs, closing: false, everReady: false, tasksDone: 0 },
+    ...{ validToMs, closing: false, everReady: false, gaveUp: false, tasksDone: 0 },
   };
   state.rentals.push(rental);
   return rental;
@@ -228,6 +245,7 @@ export function assign(state: JobState, rental: RentalEntry, now: Timestamp): As
   task.startedAt ??= now;
   rental.current = index;
   rental.currentId = `${task.spec.name}#${task.assigned}`;
+  rental.currentSince = now;
   const { name, commands, timeoutSec, onUncertain } = task.spec;
   return { id: rental.currentId, task: name, commands, timeoutSec, onUncertain };
 }
@@ -284,8 +302,7 @@ export const FAILURE_OF = {
   timedOut: 'TaskTimedOut',
   lost: 'VmLost',
   uncertain: 'ScriptUncertain',
-  returned: 'AgreementEnded',
-} as const satisfies Record<Exclude<AssignmentOutcome['state'], 'done'>, FailureType>;
+} as const satisfies Record<Exclude<AssignmentOutcome['state'], 'done' | 'returned'>, FailureType>;
 
 function giveUp(state: JobState, group: Group, task: TaskState, at: Timestamp): void {
   task.state = 'failed';
@@ -311,39 +328,53 @@ function restart(state: JobState, group: Group, rental: number | undefined): voi
   }
 }
 
-/** Takes over what a rental says of itself. When it ended, its work is given back. */
-export function applyRentalUpdate(state: JobState, update: RentalUpdate, now: Timestamp): void {
+/**
+ * Takes over what a rental says of itself. When it ended, or ends without a VM, its work is given back.
+ * @returns how the task ended that was lost with it
+ */
+export function applyRentalUpdate(
+  state: JobState,
+  update: RentalUpdate,
+  now: Timestamp,
+): AssignmentOutcome | undefined {
   const rental = state.rentals.find((each) => each.n === update.rental);
-  if (!rental || !isLive(rental) || update.seq <= rental.seq) return;
+  if (!rental || !isLive(rental) || update.seq <= rental.seq) return undefined;
   rental.seq = update.seq;
   rental.state = update.state;
   rental.agreementId = update.agreementId ?? rental.agreementId;
   rental.activityId = update.activityId;
   rental.reason = update.reason ?? rental.reason;
-  if (update.state === 'closing') rental.closing = true;
+  const ending = update.state === 'closing' || !isLive(rental);
+  if (ending) rental.closing = true;
   if (update.state === 'ready' || update.state === 'busy') rental.everReady = true;
-  if (isLive(rental)) return;
-  if (!rental.everReady) {
+  // A VM came up, the first or a fresh one: what it was given before begins now.
+  if (update.state === 'ready') rental.currentSince = now;
+  if (ending && !rental.everReady && !rental.gaveUp) {
+    rental.gaveUp = true;
     state.failedProviders.push(rental.provider.id);
     takeBack(state, rental);
   }
+  if (isLive(rental)) return undefined;
+  let lost: AssignmentOutcome | undefined;
   if (rental.current !== undefined && rental.currentId !== undefined) {
-    applyOutcome(state, {
+    lost = {
       rental: rental.n,
       id: rental.currentId,
       task: state.tasks[rental.current]?.spec.name ?? '',
       state: 'lost',
       results: [],
       reason: rental.reason ?? 'the rental ended',
-      startedAt: now,
+      startedAt: rental.currentSince ?? now,
       finishedAt: now,
-    });
+    };
+    if (!applyOutcome(state, lost)) lost = undefined;
   }
   for (const group of state.groups) {
     if (group.rental !== rental.n) continue;
     if (nextTask(state, group) === undefined) group.rental = undefined;
     else restart(state, group, undefined);
   }
+  return lost;
 }
 
 /** Work that never began because the provider did not come up is no failed attempt of the task. */

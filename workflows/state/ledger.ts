@@ -170,11 +170,14 @@ export function giveUpWaiting(ledger: Ledger): void {
     if (entry.state === 'open' || entry.state === 'accepted') entry.state = 'unpaid';
 }
 
-/** What a decision needs of the ledger; of agreements that are done with only that they are. */
-export function soFar(ledger: Ledger): Record<AgreementId, AgreementSoFar> {
+/** What the decision on a document of that agreement needs; of all agreements where that is not known. */
+export function soFar(ledger: Ledger, agreementId?: AgreementId): Record<AgreementId, AgreementSoFar> {
+  const concerned = ledger.entries.filter(
+    (entry) => (agreementId ?? entry.agreementId) === entry.agreementId,
+  );
   return Object.fromEntries(
-    ledger.entries.map(({ agreementId, acceptedByActivity, notes, lastUsage, invoiceAccepted }) => [
-      agreementId,
+    concerned.map(({ agreementId: id, acceptedByActivity, notes, lastUsage, invoiceAccepted }) => [
+      id,
       invoiceAccepted
         ? { acceptedByActivity: {}, notes: {}, lastUsage: {}, invoiceAccepted }
         : { acceptedByActivity, notes, lastUsage, invoiceAccepted },

@@ -1,0 +1,73 @@
+/** A settlement looks at yagna when there is news of its own job, not of the others on the same connection. */
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { DefaultLogger } from '@temporalio/worker';
+import { Connections } from '../activities';
+import type { SettlementNews, WatchSettlementInput } from '../activities/contract';
+import { settlementWatchActivities } from '../activities/watch-settlement';
+import { startDevnet, type Devnet } from '../devnet';
+import { Requestor } from './support/devnet-requestor';
+import { FaultProxy, type Fault } from './support/fault-proxy';
+
+const proxy = new FaultProxy();
+let devnet: Devnet;
+let requestor: Requestor;
+let connections: Connections;
+
+beforeAll(async () => {
+  devnet = await startDevnet({ providers: [{ name: 'one', agreementLimit: 2 }] });
+  requestor = new Requestor(devnet.url, devnet.appKey);
+  const url = await proxy.start(devnet.url);
+  connections = new Connections({ YAGNA_APPKEY: devnet.appKey, YAGNA_API_URL: url });
+});
+afterAll(async () => {
+  await proxy.close();
+  await devnet?.close();
+});
+
+interface Watched {
+  agreementId: string;
+  news: Promise<SettlementNews>;
+  /** Looks at the job's invoice events, of which there is one each time. */
+  looks: Fault;
+}
+
+/** A job with an agreement and a VM, whose settlement is watched and has looked once. */
+async function watched(jobUuid: string): Promise<Watched> {
+  const session = `owner/${jobUuid}`;
+  const agreementId = await requestor.rent(session, { 'golem.temporal.mark': `${session}/1` });
+  await requestor.createActivity(agreementId);
+  const looks = proxy.watch(/^GET .*\/invoiceEvents$/, {
+    when: ({ query }) => query.get('appSessionId') === session,
+  });
+  const { golemWatchSettlement } = settlementWatchActivities({
+    ...{ connections, specSettings: {}, strategies: {}, registryUrl: '' },
+  });
+  const now = new Date().toISOString();
+  const environment = new MockActivityEnvironment({}, { logger: new DefaultLogger('ERROR') });
+  const input: WatchSettlementInput = {
+    job: { connection: 'default', jobId: jobUuid, jobUuid, owner: 'owner' },
+    cursor: { debitNotes: now, invoices: now },
+    ...{ awaitingPayment: [], owners: 'none', closedRentals: 0 },
+  };
+  const news = environment.run(golemWatchSettlement, input) as Promise<SettlementNews>;
+  await looks.hit();
+  return { agreementId, news, looks };
+}
+
+test('a document wakes the settlement of its own job, and no other', async () => {
+  const one = await watched('one');
+  const other = await watched('other');
+  const lookedUp = proxy.watch(/^GET .*\/agreements\/\w+$/);
+  const began = Date.now();
+  await requestor.terminate(one.agreementId);
+  const { documents } = await one.news;
+  expect(Date.now() - began).toBeLessThan(5_000);
+  expect(documents.length).toBeGreaterThan(0);
+  for (const { agreementId } of documents) expect(agreementId).toBe(one.agreementId);
+  await requestor.terminate(other.agreementId);
+  expect((await other.news).documents[0]?.agreementId).toBe(other.agreementId);
+  expect(one.looks.hits).toHaveLength(2);
+  expect(other.looks.hits).toHaveLength(2);
+  // Once for each agreement, not for each event or settlement.
+  expect(lookedUp.hits.length).toBeLessThanOrEqual(2);
+});

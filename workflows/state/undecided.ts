@@ -1,0 +1,90 @@
+/**
+ * Documents that came and are not decided: which of them to decide now. Agreements do not wait for each other; within
+ * one, documents are decided one after the other, for each decision builds on what was accepted before. Pure functions
+ * over plain data.
+ */
+import type { DocumentRef } from '../../activities/contract';
+
+export interface UndecidedDocument {
+  document: DocumentRef;
+  tries: number;
+  /** When to try (again). */
+  dueMs: number;
+  /** Until when a try that failed may still take effect on yagna. */
+  riskyUntilMs: number;
+  isBeingDecided: boolean;
+}
+
+export type Undecided = UndecidedDocument[];
+
+/** Decisions at the same time: more would fill a worker's slots with waiting. */
+const AT_ONCE = 50;
+const FIRST_RETRY_SEC = 10;
+const LAST_RETRY_SEC = 300;
+
+/** One that is there already may be told again with the agreement it is of. */
+export function addUndecided(undecided: Undecided, document: DocumentRef): void {
+  const there = undecided.find((each) => each.document.id === document.id);
+  if (there) {
+    there.document.agreementId ??= document.agreementId;
+    return;
+  }
+  undecided.push({ document, tries: 0, dueMs: 0, riskyUntilMs: 0, isBeingDecided: false });
+}
+
+/** Takes what can be decided now: new documents before those that failed, and at most one of an agreement. */
+export function takeDue(undecided: Undecided, nowMs: number): UndecidedDocument[] {
+  const taken: UndecidedDocument[] = [];
+  for (const each of [...undecided].sort((a, b) => a.tries - b.tries)) {
+    if (waitsForAnother(undecided, each) || startsAtMs(undecided, each) > nowMs) continue;
+    each.isBeingDecided = true;
+    taken.push(each);
+  }
+  return taken;
+}
+
+/** When the next one may be tried that needs no decision to end before it; Infinity when there is none. */
+export function nextDueMs(undecided: Undecided): number {
+  const free = undecided.filter((each) => !waitsForAnother(undecided, each));
+  return Math.min(...free.map((each) => startsAtMs(undecided, each)));
+}
+
+export const isDeciding = (undecided: Undecided): boolean =>
+  undecided.some(({ isBeingDecided }) => isBeingDecided);
+
+export function decided(undecided: Undecided, entry: UndecidedDocument): void {
+  undecided.splice(undecided.indexOf(entry), 1);
+}
+
+/** @param lifetimeMs - after so long nothing of the try can take effect on yagna any more */
+export function failedToDecide(entry: UndecidedDocument, nowMs: number, lifetimeMs: number): void {
+  entry.isBeingDecided = false;
+  entry.dueMs = nowMs + Math.min(LAST_RETRY_SEC, FIRST_RETRY_SEC * 2 ** entry.tries) * 1000;
+  entry.tries += 1;
+  entry.riskyUntilMs = nowMs + lifetimeMs;
+}
+
+/** It is being decided, or can be when a decision that is under way has ended. */
+function waitsForAnother(undecided: Undecided, entry: UndecidedDocument): boolean {
+  const busy = undecided.filter(({ isBeingDecided }) => isBeingDecided);
+  return busy.length >= AT_ONCE || busy.some((other) => mayShareAgreement(entry, other));
+}
+
+/**
+ * Where the acceptance of an invoice or of a note may still land, no look can tell whether it did; so the other kind, or
+ * another invoice, waits until it can. Notes only add up, whatever their order.
+ */
+function startsAtMs(undecided: Undecided, entry: UndecidedDocument): number {
+  const risks = undecided.filter(
+    (other) =>
+      other !== entry &&
+      mayShareAgreement(entry, other) &&
+      (entry.document.kind === 'invoice' || other.document.kind === 'invoice'),
+  );
+  return Math.max(entry.dueMs, ...risks.map(({ riskyUntilMs }) => riskyUntilMs));
+}
+
+/** One whose agreement is not known may be of any. */
+function mayShareAgreement({ document: a }: UndecidedDocument, { document: b }: UndecidedDocument): boolean {
+  return a.agreementId === undefined || b.agreementId === undefined || a.agreementId === b.agreementId;
+}
