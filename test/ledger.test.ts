@@ -72,6 +72,15 @@ describe('documents that are not decided', () => {
     expect(taken(undecided)).toEqual(['a n2']);
   });
 
+  test('that fail again and again leave those of their agreement a turn, however long a request lives', () => {
+    const hourMs = 3_600_000;
+    const undecided = queue('a n1');
+    for (let tries = 0; tries < 8; tries++) failedToDecide(entry(undecided, 'a n1'), 0, hourMs);
+    addUndecided(undecided, the('a i1'));
+    expect(nextDueMs(undecided)).toBe(hourMs);
+    expect(taken(undecided, hourMs)).toEqual(['a i1']);
+  });
+
   test.each([
     ['i1', 'i2', LIFETIME_MS],
     ['n1', 'i1', LIFETIME_MS],
@@ -154,9 +163,21 @@ describe('a ledger', () => {
         acceptedByActivity: { vm: '0.1' },
         notes: { vm: { all: 1, payable: 0 } },
         lastUsage: { vm: [1, 2] },
+        lastNoteAt: { vm: AT },
         invoiceAccepted: false,
       },
     });
+  });
+
+  test('is not changed by an invoice beside one that was accepted, though nobody has booked that yet', () => {
+    const ledger = open(
+      decision('debitNote', 'n1', { amount: '0.1' }),
+      decision('invoice', 'i2', { decision: 'refused', secondInvoice: true, amount: '9' }),
+    );
+    expect(isSettled(ledger)).toBe(false);
+    expect(agreementsOf(ledger)).toMatchObject([{ state: 'open', invoiceId: undefined }]);
+    book(ledger, decision('invoice', 'i1', { amount: '0.1', settled: true }));
+    expect(agreementsOf(ledger)).toMatchObject([{ state: 'settled', invoiceId: 'i1', paid: '0.1' }]);
   });
 
   test('tells a decision of its own agreement, and of all where that is not known', () => {
