@@ -24,8 +24,9 @@ export async function hasAcceptedInvoice(
   const { events } = await allAfter(timestamp, (query) =>
     yagna.invoiceEvents({ ...query, appSessionId: appSessionId(job), types: ['ACCEPTED'] }, signal),
   );
-  for (const { invoiceId } of events) {
-    if (invoiceId === except) continue;
+  for (const { invoiceId, eventType } of events) {
+    // A yagna that does not know the header tells of all kinds.
+    if (invoiceId === except || eventType !== 'InvoiceAcceptedEvent') continue;
     if ((await documents.agreementOf('invoice', invoiceId)) === agreementId) return true;
   }
   return false;

@@ -1,5 +1,5 @@
 /** Reserving a job's budget on yagna and giving it back. */
-import type { Allocation, Yagna } from './yagna';
+import { failure, isYagnaError, type Allocation, type Yagna } from './yagna';
 import { attempt } from './attempt';
 import type { GolemActivities, JobRef } from './contract';
 import type { ActivityEnvironment } from './environment';
@@ -14,6 +14,22 @@ async function ofJob(yagna: Yagna, timeout: string, signal: AbortSignal): Promis
     .sort((a, b) => (a.timestamp < b.timestamp ? -1 : a.timestamp > b.timestamp ? 1 : 0));
 }
 
+/** yagna's words for a platform that it does not have are not about money. */
+async function reserve(
+  yagna: Yagna,
+  request: Parameters<Yagna['createAllocation']>[0],
+  signal: AbortSignal,
+): Promise<Allocation> {
+  try {
+    return await yagna.createAllocation(request, signal);
+  } catch (error) {
+    if (!isYagnaError(error, 'badRequest') || !/Payment platform doesn't parse/.test(error.detail))
+      throw error;
+    const message = `yagna has no payment platform ${request.paymentPlatform}: check budget.network, driver and token`;
+    throw failure('InvalidJobSpec', message, [message]);
+  }
+}
+
 export function allocationActivities(
   env: ActivityEnvironment,
 ): Pick<GolemActivities, 'golemReserveAllocation' | 'golemReleaseAllocation'> {
@@ -25,7 +41,8 @@ export function allocationActivities(
      *
      * Effect: one allocation, marked by its `timeout`.
      * Retry: looks for it, creates it if there is none, looks again, keeps the oldest and releases the rest.
-     * @throws BudgetNotReserved - yagna refused it (too little on the account, unknown platform)
+     * @throws BudgetNotReserved - yagna refused it (too little on the account)
+     * @throws InvalidJobSpec - yagna has no such payment platform (not retried)
      */
     async golemReserveAllocation({ job, amount, platform, endsAtSec }) {
       return await attempt(
@@ -36,7 +53,7 @@ export function allocationActivities(
           if (found.length === 0) {
             const address = (await yagna.me(signal)).identity;
             const request = { totalAmount: amount, paymentPlatform: platform, address, timeout };
-            const created = await yagna.createAllocation(request, signal);
+            const created = await reserve(yagna, request, signal);
             found = retried ? await ofJob(yagna, timeout, signal) : [created];
           }
           const [kept, ...rest] = found;

@@ -10,6 +10,7 @@ const NOTHING_YET: AgreementSoFar = {
   acceptedByActivity: {},
   notes: {},
   lastUsage: {},
+  lastNoteAt: {},
   invoiceAccepted: false,
 };
 

@@ -272,6 +272,8 @@ export interface AgreementSoFar {
   notes: Record<GolemActivityId, { all: number; payable: number }>;
   /** Usage of the newest accepted note of each Golem activity. */
   lastUsage: Record<GolemActivityId, number[]>;
+  /** When that note came, by our yagna's clock. */
+  lastNoteAt: Record<GolemActivityId, Timestamp>;
   invoiceAccepted: boolean;
 }
 
@@ -282,7 +284,7 @@ export interface Decision {
   provider: ProviderInfo;
   amount: Amount;
   payable: boolean;
-  /** `superseded`: a debit note after the accepted invoice; `foreign`: not this job's document. */
+  /** `superseded`: a debit note after the accepted invoice or a newer note; `foreign`: not this job's document. */
   decision: 'accepted' | 'refused' | 'superseded' | 'foreign';
   /** yagna says it is paid already (a zero invoice, or a decision made in an attempt before). */
   settled: boolean;
@@ -291,6 +293,8 @@ export interface Decision {
   reason?: string;
   /** Why nothing is paid: the document is wrong, or the budget is used up. */
   failure?: 'PaymentRefused' | 'BudgetExhausted';
+  /** An invoice beside the accepted one of its agreement: the books go by that. */
+  secondInvoice?: boolean;
   /** GAP-3's `golem.requestor.code`, when the refusal has one. */
   requestorCode?: string;
   events: NewEvent[];

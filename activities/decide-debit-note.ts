@@ -53,7 +53,9 @@ export async function decideDebitNote(
     events.push(event('DebitNoteAccepted', details));
     return decided('accepted');
   }
-  if (soFar.invoiceAccepted || note.status === 'CANCELLED') return decided('superseded');
+  // One that could not be decided in its turn tells less than those that came, and were accepted, after it.
+  const isOvertaken = input.document.eventDate < (soFar.lastNoteAt[activityId] ?? '');
+  if (soFar.invoiceAccepted || isOvertaken || note.status === 'CANCELLED') return decided('superseded');
   const refusal = await refuseDebitNote(yagna, input, found, note, signal);
   if (!refusal) {
     if (await hasAcceptedInvoice(yagna, documents, input.job, found.agreement, signal))

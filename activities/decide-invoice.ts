@@ -54,8 +54,13 @@ export async function decideInvoice(
     return decided('accepted');
   }
   if (invoice.status === 'CANCELLED') return decided('superseded');
-  if (invoice.status === 'REJECTED') return decided('refused', { reason: 'rejected before' });
-  const reason = await refuseInvoice(yagna, documents, input, found, invoice, signal);
+  const secondInvoice =
+    found.soFar.invoiceAccepted ||
+    (await hasAcceptedInvoice(yagna, documents, input.job, found.agreement, signal, invoice.invoiceId));
+  if (invoice.status === 'REJECTED') return decided('refused', { reason: 'rejected before', secondInvoice });
+  const reason = secondInvoice
+    ? 'the agreement has an accepted invoice already'
+    : await refuseInvoice(yagna, input, found, invoice, signal);
   if (reason) {
     const message = `invoice refused: ${reason}`;
     await yagna.rejectInvoice(
@@ -67,7 +72,7 @@ export async function decideInvoice(
       event('InvoiceRejected', { ...details, reason }),
       event('PaymentFailed', { ...details, reason }),
     );
-    return decided('refused', { reason: message });
+    return decided('refused', { reason: message, secondInvoice });
   }
   try {
     await yagna.acceptInvoice(invoice.invoiceId, invoice.amount, input.allocationId, signal);
@@ -88,24 +93,13 @@ export async function decideInvoice(
 
 async function refuseInvoice(
   yagna: Yagna,
-  documents: Documents,
   input: DecideInput,
   found: BilledAgreement,
   invoice: Invoice,
   signal: AbortSignal,
 ): Promise<string | undefined> {
-  const { terms, soFar, agreement } = found;
-  const { invoiceId } = invoice;
-  if (
-    soFar.invoiceAccepted ||
-    (await hasAcceptedInvoice(yagna, documents, input.job, agreement, signal, invoiceId))
-  ) {
-    return 'the agreement has an accepted invoice already';
-  }
+  const { terms, soFar } = found;
   if (!terms) return `the agreement's prices cannot be read: ${found.unreadable ?? ''}`;
-  const ended = await yagna.terminationReason(agreement.agreementId, signal);
-  // A provider that ends an agreement dates its end: not later than now.
-  const dates = [yagna.now(), Date.parse(agreement.validTo), ...(ended ? [Date.parse(ended.eventDate)] : [])];
   const known = await knownActivities(yagna, invoice, Object.keys(soFar.acceptedByActivity), signal);
   const decision = checkInvoice({
     ...{ terms, tolerance: input.tolerance },
@@ -116,11 +110,25 @@ async function refuseInvoice(
       accepted: soFar.acceptedByActivity[activityId] ?? '0',
       lastUsage: soFar.lastUsage[activityId],
     })),
-    elapsedSec: Math.max(0, (Math.min(...dates) - found.beganMs) / 1000),
+    elapsedSec: await lifeSec(yagna, found, signal),
     // Whether the budget suffices is no fault of the invoice: yagna says so when it is accepted.
     budgetLeft: invoice.amount,
   });
   return decision.accept ? undefined : decision.reason;
+}
+
+/**
+ * How long the agreement has lasted. The one who ends it dates its end, so that of a provider is compared with the date
+ * of the approval, which is the provider's as well; by our clock it can't have lasted longer than until now.
+ */
+async function lifeSec(yagna: Yagna, found: BilledAgreement, signal: AbortSignal): Promise<number> {
+  const { agreement, beganMs } = found;
+  const mostMs = Math.min(yagna.now(), Date.parse(agreement.validTo)) - beganMs;
+  const ended = await yagna.terminationReason(agreement.agreementId, signal);
+  if (!ended) return Math.max(0, mostMs / 1000);
+  const fromMs =
+    ended.terminator === 'Provider' ? Date.parse(agreement.approvedDate ?? agreement.timestamp) : beganMs;
+  return Math.max(0, Math.min(mostMs, Date.parse(ended.eventDate) - fromMs) / 1000);
 }
 
 async function knownActivities(

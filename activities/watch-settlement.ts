@@ -50,7 +50,8 @@ async function watch(
   // The events of a connection are those of all its jobs: each wakes its own job, and is looked up once for all.
   const wakeIfOurs = (kind: DocumentKind, id: string): void => {
     documents.originOf(kind, id).then((origin) => {
-      if (origin && bearsMark(input.job, origin.marked)) wait.wake();
+      // One that yagna does not show yet may be ours.
+      if (!origin || bearsMark(input.job, origin.marked)) wait.wake();
     }, wait.wake);
   };
   const unsubscribe = [

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { InvalidArgumentError, type Command } from 'commander';
 import type * as devnetIndex from '../devnet/index';
 import type { NodeOptions } from '../devnet/index';
-import type * as workerRun from '../worker/run';
+import type * as workerIndex from '../worker/index';
 import { isGrpcServiceError, type Client } from '@temporalio/client';
 import { usageError } from './failure';
 import { withTemporal } from './temporal-client';
@@ -23,10 +23,12 @@ export function addDaemonCommands(program: Command): void {
       await withTemporal(requireNamespace);
       // Loaded here because it takes half a second that the other commands need not wait for.
       // eslint-disable-next-line @typescript-eslint/no-require-imports
-      const { runWorker } = require('../worker/run') as typeof workerRun;
+      const { logPlainly, runWorker } = require('../worker/index') as typeof workerIndex;
+      logPlainly();
       await runWorker({
         taskQueue,
         onReady: (queues) => console.log(`worker ready on task queues ${queues.join(', ')}`),
+        onTrouble: (line) => console.error(`golem-temporal: ${line}`),
       });
     });
 

@@ -43,7 +43,7 @@ export function addJobCommands(program: Command): void {
     .option('--settled', 'wait until all is paid, and print what it cost instead')
     .action((id: string, options: { settled?: boolean }) =>
       withGolem(async (golem, client) => {
-        await warnWithoutWorker(client, await golem.taskQueueOf(id));
+        await warnIfItWaits(client, golem, id);
         if (options.settled) {
           const settlement = await golem.settled(id);
           console.log(JSON.stringify(settlement, null, 2));
@@ -100,7 +100,7 @@ function jobId(value: string): string {
 }
 
 async function watch(client: Client, golem: GolemClient, jobId: string): Promise<void> {
-  await warnWithoutWorker(client, await golem.taskQueueOf(jobId));
+  await warnIfItWaits(client, golem, jobId);
   const stop = new AbortController();
   const onSignal = (): void =>
     stop.abort(new CliError(`the job goes on: golem-temporal watch ${jobId}`, 130));
@@ -160,6 +160,11 @@ function eventLine(event: GolemEvent): string {
     return `${name}=${String(value)}`;
   });
   return [event.at, event.name, ...details].join(' ');
+}
+
+async function warnIfItWaits(client: Client, golem: GolemClient, jobId: string): Promise<void> {
+  const { running, taskQueue } = await golem.whereabouts(jobId);
+  if (running) await warnWithoutWorker(client, taskQueue);
 }
 
 /** A job without a worker waits silently, so say it. */

@@ -249,9 +249,10 @@ export class GolemClient {
     }
   }
 
-  /** The task queue that a job's worker works on. @throws UnknownJobError */
-  async taskQueueOf(jobId: string): Promise<string> {
-    return (await this.workflows.describeJob(jobId)).taskQueue;
+  /** Whether a job runs, and the task queue that its worker works on. @throws UnknownJobError */
+  async whereabouts(jobId: string): Promise<{ running: boolean; taskQueue: string }> {
+    const { running, taskQueue } = await this.workflows.describeJob(jobId);
+    return { running, taskQueue };
   }
 
   private async resultOf<T>(jobId: string, workflowId: string): Promise<T> {

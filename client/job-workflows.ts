@@ -4,6 +4,8 @@ import type { Client, WorkflowExecutionDescription } from '@temporalio/client';
 import { isNoAnswer, NoAnswerError, UnknownJobError } from './errors';
 
 const JOB_TYPE = 'golemJob';
+/** A service may start jobs for years. */
+const JOBS_KEPT = 10_000;
 
 export interface Seen {
   runId: string;
@@ -49,6 +51,7 @@ export class JobWorkflows {
   async describeJob(jobId: string): Promise<Seen> {
     const seen = await this.describe(jobId);
     if (seen?.type !== JOB_TYPE) throw this.unknown(jobId, seen?.type);
+    if (this.jobs.size >= JOBS_KEPT) this.jobs.clear();
     this.jobs.add(jobId);
     return seen;
   }

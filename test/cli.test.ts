@@ -1,3 +1,5 @@
+import type { Child } from '../cli/child-process';
+import { startDevnet } from '../devnet';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { requireBuild, runCli, startCli } from './support/cli';
@@ -49,6 +51,40 @@ describe('golem-temporal', () => {
   test('a worker that has no yagna says what to set, before it polls', async () => {
     const env = { TEMPORAL_ADDRESS: temporalAddress(), YAGNA_APPKEY: '', GOLEM_CONNECTIONS: '' };
     expectRefusal(await runCli(['worker'], { env }), 2, /no yagna to work with: set YAGNA_APPKEY/);
+  });
+
+  test('a worker without Temporal, or in a namespace that is none, says so as the other commands do', async () => {
+    const yagna = { YAGNA_APPKEY: 'key', YAGNA_API_URL: 'http://127.0.0.1:1' };
+    const nowhere = { ...yagna, TEMPORAL_ADDRESS: '127.0.0.1:1' };
+    expectRefusal(
+      await runCli(['worker'], { env: nowhere }),
+      1,
+      /no Temporal server answers at 127\.0\.0\.1:1/,
+    );
+    const none = { ...yagna, TEMPORAL_ADDRESS: temporalAddress(), TEMPORAL_NAMESPACE: 'none' };
+    expectRefusal(await runCli(['worker'], { env: none }), 2, /Temporal has no namespace none/);
+    const noUrl = { ...yagna, TEMPORAL_ADDRESS: temporalAddress(), YAGNA_API_URL: '127.0.0.1:7465' };
+    expectRefusal(
+      await runCli(['worker'], { env: noUrl }),
+      2,
+      /YAGNA_API_URL and YAGNA_APPKEY: url: must be/,
+    );
+  });
+
+  test('a worker whose yagna does not answer or refuses the key says so at once, and is ready all the same', async () => {
+    const devnet = await startDevnet({ providers: [{ name: 'one' }] });
+    let worker: Child | undefined;
+    try {
+      const env = { TEMPORAL_ADDRESS: temporalAddress(), YAGNA_API_URL: devnet.url, YAGNA_APPKEY: 'wrong' };
+      const said = new Promise<string>((resolve) => {
+        void startCli(['worker', '--task-queue', 'trouble'], env, resolve).then((child) => (worker = child));
+      });
+      expect(await said).toMatch(/^golem-temporal: connection default: .*Invalid application key/);
+      await worker?.line(/^worker ready/);
+    } finally {
+      await worker?.stop();
+      await devnet.close();
+    }
   });
 
   test('an id that no job has ends with code 2', async () => {

@@ -1,7 +1,4 @@
-/**
- * A document of an agreement whose final invoice was accepted without anybody having booked it: the answer was lost,
- * and the next document is decided by an activity of its own, in its first attempt.
- */
+/** Documents decided one by one, each in the first attempt of an activity of its own, whatever was lost before. */
 import { DefaultLogger } from '@temporalio/worker';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { Connections } from '../activities';
@@ -18,7 +15,11 @@ const ACCEPT_INVOICE = new RegExp(`^POST ${PAYMENT}/invoices/[\\w-]+/accept$`);
 const proxy = new FaultProxy();
 let devnet: Devnet;
 let requestor: Requestor;
-let decide: (jobUuid: string, document: DecideInput['document']) => Promise<Decision>;
+let decide: (
+  jobUuid: string,
+  document: DecideInput['document'],
+  more?: Partial<DecideInput>,
+) => Promise<Decision>;
 
 beforeAll(async () => {
   devnet = await startDevnet({ paymentCycleSec: 0.1 });
@@ -29,10 +30,11 @@ beforeAll(async () => {
   const { golemDecideDocument } = decisionActivities(environment);
   const allocationId = await requestor.allocate();
   const tolerance = { usageSec: 10, usageRatio: 0 };
-  decide = async (jobUuid, document) =>
+  decide = async (jobUuid, document, more = {}) =>
     (await new MockActivityEnvironment({}, { logger: new DefaultLogger('ERROR') }).run(golemDecideDocument, {
       ...{ document, allocationId, tolerance, ledger: {} },
       job: { connection: 'default', jobId: 'job', jobUuid, owner: 'owner' },
+      ...more,
     })) as Decision;
 });
 afterAll(async () => {
@@ -91,4 +93,60 @@ test('a debit note is not accepted any more', async () => {
     decision: 'superseded',
   });
   expect(proxy.calls).not.toContain(`POST ${note}/accept`);
+});
+
+test('a debit note that newer ones have overtaken is left, and no fault of the provider', async () => {
+  const agreementId = await requestor.rent('owner/three', { 'golem.temporal.mark': 'owner/three/1' });
+  const activityId = await requestor.createActivity(agreementId);
+  await requestor.delete(`/activity-api/v1/activity/${activityId}`);
+  const { debitNoteId, eventDate } = await requestor.firstEvent('debitNote', 'owner/three');
+  const after = (lastNoteAt: string) => ({
+    ledger: {
+      [agreementId]: {
+        ...{ acceptedByActivity: { [activityId]: '4' }, notes: {}, lastUsage: {}, invoiceAccepted: false },
+        lastNoteAt: { [activityId]: lastNoteAt },
+      },
+    },
+  });
+  const document = { kind: 'debitNote' as const, id: debitNoteId as string, eventDate: eventDate as string };
+  expect(await decide('three', document, after('2100-01-01T00:00:00Z'))).toMatchObject({
+    decision: 'superseded',
+  });
+  // A total that falls is another thing.
+  expect(await decide('three', document, after('2000-01-01T00:00:00Z'))).toMatchObject({
+    decision: 'refused',
+    reason: expect.stringContaining('less than the 4 accepted before'),
+  });
+  await requestor.terminate(agreementId);
+  await requestor.firstEvent('invoice', 'owner/three');
+});
+
+test('an invoice of a provider whose clock is slow, and who ended the agreement, is measured by its own dates', async () => {
+  const agreementId = await requestor.rent('owner/four', { 'golem.temporal.mark': 'owner/four/1' });
+  const activityId = await requestor.createActivity(agreementId);
+  await requestor.terminate(agreementId);
+  const { invoiceId, eventDate } = await requestor.firstEvent('invoice', 'owner/four');
+  const agreement = (await requestor.get(`/market-api/v1/agreements/${agreementId}`)).json;
+  const invoice = (await requestor.get(`${PAYMENT}/invoices/${invoiceId}`)).json;
+  const ago = (seconds: number): string => new Date(Date.now() - seconds * 1000).toISOString();
+  // By our clock it began a minute ago; the provider's is two minutes behind, and bills the minute.
+  const [, perSecond, start] = agreement.offer.properties[
+    'golem.com.pricing.model.linear.coeffs'
+  ] as number[];
+  const path = `/market-api/v1/agreements/${agreementId}`;
+  proxy.answer(new RegExp(`^GET ${path}$`), 200, {
+    ...agreement,
+    timestamp: ago(61),
+    approvedDate: ago(181),
+  });
+  proxy.answer(new RegExp(`^GET ${path}/terminate/reason$`), 200, {
+    ...{ agreementId, eventType: 'AgreementTerminatedEvent', eventDate: ago(120), terminator: 'Provider' },
+  });
+  const amount = ((perSecond ?? 0) * 60 + (start ?? 0)).toFixed(15);
+  proxy.answer(new RegExp(`^GET ${PAYMENT}/invoices/${invoiceId}$`), 200, { ...invoice, amount });
+  proxy.answer(new RegExp(`^POST ${PAYMENT}/invoices/${invoiceId}/accept$`), 200, null);
+  expect(invoice.activityIds).toEqual([activityId]);
+  const document = { kind: 'invoice' as const, id: invoiceId as string, eventDate: eventDate as string };
+  const tolerance = { usageSec: 1, usageRatio: 0 };
+  expect(await decide('four', document, { tolerance })).toMatchObject({ decision: 'accepted' });
 });

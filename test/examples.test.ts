@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { text } from 'node:stream/consumers';
 import { join } from 'node:path';
 import { Worker } from '@temporalio/worker';
-import type { Child } from '../cli/child-process';
+import { startChild, type Child } from '../cli/child-process';
 import { GolemClient } from '../client';
 import { startDevnet, type Devnet } from '../devnet';
 import { requireBuild, startCli } from './support/cli';
@@ -42,6 +42,30 @@ test("squares-workflow: a job from a user's own workflow", async () => {
     client.workflow.execute('squares', { workflowId: randomUUID(), taskQueue: 'theirs', args: [[3, 12]] }),
   );
   expect(squares).toEqual(['9', '144']);
+});
+
+test("own-worker: a worker of the user's own with the plugin", async () => {
+  const own = await startChild(process.execPath, [join(EXAMPLES, 'own-worker.js')], {
+    env: {
+      ...process.env,
+      ...temporal.env,
+      YAGNA_API_URL: devnet.url,
+      YAGNA_APPKEY: devnet.appKey,
+      GOLEM_REGISTRY_URL: `${devnet.url}/registry`,
+    },
+  });
+  try {
+    const golem = new GolemClient({ client: temporal.client, taskQueue: 'own' });
+    const { jobId } = await golem.startJob({
+      image: 'golem/alpine:latest',
+      budget: '1',
+      tasks: ['echo own'],
+    });
+    expect((await golem.result(jobId)).tasks[0]?.results[0]?.stdout).toBe('own\n');
+    expect((await golem.settled(jobId)).state).toBe('settled');
+  } finally {
+    await own.stop();
+  }
 });
 
 test('start-job: a job from a program', async () => {

@@ -194,6 +194,19 @@ describe('an impossible job', () => {
     expect((await since(world, began)).all()).toEqual([]);
   });
 
+  test('on a payment network that yagna does not have ends with InvalidJobSpec, by the field to correct', async () => {
+    const { jobId } = await world.golem.startJob({
+      ...JOB,
+      budget: { amount: '1', network: 'holeski' },
+      tasks: ['true'],
+    });
+    await expect(world.golem.result(jobId)).rejects.toMatchObject({
+      type: 'InvalidJobSpec',
+      message: expect.stringContaining('erc20-holeski-tglm: check budget.network'),
+    });
+    expect(await world.open()).toEqual(NOTHING_OPEN);
+  });
+
   test('over the balance of its account ends with BudgetNotReserved and leaves nothing', async () => {
     const { jobId } = await world.golem.startJob({ ...waitingJob(), budget: '100000' });
     await expect(world.golem.result(jobId)).rejects.toMatchObject({ type: 'BudgetNotReserved' });

@@ -1,5 +1,6 @@
 /** Running the Golem workflows and activities in a worker of your own, or in ours. */
 export { Connections } from '../activities';
+export { logPlainly } from './log';
 export { GolemPlugin, type GolemPluginOptions } from './plugin';
 export { runWorker, type RunWorkerOptions } from './run';
 export { TASK_QUEUE, watchQueueOf } from './task-queues';

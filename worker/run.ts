@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { NativeConnection, Worker, type WorkerPlugin, type WorkflowBundleOption } from '@temporalio/worker';
+import { Connections } from '../activities';
 import { GolemPlugin, type GolemPluginOptions } from './plugin';
 import { TASK_QUEUE, watchQueueOf } from './task-queues';
 
@@ -16,11 +17,14 @@ export interface RunWorkerOptions extends GolemPluginOptions {
   onReady?: (queues: string[]) => void;
   /** Shuts the worker down when aborted, as SIGINT and SIGTERM do. */
   signal?: AbortSignal;
+  /** Told, in one line, that a yagna does not answer or refuses the key; jobs wait for it. Default: nobody. */
+  onTrouble?: (line: string) => void;
 }
 
 /** Runs until SIGINT, SIGTERM or the signal; rejects when Temporal cannot be reached. */
 export async function runWorker(options: RunWorkerOptions = {}): Promise<void> {
   const config = loadClientConnectConfig();
+  const connections = options.connections ?? new Connections(options.env ?? process.env);
   const taskQueue = options.taskQueue ?? TASK_QUEUE;
   const connection = await NativeConnection.connect({
     ...config.connectionOptions,
@@ -32,7 +36,7 @@ export async function runWorker(options: RunWorkerOptions = {}): Promise<void> {
       namespace: options.namespace ?? config.namespace ?? 'default',
       taskQueue,
       plugins: [
-        new GolemPlugin(options),
+        new GolemPlugin({ ...options, connections }),
         onceRunning(() => options.onReady?.([taskQueue, watchQueueOf(taskQueue)])),
       ],
       ...workflowSource(),
@@ -44,6 +48,7 @@ export async function runWorker(options: RunWorkerOptions = {}): Promise<void> {
       if (worker.getState() === 'RUNNING') worker.shutdown();
     };
     options.signal?.addEventListener('abort', stop, { once: true });
+    void tellTrouble(connections, options.onTrouble);
     try {
       await worker.run();
     } finally {
@@ -52,6 +57,19 @@ export async function runWorker(options: RunWorkerOptions = {}): Promise<void> {
   } finally {
     // Where a worker could not be made or ended, its own error matters, not that its connection is in use.
     await connection.close().catch(() => undefined);
+  }
+}
+
+/** A wrong key or address is best known before the first job. */
+async function tellTrouble(connections: Connections, tell: RunWorkerOptions['onTrouble']): Promise<void> {
+  if (!tell) return;
+  for (const name of connections.names()) {
+    try {
+      await connections.get(name).me();
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      tell(`connection ${name}: ${why}; jobs that use it will wait or fail`);
+    }
   }
 }
 

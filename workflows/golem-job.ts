@@ -315,7 +315,7 @@ export async function golemJob(given: unknown): Promise<JobResult> {
     if (!found.demand) return;
     // A job that has providers is not without them, however little the market has to offer now.
     if (state.rentals.some((rental) => isLive(rental) && hasSigned(rental))) idleSince.ms = Date.now();
-    if (found.drafts.length > 0) return;
+    if (market.usable(isUsable).length > 0) return;
     const forgiven = forgive(state);
     const refusal = forgiven ? broken.refusal : undefined;
     const why = refusal ?? { type: 'NoProviders', message: whyNobody(found) };

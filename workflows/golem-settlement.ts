@@ -51,6 +51,7 @@ import {
 } from './state/ledger';
 import {
   addUndecided,
+  awaitsInvoice,
   decided,
   failedToDecide,
   isDeciding,
@@ -91,6 +92,8 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
   let cursor = { debitNotes: '', invoices: '' };
   let owners: OwnersState | undefined;
   let seq = 0;
+  /** No decision is begun any more. */
+  let ending = false;
   let signals = 0;
 
   const progress = (): SettlementProgress => ({
@@ -229,6 +232,7 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
 
   /** Begins with all that can be decided now. A provider whose document takes long keeps no other waiting. */
   function decideWhatIsDue(reservation: Reserved): void {
+    if (ending) return;
     for (const entry of takeDue(undecided, Date.now())) void decide(reservation, entry);
   }
 
@@ -338,10 +342,14 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
     const untilMs = Date.now() + input.invoiceWaitSec * 1000;
     decideWhatIsDue(reservation);
     for (;;) {
-      // Nothing that is being decided is given up, nor does an end of the wait need a watch beside it.
-      if (isSettled(ledger) || Date.now() >= untilMs) await condition(() => !isDeciding(undecided));
-      if (isSettled(ledger)) return;
-      if (Date.now() >= untilMs) return giveUpWaiting(ledger);
+      const isTimeUp = Date.now() >= untilMs;
+      // Nothing that is being decided is given up, and nothing more is begun: one could follow the other for ever.
+      ending = isTimeUp || isSettled(ledger);
+      if (ending) await condition(() => !isDeciding(undecided));
+      ending = isTimeUp;
+      if (isSettled(ledger) && (isTimeUp || !awaitsInvoice(undecided))) return;
+      if (isTimeUp) return giveUpWaiting(ledger);
+      decideWhatIsDue(reservation);
       await persist(() => step(reservation, 'none', untilMs));
     }
   }

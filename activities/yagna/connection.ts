@@ -59,6 +59,11 @@ export class Connections {
     this.endpoints = readEndpoints(env);
   }
 
+  /** Of all connections that are known now. */
+  names(): string[] {
+    return Object.keys(this.endpoints);
+  }
+
   /** @throws UnknownConnection - no connection of that name */
   get(name: string = DEFAULT_CONNECTION): Yagna {
     return this.opened(name).yagna;

@@ -49,6 +49,7 @@ export function entryOf(ledger: Ledger, agreementId: AgreementId, provider: Prov
       acceptedByActivity: {},
       notes: {},
       lastUsage: {},
+      lastNoteAt: {},
       payableNotes: {},
       payablePaid: {},
     },
@@ -71,8 +72,8 @@ export function book(ledger: Ledger, decision: Decision): void {
 }
 
 function bookInvoice(entry: LedgerEntry, decision: Decision): void {
-  // An invoice after an accepted one changes nothing: an agreement is paid once.
-  if (entry.invoiceAccepted || decision.decision === 'superseded') return;
+  // An invoice after an accepted one changes nothing, be that one booked or not: an agreement is paid once.
+  if (entry.invoiceAccepted || decision.secondInvoice || decision.decision === 'superseded') return;
   entry.invoiceId = decision.document.id as InvoiceId; // an invoice's id, by its kind
   entry.invoiceAmount = plain(decision.amount);
   if (decision.decision === 'accepted') {
@@ -93,6 +94,7 @@ function bookDebitNote(entry: LedgerEntry, decision: Decision): void {
   if (decision.decision === 'refused') entry.refusal = decision.reason;
   if (decision.decision !== 'accepted') return;
   if (decision.lastUsage) entry.lastUsage[activityId] = decision.lastUsage;
+  entry.lastNoteAt[activityId] = decision.document.eventDate;
   const before = entry.acceptedByActivity[activityId] ?? '0';
   entry.acceptedByActivity[activityId] = larger(before, plain(decision.amount));
   if (!decision.payable) return;
@@ -176,12 +178,14 @@ export function soFar(ledger: Ledger, agreementId?: AgreementId): Record<Agreeme
     (entry) => (agreementId ?? entry.agreementId) === entry.agreementId,
   );
   return Object.fromEntries(
-    concerned.map(({ agreementId: id, acceptedByActivity, notes, lastUsage, invoiceAccepted }) => [
-      id,
-      invoiceAccepted
-        ? { acceptedByActivity: {}, notes: {}, lastUsage: {}, invoiceAccepted }
-        : { acceptedByActivity, notes, lastUsage, invoiceAccepted },
-    ]),
+    concerned.map(
+      ({ agreementId: id, acceptedByActivity, notes, lastUsage, lastNoteAt, invoiceAccepted }) => [
+        id,
+        invoiceAccepted
+          ? { acceptedByActivity: {}, notes: {}, lastUsage: {}, lastNoteAt: {}, invoiceAccepted }
+          : { acceptedByActivity, notes, lastUsage, lastNoteAt, invoiceAccepted },
+      ],
+    ),
   );
 }
 

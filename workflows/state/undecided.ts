@@ -21,6 +21,7 @@ export type Undecided = UndecidedDocument[];
 const AT_ONCE = 50;
 const FIRST_RETRY_SEC = 10;
 const LAST_RETRY_SEC = 300;
+const TURN_MS = 60_000;
 
 /** One that is there already may be told again with the agreement it is of. */
 export function addUndecided(undecided: Undecided, document: DocumentRef): void {
@@ -52,6 +53,10 @@ export function nextDueMs(undecided: Undecided): number {
 export const isDeciding = (undecided: Undecided): boolean =>
   undecided.some(({ isBeingDecided }) => isBeingDecided);
 
+/** Whether an invoice is still to be decided: what it asks for is in no book yet. */
+export const awaitsInvoice = (undecided: Undecided): boolean =>
+  undecided.some(({ document }) => document.kind === 'invoice');
+
 export function decided(undecided: Undecided, entry: UndecidedDocument): void {
   undecided.splice(undecided.indexOf(entry), 1);
 }
@@ -59,7 +64,10 @@ export function decided(undecided: Undecided, entry: UndecidedDocument): void {
 /** @param lifetimeMs - after so long nothing of the try can take effect on yagna any more */
 export function failedToDecide(entry: UndecidedDocument, nowMs: number, lifetimeMs: number): void {
   entry.isBeingDecided = false;
-  entry.dueMs = nowMs + Math.min(LAST_RETRY_SEC, FIRST_RETRY_SEC * 2 ** entry.tries) * 1000;
+  const backoffMs = Math.min(LAST_RETRY_SEC, FIRST_RETRY_SEC * 2 ** entry.tries) * 1000;
+  // What must wait for the end of its risk gets a turn before it is tried once more.
+  const isLast = backoffMs === LAST_RETRY_SEC * 1000;
+  entry.dueMs = nowMs + (isLast ? Math.max(backoffMs, lifetimeMs + TURN_MS) : backoffMs);
   entry.tries += 1;
   entry.riskyUntilMs = nowMs + lifetimeMs;
 }

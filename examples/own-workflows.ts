@@ -1,0 +1,2 @@
+export * from 'golem-temporal/workflows';
+export * from './squares-workflow';
