@@ -23,8 +23,8 @@ import { DocumentEvents } from './payment/document-events';
 import { documentRoutes } from './payment/document-routes';
 import { Documents } from './payment/documents';
 import { Payer } from './payment/payer';
-import { checkProviders, DEFAULT_PROVIDERS, loadProviders, type ProviderConfig } from './provider/config';
 import { ProviderNetwork } from './provider/network';
+import { describeProviders, loadProviders, type ProvidersInput } from './provider/providers-file';
 import { registryRoutes } from './registry-routes';
 import { RequestorNode, type NodeOptions } from './requestor-node';
 import { yagnaScope } from './server/http';
@@ -42,13 +42,13 @@ export interface DevnetOptions {
   nodes?: NodeOptions[];
   /** Port of the admin API, on loopback. Default 0: a free port. */
   adminPort?: number;
-  /** Providers, or a JSON file with a list of them. Default {@link DEFAULT_PROVIDERS}. */
-  providers?: ProviderConfig[] | string;
+  /** Its providers: a list, the form that a file has, or the name of such a file. Default: five different ones. */
+  providers?: ProvidersInput | string;
   /** Where state lives, kept over restarts. Default: a temporary directory, removed on close. */
   dataDir?: string;
   /** Seconds from an acceptance to the payment. Default 1. */
   paymentCycleSec?: number;
-  /** Seconds between rounds in which free providers offer again to live demands, 0 for never. Default 240. */
+  /** Seconds between rounds in which free providers offer again to live demands, 0 for never. Default: as `providers` has it. */
   rebroadcastSec?: number;
   log?: (line: string) => void;
 }
@@ -76,10 +76,10 @@ export interface Devnet {
 
 export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> {
   const { host = '127.0.0.1', log = () => undefined } = options;
-  const providers =
+  const { providers, rebroadcastSec } =
     typeof options.providers === 'string'
       ? loadProviders(options.providers)
-      : checkProviders(options.providers ?? DEFAULT_PROVIDERS);
+      : describeProviders(options.providers ?? {});
   const described = describedNodes(options);
   const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), 'golem-devnet-')));
   const database = openDatabase(dataDir);
@@ -105,7 +105,7 @@ export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> 
     documents,
     timers,
     conditions,
-    rebroadcastSec: options.rebroadcastSec ?? 240,
+    rebroadcastSec: options.rebroadcastSec ?? rebroadcastSec,
     log,
   });
   const vms = createVmHost({ dataDir, database, agreements: network, effects, log });

@@ -58,12 +58,14 @@ describe('golem-temporal', () => {
     }
   });
 
-  test('the schema of a job is JSON', async () => {
+  test('the schemas of a job and of a file of providers are JSON', async () => {
     const { stdout } = await runCli(['schema', 'job']);
     expect(JSON.parse(stdout)).toMatchObject({
       type: 'object',
       required: expect.arrayContaining(['image', 'budget']),
     });
+    const providers = await runCli(['schema', 'providers']);
+    expect(JSON.parse(providers.stdout)).toHaveProperty('anyOf');
     expectRefusal(await runCli(['schema', 'frob']), 2, /there is no schema of frob/);
   });
 

@@ -368,7 +368,7 @@ describe('agreements', () => {
   });
 
   it('one that the provider does not answer can be cancelled, and ends the wait for it', async () => {
-    await withDevnet({ providers: [{ name: 'silent', approveMs: 1e9 }] }, async (requestor) => {
+    await withDevnet({ providers: [{ name: 'silent', approveSec: 1e6 }] }, async (requestor) => {
       const id = await propose(requestor);
       const path = `${MARKET}/agreements/${id}`;
       await requestor.post(`${path}/confirm`);

@@ -156,7 +156,7 @@ test('a rental that never ran anything is paid nothing', async () => {
 });
 
 test('an agreement that its provider does not answer is cancelled', async () => {
-  await start({ approveMs: 3_600_000 });
+  await start({ approveSec: 3600 });
   const { draft } = await negotiate('owner/third');
   const agreementId = await yagna.createAgreement(draft, future(900));
   await yagna.confirmAgreement(agreementId, 'owner/third');

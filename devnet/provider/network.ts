@@ -114,7 +114,7 @@ export class ProviderNetwork
     const fault = conditions.step('approve', agreement.provider, agreement.requestor);
     if (fault?.do === 'withhold') return;
     // Decided after the request that confirmed it, as over a network.
-    timers.after(provider.config.approveMs + delayOf(fault), () => {
+    timers.after(provider.config.approveSec * 1000 + delayOf(fault), () => {
       const current = agreements.find(agreement.id);
       if (current?.state !== 'Pending') return;
       if (!conditions.reachesRequestor(current.provider, current.requestor)) {
@@ -192,12 +192,14 @@ export class ProviderNetwork
       requestorId: agreement.requestor,
       providerId: agreement.provider,
       taskPackage: String(agreement.demand.properties[PROP.taskPackage] ?? ''),
-      createMs: config?.createMs ?? 0,
-      destroyMs: config?.destroyMs ?? 0,
-      deployMs: config?.deployMs ?? 0,
+      createSec: config?.createSec ?? 0,
+      destroySec: config?.destroySec ?? 0,
+      deploySec: config?.deploySec ?? 0,
+      startSec: config?.startSec ?? 0,
       startFails: config?.startFails,
       reach: this.options.conditions.reach(agreement.requestor, agreement.provider),
       cpuThreads: config?.hardware.cpuThreads ?? 1,
+      activityLimit: config?.activityLimit ?? 1,
       usageVector: USAGE_VECTOR,
     };
   }

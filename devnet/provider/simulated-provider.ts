@@ -48,7 +48,7 @@ export class SimulatedProvider {
     if (!matches(demand.parsed, this.offer.terms)) return;
     const fault = this.conditions.step('offer', this.nodeId, demand.requestor);
     if (fault?.do === 'withhold') return;
-    const delayMs = this.config.offerDelayMs + delayOf(fault);
+    const delayMs = this.config.offerDelaySec * 1000 + delayOf(fault);
     if (delayMs > 0) this.timers.after(delayMs, () => this.propose(demand));
     else this.propose(demand);
   }
@@ -62,7 +62,7 @@ export class SimulatedProvider {
     // Answered after the request that made it, as over a network.
     const fault = this.conditions.step('negotiate', this.nodeId, counter.demand.requestor);
     if (fault?.do === 'withhold') return;
-    this.timers.after(delayOf(fault), () => {
+    this.timers.after(this.config.negotiateSec * 1000 + delayOf(fault), () => {
       if (fault?.do === 'refuse') this.refuse(counter, fault.message ?? 'no', fault.isFinal ?? false);
       else this.answer(counter);
     });

@@ -193,7 +193,7 @@ export class GolemActivity {
         const sink = { stdout: streamed('stdout'), stderr: streamed('stderr') };
         await this.suffer(command);
         if (command.name === 'deploy') sink.stdout(Buffer.from(await this.deploy(command.volumes)));
-        if (command.name === 'start') this.start();
+        if (command.name === 'start') await this.start();
         if (command.name === 'run') await this.run(command, sink);
         if (command.name === 'transfer') {
           await transfer(command, this.deployed().root, this.volumes, this.interrupt.signal);
@@ -253,7 +253,7 @@ export class GolemActivity {
   }
 
   private async deploy(volumes: string[]): Promise<string> {
-    if (this.parts.terms.deployMs > 0) await this.pause(this.parts.terms.deployMs);
+    await this.pause(this.parts.terms.deploySec * 1000);
     if (this.ending) throw new MachineGone();
     const machine = await this.parts.startMachine({
       directory: this.parts.directory,
@@ -277,8 +277,9 @@ export class GolemActivity {
     return `{"valid": {"Ok": ""}, "vols": [${listed.join(', ')}], "startMode": "empty"}\n`;
   }
 
-  private start(): void {
-    const { startFails } = this.parts.terms;
+  private async start(): Promise<void> {
+    const { startFails, startSec } = this.parts.terms;
+    await this.pause(startSec * 1000);
     if (startFails !== undefined) throw new CommandFailure(-1, `Runtime error: ${startFails}`);
   }
 
@@ -321,7 +322,7 @@ export class GolemActivity {
     const { signal } = this.interrupt;
     if (ms === Infinity) {
       if (!signal.aborted) await once(signal, 'abort');
-    } else await delay(ms, undefined, { signal }).catch(() => undefined);
+    } else if (ms > 0) await delay(ms, undefined, { signal }).catch(() => undefined);
   }
 }
 
