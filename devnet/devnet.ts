@@ -70,6 +70,13 @@ export interface Devnet {
   nodes: readonly RequestorNode[];
   /** The node of that name. @throws Error when there is none */
   node(name: string): RequestorNode;
+  /**
+   * A provider goes out of business in good order: its offer is gone, its agreements end with the code `Shutdown`.
+   * Resolves when their VMs are gone. @throws Error when there is none of that name
+   */
+  shutDownProvider(name: string): Promise<void>;
+  /** A provider that was shut down is in business again. @throws Error when there is none of that name */
+  reopenProvider(name: string): void;
   /** Stops providers, VMs and nodes, and removes the data directory if it was a temporary one. */
   close(): Promise<void>;
 }
@@ -191,6 +198,8 @@ export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> 
       return first.port;
     },
     ...{ appKey: first.appKey, adminUrl: admin.url, faults, links, nodes, node, close },
+    shutDownProvider: (name) => network.shutDown(name),
+    reopenProvider: (name) => network.reopen(name),
   };
 }
 

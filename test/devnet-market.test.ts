@@ -400,7 +400,7 @@ describe('a provider ends an agreement', () => {
     await withDevnet({ providers: [{ name: 'one', idleLimitSec: 0.1 }] }, async (requestor) => {
       const agreementId = await requestor.rent('idle');
       expect(await reasonOf(requestor, agreementId)).toEqual({
-        message: 'No activity created within 0.1s',
+        message: 'No activity created within 100ms',
         'golem.provider.code': 'NoActivity',
       });
       const { invoiceId } = await requestor.firstEvent('invoice', 'idle');

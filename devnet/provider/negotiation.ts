@@ -12,6 +12,8 @@ export interface Agreed {
   debitNoteIntervalSec: number;
   paymentTimeoutSec: number | undefined;
   expirationMs: number;
+  /** Without it the agreement ends with its first activity. */
+  multiActivity: boolean;
 }
 
 /**
@@ -108,6 +110,10 @@ function agreeOnPaymentTimeout(
   offer: Properties,
   now: number,
 ): Refusal | undefined {
+  if (!provider.payableNotes) {
+    delete offer[PROP.paymentTimeout];
+    return undefined;
+  }
   const expiration = Number(demand[PROP.expiration]);
   const required = expiration - now >= provider.paymentTimeoutRequiredFromSec * 1000;
   if (required && seconds(demand, PROP.paymentTimeout) === undefined) {
@@ -166,5 +172,6 @@ export function agreedTerms(provider: Provider, demand: Properties, offer: Prope
     paymentTimeoutSec:
       seconds(demand, PROP.paymentTimeout) === undefined ? undefined : seconds(offer, PROP.paymentTimeout),
     expirationMs: Number(demand[PROP.expiration]),
+    multiActivity: demand[PROP.multiActivity] === true,
   };
 }
