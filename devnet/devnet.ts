@@ -50,6 +50,9 @@ export interface DevnetOptions {
   paymentCycleSec?: number;
   /** Seconds between rounds in which free providers offer again to live demands, 0 for never. Default: as `providers` has it. */
   rebroadcastSec?: number;
+  /** Tags that its image registry knows beside the well-known ones of `golem/`, such as `me/renderer:v2`. */
+  images?: string[];
+  /** Gets a line for what a watcher may want to know; the first says how isolated commands are. */
   log?: (line: string) => void;
 }
 
@@ -135,7 +138,7 @@ export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> 
   function yagnaRoutes(app: FastifyInstance, node: RequestorNode, identities: Identities): void {
     callFaults(app, node, { faults, links, providerOf });
     identityRoutes(app);
-    registryRoutes(app, () => node.url);
+    registryRoutes(app, () => node.url, options.images ?? []);
     yagnaScope(app, (scope) => {
       demandRoutes(scope, book, effects, conditions);
       agreementRoutes(scope, book, agreements, conditions);
