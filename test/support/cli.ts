@@ -35,6 +35,10 @@ export function runCli(
 }
 
 /** Starts `golem-temporal` and leaves it running; end it with `stop` or `kill`. */
-export function startCli(args: string[], env: NodeJS.ProcessEnv = {}): Promise<Child> {
-  return startChild(process.execPath, [CLI, ...args], { env: { ...process.env, ...env } });
+export function startCli(
+  args: string[],
+  env: NodeJS.ProcessEnv = {},
+  onStderr?: (line: string) => void,
+): Promise<Child> {
+  return startChild(process.execPath, [CLI, ...args], { env: { ...process.env, ...env }, onStderr });
 }
