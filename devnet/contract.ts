@@ -39,6 +39,8 @@ export interface AgreementTerms {
   cpuThreads: number;
   /** Activities at the same time. */
   activityLimit: number;
+  /** An activity that was not heard of for longer, seconds, is Unresponsive until its next sign of life. */
+  unresponsiveSec: number;
   /** The offer's `golem.com.usage.vector`: the order in which usage is reported. */
   usageVector: string[];
 }

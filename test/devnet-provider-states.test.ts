@@ -126,6 +126,25 @@ describe('a provider', () => {
     });
   });
 
+  it('that stood still for too long has an Unresponsive activity, until it is heard of again', async () => {
+    const providers = [{ name: 'one', unresponsiveSec: 0.5 }];
+    await withDevnet({ providers }, async (requestor, { links }) => {
+      const activityId = await requestor.createActivity(await requestor.rent());
+      const state = `/activity-api/v1/activity/${activityId}/state`;
+      links.freeze('one');
+      expect((await requestor.get(`${state}?timeout=0`)).status).toBe(408);
+      links.thaw('one');
+      expect((await requestor.get(state)).json).toEqual({ state: ['Unresponsive', null] });
+      let again: unknown;
+      do again = (await requestor.get(state)).json.state;
+      while (JSON.stringify(again) === '["Unresponsive",null]');
+      expect(again).toEqual(['Initialized', null]);
+      links.freeze('one');
+      links.thaw('one');
+      expect((await requestor.get(state)).json).toEqual({ state: ['Initialized', null] });
+    });
+  });
+
   it('takes its time, in the profile of the recorded network', async () => {
     const providers = { profile: 'recorded' as const, providers: [{ name: 'one' }] };
     await withDevnet({ providers }, async (requestor) => {

@@ -222,6 +222,7 @@ export class ProviderNetwork
       reach: this.options.conditions.reach(agreement.requestor, agreement.provider),
       cpuThreads: config?.hardware.cpuThreads ?? 1,
       activityLimit: config?.activityLimit ?? 1,
+      unresponsiveSec: config?.unresponsiveSec ?? 5,
       usageVector: USAGE_VECTOR,
     };
   }

@@ -15,6 +15,7 @@ import { MachineGone, VOLUMES, type Machine, type MachineOptions } from './machi
 import { Script } from './script';
 import {
   debugPair,
+  HEARTBEAT_SEC,
   nextState,
   StateError,
   UnexpectedState,
@@ -75,6 +76,9 @@ export class GolemActivity {
   private ended: Promise<void> | undefined;
   private hadMachine = false;
   private frozen = false;
+  private frozenMs = 0;
+  /** It was not heard of for too long, and has given no new sign of life. */
+  private unheard = false;
   private readonly thawed = new Stream();
 
   constructor(private readonly parts: ActivityParts) {
@@ -82,8 +86,9 @@ export class GolemActivity {
     this.agreementId = parts.terms.agreementId;
   }
 
+  /** As its provider knows it. */
   get state(): ActivityState {
-    return this.current;
+    return this.unheard && !this.ending ? { state: ['Unresponsive', null] } : this.current;
   }
 
   private enter(state: ActivityState): void {
@@ -115,7 +120,22 @@ export class GolemActivity {
   freeze(frozen: boolean): void {
     this.frozen = frozen;
     this.machine?.freeze(frozen);
-    if (!frozen) this.thawed.wake();
+    if (frozen) this.frozenMs = Date.now();
+    else {
+      if (Date.now() - this.frozenMs > this.parts.terms.unresponsiveSec * 1000) void this.beUnheard();
+      this.thawed.wake();
+    }
+  }
+
+  private async beUnheard(): Promise<void> {
+    this.hear(true);
+    await this.pause(Math.min(HEARTBEAT_SEC, this.parts.terms.unresponsiveSec) * 1000);
+    this.hear(false);
+  }
+
+  private hear(unheard: boolean): void {
+    this.unheard = unheard;
+    this.parts.onChange();
   }
 
   /** Ends the VM. Resolves when its processes and files are gone; {@link usage} is final from then on. */
@@ -212,7 +232,7 @@ export class GolemActivity {
 
   /** Does something in the state that the command leads through, if the present state allows the command. */
   private async inState(command: Command, action: () => Promise<void>): Promise<void> {
-    const before = this.state.state;
+    const before = this.current.state;
     const during = nextState(before, command.name);
     this.enter({ state: during });
     let after: StatePair = before;

@@ -96,6 +96,7 @@ export class VmTestbed {
       reach: 'up',
       cpuThreads: 64,
       activityLimit: 1,
+      unresponsiveSec: 5,
       usageVector: ['golem.usage.cpu_sec', 'golem.usage.duration_sec'],
       ...terms,
     });
