@@ -2,6 +2,7 @@
 import { withDevnet, type Requestor } from './support/devnet-requestor';
 
 const MARKET = '/market-api/v1';
+const ACCEPT_TIMEOUT = 'golem.com.payment.debit-notes.accept-timeout?';
 const PAYMENT_TIMEOUT = 'golem.com.scheme.payu.payment-timeout-sec?';
 
 const ended = async (requestor: Requestor): Promise<unknown> =>
@@ -90,6 +91,31 @@ describe('a provider', () => {
         'golem.com.payment.debit-notes.accept-timeout?': 0.5,
       });
       expect(await ended(requestor)).toMatchObject({ message: 'No activity created within 250ms' });
+    });
+  });
+
+  it('runs an engagement of ten hours in small: notes, payable ones, and what it demands for it', async () => {
+    const providers = { timeScale: 120, providers: [{ name: 'one' }] };
+    await withDevnet({ providers }, async (requestor) => {
+      const terms = { 'golem.srv.comp.expiration': Date.now() + 320_000, [ACCEPT_TIMEOUT]: 1.8 };
+      const demandId = await requestor.subscribe(requestor.terms(terms));
+      const [offer] = await requestor.events(demandId);
+      const refused = await requestor.negotiate(demandId, offer.proposal.proposalId as string, terms);
+      expect(refused.reason).toMatchObject({
+        message: expect.stringMatching(/exceeds the 5m threshold of enforcing mid-agreement payments/),
+        'golem.proposal.rejection.is-final': true,
+      });
+
+      const agreementId = await requestor.rent('s', { ...terms, [PAYMENT_TIMEOUT]: 1.5 });
+      await requestor.createActivity(agreementId);
+      expect(await ended(requestor)).toEqual({
+        message: "Requestor isn't accepting DebitNotes in time (1s 800ms)",
+        'golem.provider.code': 'DebitNotesDeadline',
+      });
+      const notes = (await requestor.get('/payment-api/v1/debitNotes?maxItems=20')).json as object[];
+      // One a second; the second is the first that is payable, and the last one always is.
+      expect(notes.map((note) => 'paymentDueDate' in note).slice(0, 2)).toEqual([false, true]);
+      expect(notes.at(-1)).toHaveProperty('paymentDueDate');
     });
   });
 

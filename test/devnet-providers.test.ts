@@ -1,4 +1,6 @@
-import { checkProviders, ProvidersError, startDevnet } from '../devnet';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { checkProviders, providersJsonSchema, ProvidersError, startDevnet } from '../devnet';
 import { describeProviders } from '../devnet/provider/providers-file';
 import { withDevnet } from './support/devnet-requestor';
 
@@ -78,3 +80,46 @@ describe('a description of providers', () => {
     await expect(startDevnet({ providers: [] })).rejects.toThrow(/at least one provider is needed/);
   });
 });
+
+describe('the JSON Schema of a file of providers', () => {
+  it('tells of each setting what it is, its unit and its default, as the documentation does', () => {
+    const docs = readFileSync(join(__dirname, '..', 'docs', 'devnet-providers.md'), 'utf8');
+    const [file, list] = providersJsonSchema().anyOf as [Schema, Schema];
+    const provider = list.items as Schema;
+    expect(Object.keys(file.properties ?? {})).toEqual([
+      'profile',
+      'timeScale',
+      'rebroadcastSec',
+      'providers',
+    ]);
+    const missing = settingsOf(provider).flatMap(([name, setting]) => {
+      expect(setting.description).toBeTruthy();
+      if (name.endsWith('Sec'))
+        expect(setting).toMatchObject({ unit: 'seconds', default: expect.anything() });
+      const row =
+        docs
+          .split('\n')
+          .find((line) => line.startsWith(`| \`${name}\``))
+          ?.replaceAll('`', '') ?? '';
+      const isScalar = ['number', 'string', 'boolean'].includes(typeof setting.default);
+      return row.includes(isScalar ? ` ${String(setting.default)} ` : '|') ? [] : [name];
+    });
+    expect(missing).toEqual([]);
+    const [, example = ''] = /```json\n([^`]+)```/.exec(docs) ?? [];
+    expect(describeProviders(JSON.parse(example)).providers).toHaveLength(2);
+  });
+});
+
+interface Schema {
+  description?: string;
+  default?: unknown;
+  properties?: Record<string, Schema>;
+  items?: Schema;
+}
+
+/** Dotted names of all settings, with those of groups. */
+function settingsOf({ properties = {} }: Schema, group = ''): [string, Schema][] {
+  return Object.entries(properties).flatMap(([name, setting]): [string, Schema][] =>
+    setting.properties ? settingsOf(setting, `${group}${name}.`) : [[`${group}${name}`, setting]],
+  );
+}

@@ -129,7 +129,7 @@ export class Lease {
     const dueSec = this.agreed.paymentTimeoutSec ?? this.provider.paymentDueSec;
     if (fault?.do === 'withhold') return;
     const issue = (change?: (amount: Amount) => Amount): void =>
-      void documents.issueInvoice(this.agreement, nowNanos() + BigInt(Math.round(dueSec * 1e9)), change);
+      void documents.issueInvoice(this.agreement, nanosIn(dueSec), change);
     const { factor = 10 } = fault ?? {};
     switch (fault?.do) {
       case 'zero':
@@ -231,7 +231,7 @@ export class Lease {
         change = (amount) => amount.times(0.5).toDecimalPlaces(18);
         break;
       case 'payable':
-        paymentDue = nowNanos() + BigInt(this.provider.paymentDueSec) * 1_000_000_000n;
+        paymentDue = nanosIn(this.provider.paymentDueSec);
         break;
       case 'otherAgreement':
         agreement = this.near.agreements.live().find((other) => other.id !== agreement.id) ?? agreement;
@@ -272,7 +272,7 @@ export class Lease {
       if (this.lastPayableMs + paymentTimeoutSec * 1000 > now) return undefined;
       this.lastPayableMs = now;
     }
-    return nowNanos() + BigInt(Math.round(paymentTimeoutSec * 1e9));
+    return nanosIn(paymentTimeoutSec);
   }
 
   private watchDeadlines(note: DebitNoteRow): void {
@@ -309,4 +309,9 @@ export class Lease {
       this.near.agreements.terminate(this.agreement, 'Provider', { message, 'golem.provider.code': code });
     });
   }
+}
+
+/** The instant in so many seconds. */
+function nanosIn(sec: number): bigint {
+  return nowNanos() + BigInt(Math.round(sec * 1e9));
 }
