@@ -1,5 +1,5 @@
 /** The life of an agreement on the provider's side, as ya-provider lives it. */
-import { withDevnet, type Requestor } from './support/devnet-requestor';
+import { PLATFORM, withDevnet, type Requestor } from './support/devnet-requestor';
 
 const MARKET = '/market-api/v1';
 const ACCEPT_TIMEOUT = 'golem.com.payment.debit-notes.accept-timeout?';
@@ -116,6 +116,21 @@ describe('a provider', () => {
       // One a second; the second is the first that is payable, and the last one always is.
       expect(notes.map((note) => 'paymentDueDate' in note).slice(0, 2)).toEqual([false, true]);
       expect(notes.at(-1)).toHaveProperty('paymentDueDate');
+    });
+  });
+
+  it.each([
+    ['without an expiration', { 'golem.srv.comp.expiration': undefined }],
+    ['with a timeout that is no number', { [ACCEPT_TIMEOUT]: '240' }],
+    ['with a negative interval', { 'golem.com.scheme.payu.debit-note.interval-sec?': -1 }],
+  ])('does not answer a counter-proposal %s', async (_what, properties) => {
+    await withDevnet({ providers: [{ name: 'one' }] }, async (requestor) => {
+      const demandId = await requestor.subscribe();
+      const [offer] = await requestor.events(demandId);
+      const { proposalId } = offer.proposal as { proposalId: string };
+      const terms = requestor.terms({ 'golem.com.payment.chosen-platform': PLATFORM, ...properties });
+      await requestor.post(`${MARKET}/demands/${demandId}/proposals/${proposalId}`, terms);
+      expect(await requestor.events(demandId, 0.2)).toEqual([]);
     });
   });
 

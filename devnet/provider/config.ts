@@ -11,6 +11,10 @@ const described = <T extends z.ZodType>(schema: T, description: string, unit?: s
 const seconds = (byDefault: number, description: string) =>
   described(z.number().nonnegative().default(byDefault), description, 'seconds');
 
+/** Of what happens again and again. */
+const interval = (byDefault: number, description: string) =>
+  described(z.number().positive().default(byDefault), description, 'seconds');
+
 const price = (byDefault: string, description: string, unit: string) =>
   described(
     z
@@ -67,9 +71,9 @@ export const providerSchema = z.strictObject({
     'Longest time in which a debit note must be accepted. It is offered; a demand may lower it.',
   ),
   minAcceptTimeoutSec: seconds(5, 'A demand that asks for less is refused for good.'),
-  debitNoteIntervalSec: seconds(120, 'Time between debit notes of an activity that is offered.'),
-  minDebitNoteIntervalSec: seconds(1, 'Shortest time between debit notes that a demand may ask for.'),
-  maxDebitNoteIntervalSec: seconds(86_400, 'Longest time between debit notes that a demand may ask for.'),
+  debitNoteIntervalSec: interval(120, 'Time between debit notes of an activity that is offered.'),
+  minDebitNoteIntervalSec: interval(1, 'Shortest time between debit notes that a demand may ask for.'),
+  maxDebitNoteIntervalSec: interval(86_400, 'Longest time between debit notes that a demand may ask for.'),
   payableNotes: described(
     z.boolean().default(true),
     'Whether it takes payments while an agreement lasts: it offers a payment timeout, and debit notes become payable once one is agreed. If not, only the invoice is ever payable.',

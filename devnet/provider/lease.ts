@@ -17,6 +17,9 @@ import type { Provider } from './config';
 import { cost } from './cost';
 import { agreedTerms, type Agreed } from './negotiation';
 
+/** However small a time scale makes the interval between debit notes. */
+const SHORTEST_INTERVAL_MS = 10;
+
 export interface LeaseNeighbours {
   agreements: Agreements;
   documents: Documents;
@@ -194,7 +197,7 @@ export class Lease {
 
   /** Notes come at whole intervals since the approval, as ya-provider times them. */
   private scheduleNote(activityId: string): void {
-    const intervalMs = this.agreed.debitNoteIntervalSec * 1000;
+    const intervalMs = Math.max(this.agreed.debitNoteIntervalSec * 1000, SHORTEST_INTERVAL_MS);
     const sinceApproval = Date.now() - this.approvedMs;
     const nextAt = (Math.floor(sinceApproval / intervalMs) + 1) * intervalMs;
     const timer = this.timers.after(nextAt - sinceApproval, () => {

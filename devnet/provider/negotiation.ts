@@ -4,7 +4,8 @@ import { formatDuration, formatForPeople } from '../clock';
 import type { Properties, Terms } from '../market/constraints';
 import type { Provider } from './config';
 
-export type Answer = { accept: Terms } | { refuse: string; isFinal: boolean };
+/** `ignore`: what ya-provider cannot read it leaves unanswered. */
+export type Answer = { accept: Terms } | { refuse: string; isFinal: boolean } | { ignore: true };
 
 /** Terms of a signed agreement that the provider lives by, seconds. */
 export interface Agreed {
@@ -28,14 +29,27 @@ export function negotiate(
   now: number,
 ): Answer {
   const properties = { ...offer.properties };
+  const missing = requireChosenPlatform(demand);
+  if (missing) return missing;
+  if (!isReadable(demand)) return { ignore: true };
   const refusal =
-    requireChosenPlatform(demand) ??
     checkExpiration(provider, demand, now) ??
     agreeOnAcceptTimeout(provider, demand, properties) ??
     (busy ? noCapacity(provider) : undefined) ??
     agreeOnInterval(provider, demand, properties) ??
     agreeOnPaymentTimeout(provider, demand, properties, now);
   return refusal ?? { accept: { properties, constraints: offer.constraints } };
+}
+
+/** It has an expiration, and what it says about notes and payments are numbers. */
+function isReadable(demand: Properties): boolean {
+  const isNumber = (value: unknown): boolean => typeof value === 'number' && value >= 0;
+  return (
+    isNumber(demand[PROP.expiration]) &&
+    [PROP.acceptTimeout, PROP.debitNoteInterval, PROP.paymentTimeout].every(
+      (property) => (demand[property] ?? undefined) === undefined || isNumber(demand[property]),
+    )
+  );
 }
 
 type Refusal = { refuse: string; isFinal: boolean };

@@ -155,6 +155,7 @@ export class SimulatedProvider {
     if (!demand.subscribed || !previous || !this.isOpen) return;
     if (!this.conditions.reachesRequestor(this.nodeId, demand.requestor)) return;
     const answer = negotiate(this.config, counter.properties, previous, this.busy, Date.now());
+    if ('ignore' in answer) return;
     if ('accept' in answer) {
       this.standings.set(demand.id, 'open');
       this.book.answer(counter, answer.accept);
