@@ -38,6 +38,7 @@ async function negotiate(mark: string): Promise<{ allocationId: string; demandId
     properties: {
       ...Object.fromEntries(decorations.properties.map(({ key, value }) => [key, value])),
       [PROP.expiration]: Date.now() + 1_000_000,
+      [PROP.multiActivity]: true,
       [PROP.taskPackage]: 'hash:sha3:00:http://127.0.0.1/image',
       [PROP.subnet]: 'public',
       [PROP.mark]: mark,
