@@ -1,5 +1,4 @@
 /** `golem-temporal worker | devnet`: the two processes that run until they are told to stop. */
-import { mkdir } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { InvalidArgumentError, type Command } from 'commander';
@@ -7,7 +6,8 @@ import type * as devnetIndex from '../devnet/index';
 import type { NodeOptions } from '../devnet/index';
 import type * as workerIndex from '../worker/index';
 import { isGrpcServiceError, type Client } from '@temporalio/client';
-import { usageError } from './failure';
+import { makeFolder } from './data-folder';
+import { usageError, type CliError } from './failure';
 import { withTemporal } from './temporal-client';
 
 export function addDaemonCommands(program: Command): void {
@@ -52,7 +52,8 @@ export function addDaemonCommands(program: Command): void {
     .action(async (options: DevnetFlags) => {
       // eslint-disable-next-line @typescript-eslint/no-require-imports
       const { startDevnet, NodesError, ProvidersError } = require('../devnet/index') as typeof devnetIndex;
-      await mkdir(options.data, { recursive: true });
+      await makeFolder('--data', options.data);
+      const log: string[] = [];
       const devnet = await startDevnet({
         port: options.port,
         host: options.host,
@@ -61,13 +62,13 @@ export function addDaemonCommands(program: Command): void {
         adminPort: options.adminPort ?? (options.port === 0 ? 0 : options.port + 1),
         providers: options.providers,
         dataDir: options.data,
+        log: (line) => void log.push(line),
       }).catch((error: NodeJS.ErrnoException & { port?: number }) => {
         if (error instanceof ProvidersError || error instanceof NodesError) throw usageError(error.message);
-        if (error.code !== 'EADDRINUSE') throw error;
-        const flag = error.port === options.port ? '--port' : '--admin-port or --node';
-        throw usageError(`port ${error.port} is in use: give another, or 0 for a free one, with ${flag}`);
+        throw listenFailure(error, options) ?? error;
       });
-      console.error('The commands that this devnet runs are run on this machine, as this user, unisolated.');
+      // The first line says how isolated commands are.
+      if (log[0] !== undefined) console.error(log[0]);
       const [, ...others] = devnet.nodes;
       for (const node of others) console.log(`node ${node.name} at ${node.url}, app key ${node.appKey}`);
       console.log(`devnet admin API at ${devnet.adminUrl}`);
@@ -75,6 +76,30 @@ export function addDaemonCommands(program: Command): void {
       await untilStopped();
       await devnet.close();
     });
+}
+
+/** Undefined for an error that is not about where to listen. */
+function listenFailure(
+  { code, port, message }: NodeJS.ErrnoException & { port?: number },
+  flags: DevnetFlags,
+): CliError | undefined {
+  switch (code) {
+    case 'EADDRINUSE': {
+      const flag = port === flags.port ? '--port' : '--admin-port or --node';
+      return usageError(`port ${port} is in use: give another, or 0 for a free one, with ${flag}`);
+    }
+    case 'EACCES':
+      if (port === undefined) return undefined;
+      return usageError(`you may not listen on port ${port}: give one from 1024 up, or 0 for a free one`);
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+    case 'EINVAL':
+      if (!/listen|getaddrinfo/.test(message)) return undefined;
+      return usageError(`cannot listen on --host ${flags.host}: it is no address of this machine`);
+    default:
+      return undefined;
+  }
 }
 
 interface DevnetFlags {

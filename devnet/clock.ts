@@ -49,11 +49,12 @@ export function parseRfc3339(text: string): bigint | undefined {
   return BigInt(ms) * 1_000_000n + BigInt(fraction.slice(0, 9).padEnd(9, '0'));
 }
 
-/** Seconds as providers print a duration: `10s`, `2m`, `1h 30m`. */
+/** Seconds as providers print a duration: `10s`, `2m`, `1h 30m`, `1s 500ms`. */
 export function formatDuration(seconds: number): string {
   if (seconds <= 0) return '0s';
   const parts: string[] = [];
-  let rest = Math.round(seconds);
+  const micros = Math.round(seconds * 1e6);
+  let rest = Math.floor(micros / 1e6);
   for (const [unit, size] of [
     ['years', 31_557_600],
     ['d', 86_400],
@@ -65,7 +66,16 @@ export function formatDuration(seconds: number): string {
     if (count > 0) parts.push(`${count}${unit}`);
     rest -= count * size;
   }
-  return parts.join(' ');
+  const millis = Math.floor((micros % 1e6) / 1000);
+  if (millis > 0) parts.push(`${millis}ms`);
+  if (micros % 1000 > 0) parts.push(`${micros % 1000}us`);
+  return parts.length === 0 ? '0s' : parts.join(' ');
+}
+
+/** Seconds as providers print the length of their idle limit: `90s`, `1.5s`, `250ms`. */
+export function formatSpan(seconds: number): string {
+  if (seconds >= 1 || seconds === 0) return `${Number(seconds.toFixed(6))}s`;
+  return `${Number((seconds * 1000).toFixed(3))}ms`;
 }
 
 export function hexId(bytes: number): string {

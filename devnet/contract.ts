@@ -27,15 +27,20 @@ export interface AgreementTerms {
   providerId: string;
   /** The demand's `golem.srv.comp.task_package`. */
   taskPackage: string;
-  /** Simulated latencies of the provider, milliseconds, 0 for none. */
-  createMs: number;
-  destroyMs: number;
-  deployMs: number;
+  /** Simulated latencies of the provider, seconds, 0 for none. */
+  createSec: number;
+  destroySec: number;
+  deploySec: number;
+  startSec: number;
   /** When set, the VM fails at `start` with this message. */
   startFails?: string;
   /** Whether the provider answers its requestor now. */
   reach: Reach;
   cpuThreads: number;
+  /** Activities at the same time. */
+  activityLimit: number;
+  /** An activity that was not heard of for longer, seconds, is Unresponsive until its next sign of life. */
+  unresponsiveSec: number;
   /** The offer's `golem.com.usage.vector`: the order in which usage is reported. */
   usageVector: string[];
 }

@@ -23,8 +23,8 @@ import { DocumentEvents } from './payment/document-events';
 import { documentRoutes } from './payment/document-routes';
 import { Documents } from './payment/documents';
 import { Payer } from './payment/payer';
-import { checkProviders, DEFAULT_PROVIDERS, loadProviders, type ProviderConfig } from './provider/config';
 import { ProviderNetwork } from './provider/network';
+import { describeProviders, loadProviders, type ProvidersInput } from './provider/providers-file';
 import { registryRoutes } from './registry-routes';
 import { RequestorNode, type NodeOptions } from './requestor-node';
 import { yagnaScope } from './server/http';
@@ -42,14 +42,17 @@ export interface DevnetOptions {
   nodes?: NodeOptions[];
   /** Port of the admin API, on loopback. Default 0: a free port. */
   adminPort?: number;
-  /** Providers, or a JSON file with a list of them. Default {@link DEFAULT_PROVIDERS}. */
-  providers?: ProviderConfig[] | string;
+  /** Its providers: a list, the form that a file has, or the name of such a file. Default: five different ones. */
+  providers?: ProvidersInput | string;
   /** Where state lives, kept over restarts. Default: a temporary directory, removed on close. */
   dataDir?: string;
   /** Seconds from an acceptance to the payment. Default 1. */
   paymentCycleSec?: number;
-  /** Seconds between rounds in which free providers offer again to live demands, 0 for never. Default 240. */
+  /** Seconds between rounds in which free providers offer again to live demands, 0 for never. Default: as `providers` has it. */
   rebroadcastSec?: number;
+  /** Tags that its image registry knows beside the well-known ones of `golem/`, such as `me/renderer:v2`. */
+  images?: string[];
+  /** Gets a line for what a watcher may want to know; the first says how isolated commands are. */
   log?: (line: string) => void;
 }
 
@@ -70,16 +73,23 @@ export interface Devnet {
   nodes: readonly RequestorNode[];
   /** The node of that name. @throws Error when there is none */
   node(name: string): RequestorNode;
+  /**
+   * A provider goes out of business in good order: its offer is gone, its agreements end with the code `Shutdown`.
+   * Resolves when their VMs are gone. @throws Error when there is none of that name
+   */
+  shutDownProvider(name: string): Promise<void>;
+  /** A provider that was shut down is in business again. @throws Error when there is none of that name */
+  reopenProvider(name: string): void;
   /** Stops providers, VMs and nodes, and removes the data directory if it was a temporary one. */
   close(): Promise<void>;
 }
 
 export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> {
   const { host = '127.0.0.1', log = () => undefined } = options;
-  const providers =
+  const { providers, rebroadcastSec } =
     typeof options.providers === 'string'
       ? loadProviders(options.providers)
-      : checkProviders(options.providers ?? DEFAULT_PROVIDERS);
+      : describeProviders(options.providers ?? {});
   const described = describedNodes(options);
   const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), 'golem-devnet-')));
   const database = openDatabase(dataDir);
@@ -105,7 +115,7 @@ export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> 
     documents,
     timers,
     conditions,
-    rebroadcastSec: options.rebroadcastSec ?? 240,
+    rebroadcastSec: options.rebroadcastSec ?? rebroadcastSec,
     log,
   });
   const vms = createVmHost({ dataDir, database, agreements: network, effects, log });
@@ -128,7 +138,7 @@ export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> 
   function yagnaRoutes(app: FastifyInstance, node: RequestorNode, identities: Identities): void {
     callFaults(app, node, { faults, links, providerOf });
     identityRoutes(app);
-    registryRoutes(app, () => node.url);
+    registryRoutes(app, () => node.url, options.images ?? []);
     yagnaScope(app, (scope) => {
       demandRoutes(scope, book, effects, conditions);
       agreementRoutes(scope, book, agreements, conditions);
@@ -191,6 +201,8 @@ export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> 
       return first.port;
     },
     ...{ appKey: first.appKey, adminUrl: admin.url, faults, links, nodes, node, close },
+    shutDownProvider: (name) => network.shutDown(name),
+    reopenProvider: (name) => network.reopen(name),
   };
 }
 

@@ -1,11 +1,12 @@
 /** A local Golem network for development and tests: `startDevnet()`. */
 export { NodesError, startDevnet, type Devnet, type DevnetOptions } from './devnet';
 export type { NodeOptions, RequestorNode } from './requestor-node';
+export type { ProviderConfig } from './provider/config';
+export { DEFAULT_PROVIDERS } from './provider/default-providers';
 export {
   checkProviders,
-  DEFAULT_PROVIDERS,
   loadProviders,
+  providersJsonSchema,
   ProvidersError,
-  providersSchema,
-  type ProviderConfig,
-} from './provider/config';
+  type ProvidersFile,
+} from './provider/providers-file';

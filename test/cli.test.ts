@@ -94,26 +94,22 @@ describe('golem-temporal', () => {
     }
   });
 
-  test('the schema of a job is JSON', async () => {
+  test('the schemas of a job and of a file of providers are JSON', async () => {
     const { stdout } = await runCli(['schema', 'job']);
     expect(JSON.parse(stdout)).toMatchObject({
       type: 'object',
       required: expect.arrayContaining(['image', 'budget']),
     });
+    const providers = await runCli(['schema', 'providers']);
+    expect(JSON.parse(providers.stdout)).toHaveProperty('anyOf');
     expectRefusal(await runCli(['schema', 'frob']), 2, /there is no schema of frob/);
   });
 
   describe('devnet', () => {
     test('prints one ready line, warns on stderr, and ends cleanly when told to', async () => {
-      const devnet = await startCli([
-        'devnet',
-        '--port',
-        '0',
-        '--data',
-        join(folder, 'devnet'),
-        '--app-key',
-        'secret',
-      ]);
+      const warnings: string[] = [];
+      const args = ['devnet', '--port', '0', '--data', join(folder, 'devnet'), '--app-key', 'secret'];
+      const devnet = await startCli(args, {}, (line) => void warnings.push(line));
       const line = await devnet.line(/ready/);
       expect(line).toMatch(/^devnet ready at http:\/\/127\.0\.0\.1:\d+, app key secret$/);
       const url = line.split(/[ ,]/)[3]!;
@@ -124,6 +120,26 @@ describe('golem-temporal', () => {
       const second = await runCli(['devnet', '--port', port, '--data', join(folder, 'second')]);
       expectRefusal(second, 2, new RegExp(`port ${port} is in use`));
       expect(await devnet.stop()).toEqual({ code: 0, signal: null });
+      expect(warnings).toEqual([
+        expect.stringMatching(/run on this machine, (with private mounts|unisolated)/),
+      ]);
+    });
+
+    test('says in one line why it cannot use an address or a folder', async () => {
+      const file = join(folder, 'file');
+      await writeFile(file, '');
+      const run = (...args: string[]): ReturnType<typeof runCli> =>
+        runCli(['devnet', '--port', '0', ...args]);
+      const data = ['--data', join(folder, 'unused')];
+      expectRefusal(
+        await run(...data, '--host', '203.0.113.7'),
+        2,
+        /--host 203\.0\.113\.7: it is no address of/,
+      );
+      expectRefusal(await run(...data, '--host', 'no such host'), 2, /cannot listen on --host no such host/);
+      expectRefusal(await run('--data', file), 2, /--data \S+ cannot be used: it is a file/);
+      expectRefusal(await run('--data', join(file, 'in')), 2, /it is a file, or lies in one/);
+      expectRefusal(await run('--data', '/proc/foo/bar'), 2, /--data \/proc\/foo\/bar cannot be used/);
     });
 
     test('lists the mistakes in a providers file', async () => {

@@ -103,7 +103,7 @@ describe('creating an activity', () => {
   });
 
   test('one that comes when the requestor waits no more is not listed, but there', async () => {
-    const agreementId = bed.agreement({ createMs: 1200 });
+    const agreementId = bed.agreement({ createSec: 1.2 });
     const created = new Promise<void>((resolve) => {
       const push = bed.created.push.bind(bed.created);
       bed.created.push = (...ids) => {

@@ -368,7 +368,7 @@ describe('agreements', () => {
   });
 
   it('one that the provider does not answer can be cancelled, and ends the wait for it', async () => {
-    await withDevnet({ providers: [{ name: 'silent', approveMs: 1e9 }] }, async (requestor) => {
+    await withDevnet({ providers: [{ name: 'silent', approveSec: 1e6 }] }, async (requestor) => {
       const id = await propose(requestor);
       const path = `${MARKET}/agreements/${id}`;
       await requestor.post(`${path}/confirm`);
@@ -400,7 +400,7 @@ describe('a provider ends an agreement', () => {
     await withDevnet({ providers: [{ name: 'one', idleLimitSec: 0.1 }] }, async (requestor) => {
       const agreementId = await requestor.rent('idle');
       expect(await reasonOf(requestor, agreementId)).toEqual({
-        message: 'No activity created within 0.1s',
+        message: 'No activity created within 100ms',
         'golem.provider.code': 'NoActivity',
       });
       const { invoiceId } = await requestor.firstEvent('invoice', 'idle');
@@ -448,15 +448,26 @@ describe('a provider ends an agreement', () => {
 });
 
 describe('the image registry', () => {
-  it('knows golem/ tags, always with the same hash, and serves what it points to', async () => {
-    await withDevnet({ providers: ONE }, async ({ url }) => {
+  it('knows well-known tags and those it is told of, always with the same hash, and serves what it points to', async () => {
+    await withDevnet({ providers: ONE, images: ['me/renderer:v2', 'me/tool'] }, async ({ url }) => {
       const lookUp = (query: string): Promise<Response> =>
         fetch(`${url}/registry/v1/image/info?count=true&${query}`);
       const image = (await (await lookUp('tag=golem/alpine:latest')).json()) as Record<string, string>;
       expect(image['sha3']).toMatch(/^[0-9a-f]{56}$/);
       expect(await (await lookUp('tag=golem/alpine:latest')).json()).toEqual(image);
       expect((await fetch(image['http'] ?? '')).status).toBe(200);
-      expect((await lookUp('tag=nobody/nothing:latest')).status).toBe(404);
+      for (const tag of ['golem/alpine', 'golem/node:20-alpine', 'me/renderer:v2', 'me/tool:latest']) {
+        expect([tag, (await lookUp(`tag=${tag}`)).status]).toEqual([tag, 200]);
+      }
+      for (const tag of [
+        'golem/alpin:latest',
+        'golem/alpine:lates',
+        'me/renderer',
+        'nobody/nothing:latest',
+      ]) {
+        const answer = await lookUp(`tag=${tag}`);
+        expect([tag, answer.status, await answer.text()]).toEqual([tag, 404, 'Image not found']);
+      }
     });
   });
 });

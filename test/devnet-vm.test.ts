@@ -64,6 +64,38 @@ describe.each(isolations)('a VM of the devnet (%s)', (isolation) => {
     expect(stdout).toHaveLength(8 * 1024 * 1024);
   });
 
+  test('gives megabytes of mixed output whole, by Latin-1 where it is no UTF-8, as recorded', async () => {
+    const vm = await bed.vm();
+    const { stdout } = await vm.sh("printf '\\377\\376bin'; head -c 3000000 /dev/zero | tr '\\0' x");
+    expect(stdout).toHaveLength(3_000_005);
+    expect(String(stdout).slice(0, 8)).toBe('\u00ff\u00febinxxx');
+  });
+
+  test('tells exit codes as programs and shells give them', async () => {
+    const vm = await bed.vm();
+    for (const [text, code] of [
+      ['exit 255', 255],
+      ['/golem/work', 126],
+      ['exec /no/such/program', 127],
+      ['kill -SEGV $$', 139],
+      ['kill -KILL $$', 137],
+    ] as const) {
+      const { result, message } = await vm.sh(text);
+      expect([text, result, message]).toEqual([text, 'Error', `ExeScript command exited with code ${code}`]);
+    }
+    expect(await vm.state()).toEqual({ state: ['Ready', null] });
+  });
+
+  test('ends programs that ignore signals, or have stopped, with the activity', async () => {
+    const vm = await bed.vm();
+    const mark = `7${process.pid}${isolations.indexOf(isolation)}`;
+    await vm.untilReady(
+      `trap '' TERM HUP INT; sleep ${mark}1 & kill -STOP $!; echo > ready; sleep ${mark}2; sleep ${mark}3`,
+    );
+    expect(await vm.call('DELETE')).toMatchObject({ status: 200 });
+    expect(commandLines().filter((line) => line.includes(mark))).toEqual([]);
+  });
+
   test('inherits nothing of the environment', async () => {
     const vm = await bed.vm();
     process.env.DEVNET_TEST_SECRET = 'must stay outside';
@@ -178,8 +210,22 @@ describe.each(isolations)('a VM of the devnet (%s)', (isolation) => {
     expect(await vm.sh('ls')).toMatchObject({ result: 'Ok', stdout: null });
   });
 
-  // Without namespaces there is no one process that is the VM.
+  // Without namespaces there is no one process that is the VM, and all processes see each other.
   if (isolation === 'private') {
+    test('sees its own processes only, and cannot signal any other', async () => {
+      const [one, other] = await Promise.all([bed.vm(), bed.vm()]);
+      await one.untilReady('echo > ready; sleep 600');
+      const { stdout } = await other.sh('cat /proc/[0-9]*/cmdline | tr "\\0" " "; kill -9 -1');
+      expect(stdout).not.toMatch(/sleep 600|jest|node/);
+      expect(await one.state()).toEqual({ state: ['Ready', 'Ready'] });
+    });
+
+    test('cannot change what it shares with this machine', async () => {
+      const vm = await bed.vm();
+      expect(await vm.sh('touch /usr/devnet-was-here')).toMatchObject({ result: 'Error' });
+      expect(await vm.sh(`ls ${process.cwd()}`)).toMatchObject({ result: 'Error' });
+    });
+
     test('one that dies is Terminated, and its scripts stay unanswered', async () => {
       const vm = await bed.vm();
       const batchId = await vm.untilReady('echo > ready; sleep 600');

@@ -51,10 +51,14 @@ async function runGolemJs(mode: 'oneOf' | 'manyOf'): Promise<Line[]> {
   try {
     const exited = once(child, 'exit');
     const lines: Line[] = [];
+    let streaming = '';
     for await (const text of createInterface(child.stdout)) {
       const line = JSON.parse(text) as Line;
       lines.push(line);
-      if (line.streaming) writeFileSync(join(dataDir, 'vms', line.streaming, 'root/golem/work/stop'), '');
+      streaming = line.streaming ?? streaming;
+      // Only now golem-js is known to listen: the end of a stream is not told again either.
+      if (line.streamed === 'tick')
+        writeFileSync(join(dataDir, 'vms', streaming, 'root/golem/work/stop'), '');
     }
     expect(await exited).toEqual([0, null]);
     expect(lines.filter(({ error }) => error !== undefined)).toEqual([]);

@@ -22,10 +22,10 @@ beforeAll(async () => {
       providers: [
         // Slow enough that each step can be interrupted while it is under way.
         ...['one', 'two', 'three', 'four', 'five'].map((name) => ({
-          ...{ name, approveMs: 50, createMs: 50, deployMs: 50, destroyMs: 50 },
+          ...{ name, approveSec: 0.05, createSec: 0.05, deploySec: 0.05, destroySec: 0.05 },
         })),
         ...[1, 2, 3, 4, 5, 6].map((n) => ({ name: `one-of-six-${n}`, subnet: 'six' })),
-        { name: 'sleeper', subnet: 'sleepers', deployMs: 600_000 },
+        { name: 'sleeper', subnet: 'sleepers', deploySec: 600 },
       ],
     },
   });

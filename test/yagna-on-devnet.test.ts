@@ -38,6 +38,7 @@ async function negotiate(mark: string): Promise<{ allocationId: string; demandId
     properties: {
       ...Object.fromEntries(decorations.properties.map(({ key, value }) => [key, value])),
       [PROP.expiration]: Date.now() + 1_000_000,
+      [PROP.multiActivity]: true,
       [PROP.taskPackage]: 'hash:sha3:00:http://127.0.0.1/image',
       [PROP.subnet]: 'public',
       [PROP.mark]: mark,
@@ -156,7 +157,7 @@ test('a rental that never ran anything is paid nothing', async () => {
 });
 
 test('an agreement that its provider does not answer is cancelled', async () => {
-  await start({ approveMs: 3_600_000 });
+  await start({ approveSec: 3600 });
   const { draft } = await negotiate('owner/third');
   const agreementId = await yagna.createAgreement(draft, future(900));
   await yagna.confirmAgreement(agreementId, 'owner/third');

@@ -15,7 +15,12 @@ beforeAll(async () => {
   world = await startWorld({
     devnet: {
       ...{ dataDir, paymentCycleSec: 0.1 },
-      providers: ['one', 'two', 'three'].map((name) => ({ name, approveMs: 50, createMs: 50, deployMs: 50 })),
+      providers: ['one', 'two', 'three'].map((name) => ({
+        name,
+        approveSec: 0.05,
+        createSec: 0.05,
+        deploySec: 0.05,
+      })),
     },
   });
 });

@@ -24,7 +24,7 @@ export interface AdminParts {
   nodes: readonly RequestorNode[];
   faults: Faults;
   links: Links;
-  network: { names(): string[] };
+  network: { names(): string[]; shutDown(name: string): Promise<void>; reopen(name: string): void };
 }
 
 export interface AdminServer {
@@ -173,6 +173,21 @@ function routes(app: FastifyInstance, parts: AdminParts): void {
       return parts.links.state();
     });
   }
+
+  // In good order, unlike a crash: its agreements end with `Shutdown`.
+  app.post('/providers/:name/shutdown', async (request) => {
+    const { name } = request.params as { name: string };
+    named('provider', name);
+    await parts.network.shutDown(name);
+    return { name, open: false };
+  });
+
+  app.post('/providers/:name/reopen', (request) => {
+    const { name } = request.params as { name: string };
+    named('provider', name);
+    parts.network.reopen(name);
+    return { name, open: true };
+  });
 
   /** @throws 404 with the names that there are */
   function named(kind: 'node' | 'provider', name: string): void {

@@ -1,154 +1,120 @@
-/** What a simulated provider is: hardware, prices, temper. Checked by zod, with a default for everything but its name. */
-import { readFileSync } from 'node:fs';
+/**
+ * The settings of one simulated provider: hardware, prices, temper. Checked by zod, with a default for everything but
+ * its name; each default that is a number of seconds is ya-provider's own. How a file of providers is read is in
+ * providers-file.ts.
+ */
 import { z } from 'zod';
 
-const seconds = z.number().nonnegative();
-const price = z.string().regex(/^\d+(\.\d+)?$/, 'expected an amount of GLM as a string such as "0.1"');
+const described = <T extends z.ZodType>(schema: T, description: string, unit?: string): T =>
+  schema.meta({ description, ...(unit !== undefined && { unit }) });
 
-const providerSchema = z.strictObject({
-  /** Shown to requestors; the provider's node id follows from it. */
-  name: z.string().min(1),
-  subnet: z.string().min(1).default('public'),
-  hardware: z
-    .strictObject({
-      cpuCores: z.number().int().positive().default(2),
-      cpuThreads: z.number().int().positive().default(2),
-      memGib: z.number().positive().default(4),
-      storageGib: z.number().positive().default(20),
-      cpuBrand: z.string().default('Devnet CPU'),
-    })
-    .prefault({}),
-  /** Runtime and what it can do. */
-  runtime: z.string().default('vm'),
-  runtimeVersion: z.string().default('0.4.2'),
-  capabilities: z.array(z.string()).default(['manifest-support', 'start-entrypoint']),
-  /** GLM. `start` is charged once an activity, the others for each hour of the counter. */
-  pricing: z
-    .strictObject({
-      start: price.default('0'),
-      cpuPerHour: price.default('0.1'),
-      envPerHour: price.default('0.05'),
-    })
-    .prefault({}),
-  /** Payment platforms it takes money on. */
-  platforms: z.array(z.string()).min(1).default(['erc20-holesky-tglm', 'erc20-polygon-glm']),
-  /** Agreements at the same time. */
-  agreementLimit: z.number().int().positive().default(1),
+const seconds = (byDefault: number, description: string) =>
+  described(z.number().nonnegative().default(byDefault), description, 'seconds');
 
-  /** Longest time the requestor may take to accept a debit note; the base of negotiation. */
-  acceptTimeoutSec: seconds.default(240),
-  minAcceptTimeoutSec: seconds.default(5),
-  /** Time between debit notes, and the range it may be negotiated in. */
-  debitNoteIntervalSec: seconds.default(120),
-  minDebitNoteIntervalSec: seconds.default(1),
-  maxDebitNoteIntervalSec: seconds.default(86_400),
-  /** Time to pay a payable debit note, and the range it may be negotiated in. */
-  paymentTimeoutSec: seconds.default(120),
-  minPaymentTimeoutSec: seconds.default(1),
-  maxPaymentTimeoutSec: seconds.default(86_400),
-  /** Shortest and longest life of an agreement. */
-  minExpirationSec: seconds.default(300),
-  maxExpirationSec: seconds.default(3_155_760_000),
-  /** Longer agreements need a requestor who promises to accept debit notes. */
-  maxExpirationWithoutAcceptanceSec: seconds.default(1800),
-  /** From here on agreements need mid-agreement payments. */
-  paymentTimeoutRequiredFromSec: seconds.default(36_000),
+/** Of what happens again and again. */
+const interval = (byDefault: number, description: string) =>
+  described(z.number().positive().default(byDefault), description, 'seconds');
 
-  /** It ends an agreement that has had no activity for so long. */
-  idleLimitSec: seconds.default(90),
-  /** Time to pay an invoice when no payment timeout was agreed. */
-  paymentDueSec: seconds.default(86_400),
+const price = (byDefault: string, description: string, unit: string) =>
+  described(
+    z
+      .string({ error: 'expected an amount of GLM as a string such as "0.1"' })
+      .regex(/^\d+(\.\d+)?$/, 'expected an amount of GLM as a string such as "0.1"')
+      .default(byDefault),
+    description,
+    unit,
+  );
 
-  /** Simulated latencies, milliseconds. */
-  offerDelayMs: seconds.default(0),
-  approveMs: seconds.default(0),
-  createMs: seconds.default(0),
-  destroyMs: seconds.default(0),
-  deployMs: seconds.default(0),
-  /** When set, VMs fail to start with this message. */
-  startFails: z.string().optional(),
+export const hardwareSchema = z.strictObject({
+  cpuCores: described(z.number().int().positive().default(2), 'CPU cores that it offers.'),
+  cpuThreads: described(
+    z.number().int().positive().default(2),
+    'CPU threads: commands are kept to so many CPUs, and are billed for no more.',
+  ),
+  memGib: described(z.number().positive().default(4), 'Memory that it offers.', 'GiB'),
+  storageGib: described(z.number().positive().default(20), 'Disk space that it offers.', 'GiB'),
+  cpuBrand: described(z.string().default('Devnet CPU'), 'Name of its CPU.'),
 });
 
-export const providersSchema = z
-  .array(providerSchema)
-  .min(1)
-  .superRefine((providers, context) => {
-    providers.forEach(({ name }, index) => {
-      if (providers.findIndex((other) => other.name === name) === index) return;
-      context.addIssue({
-        code: 'custom',
-        path: [index, 'name'],
-        message: `another provider is named "${name}" too`,
-      });
-    });
-  });
+export const pricingSchema = z.strictObject({
+  start: price('0', 'Charged once for each activity.', 'GLM'),
+  cpuPerHour: price('0.1', 'Charged for each hour of CPU time.', 'GLM per hour'),
+  envPerHour: price('0.05', 'Charged for each hour that an activity lasts.', 'GLM per hour'),
+});
 
+export const providerSchema = z.strictObject({
+  name: described(
+    z.string().min(1),
+    'Shown to requestors, and unique in the network; the node id follows from it.',
+  ),
+  subnet: described(z.string().min(1).default('public'), 'Only demands of the same subnet are answered.'),
+  hardware: described(hardwareSchema.prefault({}), 'What its machine has.'),
+  runtime: described(z.string().min(1).default('vm'), 'Name of its runtime.'),
+  runtimeVersion: described(z.string().min(1).default('0.4.2'), 'Version of its runtime.'),
+  capabilities: described(
+    z.array(z.string()).default(['manifest-support', 'start-entrypoint']),
+    'What the runtime can do, as `golem.runtime.capabilities`. It is only said: the network is the same with and without `inet`.',
+  ),
+  pricing: described(pricingSchema.prefault({}), 'Linear prices.'),
+  platforms: described(
+    z.array(z.string().min(1)).min(1).default(['erc20-holesky-tglm', 'erc20-polygon-glm']),
+    'Payment platforms on which it takes money.',
+  ),
+  agreementLimit: described(z.number().int().positive().default(1), 'Agreements at the same time.'),
+  activityLimit: described(
+    z.number().int().positive().default(1),
+    'Activities at the same time in one agreement. ya-provider allows one.',
+  ),
+
+  acceptTimeoutSec: seconds(
+    240,
+    'Longest time in which a debit note must be accepted. It is offered; a demand may lower it.',
+  ),
+  minAcceptTimeoutSec: seconds(5, 'A demand that asks for less is refused for good.'),
+  debitNoteIntervalSec: interval(120, 'Time between debit notes of an activity that is offered.'),
+  minDebitNoteIntervalSec: interval(1, 'Shortest time between debit notes that a demand may ask for.'),
+  maxDebitNoteIntervalSec: interval(86_400, 'Longest time between debit notes that a demand may ask for.'),
+  payableNotes: described(
+    z.boolean().default(true),
+    'Whether it takes payments while an agreement lasts: it offers a payment timeout, and debit notes become payable once one is agreed. If not, only the invoice is ever payable.',
+  ),
+  paymentTimeoutSec: seconds(
+    120,
+    'Time in which a payable debit note must be paid, and the least time between two of them, that is offered.',
+  ),
+  minPaymentTimeoutSec: seconds(1, 'Shortest payment timeout that a demand may ask for.'),
+  maxPaymentTimeoutSec: seconds(86_400, 'Longest payment timeout that a demand may ask for.'),
+  paymentDueSec: seconds(86_400, 'Time in which an invoice must be paid when no payment timeout was agreed.'),
+
+  minExpirationSec: seconds(300, 'An agreement must last at least so long.'),
+  maxExpirationSec: seconds(3_155_760_000, 'An agreement may last no longer.'),
+  maxExpirationWithoutAcceptanceSec: seconds(
+    1800,
+    'From here on agreements need a requestor who promises to accept debit notes in time.',
+  ),
+  paymentTimeoutRequiredFromSec: seconds(
+    36_000,
+    'From here on agreements need payments while they last: a payment timeout in the demand.',
+  ),
+
+  idleLimitSec: seconds(90, 'It ends an agreement that has had no activity for so long (`NoActivity`).'),
+  unresponsiveSec: seconds(
+    5,
+    'An activity that was not heard of for longer than this is `Unresponsive` when its provider is back.',
+  ),
+
+  offerDelaySec: seconds(0, 'From a demand to the offer that answers it.'),
+  negotiateSec: seconds(0, 'From a counter-proposal to the answer.'),
+  approveSec: seconds(0, 'From the confirmation of an agreement to its approval.'),
+  createSec: seconds(0, 'That creating an activity takes.'),
+  deploySec: seconds(0, 'That the `deploy` command takes, beside what it really takes.'),
+  startSec: seconds(0, 'That the `start` command takes.'),
+  destroySec: seconds(0, 'That destroying an activity takes.'),
+  invoiceDelaySec: seconds(0, 'From the end of an agreement to its invoice.'),
+  startFails: described(z.string().optional(), 'When set, the `start` command fails with this message.'),
+});
+
+/** As a file or an option gives it. */
 export type ProviderConfig = z.input<typeof providerSchema>;
+/** With every default filled in. */
 export type Provider = z.output<typeof providerSchema>;
-
-/** Five honest providers that differ in hardware, prices and temper. */
-export const DEFAULT_PROVIDERS: ProviderConfig[] = [
-  {
-    name: 'cheap-and-slow',
-    hardware: { cpuCores: 1, cpuThreads: 1, memGib: 2, storageGib: 10, cpuBrand: 'Devnet Atom' },
-    pricing: { cpuPerHour: '0.02', envPerHour: '0.01' },
-  },
-  {
-    name: 'big-iron',
-    hardware: { cpuCores: 16, cpuThreads: 32, memGib: 64, storageGib: 500, cpuBrand: 'Devnet Xeon' },
-    pricing: { cpuPerHour: '0.25', envPerHour: '0.12' },
-    capabilities: ['inet', 'vpn', 'manifest-support', 'start-entrypoint'],
-    agreementLimit: 2,
-  },
-  { name: 'steady', hardware: { cpuCores: 4, cpuThreads: 4, memGib: 8, storageGib: 40 } },
-  {
-    name: 'pay-to-enter',
-    hardware: { cpuCores: 4, cpuThreads: 8, memGib: 16, storageGib: 80 },
-    pricing: { start: '0.01', cpuPerHour: '0.03', envPerHour: '0.02' },
-  },
-  {
-    name: 'late-riser',
-    hardware: { cpuCores: 2, cpuThreads: 4, memGib: 8, storageGib: 40 },
-    pricing: { cpuPerHour: '0.06', envPerHour: '0.03' },
-    deployMs: 300,
-  },
-];
-
-/** Fills in defaults. @throws ProvidersError that lists every mistake. */
-export function checkProviders(input: unknown, source = 'providers'): Provider[] {
-  const checked = providersSchema.safeParse(input);
-  if (checked.success) return checked.data;
-  throw new ProvidersError(
-    source,
-    checked.error.issues.flatMap((issue) => {
-      const path = issue.path.reduce<string>(
-        (text, part) => (typeof part === 'number' ? `${text}[${part}]` : `${text}.${String(part)}`),
-        'providers',
-      );
-      return issue.code === 'unrecognized_keys'
-        ? issue.keys.map((key) => `${path}.${key}: no such setting`)
-        : [`${path}: ${issue.message}`];
-    }),
-  );
-}
-
-/** Reads a JSON file with a list of providers. @throws ProvidersError with one line a mistake. */
-export function loadProviders(file: string): Provider[] {
-  let input: unknown;
-  try {
-    input = JSON.parse(readFileSync(file, 'utf8'));
-  } catch (error) {
-    throw new ProvidersError(file, [error instanceof Error ? error.message : String(error)]);
-  }
-  return checkProviders(input, file);
-}
-
-export class ProvidersError extends Error {
-  constructor(
-    source: string,
-    readonly mistakes: readonly string[],
-  ) {
-    super([`${source} cannot be used:`, ...mistakes].join('\n  '));
-    this.name = 'ProvidersError';
-  }
-}

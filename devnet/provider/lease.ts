@@ -3,17 +3,22 @@
  * notes of its activities, and the final invoice.
  */
 import { PROP } from '../../model/properties';
-import { formatDuration, formatForPeople, nowNanos } from '../clock';
+import { nowNanos } from '../clock';
 import type { VmHost } from '../contract';
 import type { Agreement, Agreements } from '../market/agreements';
-import { Amount } from '../payment/amounts';
+import type { Amount } from '../payment/amounts';
 import type { DebitNoteRow, Documents } from '../payment/documents';
 import type { Conditions } from '../faults/conditions';
 import type { Fault } from '../faults/faults';
 import type { ProviderStep } from '../faults/operations';
 import { Timers, type Timer } from '../timers';
+import * as reasons from './break-reasons';
 import type { Provider } from './config';
+import { cost } from './cost';
 import { agreedTerms, type Agreed } from './negotiation';
+
+/** However small a time scale makes the interval between debit notes. */
+const SHORTEST_INTERVAL_MS = 10;
 
 export interface LeaseNeighbours {
   agreements: Agreements;
@@ -35,7 +40,8 @@ export class Lease {
   private ended = false;
   /** What the requestor has to be told once it can be reached: a note of an activity, an end, the invoice. */
   private readonly unsent = new Map<string, () => void>();
-  private unreachable: Timer | undefined;
+  /** When the requestor last got a note; the approval counts as one. */
+  private lastNoteMs: number;
 
   /** @param onClosed the final invoice is out. */
   constructor(
@@ -47,15 +53,22 @@ export class Lease {
     this.agreed = agreedTerms(provider, agreement.demand.properties, agreement.offer.properties);
     this.approvedMs = agreement.approvedMs ?? Date.now();
     this.lastPayableMs = this.approvedMs;
+    this.lastNoteMs = this.approvedMs;
   }
 
-  /** Takes up the agreement, be it just approved or found again after a restart. */
+  /** Begins with an agreement that was just approved. */
+  begin(): void {
+    const { expirationMs } = this.agreed;
+    if (Date.now() > expirationMs) this.break(reasons.initializationError(expirationMs));
+    else this.start();
+  }
+
+  /** Takes up the agreement, which may have gone on for a while before a restart. */
   start(): void {
     const { expirationMs } = this.agreed;
-    this.timers.after(expirationMs - Date.now(), () =>
-      this.break('Expired', `Agreement expired @ ${formatForPeople(expirationMs)}`),
-    );
+    this.timers.after(expirationMs - Date.now(), () => this.break(reasons.expired(expirationMs)));
     for (const note of this.near.documents.notesOf(this.agreement.id)) {
+      this.lastNoteMs = note.created_ms;
       if (note.payment_due_ms !== null) this.lastPayableMs = note.created_ms;
       this.watchDeadlines(note);
     }
@@ -74,7 +87,14 @@ export class Lease {
     this.timers.cancel(this.noteTimers.get(activityId));
     this.noteTimers.delete(activityId);
     this.issueNote(activityId, true);
-    if (!this.ended && this.runningActivities().length === 0) this.watchIdleness();
+    if (this.ended) return;
+    if (!this.agreed.multiActivity) this.break(reasons.SUCCESS);
+    else if (this.runningActivities().length === 0) this.watchIdleness();
+  }
+
+  /** The provider goes out of business, in good order. */
+  shutDown(): void {
+    this.break(reasons.SHUTDOWN);
   }
 
   noteAccepted(noteId: string): void {
@@ -100,7 +120,9 @@ export class Lease {
         this.near.agreements.markClosed(this.agreement.id);
         this.onClosed();
       };
-      if (fault?.do === 'delay') timers.after((fault.sec ?? 1) * 1000, close);
+      const faultSec = fault?.do === 'delay' ? (fault.sec ?? 1) : 0;
+      const delaySec = this.provider.invoiceDelaySec + faultSec;
+      if (delaySec > 0) timers.after(delaySec * 1000, close);
       else close();
     });
   }
@@ -110,7 +132,7 @@ export class Lease {
     const dueSec = this.agreed.paymentTimeoutSec ?? this.provider.paymentDueSec;
     if (fault?.do === 'withhold') return;
     const issue = (change?: (amount: Amount) => Amount): void =>
-      void documents.issueInvoice(this.agreement, nowNanos() + BigInt(Math.round(dueSec * 1e9)), change);
+      void documents.issueInvoice(this.agreement, nanosIn(dueSec), change);
     const { factor = 10 } = fault ?? {};
     switch (fault?.do) {
       case 'zero':
@@ -134,8 +156,6 @@ export class Lease {
   /** The requestor may be reached again. */
   restored(): void {
     if (!this.reachesRequestor) return;
-    this.timers.cancel(this.unreachable);
-    this.unreachable = undefined;
     const waiting = [...this.unsent.values()];
     this.unsent.clear();
     for (const send of waiting) send();
@@ -172,14 +192,12 @@ export class Lease {
   private watchIdleness(): void {
     this.timers.cancel(this.idle);
     const limitSec = this.provider.idleLimitSec;
-    this.idle = this.timers.after(limitSec * 1000, () =>
-      this.break('NoActivity', `No activity created within ${limitSec}s`),
-    );
+    this.idle = this.timers.after(limitSec * 1000, () => this.break(reasons.noActivity(limitSec)));
   }
 
   /** Notes come at whole intervals since the approval, as ya-provider times them. */
   private scheduleNote(activityId: string): void {
-    const intervalMs = this.agreed.debitNoteIntervalSec * 1000;
+    const intervalMs = Math.max(this.agreed.debitNoteIntervalSec * 1000, SHORTEST_INTERVAL_MS);
     const sinceApproval = Date.now() - this.approvedMs;
     const nextAt = (Math.floor(sinceApproval / intervalMs) + 1) * intervalMs;
     const timer = this.timers.after(nextAt - sinceApproval, () => {
@@ -190,7 +208,7 @@ export class Lease {
   }
 
   private issueNote(activityId: string, isLast: boolean): void {
-    if (!this.reachesRequestor) this.giveUpOnUnreachable();
+    if (!this.reachesRequestor && !isLast) this.giveUpOnUnreachable();
     this.tell(`note ${activityId}`, () => this.sendNote(activityId, isLast));
   }
 
@@ -205,7 +223,7 @@ export class Lease {
     const { factor = 10 } = fault ?? {};
     switch (fault?.do) {
       case 'withhold':
-        return documents.bill(activityId, this.cost(usage), isLast);
+        return documents.bill(activityId, cost(this.coefficients, usage), isLast);
       case 'tooMuch':
         change = (amount) => amount.times(factor);
         break;
@@ -216,40 +234,36 @@ export class Lease {
         change = (amount) => amount.times(0.5).toDecimalPlaces(18);
         break;
       case 'payable':
-        paymentDue = nowNanos() + BigInt(this.provider.paymentDueSec) * 1_000_000_000n;
+        paymentDue = nanosIn(this.provider.paymentDueSec);
         break;
       case 'otherAgreement':
         agreement = this.near.agreements.live().find((other) => other.id !== agreement.id) ?? agreement;
         break;
     }
     const issue = (): DebitNoteRow =>
-      documents.issueNote(agreement, activityId, change(this.cost(usage)), usage, paymentDue, isLast);
+      documents.issueNote(
+        agreement,
+        activityId,
+        change(cost(this.coefficients, usage)),
+        usage,
+        paymentDue,
+        isLast,
+      );
     const note = issue();
+    this.lastNoteMs = note.created_ms;
     if (!this.ended) this.watchDeadlines(note);
     if (fault?.do === 'twice') issue();
   }
 
-  /** As ya-provider does: the VM goes when the requestor could not be sent a note for as long as it has to accept one. */
+  /** Looked at whenever a note cannot be sent: has none been for longer than one may wait to be accepted? */
   private giveUpOnUnreachable(): void {
     const { acceptTimeoutSec } = this.agreed;
-    if (acceptTimeoutSec === undefined || this.unreachable || this.ended) return;
-    this.unreachable = this.timers.after(acceptTimeoutSec * 1000, () =>
-      this.break(
-        'RequestorUnreachable',
-        `Requestor is unreachable more than ${formatDuration(acceptTimeoutSec)}`,
-      ),
-    );
+    if (acceptTimeoutSec === undefined || Date.now() <= this.lastNoteMs + acceptTimeoutSec * 1000) return;
+    this.break(reasons.requestorUnreachable(acceptTimeoutSec));
   }
 
-  /** The start price and each counter times its coefficient, from the very numbers of the offer; never rounded up. */
-  private cost(usage: readonly number[]): Amount {
-    const coefficients = this.agreement.offer.properties[PROP.pricingCoeffs] as number[];
-    const start = new Amount(coefficients.at(-1) ?? 0);
-    const total = usage.reduce<Amount>(
-      (cost, used, i) => cost.plus(new Amount(coefficients[i] ?? 0).times(used)),
-      start,
-    );
-    return total.toDecimalPlaces(18, Amount.ROUND_DOWN);
+  private get coefficients(): number[] {
+    return this.agreement.offer.properties[PROP.pricingCoeffs] as number[];
   }
 
   /** A note is payable when payments were agreed and the last payable one is old enough; the last one always. */
@@ -257,27 +271,23 @@ export class Lease {
     const { paymentTimeoutSec } = this.agreed;
     if (paymentTimeoutSec === undefined) return undefined;
     const now = Date.now();
-    if (!isLast && this.lastPayableMs + paymentTimeoutSec * 1000 > now) return undefined;
-    this.lastPayableMs = now;
-    return nowNanos() + BigInt(Math.round(paymentTimeoutSec * 1e9));
+    if (!isLast) {
+      if (this.lastPayableMs + paymentTimeoutSec * 1000 > now) return undefined;
+      this.lastPayableMs = now;
+    }
+    return nanosIn(paymentTimeoutSec);
   }
 
   private watchDeadlines(note: DebitNoteRow): void {
     const { acceptTimeoutSec, paymentTimeoutSec } = this.agreed;
     if (acceptTimeoutSec !== undefined && note.status === 'RECEIVED') {
       this.deadline(`accept ${note.id}`, note.created_ms + acceptTimeoutSec * 1000, () =>
-        this.break(
-          'DebitNotesDeadline',
-          `Requestor isn't accepting DebitNotes in time (${formatDuration(acceptTimeoutSec)})`,
-        ),
+        this.break(reasons.debitNotesDeadline(acceptTimeoutSec)),
       );
     }
     if (paymentTimeoutSec !== undefined && note.payment_due_ms !== null && note.status !== 'SETTLED') {
       this.deadline(`pay ${note.id}`, note.payment_due_ms, () =>
-        this.break(
-          'DebitNoteNotPaid',
-          `Requestor didn't pay for DebitNote in time (${formatDuration(paymentTimeoutSec)})`,
-        ),
+        this.break(reasons.debitNoteNotPaid(paymentTimeoutSec)),
       );
     }
   }
@@ -292,7 +302,7 @@ export class Lease {
   }
 
   /** The provider ends the agreement; what follows is the same as when the requestor does. */
-  private break(code: string, message: string): void {
+  private break({ code, message }: reasons.BreakReason): void {
     if (this.ended) return;
     const { id } = this.agreement;
     this.near.log(`provider ${this.provider.name} ends agreement ${id}: ${message}`);
@@ -302,4 +312,9 @@ export class Lease {
       this.near.agreements.terminate(this.agreement, 'Provider', { message, 'golem.provider.code': code });
     });
   }
+}
+
+/** The instant in so many seconds. */
+function nanosIn(sec: number): bigint {
+  return nowNanos() + BigInt(Math.round(sec * 1e9));
 }

@@ -4,7 +4,8 @@ import { formatDuration, formatForPeople } from '../clock';
 import type { Properties, Terms } from '../market/constraints';
 import type { Provider } from './config';
 
-export type Answer = { accept: Terms } | { refuse: string; isFinal: boolean };
+/** `ignore`: what ya-provider cannot read it leaves unanswered. */
+export type Answer = { accept: Terms } | { refuse: string; isFinal: boolean } | { ignore: true };
 
 /** Terms of a signed agreement that the provider lives by, seconds. */
 export interface Agreed {
@@ -12,6 +13,8 @@ export interface Agreed {
   debitNoteIntervalSec: number;
   paymentTimeoutSec: number | undefined;
   expirationMs: number;
+  /** Without it the agreement ends with its first activity. */
+  multiActivity: boolean;
 }
 
 /**
@@ -26,14 +29,27 @@ export function negotiate(
   now: number,
 ): Answer {
   const properties = { ...offer.properties };
+  const missing = requireChosenPlatform(demand);
+  if (missing) return missing;
+  if (!isReadable(demand)) return { ignore: true };
   const refusal =
-    requireChosenPlatform(demand) ??
     checkExpiration(provider, demand, now) ??
     agreeOnAcceptTimeout(provider, demand, properties) ??
     (busy ? noCapacity(provider) : undefined) ??
     agreeOnInterval(provider, demand, properties) ??
     agreeOnPaymentTimeout(provider, demand, properties, now);
   return refusal ?? { accept: { properties, constraints: offer.constraints } };
+}
+
+/** It has an expiration, and what it says about notes and payments are numbers. */
+function isReadable(demand: Properties): boolean {
+  const isNumber = (value: unknown): boolean => typeof value === 'number' && value >= 0;
+  return (
+    isNumber(demand[PROP.expiration]) &&
+    [PROP.acceptTimeout, PROP.debitNoteInterval, PROP.paymentTimeout].every(
+      (property) => (demand[property] ?? undefined) === undefined || isNumber(demand[property]),
+    )
+  );
 }
 
 type Refusal = { refuse: string; isFinal: boolean };
@@ -108,6 +124,10 @@ function agreeOnPaymentTimeout(
   offer: Properties,
   now: number,
 ): Refusal | undefined {
+  if (!provider.payableNotes) {
+    delete offer[PROP.paymentTimeout];
+    return undefined;
+  }
   const expiration = Number(demand[PROP.expiration]);
   const required = expiration - now >= provider.paymentTimeoutRequiredFromSec * 1000;
   if (required && seconds(demand, PROP.paymentTimeout) === undefined) {
@@ -166,5 +186,6 @@ export function agreedTerms(provider: Provider, demand: Properties, offer: Prope
     paymentTimeoutSec:
       seconds(demand, PROP.paymentTimeout) === undefined ? undefined : seconds(offer, PROP.paymentTimeout),
     expirationMs: Number(demand[PROP.expiration]),
+    multiActivity: demand[PROP.multiActivity] === true,
   };
 }

@@ -91,7 +91,28 @@ export class ProviderNetwork
 
   /** The offers that are on the market now. */
   offers(): PublicOffer[] {
-    return [...this.providers.values()].map((provider) => provider.publicOffer());
+    return [...this.providers.values()].filter(({ open }) => open).map((provider) => provider.publicOffer());
+  }
+
+  /**
+   * A provider goes out of business in good order: it takes back its offer, and ends its agreements with `Shutdown`.
+   * Resolves when their VMs are gone. @throws Error when there is none of that name
+   */
+  async shutDown(name: string): Promise<void> {
+    this.named(name).close();
+    for (const lease of this.leasesOf(name)) lease.shutDown();
+    await Promise.allSettled(this.finishing);
+  }
+
+  /** It is in business again, with a new offer. @throws Error when there is none of that name */
+  reopen(name: string): void {
+    this.named(name).reopen();
+  }
+
+  private named(name: string): SimulatedProvider {
+    const found = [...this.providers.values()].find((provider) => provider.config.name === name);
+    if (!found) throw new Error(`no provider is named "${name}"; there are: ${this.names().join(', ')}`);
+    return found;
   }
 
   onDemand(demand: Demand): void {
@@ -109,12 +130,13 @@ export class ProviderNetwork
 
   onConfirmed(agreement: Agreement): void {
     const provider = this.providers.get(agreement.provider);
-    if (!provider) return;
+    // Of one that is out of business there is no answer.
+    if (!provider?.open) return;
     const { timers, agreements, conditions } = this.options;
     const fault = conditions.step('approve', agreement.provider, agreement.requestor);
     if (fault?.do === 'withhold') return;
     // Decided after the request that confirmed it, as over a network.
-    timers.after(provider.config.approveMs + delayOf(fault), () => {
+    timers.after(provider.config.approveSec * 1000 + delayOf(fault), () => {
       const current = agreements.find(agreement.id);
       if (current?.state !== 'Pending') return;
       if (!conditions.reachesRequestor(current.provider, current.requestor)) {
@@ -124,7 +146,7 @@ export class ProviderNetwork
       if (fault?.do === 'refuse') return agreements.reject(current, { message: fault.message ?? 'no' });
       if (!provider.decide(current)) return;
       const approved = agreements.find(agreement.id);
-      if (approved) this.addLease(approved)?.start();
+      if (approved) this.addLease(approved)?.begin();
     });
   }
 
@@ -192,12 +214,15 @@ export class ProviderNetwork
       requestorId: agreement.requestor,
       providerId: agreement.provider,
       taskPackage: String(agreement.demand.properties[PROP.taskPackage] ?? ''),
-      createMs: config?.createMs ?? 0,
-      destroyMs: config?.destroyMs ?? 0,
-      deployMs: config?.deployMs ?? 0,
+      createSec: config?.createSec ?? 0,
+      destroySec: config?.destroySec ?? 0,
+      deploySec: config?.deploySec ?? 0,
+      startSec: config?.startSec ?? 0,
       startFails: config?.startFails,
       reach: this.options.conditions.reach(agreement.requestor, agreement.provider),
       cpuThreads: config?.hardware.cpuThreads ?? 1,
+      activityLimit: config?.activityLimit ?? 1,
+      unresponsiveSec: config?.unresponsiveSec ?? 5,
       usageVector: USAGE_VECTOR,
     };
   }

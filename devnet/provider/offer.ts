@@ -33,7 +33,9 @@ export function offerTerms(provider: Provider, nodeId: string, now: number): Ter
     ],
     'golem.com.scheme': 'payu',
     'golem.com.scheme.payu.debit-note.interval-sec?': provider.debitNoteIntervalSec,
-    'golem.com.scheme.payu.payment-timeout-sec?': provider.paymentTimeoutSec,
+    ...(provider.payableNotes && {
+      'golem.com.scheme.payu.payment-timeout-sec?': provider.paymentTimeoutSec,
+    }),
     'golem.com.usage.vector': USAGE_VECTOR,
     'golem.inf.cpu.architecture': 'x86_64',
     'golem.inf.cpu.brand': hardware.cpuBrand,

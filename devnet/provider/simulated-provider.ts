@@ -23,6 +23,8 @@ export class SimulatedProvider {
   private readonly standings = new Map<string, Standing>();
   /** Counters refused for want of capacity; they get a draft once there is some. */
   private postponed: Proposal[] = [];
+  /** Whether it is in business. */
+  private isOpen = true;
 
   constructor(
     readonly config: Provider,
@@ -34,6 +36,25 @@ export class SimulatedProvider {
     this.nodeId = providerNodeId(config.name);
     this.terms = offerTerms(config, this.nodeId, Date.now());
     this.offer = this.newOffer();
+  }
+
+  get open(): boolean {
+    return this.isOpen;
+  }
+
+  /** Takes its offer back; nobody gets an answer any more. */
+  close(): void {
+    this.isOpen = false;
+    this.postponed = [];
+  }
+
+  /** Offers anew to every live demand. */
+  reopen(): void {
+    if (this.isOpen) return;
+    this.isOpen = true;
+    this.standings.clear();
+    this.offer = this.newOffer();
+    for (const demand of this.book.live()) this.onDemand(demand);
   }
 
   get busy(): boolean {
@@ -48,7 +69,7 @@ export class SimulatedProvider {
     if (!matches(demand.parsed, this.offer.terms)) return;
     const fault = this.conditions.step('offer', this.nodeId, demand.requestor);
     if (fault?.do === 'withhold') return;
-    const delayMs = this.config.offerDelayMs + delayOf(fault);
+    const delayMs = this.config.offerDelaySec * 1000 + delayOf(fault);
     if (delayMs > 0) this.timers.after(delayMs, () => this.propose(demand));
     else this.propose(demand);
   }
@@ -62,7 +83,7 @@ export class SimulatedProvider {
     // Answered after the request that made it, as over a network.
     const fault = this.conditions.step('negotiate', this.nodeId, counter.demand.requestor);
     if (fault?.do === 'withhold') return;
-    this.timers.after(delayOf(fault), () => {
+    this.timers.after(this.config.negotiateSec * 1000 + delayOf(fault), () => {
       if (fault?.do === 'refuse') this.refuse(counter, fault.message ?? 'no', fault.isFinal ?? false);
       else this.answer(counter);
     });
@@ -122,7 +143,7 @@ export class SimulatedProvider {
   }
 
   private propose(demand: Demand): void {
-    if (!demand.subscribed) return;
+    if (!demand.subscribed || !this.isOpen) return;
     const reached = this.conditions.reachesRequestor(this.nodeId, demand.requestor);
     this.standings.set(demand.id, reached ? 'open' : 'missed');
     if (!reached) return;
@@ -131,9 +152,10 @@ export class SimulatedProvider {
 
   private answer(counter: Proposal): void {
     const { demand, previous } = counter;
-    if (!demand.subscribed || !previous) return;
+    if (!demand.subscribed || !previous || !this.isOpen) return;
     if (!this.conditions.reachesRequestor(this.nodeId, demand.requestor)) return;
     const answer = negotiate(this.config, counter.properties, previous, this.busy, Date.now());
+    if ('ignore' in answer) return;
     if ('accept' in answer) {
       this.standings.set(demand.id, 'open');
       this.book.answer(counter, answer.accept);

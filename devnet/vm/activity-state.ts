@@ -1,6 +1,9 @@
 /** The states of a Golem activity, which command may follow which, and what yagna says when it may not. */
 
-export type State = 'Initialized' | 'Deployed' | 'Ready' | 'Terminated';
+export type State = 'Initialized' | 'Deployed' | 'Ready' | 'Terminated' | 'Unresponsive';
+
+/** Seconds between two signs of life that an activity gives its provider. */
+export const HEARTBEAT_SEC = 1;
 
 /** Present state, and the one a running command leads to. */
 export type StatePair = [State, State | null];

@@ -15,6 +15,7 @@ import { MachineGone, VOLUMES, type Machine, type MachineOptions } from './machi
 import { Script } from './script';
 import {
   debugPair,
+  HEARTBEAT_SEC,
   nextState,
   StateError,
   UnexpectedState,
@@ -75,6 +76,9 @@ export class GolemActivity {
   private ended: Promise<void> | undefined;
   private hadMachine = false;
   private frozen = false;
+  private frozenMs = 0;
+  /** It was not heard of for too long, and has given no new sign of life. */
+  private unheard = false;
   private readonly thawed = new Stream();
 
   constructor(private readonly parts: ActivityParts) {
@@ -82,8 +86,9 @@ export class GolemActivity {
     this.agreementId = parts.terms.agreementId;
   }
 
+  /** As its provider knows it. */
   get state(): ActivityState {
-    return this.current;
+    return this.unheard && !this.ending ? { state: ['Unresponsive', null] } : this.current;
   }
 
   private enter(state: ActivityState): void {
@@ -115,7 +120,22 @@ export class GolemActivity {
   freeze(frozen: boolean): void {
     this.frozen = frozen;
     this.machine?.freeze(frozen);
-    if (!frozen) this.thawed.wake();
+    if (frozen) this.frozenMs = Date.now();
+    else {
+      if (Date.now() - this.frozenMs > this.parts.terms.unresponsiveSec * 1000) void this.beUnheard();
+      this.thawed.wake();
+    }
+  }
+
+  private async beUnheard(): Promise<void> {
+    this.hear(true);
+    await this.pause(Math.min(HEARTBEAT_SEC, this.parts.terms.unresponsiveSec) * 1000);
+    this.hear(false);
+  }
+
+  private hear(unheard: boolean): void {
+    this.unheard = unheard;
+    this.parts.onChange();
   }
 
   /** Ends the VM. Resolves when its processes and files are gone; {@link usage} is final from then on. */
@@ -193,7 +213,7 @@ export class GolemActivity {
         const sink = { stdout: streamed('stdout'), stderr: streamed('stderr') };
         await this.suffer(command);
         if (command.name === 'deploy') sink.stdout(Buffer.from(await this.deploy(command.volumes)));
-        if (command.name === 'start') this.start();
+        if (command.name === 'start') await this.start();
         if (command.name === 'run') await this.run(command, sink);
         if (command.name === 'transfer') {
           await transfer(command, this.deployed().root, this.volumes, this.interrupt.signal);
@@ -212,7 +232,7 @@ export class GolemActivity {
 
   /** Does something in the state that the command leads through, if the present state allows the command. */
   private async inState(command: Command, action: () => Promise<void>): Promise<void> {
-    const before = this.state.state;
+    const before = this.current.state;
     const during = nextState(before, command.name);
     this.enter({ state: during });
     let after: StatePair = before;
@@ -253,7 +273,7 @@ export class GolemActivity {
   }
 
   private async deploy(volumes: string[]): Promise<string> {
-    if (this.parts.terms.deployMs > 0) await this.pause(this.parts.terms.deployMs);
+    await this.pause(this.parts.terms.deploySec * 1000);
     if (this.ending) throw new MachineGone();
     const machine = await this.parts.startMachine({
       directory: this.parts.directory,
@@ -277,8 +297,9 @@ export class GolemActivity {
     return `{"valid": {"Ok": ""}, "vols": [${listed.join(', ')}], "startMode": "empty"}\n`;
   }
 
-  private start(): void {
-    const { startFails } = this.parts.terms;
+  private async start(): Promise<void> {
+    const { startFails, startSec } = this.parts.terms;
+    await this.pause(startSec * 1000);
     if (startFails !== undefined) throw new CommandFailure(-1, `Runtime error: ${startFails}`);
   }
 
@@ -321,7 +342,7 @@ export class GolemActivity {
     const { signal } = this.interrupt;
     if (ms === Infinity) {
       if (!signal.aborted) await once(signal, 'abort');
-    } else await delay(ms, undefined, { signal }).catch(() => undefined);
+    } else if (ms > 0) await delay(ms, undefined, { signal }).catch(() => undefined);
   }
 }
 

@@ -64,13 +64,14 @@ export class Host implements VmHost {
    * @throws AgreementNotFound, AgreementNotApproved, ActivityExists, ActivityRefused
    */
   async create(agreementId: string, awaited: () => boolean): Promise<string> {
-    const { createMs } = this.approved(agreementId);
+    const { createSec } = this.approved(agreementId);
     const fault = this.parts.agreements.fault(agreementId, 'createActivity');
     if (fault?.do === 'refuse') throw new ActivityRefused(fault.message ?? 'the provider refused');
-    await this.pause(createMs + delayOf(fault));
+    await this.pause(createSec * 1000 + delayOf(fault));
     const terms = this.approved(agreementId);
     const activityId = hexId(16);
-    if (this.liveActivities().some((activity) => activity.agreementId === agreementId)) {
+    const alive = this.liveActivities().filter((activity) => activity.agreementId === agreementId);
+    if (alive.length >= terms.activityLimit) {
       throw new ActivityExists(activityId);
     }
     const activity = new GolemActivity({
@@ -164,7 +165,7 @@ export class Host implements VmHost {
     if (!this.closing.signal.aborted) this.report(agreementId, activityId);
     if (ending === 'destroyed') {
       const fault = this.parts.agreements.fault(agreementId, 'destroyActivity');
-      await this.pause((this.terms(agreementId)?.destroyMs ?? 0) + delayOf(fault));
+      await this.pause((this.terms(agreementId)?.destroySec ?? 0) * 1000 + delayOf(fault));
     }
     activity.reachable = false;
     this.live.delete(activityId);

@@ -64,6 +64,7 @@ export class Requestor {
     return {
       properties: {
         'golem.srv.comp.expiration': Date.now() + 3_600_000,
+        'golem.srv.caps.multi-activity': true,
         'golem.srv.comp.task_package': `hash:sha3:${'0'.repeat(56)}:http://127.0.0.1/image`,
         'golem.node.debug.subnet': 'public',
         'golem.com.payment.debit-notes.accept-timeout?': 240,
