@@ -6,7 +6,10 @@ import type { Agreement } from '../market/agreements';
 import { failure } from '../server/errors';
 import type { Allocations } from './allocations';
 import { Amount, computed, sum } from './amounts';
+import { atomically } from './atomically';
 import type { DocumentEvents } from './document-events';
+import type { PaidDocument } from './ledger';
+import type { Payables } from './payables';
 
 export type DocumentStatus = 'RECEIVED' | 'ACCEPTED' | 'REJECTED' | 'SETTLED' | 'CANCELLED' | 'FAILED';
 
@@ -68,9 +71,10 @@ export class Documents {
   private readonly sql;
 
   constructor(
-    database: Database,
+    private readonly database: Database,
     readonly events: DocumentEvents,
     private readonly allocations: Allocations,
+    private readonly payables: Payables,
     private readonly effects: Effects,
   ) {
     this.sql = {
@@ -105,6 +109,12 @@ export class Documents {
       invoicesOf: database.prepare('SELECT * FROM invoice WHERE agreement_id = ? ORDER BY seq'),
       invoiceStatus: database.prepare('UPDATE invoice SET status = ? WHERE id = ?'),
       acceptInvoice: database.prepare('UPDATE invoice SET accepted = ? WHERE id = ?'),
+      payActivity: database.prepare('UPDATE billed_activity SET paid = ? WHERE id = ?'),
+      payInvoice: database.prepare('UPDATE invoice SET paid = accepted WHERE id = ?'),
+      unsettledInvoices: database.prepare("SELECT * FROM invoice WHERE status = 'ACCEPTED' ORDER BY seq"),
+      unsettledNotes: database.prepare(
+        "SELECT * FROM debit_note WHERE agreement_id = ? AND status IN ('RECEIVED', 'ACCEPTED') ORDER BY seq",
+      ),
     };
   }
 
@@ -233,13 +243,30 @@ export class Documents {
     const activity = this.sql.activity.get(note.activity_id) as BilledActivityRow;
     // Notes are cumulative: only what this one adds to what was accepted before is taken from the allocation.
     const added = Amount.max(0, new Amount(note.due).minus(activity.accepted));
-    this.allocations.spend(requestor, allocationId, added, note.agreement_id, note.activity_id);
-    if (added.gt(0)) this.sql.acceptActivity.run(note.due, note.activity_id);
-    this.setNoteStatus(note, 'ACCEPTED');
-    this.effects.record('debit-note-accepted', {
-      debitNoteId: id,
-      agreementId: note.agreement_id,
-      amount: note.due,
+    atomically(this.database, () => {
+      const { depositKey } = this.allocations.spend(
+        ...([requestor, allocationId, added, note.agreement_id, note.activity_id] as const),
+      );
+      if (added.gt(0)) {
+        this.sql.acceptActivity.run(note.due, note.activity_id);
+        this.payables.add({
+          ...{
+            requestor,
+            provider: note.provider,
+            platform: note.platform,
+            deposit: depositKey,
+            allocationId,
+          },
+          ...{ agreementId: activity.agreement_id, activityId: note.activity_id, debitNoteId: id },
+          amount: computed(added),
+        });
+      }
+      this.setNoteStatus(note, 'ACCEPTED');
+      this.effects.record('debit-note-accepted', {
+        debitNoteId: id,
+        agreementId: note.agreement_id,
+        amount: note.due,
+      });
     });
     this.listener?.onNoteAccepted(note.agreement_id, id);
     this.onPayable?.();
@@ -252,13 +279,24 @@ export class Documents {
     if (invoice.status === 'CANCELLED') throw failure(400, 'Invoice cancelled');
     const before = sum(this.activities(invoice.agreement_id).map((activity) => activity.accepted));
     const added = Amount.max(0, new Amount(invoice.amount).minus(before));
-    this.allocations.spend(requestor, allocationId, added, invoice.agreement_id, '');
-    this.sql.acceptInvoice.run(computed(added), id);
-    this.setInvoiceStatus(invoice, 'ACCEPTED');
-    this.effects.record('invoice-accepted', {
-      invoiceId: id,
-      agreementId: invoice.agreement_id,
-      amount: invoice.amount,
+    atomically(this.database, () => {
+      const { depositKey } = this.allocations.spend(
+        ...([requestor, allocationId, added, invoice.agreement_id, ''] as const),
+      );
+      this.sql.acceptInvoice.run(computed(added), id);
+      if (added.gt(0)) {
+        const { provider, platform } = invoice;
+        this.payables.add({
+          ...{ requestor, provider, platform, deposit: depositKey, allocationId },
+          ...{ agreementId: invoice.agreement_id, invoiceId: id, amount: computed(added) },
+        });
+      }
+      this.setInvoiceStatus(invoice, 'ACCEPTED');
+      this.effects.record('invoice-accepted', {
+        invoiceId: id,
+        agreementId: invoice.agreement_id,
+        amount: invoice.amount,
+      });
     });
     if (new Amount(invoice.amount).isZero()) this.settleInvoice(invoice);
     else this.onPayable?.();
@@ -272,14 +310,37 @@ export class Documents {
     this.effects.record('invoice-rejected', { invoiceId: id, agreementId: invoice.agreement_id });
   }
 
-  settleNote(note: DebitNoteRow): void {
-    this.setNoteStatus(note, 'SETTLED');
-    this.listener?.onNoteSettled(note.agreement_id, note.id);
+  /** Counts what was paid for an accepted document. */
+  paid({ activityId, invoiceId, amount }: PaidDocument): void {
+    if (invoiceId !== undefined) this.sql.payInvoice.run(invoiceId);
+    if (activityId === undefined) return;
+    const activity = this.sql.activity.get(activityId) as BilledActivityRow;
+    this.sql.payActivity.run(computed(new Amount(activity.paid).plus(amount)), activityId);
   }
 
-  settleInvoice(invoice: InvoiceRow): void {
-    this.setInvoiceStatus(invoice, 'SETTLED');
-    this.effects.record('invoice-settled', { invoiceId: invoice.id, agreementId: invoice.agreement_id });
+  /** Whatever the paid amount of its activity covers is settled, accepted or not. */
+  settleNotes(agreementId: string): void {
+    const paid = new Map(this.activities(agreementId).map((activity) => [activity.id, activity.paid]));
+    for (const note of this.sql.unsettledNotes.all(agreementId) as DebitNoteRow[]) {
+      if (new Amount(note.due).gt(paid.get(note.activity_id) ?? 0)) continue;
+      this.setNoteStatus(note, 'SETTLED');
+      this.listener?.onNoteSettled(note.agreement_id, note.id);
+    }
+  }
+
+  /** Settles the accepted invoices for which nothing is owed any more. */
+  settleInvoices(isUp: (requestor: string) => boolean): void {
+    for (const invoice of this.sql.unsettledInvoices.all() as InvoiceRow[]) {
+      const { requestor, agreement_id } = invoice;
+      if (isUp(requestor) && !this.payables.owesForAgreement(agreement_id)) this.settleInvoice(invoice);
+    }
+  }
+
+  private settleInvoice(invoice: InvoiceRow): void {
+    atomically(this.database, () => {
+      this.setInvoiceStatus(invoice, 'SETTLED');
+      this.effects.record('invoice-settled', { invoiceId: invoice.id, agreementId: invoice.agreement_id });
+    });
   }
 
   private setNoteStatus(note: DebitNoteRow, status: 'ACCEPTED' | 'SETTLED'): void {
