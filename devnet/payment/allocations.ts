@@ -250,8 +250,10 @@ export class Allocations {
   private end({ id, depositKey }: Allocation, by: 'requestor' | 'timeout'): void {
     this.parts.timers.cancel(this.expiry.get(id));
     this.expiry.delete(id);
-    this.sql.release.run(id);
-    this.parts.effects.record('allocation-released', { allocationId: id, by });
+    atomically(this.parts.database, () => {
+      this.sql.release.run(id);
+      this.parts.effects.record('allocation-released', { allocationId: id, by });
+    });
     if (depositKey !== undefined) this.onDepositFreed?.();
   }
 }

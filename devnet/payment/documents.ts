@@ -113,7 +113,7 @@ export class Documents {
       payInvoice: database.prepare('UPDATE invoice SET paid = accepted WHERE id = ?'),
       unsettledInvoices: database.prepare("SELECT * FROM invoice WHERE status = 'ACCEPTED' ORDER BY seq"),
       unsettledNotes: database.prepare(
-        "SELECT * FROM debit_note WHERE agreement_id = ? AND status IN ('RECEIVED', 'ACCEPTED') ORDER BY seq",
+        "SELECT * FROM debit_note WHERE activity_id = ? AND status IN ('RECEIVED', 'ACCEPTED') ORDER BY seq",
       ),
     };
   }
@@ -241,26 +241,15 @@ export class Documents {
     if (!new Amount(amount).eq(note.due)) throw failure(400, 'Invalid amount accepted');
     if (note.status === 'ACCEPTED' || note.status === 'SETTLED') return;
     const activity = this.sql.activity.get(note.activity_id) as BilledActivityRow;
+    // Once its agreement's invoice is decided, a note changes nothing any more; yagna says yes all the same.
+    if (this.invoicesOf(activity.agreement_id).some((invoice) => invoice.status !== 'RECEIVED')) return;
     // Notes are cumulative: only what this one adds to what was accepted before is taken from the allocation.
     const added = Amount.max(0, new Amount(note.due).minus(activity.accepted));
     atomically(this.database, () => {
-      const { depositKey } = this.allocations.spend(
-        ...([requestor, allocationId, added, note.agreement_id, note.activity_id] as const),
-      );
-      if (added.gt(0)) {
-        this.sql.acceptActivity.run(note.due, note.activity_id);
-        this.payables.add({
-          ...{
-            requestor,
-            provider: note.provider,
-            platform: note.platform,
-            deposit: depositKey,
-            allocationId,
-          },
-          ...{ agreementId: activity.agreement_id, activityId: note.activity_id, debitNoteId: id },
-          amount: computed(added),
-        });
-      }
+      this.spend(note, allocationId, added, {
+        ...{ agreementId: note.agreement_id, activityId: note.activity_id, debitNoteId: id },
+      });
+      if (added.gt(0)) this.sql.acceptActivity.run(note.due, note.activity_id);
       this.setNoteStatus(note, 'ACCEPTED');
       this.effects.record('debit-note-accepted', {
         debitNoteId: id,
@@ -277,29 +266,42 @@ export class Documents {
     if (!new Amount(amount).eq(invoice.amount)) throw failure(400, 'Invalid amount accepted');
     if (invoice.status === 'ACCEPTED' || invoice.status === 'SETTLED') return;
     if (invoice.status === 'CANCELLED') throw failure(400, 'Invoice cancelled');
-    const before = sum(this.activities(invoice.agreement_id).map((activity) => activity.accepted));
-    const added = Amount.max(0, new Amount(invoice.amount).minus(before));
-    atomically(this.database, () => {
-      const { depositKey } = this.allocations.spend(
-        ...([requestor, allocationId, added, invoice.agreement_id, ''] as const),
+    const agreementId = invoice.agreement_id;
+    const before = [...this.activities(agreementId), ...this.invoicesOf(agreementId)];
+    const acceptedBefore = sum(before.map((document) => document.accepted));
+    const added = new Amount(invoice.amount).minus(acceptedBefore);
+    if (added.lt(0)) {
+      throw failure(
+        400,
+        'Invoice is smaller than agreement.total_amount_accepted. ' +
+          `invoice_id=${id}, invoice_amount=${invoice.amount}, total_amount_accepted=${computed(acceptedBefore)}`,
       );
+    }
+    atomically(this.database, () => {
+      this.spend(invoice, allocationId, added, { agreementId, invoiceId: id });
       this.sql.acceptInvoice.run(computed(added), id);
-      if (added.gt(0)) {
-        const { provider, platform } = invoice;
-        this.payables.add({
-          ...{ requestor, provider, platform, deposit: depositKey, allocationId },
-          ...{ agreementId: invoice.agreement_id, invoiceId: id, amount: computed(added) },
-        });
-      }
       this.setInvoiceStatus(invoice, 'ACCEPTED');
-      this.effects.record('invoice-accepted', {
-        invoiceId: id,
-        agreementId: invoice.agreement_id,
-        amount: invoice.amount,
-      });
+      this.effects.record('invoice-accepted', { invoiceId: id, agreementId, amount: invoice.amount });
     });
     if (new Amount(invoice.amount).isZero()) this.settleInvoice(invoice);
     else this.onPayable?.();
+  }
+
+  /** Takes what a document adds from an allocation, and leaves it to be paid. */
+  private spend(
+    { requestor, provider, platform }: DebitNoteRow | InvoiceRow,
+    allocationId: string,
+    added: Amount,
+    document: Omit<PaidDocument, 'allocationId' | 'amount'>,
+  ): void {
+    const { agreementId, activityId = '' } = document;
+    const allocation = this.allocations.spend(requestor, allocationId, added, agreementId, activityId);
+    if (added.lte(0)) return;
+    const deposit = allocation.platform === platform ? allocation.depositKey : undefined;
+    this.payables.add({
+      ...{ requestor, provider, platform, deposit, allocationId },
+      ...{ ...document, amount: computed(added) },
+    });
   }
 
   rejectInvoice(requestor: string, id: string, rejection: object): void {
@@ -310,19 +312,15 @@ export class Documents {
     this.effects.record('invoice-rejected', { invoiceId: id, agreementId: invoice.agreement_id });
   }
 
-  /** Counts what was paid for an accepted document. */
+  /** An accepted document is paid. Whatever notes the paid amount of an activity covers are settled, accepted or not. */
   paid({ activityId, invoiceId, amount }: PaidDocument): void {
     if (invoiceId !== undefined) this.sql.payInvoice.run(invoiceId);
     if (activityId === undefined) return;
     const activity = this.sql.activity.get(activityId) as BilledActivityRow;
-    this.sql.payActivity.run(computed(new Amount(activity.paid).plus(amount)), activityId);
-  }
-
-  /** Whatever the paid amount of its activity covers is settled, accepted or not. */
-  settleNotes(agreementId: string): void {
-    const paid = new Map(this.activities(agreementId).map((activity) => [activity.id, activity.paid]));
-    for (const note of this.sql.unsettledNotes.all(agreementId) as DebitNoteRow[]) {
-      if (new Amount(note.due).gt(paid.get(note.activity_id) ?? 0)) continue;
+    const paid = new Amount(activity.paid).plus(amount);
+    this.sql.payActivity.run(computed(paid), activityId);
+    for (const note of this.sql.unsettledNotes.all(activityId) as DebitNoteRow[]) {
+      if (paid.lt(note.due)) continue;
       this.setNoteStatus(note, 'SETTLED');
       this.listener?.onNoteSettled(note.agreement_id, note.id);
     }

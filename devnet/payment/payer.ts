@@ -126,10 +126,9 @@ export class Payer {
       });
       if (deposit !== undefined) deposits.spend(deposit, bundle.amount);
       payables.remove(bundle);
-      for (const payable of bundle.payables) documents.paid(payable);
       payments.add(payment(paymentId, bundle), agreements);
       effects.record('paid', { paymentId, requestorId: requestor, providerId: provider, amount });
-      for (const agreementId of agreements) documents.settleNotes(agreementId);
+      for (const payable of bundle.payables) documents.paid(payable);
     });
   }
 }
