@@ -106,7 +106,7 @@ export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> 
   const ledger = new Ledger(database);
   const wallets = new Wallets(database, ledger);
   wallets.fundsOf = (owner) => nodes.find((node) => node.requestorIds.includes(owner))?.funds ?? '0';
-  const deposits = new Deposits(database, wallets);
+  const deposits = new Deposits(database, wallets, effects);
   const payables = new Payables(database);
   const checks = new AllocationChecks(wallets, deposits, payables);
   const allocations = new Allocations({ database, wallets, deposits, checks, effects, timers });

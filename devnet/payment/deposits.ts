@@ -4,6 +4,7 @@
  */
 import { formatNanos } from '../clock';
 import type { Database } from '../contract';
+import type { Effects } from '../effects';
 import { Amount } from './amounts';
 import { atomically } from './atomically';
 import type { Wallets } from './wallets';
@@ -76,6 +77,7 @@ export class Deposits {
   constructor(
     private readonly database: Database,
     private readonly wallets: Wallets,
+    private readonly effects: Effects,
   ) {
     database.exec(SCHEMA);
     this.sql = {
@@ -107,6 +109,7 @@ export class Deposits {
     atomically(this.database, () => {
       this.sql.insert.run(key, id, contract, funder, spender, platform, amount, String(validTo));
       this.wallets.move({ kind: 'deposit', platform, from: funder, to: contract, amount, depositId: id });
+      this.effects.record('deposit-created', { depositId: id, contract, funder, amount, platform });
     });
     return this.find(key) as Deposit; // just made
   }
@@ -141,6 +144,7 @@ export class Deposits {
         this.sql.close.run(key);
         const back = { platform, from: contract, to: funder, amount: left.toFixed(), depositId: id };
         if (left.gt(0)) this.wallets.move({ kind: 'deposit-closed', ...back });
+        this.effects.record('deposit-closed', { depositId: id, contract, funder, left: left.toFixed() });
       });
     }
   }
