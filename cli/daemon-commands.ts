@@ -47,6 +47,7 @@ export function addDaemonCommands(program: Command): void {
       [],
     )
     .option('--admin-port <port>', 'port of its admin API (default: the next after --port)', port)
+    .option('--payment-cycle <sec>', 'seconds from an acceptance to its payment, 0 for at once', seconds, 1)
     .option('--providers <file>', 'its providers, JSON (default: five different ones)')
     .option('--data <folder>', 'where it keeps its state', defaultDataDir())
     .action(async (options: DevnetFlags) => {
@@ -60,6 +61,7 @@ export function addDaemonCommands(program: Command): void {
         appKeys: [options.appKey],
         nodes: options.node,
         adminPort: options.adminPort ?? (options.port === 0 ? 0 : options.port + 1),
+        paymentCycleSec: options.paymentCycle,
         providers: options.providers,
         dataDir: options.data,
         log: (line) => void log.push(line),
@@ -108,6 +110,7 @@ interface DevnetFlags {
   appKey: string;
   node: NodeOptions[];
   adminPort?: number;
+  paymentCycle: number;
   providers?: string;
   data: string;
 }
@@ -131,6 +134,11 @@ function port(value: string): number {
   if (!/^\d+$/.test(value) || number > 65_535)
     throw new InvalidArgumentError('a port is a number from 0 to 65535.');
   return number;
+}
+
+function seconds(value: string): number {
+  if (!/^\d+(\.\d+)?$/.test(value)) throw new InvalidArgumentError('a number of seconds, 0 or more.');
+  return Number(value);
 }
 
 async function untilStopped(): Promise<void> {

@@ -1,4 +1,4 @@
-/** The devnet's SQLite file and its tables (the VM host makes its own, prefixed `vm_`). */
+/** The devnet's SQLite file and its tables. The VM host makes its own, and so does what keeps money in `payment/`. */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import Libsql from 'libsql';
@@ -17,9 +17,6 @@ CREATE INDEX IF NOT EXISTS allocation_live ON allocation (seq) WHERE released = 
 CREATE TABLE IF NOT EXISTS expenditure (
   allocation_id TEXT NOT NULL, agreement_id TEXT NOT NULL, activity_id TEXT NOT NULL, accepted TEXT NOT NULL,
   PRIMARY KEY (allocation_id, agreement_id, activity_id)
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS account (
-  requestor TEXT NOT NULL, platform TEXT NOT NULL, paid TEXT NOT NULL, PRIMARY KEY (requestor, platform)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS agreement (
   seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, requestor TEXT NOT NULL, provider TEXT NOT NULL,

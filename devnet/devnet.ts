@@ -16,13 +16,20 @@ import { Agreements } from './market/agreements';
 import { DemandBook } from './market/book';
 import { scanRoutes } from './market/scan-routes';
 import { demandRoutes } from './market/demand-routes';
+import { AllocationChecks } from './payment/allocation-checks';
 import { allocationRoutes } from './payment/allocation-routes';
-import { Accounts } from './payment/accounts';
 import { Allocations } from './payment/allocations';
+import { Amount, isAmount } from './payment/amounts';
+import { Deposits } from './payment/deposits';
 import { DocumentEvents } from './payment/document-events';
 import { documentRoutes } from './payment/document-routes';
 import { Documents } from './payment/documents';
+import { driverStatusRoutes } from './payment/driver-status-routes';
+import { Ledger } from './payment/ledger';
+import { Payables } from './payment/payables';
 import { Payer } from './payment/payer';
+import { Payments } from './payment/payments';
+import { DEFAULT_FUNDS, SUPPLY, Wallets } from './payment/wallets';
 import { ProviderNetwork } from './provider/network';
 import { describeProviders, loadProviders, type ProvidersInput } from './provider/providers-file';
 import { registryRoutes } from './registry-routes';
@@ -46,8 +53,10 @@ export interface DevnetOptions {
   providers?: ProvidersInput | string;
   /** Where state lives, kept over restarts. Default: a temporary directory, removed on close. */
   dataDir?: string;
-  /** Seconds from an acceptance to the payment. Default 1. */
+  /** Seconds from an acceptance to the payment of all that was accepted by then; 0: at once. Default 1. */
   paymentCycleSec?: number;
+  /** What a requestor's wallet holds at its first allocation on a platform, GLM. Default `'1000'`; `'0'`: nothing. */
+  funds?: string;
   /** Seconds between rounds in which free providers offer again to live demands, 0 for never. Default: as `providers` has it. */
   rebroadcastSec?: number;
   /** Tags that its image registry knows beside the well-known ones of `golem/`, such as `me/renderer:v2`. */
@@ -69,6 +78,12 @@ export interface Devnet {
   faults: Faults;
   /** Cuts of the network, frozen and crashed providers. */
   links: Links;
+  /** Who holds how much, and means to move it. */
+  wallets: Wallets;
+  /** Who paid whom, for what, when. */
+  ledger: Ledger;
+  /** Money in contracts for requestors to spend. */
+  deposits: Deposits;
   /** The requestor nodes, the first one first. */
   nodes: readonly RequestorNode[];
   /** The node of that name. @throws Error when there is none */
@@ -98,10 +113,19 @@ export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> 
   const effects = new Effects(database);
   const book = new DemandBook();
   const agreements = new Agreements(database, effects);
-  const accounts = new Accounts(database);
-  const allocations = new Allocations(database, accounts, effects, timers);
-  const documents = new Documents(database, new DocumentEvents(database), allocations, effects);
-  const payer = new Payer(database, documents, accounts, effects, timers, options.paymentCycleSec ?? 1);
+  const ledger = new Ledger(database);
+  const wallets = new Wallets(database, ledger);
+  wallets.fundsOf = (owner) => nodes.find((node) => node.requestorIds.includes(owner))?.funds ?? '0';
+  const deposits = new Deposits(database, wallets, effects);
+  const payables = new Payables(database);
+  const checks = new AllocationChecks(wallets, deposits, payables);
+  const allocations = new Allocations({ database, wallets, deposits, checks, effects, timers });
+  const documents = new Documents(database, new DocumentEvents(database), allocations, payables, effects);
+  const payments = new Payments(database);
+  const payer = new Payer({
+    ...{ database, documents, allocations, payables, payments, wallets, deposits, effects, timers },
+    cycleSec: options.paymentCycleSec ?? 1,
+  });
   const faults = new Faults(effects);
   const links = new Links(timers);
   const conditions = new Conditions(faults, links, {
@@ -120,10 +144,10 @@ export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> 
   });
   const vms = createVmHost({ dataDir, database, agreements: network, effects, log });
 
-  const nodes: RequestorNode[] = described.map(({ name, port = 0, appKeys = [] }) => {
+  const nodes: RequestorNode[] = described.map(({ name, port = 0, appKeys = [], funds = DEFAULT_FUNDS }) => {
     const identities = new Identities(database, appKeys);
     return new RequestorNode({
-      ...{ name, host, port, appKeys, identities },
+      ...{ name, host, port, appKeys, funds, identities },
       routes: (app, node) => yagnaRoutes(app, node, identities),
       onChange: (node) => {
         if (node.running) {
@@ -143,8 +167,9 @@ export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> 
       demandRoutes(scope, book, effects, conditions);
       agreementRoutes(scope, book, agreements, conditions);
       scanRoutes(scope, () => network.offers());
-      allocationRoutes(scope, allocations, accounts, identities);
-      documentRoutes(scope, documents, payer);
+      allocationRoutes(scope, allocations, wallets, identities);
+      documentRoutes(scope, documents, payments);
+      driverStatusRoutes(scope, payer);
     });
     void app.register((scope, _options, done) => {
       vms.registerRoutes(scope);
@@ -179,7 +204,20 @@ export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> 
     network.start(vms);
     vms.start();
     admin = await startAdminServer(
-      { effects, allocations, book, agreements, vms, nodes, faults, links, network },
+      {
+        effects,
+        allocations,
+        book,
+        agreements,
+        vms,
+        nodes,
+        faults,
+        links,
+        network,
+        wallets,
+        ledger,
+        deposits,
+      },
       options.adminPort ?? 0,
     );
     for (const node of nodes) await node.start();
@@ -201,6 +239,7 @@ export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> 
       return first.port;
     },
     ...{ appKey: first.appKey, adminUrl: admin.url, faults, links, nodes, node, close },
+    ...{ wallets, ledger, deposits },
     shutDownProvider: (name) => network.shutDown(name),
     reopenProvider: (name) => network.reopen(name),
   };
@@ -220,12 +259,18 @@ function parsedBody({ body }: FastifyRequest): { agreementId?: string; proposalI
 /** The nodes asked for cannot be. */
 export class NodesError extends Error {}
 
-/** @throws NodesError when two nodes have the same name or app key. */
-function describedNodes({ port, appKeys = ['try_golem'], nodes = [] }: DevnetOptions): NodeOptions[] {
+/** @throws NodesError when two nodes have the same name or app key, or one cannot be given its money. */
+function describedNodes({ port, appKeys = ['try_golem'], funds, nodes = [] }: DevnetOptions): NodeOptions[] {
   const all = [
-    { name: FIRST_NODE, port, appKeys },
-    ...nodes.map((node) => ({ ...node, appKeys: node.appKeys ?? [`try_${node.name}`] })),
+    { name: FIRST_NODE, port, appKeys, funds },
+    ...nodes.map((node) => ({ funds, ...node, appKeys: node.appKeys ?? [`try_${node.name}`] })),
   ];
+  for (const node of all) {
+    if (node.funds === undefined || (isAmount(node.funds) && new Amount(node.funds).lte(SUPPLY))) continue;
+    throw new NodesError(
+      `node "${node.name}" cannot hold ${node.funds} GLM: give a decimal from 0 to ${SUPPLY}`,
+    );
+  }
   const twice = (list: readonly string[]): string | undefined =>
     list.find((item, index) => list.indexOf(item) !== index);
   const name = twice(all.map((node) => node.name));

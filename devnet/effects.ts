@@ -2,7 +2,8 @@
  * The ordered record of what happened on the network, for tests. Kinds: allocation-created, -amended, -released;
  * demand-created, -removed; proposal-countered; agreement-created, -confirmed, -approved, -rejected, -cancelled,
  * -terminated; activity-created, -destroyed; script-started, -finished; debit-note-issued, -accepted;
- * invoice-issued, -accepted, -rejected, -settled; paid.
+ * invoice-issued, -accepted, -rejected, -settled; paid,
+ * payment-short-of-funds; deposit-created, -closed.
  */
 import type { Database, EffectLog } from './contract';
 import { formatNanos, nowNanos } from './clock';

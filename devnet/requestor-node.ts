@@ -14,6 +14,8 @@ export interface NodeOptions {
   port?: number;
   /** App keys that are let in; each is an identity of its own. Default: one, `try_<name>`. */
   appKeys?: string[];
+  /** What each identity's wallet holds at its first allocation on a platform, GLM. Default: the devnet's `funds`. */
+  funds?: string;
 }
 
 export interface NodeParts {
@@ -21,6 +23,7 @@ export interface NodeParts {
   host: string;
   port: number;
   appKeys: readonly string[];
+  funds: string;
   identities: Identities;
   /** Registers the routes of yagna's API. */
   routes(app: FastifyInstance, node: RequestorNode): void;
@@ -47,6 +50,11 @@ export class RequestorNode {
   /** Node ids of its identities, in the order of the app keys. */
   get requestorIds(): string[] {
     return this.parts.appKeys.flatMap((key) => this.parts.identities.ofAppKey(key) ?? []);
+  }
+
+  /** What each of them holds at its first allocation on a platform, GLM. */
+  get funds(): string {
+    return this.parts.funds;
   }
 
   get running(): boolean {

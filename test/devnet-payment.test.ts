@@ -1,5 +1,6 @@
 import { Decimal } from 'decimal.js';
-import { PLATFORM, withDevnet, type Requestor } from './support/devnet-requestor';
+import { acceptInvoice, expectBalanced, invoicedRental, settled } from './support/devnet-rental';
+import { PLATFORM, withDevnet } from './support/devnet-requestor';
 
 const PAYMENT = '/payment-api/v1';
 const ONE_PROVIDER = [{ name: 'one', pricing: { start: '0.001', cpuPerHour: '0.1', envPerHour: '0.05' } }];
@@ -43,21 +44,11 @@ describe('paying for a rental', () => {
   });
 });
 
-/** Rents, uses one activity and ends the agreement; gives its invoice. */
-async function invoicedRental(requestor: Requestor, session: string): Promise<Record<string, string>> {
-  const agreementId = await requestor.rent(session);
-  const activityId = await requestor.createActivity(agreementId);
-  await requestor.delete(`/activity-api/v1/activity/${activityId}`);
-  await requestor.terminate(agreementId);
-  const { invoiceId } = await requestor.firstEvent('invoice', session);
-  return (await requestor.get(`${PAYMENT}/invoices/${invoiceId}`)).json;
-}
-
 describe('amounts', () => {
   it('are the start price and the usage times the very coefficients of the offer, never more', async () => {
     await withDevnet({ providers: ONE_PROVIDER }, async (requestor) => {
       const invoice = await invoicedRental(requestor, 's');
-      const { json: agreement } = await requestor.get(`/market-api/v1/agreements/${invoice['agreementId']}`);
+      const { json: agreement } = await requestor.get(`/market-api/v1/agreements/${invoice.agreementId}`);
       const coefficients: number[] = agreement.offer.properties['golem.com.pricing.model.linear.coeffs'];
       const { debitNoteId } = await requestor.firstEvent('debitNote', 's');
       const { json: note } = await requestor.get(`${PAYMENT}/debitNotes/${debitNoteId}`);
@@ -67,7 +58,7 @@ describe('amounts', () => {
         new Decimal(0.001),
       );
       expect(note.totalAmountDue).toBe(exact.toFixed(18, Decimal.ROUND_DOWN));
-      expect(invoice['amount']).toBe(note.totalAmountDue);
+      expect(invoice.amount).toBe(note.totalAmountDue);
     });
   });
 });
@@ -76,8 +67,8 @@ describe('accepting', () => {
   it('wants the exact amount and an allocation that holds it, and may be repeated', async () => {
     await withDevnet({ providers: ONE_PROVIDER, paymentCycleSec: 1000 }, async (requestor) => {
       const invoice = await invoicedRental(requestor, 's');
-      const amount = invoice['amount'] ?? '';
-      const path = `${PAYMENT}/invoices/${invoice['invoiceId']}`;
+      const amount = invoice.amount;
+      const path = `${PAYMENT}/invoices/${invoice.invoiceId}`;
       const accept = async (
         totalAmountAccepted: string,
         allocationId: string,
@@ -118,14 +109,14 @@ describe('accepting', () => {
     await withDevnet({ providers: ONE_PROVIDER, paymentCycleSec: 1000 }, async (requestor) => {
       const invoice = await invoicedRental(requestor, 's');
       const allocationId = await requestor.allocate();
-      const path = `${PAYMENT}/invoices/${invoice['invoiceId']}`;
+      const path = `${PAYMENT}/invoices/${invoice.invoiceId}`;
       const rejection = { rejectionReason: 'INCORRECT_AMOUNT', totalAmountAccepted: '0', message: 'no' };
       expect(
         (await requestor.post(`${path}/reject`, { ...rejection, rejectionReason: 'NOPE' })).text,
       ).toMatch(/^Json deserialize error: unknown variant `NOPE`, expected one of `UNSOLICITED_SERVICE`/);
       expect((await requestor.post(`${path}/reject`, rejection)).status).toBe(200);
       expect((await requestor.post(`${path}/reject`, rejection)).status).toBe(200);
-      const acceptance = { totalAmountAccepted: invoice['amount'], allocationId };
+      const acceptance = { totalAmountAccepted: invoice.amount, allocationId };
       expect((await requestor.post(`${path}/accept`, acceptance)).status).toBe(200);
 
       const events = async (headers?: Record<string, string>): Promise<Record<string, unknown>[]> =>
@@ -138,6 +129,38 @@ describe('accepting', () => {
         { eventType: 'InvoiceRejectedEvent', rejection },
         { eventType: 'InvoiceAcceptedEvent' },
       ]);
+    });
+  });
+
+  it('is never paid for twice: not by a second invoice, nor by a note after the invoice', async () => {
+    await withDevnet({ providers: ONE_PROVIDER, paymentCycleSec: 0 }, async (requestor, devnet) => {
+      const allocationId = await requestor.allocate();
+      devnet.faults.arm({ on: 'provider.invoice', do: 'twice' });
+      const first = await invoicedRental(requestor, 'twice');
+      expect((await acceptInvoice(requestor, first, allocationId)).status).toBe(200);
+      await settled(requestor, first.invoiceId);
+      const { json: invoices } = await requestor.get(`${PAYMENT}/invoices`);
+      expect(await acceptInvoice(requestor, invoices[1], allocationId)).toMatchObject({
+        status: 400,
+        json: { message: expect.stringContaining('smaller than agreement.total_amount_accepted') },
+      });
+
+      devnet.faults.arm({ on: 'provider.invoice', do: 'noteAfter' });
+      const second = await invoicedRental(requestor, 'noteAfter');
+      expect((await acceptInvoice(requestor, second, allocationId)).status).toBe(200);
+      await settled(requestor, second.invoiceId);
+      const { json: notes } = await requestor.get(`${PAYMENT}/debitNotes`);
+      const late = notes.at(-1);
+      const acceptance = { totalAmountAccepted: late.totalAmountDue, allocationId };
+      const path = `${PAYMENT}/debitNotes/${late.debitNoteId}`;
+      expect((await requestor.post(`${path}/accept`, acceptance)).status).toBe(200);
+      expect((await requestor.get(path)).json.status).toBe('RECEIVED');
+
+      const { json: allocation } = await requestor.get(`${PAYMENT}/allocations/${allocationId}`);
+      expect(allocation.spentAmount).toBe(Decimal.sum(first.amount, second.amount).toFixed(18));
+      const paid = devnet.ledger.after().flatMap((entry) => entry.for ?? []);
+      expect(paid.map(({ amount }) => amount)).toEqual([first.amount, second.amount]);
+      expectBalanced(devnet);
     });
   });
 

@@ -14,8 +14,9 @@ import type { Links } from '../faults/links';
 import type { Allocations } from '../payment/allocations';
 import type { RequestorNode } from '../requestor-node';
 import { waitFor } from '../server/long-poll';
+import { moneyRoutes, type MoneyParts } from './money-routes';
 
-export interface AdminParts {
+export interface AdminParts extends MoneyParts {
   effects: Effects;
   allocations: Allocations;
   book: DemandBook;
@@ -47,6 +48,7 @@ export async function startAdminServer(parts: AdminParts, port: number): Promise
   const app = Fastify({ logger: false, forceCloseConnections: true });
   guard(app);
   routes(app, parts);
+  moneyRoutes(app, parts);
   try {
     await app.listen({ port, host: HOST });
   } catch (error) {

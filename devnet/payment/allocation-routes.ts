@@ -4,16 +4,16 @@ import type { Identities } from '../identity';
 import { problem } from '../server/errors';
 import { send } from '../server/http';
 import { Body, Query, type JsonObject } from '../server/input';
-import type { Accounts } from './accounts';
 import { allocationView, type Allocations } from './allocations';
 import { parsePlatform, requestedPlatform } from './platforms';
+import type { Wallets } from './wallets';
 
 const BASE = '/payment-api/v1';
 
 export function allocationRoutes(
   scope: FastifyInstance,
   allocations: Allocations,
-  accounts: Accounts,
+  wallets: Wallets,
   identities: Identities,
 ): void {
   scope.post(`${BASE}/allocations`, (request, reply) => {
@@ -109,7 +109,7 @@ export function allocationRoutes(
     send(
       reply,
       200,
-      accounts.platforms(request.requestorId).map((platform) => ({
+      wallets.platforms(request.requestorId).map((platform) => ({
         platform,
         address: request.requestorId,
         ...parsePlatform(platform),

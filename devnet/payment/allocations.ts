@@ -2,15 +2,19 @@
 import { documentId, formatNanos, nowNanos } from '../clock';
 import type { Database } from '../contract';
 import type { Effects } from '../effects';
-import { failure, problem } from '../server/errors';
+import { failure } from '../server/errors';
 import type { JsonObject } from '../server/input';
 import type { Timer, Timers } from '../timers';
-import type { Accounts } from './accounts';
-import { Amount, computed, sum, ZERO } from './amounts';
+import type { AllocationChecks } from './allocation-checks';
+import { Amount, computed, ZERO } from './amounts';
+import { atomically } from './atomically';
+import type { Deposits } from './deposits';
+import type { Wallets } from './wallets';
 
 /** About ten years: what an allocation without a timeout gets. */
 const DEFAULT_LIFE_NANOS = 3650n * 86_400n * 1_000_000_000n;
-const TYPE = '/payment-api/v1/allocations';
+const SELECT =
+  'SELECT a.*, d.key AS deposit_key FROM allocation a LEFT JOIN deposit d ON d.allocation_id = a.id';
 
 export interface Allocation {
   id: string;
@@ -23,8 +27,21 @@ export interface Allocation {
   timeout: string;
   timeoutMs: number;
   makeDeposit: boolean;
-  deposit: unknown;
+  /** The deposit that it pays from, as sent by the requestor. */
+  deposit: object | undefined;
+  /** Key of that deposit. */
+  depositKey: string | undefined;
   released: boolean;
+}
+
+/** What allocations rest on. */
+export interface AllocationParts {
+  database: Database;
+  wallets: Wallets;
+  deposits: Deposits;
+  checks: AllocationChecks;
+  effects: Effects;
+  timers: Timers;
 }
 
 interface AllocationRow {
@@ -38,6 +55,7 @@ interface AllocationRow {
   timeout_ms: number;
   make_deposit: number;
   deposit: string | null;
+  deposit_key: string | null;
   released: number;
 }
 
@@ -50,23 +68,23 @@ export interface NewAllocation {
 }
 
 export class Allocations {
+  /** Called when an allocation that pays from a deposit is over. */
+  onDepositFreed: (() => void) | undefined;
   private readonly expiry = new Map<string, Timer | undefined>();
   private readonly sql;
 
-  constructor(
-    database: Database,
-    private readonly accounts: Accounts,
-    private readonly effects: Effects,
-    private readonly timers: Timers,
-  ) {
+  constructor(private readonly parts: AllocationParts) {
+    const { database } = parts;
     this.sql = {
       insert: database.prepare(
         `INSERT INTO allocation (id, requestor, platform, total, spent, created, timeout, timeout_ms, make_deposit,
          deposit) VALUES (?, ?, ?, ?, '0', ?, ?, ?, ?, ?)`,
       ),
-      get: database.prepare('SELECT * FROM allocation WHERE id = ?'),
-      live: database.prepare('SELECT * FROM allocation WHERE released = 0 ORDER BY seq'),
-      amend: database.prepare('UPDATE allocation SET total = ?, timeout = ?, timeout_ms = ? WHERE id = ?'),
+      get: database.prepare(`${SELECT} WHERE a.id = ?`),
+      live: database.prepare(`${SELECT} WHERE a.released = 0 ORDER BY a.seq`),
+      amend: database.prepare(
+        'UPDATE allocation SET total = ?, timeout = ?, timeout_ms = ?, deposit = ? WHERE id = ?',
+      ),
       release: database.prepare('UPDATE allocation SET released = 1 WHERE id = ?'),
       spend: database.prepare('UPDATE allocation SET spent = ? WHERE id = ?'),
       expenditures: database.prepare('SELECT * FROM expenditure WHERE allocation_id = ?'),
@@ -79,36 +97,29 @@ export class Allocations {
   }
 
   create(requestor: string, wanted: NewAllocation, requestBody: JsonObject): Allocation {
+    const { wallets, checks, deposits, effects, database } = this.parts;
     const now = nowNanos();
     const { platform, timeoutNanos } = wanted;
-    if (timeoutNanos !== undefined && timeoutNanos < now) {
-      throw problem(400, {
-        type: `${TYPE}/validation-error`,
-        detail: 'Requested allocation timeout is in the past',
-        instance: `${TYPE}/validation-error/timeout-passed`,
-        address: requestor,
-        paymentPlatform: platform,
-        requestBody,
-        requestedTimeout: formatNanos(timeoutNanos).replace('Z', '+00:00'),
-      });
-    }
-    this.checkDeposit(requestor, wanted, requestBody);
-    this.checkFunds(requestor, platform, new Amount(wanted.total), requestBody);
-    this.accounts.open(requestor, platform);
+    const asked = { requestor, platform, timeoutNanos, requestBody };
+    wallets.open(requestor, platform);
+    checks.timeout(asked);
+    const isFromDeposit = wanted.deposit !== undefined && wanted.deposit !== null;
+    const depositKey = isFromDeposit
+      ? checks.deposit({ ...asked, deposit: wanted.deposit, amount: new Amount(wanted.total) })
+      : undefined;
+    if (!isFromDeposit) checks.funds(asked, new Amount(wanted.total), this.live(requestor));
     const id = documentId();
     const timeout = timeoutNanos ?? now + DEFAULT_LIFE_NANOS;
-    this.sql.insert.run(
-      id,
-      requestor,
-      platform,
-      plain(wanted.total),
-      formatNanos(now),
-      formatNanos(timeout),
-      Number(timeout / 1_000_000n),
-      wanted.makeDeposit ? 1 : 0,
-      wanted.deposit === undefined || wanted.deposit === null ? null : JSON.stringify(wanted.deposit),
-    );
-    this.effects.record('allocation-created', { allocationId: id, amount: plain(wanted.total), platform });
+    atomically(database, () => {
+      this.sql.insert.run(
+        ...[id, requestor, platform, plain(wanted.total), formatNanos(now), formatNanos(timeout)],
+        Number(timeout / 1_000_000n),
+        wanted.makeDeposit ? 1 : 0,
+        isFromDeposit ? JSON.stringify(wanted.deposit) : null,
+      );
+      if (depositKey !== undefined) deposits.use(depositKey, id);
+      effects.record('allocation-created', { allocationId: id, amount: plain(wanted.total), platform });
+    });
     const allocation = this.get(requestor, id);
     this.watchExpiry(allocation);
     return allocation;
@@ -148,29 +159,56 @@ export class Allocations {
     if (timeoutNanos !== undefined && timeoutNanos < nowNanos()) {
       throw failure(400, 'New allocation timeout is in the past');
     }
-    const more = total === undefined ? ZERO : new Amount(total).minus(allocation.total);
-    if (more.gt(0)) this.checkFunds(requestor, allocation.platform, more, body);
-    this.sql.amend.run(
-      total === undefined ? allocation.total : plain(total),
-      timeoutNanos === undefined ? allocation.timeout : formatNanos(timeoutNanos),
-      timeoutNanos === undefined ? allocation.timeoutMs : Number(timeoutNanos / 1_000_000n),
-      id,
-    );
-    this.effects.record('allocation-amended', { allocationId: id });
+    const deposit = this.checkAmended(allocation, total, timeoutNanos, body);
+    atomically(this.parts.database, () => {
+      this.sql.amend.run(
+        total === undefined ? allocation.total : plain(total),
+        timeoutNanos === undefined ? allocation.timeout : formatNanos(timeoutNanos),
+        timeoutNanos === undefined ? allocation.timeoutMs : Number(timeoutNanos / 1_000_000n),
+        deposit === undefined ? null : JSON.stringify(deposit),
+        id,
+      );
+      this.parts.effects.record('allocation-amended', { allocationId: id });
+    });
     const amended = this.get(requestor, id);
     this.watchExpiry(amended);
     return amended;
+  }
+
+  /**
+   * Whether an allocation may be changed like that.
+   * @returns the deposit as it is from now on: its `validate` can be amended
+   */
+  private checkAmended(
+    allocation: Allocation,
+    total: string | undefined,
+    timeoutNanos: bigint | undefined,
+    requestBody: JsonObject,
+  ): object | undefined {
+    const { requestor, platform } = allocation;
+    const more = total === undefined ? ZERO : new Amount(total).minus(allocation.total);
+    const asked = { requestor, platform, timeoutNanos, requestBody };
+    if (!allocation.deposit) {
+      if (more.gt(0)) this.parts.checks.funds(asked, more, this.live(requestor));
+      return undefined;
+    }
+    const { validate } = (requestBody['deposit'] ?? {}) as { validate?: unknown };
+    const deposit = requestBody['deposit'] ? { ...allocation.deposit, validate } : allocation.deposit;
+    const amount = Amount.max(0, more);
+    timeoutNanos ??= BigInt(allocation.timeoutMs) * 1_000_000n;
+    this.parts.checks.deposit({ ...asked, timeoutNanos, deposit, amount, allocation });
+    return deposit;
   }
 
   release(requestor: string, id: string): void {
     const allocation = this.find(id);
     if (!allocation || allocation.requestor !== requestor) throw failure(404, null);
     if (allocation.released) throw failure(410, `Allocation ${id} has been already released`);
-    this.end(id, 'requestor');
+    this.end(allocation, 'requestor');
   }
 
   /** Takes an accepted amount from an allocation. @throws 400 when it is gone or holds too little. */
-  spend(requestor: string, id: string, amount: Amount, agreementId: string, activityId: string): void {
+  spend(requestor: string, id: string, amount: Amount, agreementId: string, activityId: string): Allocation {
     const allocation = this.find(id);
     if (!allocation || allocation.released || allocation.requestor !== requestor) {
       throw failure(400, `Allocation ${id} not found`);
@@ -180,10 +218,11 @@ export class Allocations {
       const held = allocation.spent.isZero() ? allocation.total : computed(remaining);
       throw failure(400, `Not enough funds. Allocated: ${held} Needed: ${computed(amount)}`);
     }
-    if (amount.lte(0)) return;
+    if (amount.lte(0)) return allocation;
     this.sql.spend.run(allocation.spent.plus(amount).toFixed(), id);
     const row = this.sql.expenditure.get(id, agreementId, activityId) as { accepted: string } | undefined;
     this.sql.setExpenditure.run(id, agreementId, activityId, computed(amount.plus(row?.accepted ?? 0)));
+    return allocation;
   }
 
   expenditures(id: string): object[] {
@@ -201,66 +240,21 @@ export class Allocations {
     }));
   }
 
-  /** There is no contract behind the devnet, so no deposit is ever found. */
-  private checkDeposit(requestor: string, wanted: NewAllocation, requestBody: JsonObject): void {
-    if (wanted.deposit === undefined || wanted.deposit === null) return;
-    const { id, contract } = wanted.deposit as { id?: unknown; contract?: unknown };
-    const common = { type: `${TYPE}/validation-error`, requestBody };
-    if (!/^0x[0-9a-fA-F]{40}$/.test(String(contract))) {
-      throw problem(400, {
-        ...common,
-        detail: 'Invalid deposit contract address',
-        instance: `${TYPE}/validation-error/malformed-deposit-contract`,
-        address: requestor,
-        paymentPlatform: wanted.platform,
-      });
-    }
-    throw problem(400, {
-      ...common,
-      detail: `Deposit doesn't exist under the given id ${String(id)}`,
-      instance: `${TYPE}/validation-error/no-deposit`,
-      address: requestor,
-      paymentPlatform: wanted.platform,
-      requestedDepositId: id,
-    });
-  }
-
-  private checkFunds(requestor: string, platform: string, wanted: Amount, requestBody: JsonObject): void {
-    const reserved = sum(
-      this.live(requestor)
-        .filter((allocation) => allocation.platform === platform)
-        .map((allocation) => new Amount(allocation.total).minus(allocation.spent).toFixed()),
-    );
-    const available = this.accounts.balance(requestor, platform).minus(reserved);
-    if (wanted.lte(available)) return;
-    throw problem(400, {
-      type: `${TYPE}/validation-error`,
-      detail:
-        'Insufficient funds to create the allocation. Top up your account or release all existing allocations ' +
-        'to unlock the funds via `yagna payment release-allocations`',
-      instance: `${TYPE}/validation-error/insufficient-account-funds`,
-      address: requestor,
-      availableFunds: available.toFixed(),
-      paymentPlatform: platform,
-      requestBody,
-      requestedFunds: wanted.toFixed(),
-      reservedFunds: reserved.toFixed(),
-    });
-  }
-
   private watchExpiry(allocation: Allocation): void {
-    this.timers.cancel(this.expiry.get(allocation.id));
-    const timer = this.timers.after(allocation.timeoutMs - Date.now(), () =>
-      this.end(allocation.id, 'timeout'),
-    );
+    const { timers } = this.parts;
+    timers.cancel(this.expiry.get(allocation.id));
+    const timer = timers.after(allocation.timeoutMs - Date.now(), () => this.end(allocation, 'timeout'));
     this.expiry.set(allocation.id, timer);
   }
 
-  private end(id: string, by: 'requestor' | 'timeout'): void {
-    this.timers.cancel(this.expiry.get(id));
+  private end({ id, depositKey }: Allocation, by: 'requestor' | 'timeout'): void {
+    this.parts.timers.cancel(this.expiry.get(id));
     this.expiry.delete(id);
-    this.sql.release.run(id);
-    this.effects.record('allocation-released', { allocationId: id, by });
+    atomically(this.parts.database, () => {
+      this.sql.release.run(id);
+      this.parts.effects.record('allocation-released', { allocationId: id, by });
+    });
+    if (depositKey !== undefined) this.onDepositFreed?.();
   }
 }
 
@@ -275,7 +269,8 @@ function fromRow(row: AllocationRow): Allocation {
     timeout: row.timeout,
     timeoutMs: row.timeout_ms,
     makeDeposit: row.make_deposit === 1,
-    deposit: row.deposit === null ? undefined : (JSON.parse(row.deposit) as unknown),
+    deposit: row.deposit === null ? undefined : (JSON.parse(row.deposit) as object),
+    depositKey: row.deposit_key ?? undefined,
     released: row.released === 1,
   };
 }

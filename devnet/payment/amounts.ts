@@ -15,3 +15,8 @@ export function computed(amount: Amount): string {
 export function sum(amounts: readonly string[]): Amount {
   return amounts.reduce<Amount>((total, amount) => total.plus(amount), ZERO);
 }
+
+/** Whether it is a decimal, not negative, with no more decimals than GLM has. */
+export function isAmount(text: string): boolean {
+  return /^\d+(\.\d{1,18})?$/.test(text);
+}

@@ -6,14 +6,14 @@ import { Body, Query } from '../server/input';
 import { waitFor } from '../server/long-poll';
 import { DEFAULT_EVENT_TYPES, eventStream, type DocumentKind } from './document-events';
 import type { DebitNoteRow, Documents, InvoiceRow } from './documents';
-import type { Payer } from './payer';
+import type { Payments } from './payments';
 
 const BASE = '/payment-api/v1';
 const DEFAULT_TIMEOUT_SEC = 5;
 const NO_LIMIT = 1_000_000;
 const REJECTION_REASONS = ['UNSOLICITED_SERVICE', 'BAD_SERVICE', 'INCORRECT_AMOUNT'] as const;
 
-export function documentRoutes(scope: FastifyInstance, documents: Documents, payer: Payer): void {
+export function documentRoutes(scope: FastifyInstance, documents: Documents, payments: Payments): void {
   scope.get(`${BASE}/debitNotes`, (request, reply) => {
     const { afterMs, max } = listQuery(request);
     return send(reply, 200, documents.notes(request.requestorId, afterMs, max).map(debitNoteView));
@@ -60,7 +60,7 @@ export function documentRoutes(scope: FastifyInstance, documents: Documents, pay
 
   scope.get(`${BASE}/invoices/:id/payments`, (request, reply) => {
     const invoice = documents.invoice(request.requestorId, idOf(request));
-    return send(reply, 200, payer.ofAgreement(invoice.agreement_id));
+    return send(reply, 200, payments.ofAgreement(invoice.agreement_id));
   });
 
   eventRoute(`${BASE}/debitNoteEvents`, 'DebitNote');
@@ -69,14 +69,14 @@ export function documentRoutes(scope: FastifyInstance, documents: Documents, pay
   scope.get(`${BASE}/payments`, async (request, reply) => {
     const { timeoutSec, afterMicros, session, max } = eventQuery(request);
     const { requestorId } = request;
-    const payments = await waitFor(payer.streams.get(requestorId), reply, timeoutSec, () =>
-      payer.payments(requestorId, afterMicros, session, max),
+    const found = await waitFor(payments.streams.get(requestorId), reply, timeoutSec, () =>
+      payments.list(requestorId, afterMicros, session, max),
     );
-    return send(reply, 200, payments ?? []);
+    return send(reply, 200, found ?? []);
   });
 
   scope.get(`${BASE}/payments/:id`, (request, reply) => {
-    const payment = payer.payment(request.requestorId, idOf(request));
+    const payment = payments.get(request.requestorId, idOf(request));
     if (payment === undefined) throw failure(404, null);
     return send(reply, 200, payment);
   });

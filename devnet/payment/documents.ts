@@ -6,7 +6,10 @@ import type { Agreement } from '../market/agreements';
 import { failure } from '../server/errors';
 import type { Allocations } from './allocations';
 import { Amount, computed, sum } from './amounts';
+import { atomically } from './atomically';
 import type { DocumentEvents } from './document-events';
+import type { PaidDocument } from './ledger';
+import type { Payables } from './payables';
 
 export type DocumentStatus = 'RECEIVED' | 'ACCEPTED' | 'REJECTED' | 'SETTLED' | 'CANCELLED' | 'FAILED';
 
@@ -68,9 +71,10 @@ export class Documents {
   private readonly sql;
 
   constructor(
-    database: Database,
+    private readonly database: Database,
     readonly events: DocumentEvents,
     private readonly allocations: Allocations,
+    private readonly payables: Payables,
     private readonly effects: Effects,
   ) {
     this.sql = {
@@ -105,6 +109,12 @@ export class Documents {
       invoicesOf: database.prepare('SELECT * FROM invoice WHERE agreement_id = ? ORDER BY seq'),
       invoiceStatus: database.prepare('UPDATE invoice SET status = ? WHERE id = ?'),
       acceptInvoice: database.prepare('UPDATE invoice SET accepted = ? WHERE id = ?'),
+      payActivity: database.prepare('UPDATE billed_activity SET paid = ? WHERE id = ?'),
+      payInvoice: database.prepare('UPDATE invoice SET paid = accepted WHERE id = ?'),
+      unsettledInvoices: database.prepare("SELECT * FROM invoice WHERE status = 'ACCEPTED' ORDER BY seq"),
+      unsettledNotes: database.prepare(
+        "SELECT * FROM debit_note WHERE activity_id = ? AND status IN ('RECEIVED', 'ACCEPTED') ORDER BY seq",
+      ),
     };
   }
 
@@ -231,15 +241,21 @@ export class Documents {
     if (!new Amount(amount).eq(note.due)) throw failure(400, 'Invalid amount accepted');
     if (note.status === 'ACCEPTED' || note.status === 'SETTLED') return;
     const activity = this.sql.activity.get(note.activity_id) as BilledActivityRow;
+    // Once its agreement's invoice is decided, a note changes nothing any more; yagna says yes all the same.
+    if (this.invoicesOf(activity.agreement_id).some((invoice) => invoice.status !== 'RECEIVED')) return;
     // Notes are cumulative: only what this one adds to what was accepted before is taken from the allocation.
     const added = Amount.max(0, new Amount(note.due).minus(activity.accepted));
-    this.allocations.spend(requestor, allocationId, added, note.agreement_id, note.activity_id);
-    if (added.gt(0)) this.sql.acceptActivity.run(note.due, note.activity_id);
-    this.setNoteStatus(note, 'ACCEPTED');
-    this.effects.record('debit-note-accepted', {
-      debitNoteId: id,
-      agreementId: note.agreement_id,
-      amount: note.due,
+    atomically(this.database, () => {
+      this.spend(note, allocationId, added, {
+        ...{ agreementId: note.agreement_id, activityId: note.activity_id, debitNoteId: id },
+      });
+      if (added.gt(0)) this.sql.acceptActivity.run(note.due, note.activity_id);
+      this.setNoteStatus(note, 'ACCEPTED');
+      this.effects.record('debit-note-accepted', {
+        debitNoteId: id,
+        agreementId: note.agreement_id,
+        amount: note.due,
+      });
     });
     this.listener?.onNoteAccepted(note.agreement_id, id);
     this.onPayable?.();
@@ -250,18 +266,42 @@ export class Documents {
     if (!new Amount(amount).eq(invoice.amount)) throw failure(400, 'Invalid amount accepted');
     if (invoice.status === 'ACCEPTED' || invoice.status === 'SETTLED') return;
     if (invoice.status === 'CANCELLED') throw failure(400, 'Invoice cancelled');
-    const before = sum(this.activities(invoice.agreement_id).map((activity) => activity.accepted));
-    const added = Amount.max(0, new Amount(invoice.amount).minus(before));
-    this.allocations.spend(requestor, allocationId, added, invoice.agreement_id, '');
-    this.sql.acceptInvoice.run(computed(added), id);
-    this.setInvoiceStatus(invoice, 'ACCEPTED');
-    this.effects.record('invoice-accepted', {
-      invoiceId: id,
-      agreementId: invoice.agreement_id,
-      amount: invoice.amount,
+    const agreementId = invoice.agreement_id;
+    const before = [...this.activities(agreementId), ...this.invoicesOf(agreementId)];
+    const acceptedBefore = sum(before.map((document) => document.accepted));
+    const added = new Amount(invoice.amount).minus(acceptedBefore);
+    if (added.lt(0)) {
+      throw failure(
+        400,
+        'Invoice is smaller than agreement.total_amount_accepted. ' +
+          `invoice_id=${id}, invoice_amount=${invoice.amount}, total_amount_accepted=${computed(acceptedBefore)}`,
+      );
+    }
+    atomically(this.database, () => {
+      this.spend(invoice, allocationId, added, { agreementId, invoiceId: id });
+      this.sql.acceptInvoice.run(computed(added), id);
+      this.setInvoiceStatus(invoice, 'ACCEPTED');
+      this.effects.record('invoice-accepted', { invoiceId: id, agreementId, amount: invoice.amount });
     });
     if (new Amount(invoice.amount).isZero()) this.settleInvoice(invoice);
     else this.onPayable?.();
+  }
+
+  /** Takes what a document adds from an allocation, and leaves it to be paid. */
+  private spend(
+    { requestor, provider, platform }: DebitNoteRow | InvoiceRow,
+    allocationId: string,
+    added: Amount,
+    document: Omit<PaidDocument, 'allocationId' | 'amount'>,
+  ): void {
+    const { agreementId, activityId = '' } = document;
+    const allocation = this.allocations.spend(requestor, allocationId, added, agreementId, activityId);
+    if (added.lte(0)) return;
+    const deposit = allocation.platform === platform ? allocation.depositKey : undefined;
+    this.payables.add({
+      ...{ requestor, provider, platform, deposit, allocationId },
+      ...{ ...document, amount: computed(added) },
+    });
   }
 
   rejectInvoice(requestor: string, id: string, rejection: object): void {
@@ -272,14 +312,33 @@ export class Documents {
     this.effects.record('invoice-rejected', { invoiceId: id, agreementId: invoice.agreement_id });
   }
 
-  settleNote(note: DebitNoteRow): void {
-    this.setNoteStatus(note, 'SETTLED');
-    this.listener?.onNoteSettled(note.agreement_id, note.id);
+  /** An accepted document is paid. Whatever notes the paid amount of an activity covers are settled, accepted or not. */
+  paid({ activityId, invoiceId, amount }: PaidDocument): void {
+    if (invoiceId !== undefined) this.sql.payInvoice.run(invoiceId);
+    if (activityId === undefined) return;
+    const activity = this.sql.activity.get(activityId) as BilledActivityRow;
+    const paid = new Amount(activity.paid).plus(amount);
+    this.sql.payActivity.run(computed(paid), activityId);
+    for (const note of this.sql.unsettledNotes.all(activityId) as DebitNoteRow[]) {
+      if (paid.lt(note.due)) continue;
+      this.setNoteStatus(note, 'SETTLED');
+      this.listener?.onNoteSettled(note.agreement_id, note.id);
+    }
   }
 
-  settleInvoice(invoice: InvoiceRow): void {
-    this.setInvoiceStatus(invoice, 'SETTLED');
-    this.effects.record('invoice-settled', { invoiceId: invoice.id, agreementId: invoice.agreement_id });
+  /** Settles the accepted invoices for which nothing is owed any more. */
+  settleInvoices(isUp: (requestor: string) => boolean): void {
+    for (const invoice of this.sql.unsettledInvoices.all() as InvoiceRow[]) {
+      const { requestor, agreement_id } = invoice;
+      if (isUp(requestor) && !this.payables.owesForAgreement(agreement_id)) this.settleInvoice(invoice);
+    }
+  }
+
+  private settleInvoice(invoice: InvoiceRow): void {
+    atomically(this.database, () => {
+      this.setInvoiceStatus(invoice, 'SETTLED');
+      this.effects.record('invoice-settled', { invoiceId: invoice.id, agreementId: invoice.agreement_id });
+    });
   }
 
   private setNoteStatus(note: DebitNoteRow, status: 'ACCEPTED' | 'SETTLED'): void {

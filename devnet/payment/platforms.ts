@@ -23,8 +23,17 @@ const DEFAULT_NETWORK = 'holesky';
 
 export const DEFAULT_PLATFORM = platformName({ driver: DRIVER, network: DEFAULT_NETWORK, token: 'tglm' });
 
+/** All there are. */
+export const PLATFORMS = Object.entries(TOKENS).map(([network, token]) =>
+  platformName({ driver: DRIVER, network, token }),
+);
+
 export function platformName({ driver, network, token }: Platform): string {
   return `${driver}-${network}-${token.toLowerCase()}`;
+}
+
+export function isNetwork(name: string): boolean {
+  return TOKENS[name] !== undefined;
 }
 
 export function parsePlatform(name: string): Platform {
