@@ -66,9 +66,9 @@ export function agreementActivities(
      * asked again until the agreement has expired.
      * @throws YagnaUnavailable - the provider or yagna does not answer (retried with backoff)
      */
-    async golemCloseRental({ job, agreementId, reason }) {
+    async golemCloseRental({ job, agreementId, reason, isBroken }) {
       return await attempt(async (closing) => ({
-        events: await closeAgreement(yagnaOf(job), agreementId, reason, closing),
+        events: await closeAgreement(yagnaOf(job), agreementId, reason, { ...closing, isBroken }),
       }));
     },
   };

@@ -6,7 +6,10 @@ import { event, vmDestroyed } from './events';
 import { isYagnaError, type Agreement, type GolemActivityState, type ReasonBody, type Yagna } from './yagna';
 
 /** In a retry, what an attempt before has ended without being heard is told as well. */
-export type Closing = Pick<Attempt, 'signal' | 'retried'>;
+export type Closing = Pick<Attempt, 'signal' | 'retried'> & {
+  /** Its VM ends with the agreement, not before it. */
+  isBroken?: boolean;
+};
 
 export async function closeAgreement(
   yagna: Yagna,
@@ -24,7 +27,7 @@ export async function closeAgreement(
   // Past its end nothing under it costs anything, even where yagna has not noticed yet.
   if (Date.parse(agreement.validTo) <= yagna.now()) return [];
   if (agreement.state === 'Approved') {
-    const events = await endVms(yagna, agreement, closing);
+    const events = closing.isBroken ? [] : await endVms(yagna, agreement, closing);
     const ended = await yagna.terminateAgreement(agreementId, reason, signal);
     return ended === 'terminated' ? [...events, terminated(agreement, reason)] : events;
   }

@@ -206,6 +206,11 @@ export interface CloseRentalInput {
   agreementId: AgreementId;
   /** Goes into the agreement's termination: a line for people, and codes such as `golem.requestor.code`. */
   reason: { message: string; [property: string]: string };
+  /**
+   * The provider broke the agreement: it is terminated at once, which ends its VM, so that nobody who sees the VM end
+   * terminates it before, for a lesser reason. Default false: first the VM, then the agreement.
+   */
+  isBroken?: boolean;
 }
 
 export interface ClosedRental {

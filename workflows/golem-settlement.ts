@@ -281,7 +281,7 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
     if (decision.requestorCode) reason['golem.requestor.code'] = decision.requestorCode;
     const { agreementId } = decision;
     // A silent provider must not keep the other documents waiting.
-    const closing = persist(() => cleanUp.golemCloseRental({ job, agreementId, reason }));
+    const closing = persist(() => cleanUp.golemCloseRental({ job, agreementId, reason, isBroken: true }));
     void closing.then((closed) => note(closed.events));
   }
 
