@@ -3,13 +3,15 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { startAdminServer, type AdminServer } from './admin/server';
+import { openThings, startAdminServer, type AdminServer, type OpenThings } from './admin/server';
+import { requestsAreCauses } from './cause';
 import { openDatabase } from './database';
 import { Effects } from './effects';
 import { callFaults } from './faults/call-faults';
 import { Conditions } from './faults/conditions';
 import { Faults } from './faults/faults';
 import { Links } from './faults/links';
+import { callName } from './faults/operations';
 import { Identities, identityRoutes } from './identity';
 import { agreementRoutes } from './market/agreement-routes';
 import { Agreements } from './market/agreements';
@@ -66,6 +68,10 @@ export interface Devnet {
   faults: Faults;
   /** Cuts of the network, frozen and crashed providers. */
   links: Links;
+  /** Everything that ever happened on the network, and a way to wait for what happens next. */
+  effects: Pick<Effects, 'all' | 'next'>;
+  /** What is open on the network now: after a test, nothing should be. */
+  open(): OpenThings;
   /** The requestor nodes, the first one first. */
   nodes: readonly RequestorNode[];
   /** The node of that name. @throws Error when there is none */
@@ -93,7 +99,7 @@ export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> 
   const documents = new Documents(database, new DocumentEvents(database), allocations, effects);
   const payer = new Payer(database, documents, accounts, effects, timers, options.paymentCycleSec ?? 1);
   const faults = new Faults(effects);
-  const links = new Links(timers);
+  const links = new Links(timers, effects);
   const conditions = new Conditions(faults, links, {
     nodeOf: (requestorId) => nodes.find((node) => node.requestorIds.includes(requestorId)),
     providerOf: (providerId) => network.nameOf(providerId),
@@ -116,6 +122,7 @@ export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> 
       ...{ name, host, port, appKeys, identities },
       routes: (app, node) => yagnaRoutes(app, node, identities),
       onChange: (node) => {
+        effects.record(node.running ? 'node-started' : 'node-stopped', { node: node.name, port: node.port });
         if (node.running) {
           payer.wake();
           network.onRestored();
@@ -126,6 +133,10 @@ export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> 
   payer.isUp = (requestor) => nodes.some((node) => node.running && node.requestorIds.includes(requestor));
 
   function yagnaRoutes(app: FastifyInstance, node: RequestorNode, identities: Identities): void {
+    requestsAreCauses(app, (request) => {
+      const call = callName(request.method, request.routeOptions.url);
+      return `${call ?? `${request.method} ${request.url}`} at node ${node.name}`;
+    });
     callFaults(app, node, { faults, links, providerOf });
     identityRoutes(app);
     registryRoutes(app, () => node.url);
@@ -156,9 +167,12 @@ export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> 
     return providerId === undefined ? undefined : network.nameOf(providerId);
   }
 
+  const parts = { effects, allocations, book, agreements, vms, nodes, faults, links, network, database };
   let admin: AdminServer | undefined;
   const close = async (): Promise<void> => {
     timers.close();
+    effects.close();
+    faults.disarmAll();
     await Promise.all([admin?.close(), ...nodes.map((node) => node.stop())]);
     await network.close();
     await vms.close();
@@ -168,10 +182,7 @@ export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> 
   try {
     network.start(vms);
     vms.start();
-    admin = await startAdminServer(
-      { effects, allocations, book, agreements, vms, nodes, faults, links, network },
-      options.adminPort ?? 0,
-    );
+    admin = await startAdminServer(parts, options.adminPort ?? 0);
     for (const node of nodes) await node.start();
   } catch (error) {
     await close();
@@ -190,7 +201,8 @@ export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> 
     get port() {
       return first.port;
     },
-    ...{ appKey: first.appKey, adminUrl: admin.url, faults, links, nodes, node, close },
+    ...{ appKey: first.appKey, adminUrl: admin.url, faults, links, effects, nodes, node, close },
+    open: () => openThings(parts),
   };
 }
 

@@ -1,5 +1,10 @@
 /** A local Golem network for development and tests: `startDevnet()`. */
 export { NodesError, startDevnet, type Devnet, type DevnetOptions } from './devnet';
+export type { OpenThings } from './admin/server';
+export type { Effect } from './effects';
+export type { ArmedFault } from './faults/armed-fault';
+export { CALL_ACTIONS, operations, type Fault, type FaultInput, type Faults } from './faults/faults';
+export type { Cut, Links, Reach } from './faults/links';
 export type { NodeOptions, RequestorNode } from './requestor-node';
 export {
   checkProviders,

@@ -5,12 +5,15 @@
 import type { AddressInfo } from 'node:net';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { z } from 'zod';
-import type { VmHost } from '../contract';
+import type { Database, VmHost } from '../contract';
 import type { Effects } from '../effects';
 import type { Agreements } from '../market/agreements';
 import type { DemandBook } from '../market/book';
-import { faultSchema, type ArmedFault, type Faults } from '../faults/faults';
+import { requestsAreCauses } from '../cause';
+import type { ArmedFault } from '../faults/armed-fault';
+import { faultSchema, operations, type Faults } from '../faults/faults';
 import type { Links } from '../faults/links';
+import type { ProviderView } from '../provider/network';
 import type { Allocations } from '../payment/allocations';
 import type { RequestorNode } from '../requestor-node';
 import { waitFor } from '../server/long-poll';
@@ -24,7 +27,8 @@ export interface AdminParts {
   nodes: readonly RequestorNode[];
   faults: Faults;
   links: Links;
-  network: { names(): string[] };
+  network: { names(): string[]; views(): ProviderView[]; nameOf(providerId: string): string };
+  database: Database;
 }
 
 export interface AdminServer {
@@ -46,6 +50,7 @@ const HOST = '127.0.0.1';
 export async function startAdminServer(parts: AdminParts, port: number): Promise<AdminServer> {
   const app = Fastify({ logger: false, forceCloseConnections: true });
   guard(app);
+  requestsAreCauses(app, ({ method, url }) => `${method} ${url} of the admin API`);
   routes(app, parts);
   try {
     await app.listen({ port, host: HOST });
@@ -112,6 +117,8 @@ function routes(app: FastifyInstance, parts: AdminParts): void {
   });
 
   app.get('/open', () => openThings(parts));
+
+  app.get('/operations', () => operations());
 
   app.get('/nodes', () => nodes.map(nodeView));
 
@@ -192,7 +199,7 @@ function notFound(message: string): Error {
   return Object.assign(new Error(message), { statusCode: 404 });
 }
 
-function faultView({ id, fault, matches, hits }: ArmedFault): object {
+export function faultView({ id, fault, matches, hits }: ArmedFault): object {
   return { id, ...fault, matches, hits };
 }
 
@@ -201,7 +208,7 @@ export function openThings({ allocations, book, agreements, vms }: AdminParts): 
     allocations: allocations.live().map(({ id }) => id),
     demands: book.live().map(({ id }) => id),
     agreements: agreements.live().map(({ id, state }) => ({ id, state })),
-    activities: vms.liveActivities(),
+    activities: vms.liveActivities().map(({ activityId, agreementId }) => ({ activityId, agreementId })),
   };
   return {
     counts: {
@@ -214,7 +221,7 @@ export function openThings({ allocations, book, agreements, vms }: AdminParts): 
   };
 }
 
-function nodeView(node: RequestorNode): object {
+export function nodeView(node: RequestorNode): object {
   const { name, url, running, requestorIds } = node;
   return { name, url, running, identities: requestorIds };
 }

@@ -250,9 +250,8 @@ export class Allocations {
 
   private watchExpiry(allocation: Allocation): void {
     this.timers.cancel(this.expiry.get(allocation.id));
-    const timer = this.timers.after(allocation.timeoutMs - Date.now(), () =>
-      this.end(allocation.id, 'timeout'),
-    );
+    const expire = (): void => this.end(allocation.id, 'timeout');
+    const timer = this.timers.after(allocation.timeoutMs - Date.now(), expire, 'expiry');
     this.expiry.set(allocation.id, timer);
   }
 

@@ -113,10 +113,11 @@ export class Payer {
 
   private schedule(): void {
     if (this.next) return;
-    this.next = this.timers.after(this.cycleSec * 1000, () => {
+    const pay = (): void => {
       this.next = undefined;
       this.payAll();
-    });
+    };
+    this.next = this.timers.after(this.cycleSec * 1000, pay, 'payment cycle');
   }
 
   private pay(): void {

@@ -36,6 +36,10 @@ export class SimulatedProvider {
     this.offer = this.newOffer();
   }
 
+  get agreementsServed(): number {
+    return this.serving.size;
+  }
+
   get busy(): boolean {
     return this.serving.size >= this.config.agreementLimit;
   }

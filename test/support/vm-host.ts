@@ -88,6 +88,7 @@ export class VmTestbed {
       state: 'Approved',
       requestorId: REQUESTOR,
       providerId: PROVIDER,
+      providerName: 'one',
       taskPackage: '',
       createMs: 0,
       destroyMs: 0,
