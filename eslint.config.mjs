@@ -80,6 +80,10 @@ const nodeGlobals = Object.fromEntries(
   ),
 );
 
+const browserGlobals = Object.fromEntries(
+  ['document', 'fetch', 'AbortSignal'].map((name) => [name, 'readonly']),
+);
+
 export default tseslint.config(
   { ignores: ['dist/', 'node_modules/', 'demo-output/', 'test/recordings/', 'test/histories/', '.*/'] },
   js.configs.recommended,
@@ -88,6 +92,10 @@ export default tseslint.config(
     languageOptions: { globals: nodeGlobals },
   },
   { files: ['**/*.js'], languageOptions: { sourceType: 'commonjs' } },
+  {
+    files: ['devnet/admin/page/*.js'],
+    languageOptions: { sourceType: 'script', globals: browserGlobals },
+  },
   {
     files: ['**/*.ts'],
     extends: [...tseslint.configs.recommended],

@@ -17,6 +17,8 @@ import type { ProviderView } from '../provider/network';
 import type { Allocations } from '../payment/allocations';
 import type { RequestorNode } from '../requestor-node';
 import { waitFor } from '../server/long-poll';
+import { stateRoute } from './state';
+import { statusPage } from './status-page';
 
 export interface AdminParts {
   effects: Effects;
@@ -52,6 +54,8 @@ export async function startAdminServer(parts: AdminParts, port: number): Promise
   guard(app);
   requestsAreCauses(app, ({ method, url }) => `${method} ${url} of the admin API`);
   routes(app, parts);
+  stateRoute(app, parts);
+  statusPage(app);
   try {
     await app.listen({ port, host: HOST });
   } catch (error) {
