@@ -7,6 +7,7 @@ import type * as devnetIndex from '../devnet/index';
 import type { NodeOptions } from '../devnet/index';
 import type * as workerRun from '../worker/run';
 import { isGrpcServiceError, type Client } from '@temporalio/client';
+import { addDevnetCommands } from './devnet-commands';
 import { usageError } from './failure';
 import { withTemporal } from './temporal-client';
 
@@ -30,7 +31,7 @@ export function addDaemonCommands(program: Command): void {
       });
     });
 
-  program
+  const devnet = program
     .command('devnet')
     .description(
       'run a local Golem network: the REST API of yagna and providers that run commands on this machine',
@@ -47,7 +48,10 @@ export function addDaemonCommands(program: Command): void {
     .option('--admin-port <port>', 'port of its admin API (default: the next after --port)', port)
     .option('--providers <file>', 'its providers, JSON (default: five different ones)')
     .option('--data <folder>', 'where it keeps its state', defaultDataDir())
-    .action(async (options: DevnetFlags) => {
+    .allowExcessArguments()
+    .action(async (options: DevnetFlags, command: Command) => {
+      const [unknown] = command.args;
+      if (unknown !== undefined) throw noSuchCommand(unknown, command);
       // eslint-disable-next-line @typescript-eslint/no-require-imports
       const { startDevnet, NodesError, ProvidersError } = require('../devnet/index') as typeof devnetIndex;
       await mkdir(options.data, { recursive: true });
@@ -73,6 +77,12 @@ export function addDaemonCommands(program: Command): void {
       await untilStopped();
       await devnet.close();
     });
+  addDevnetCommands(devnet);
+}
+
+function noSuchCommand(name: string, { commands }: Command): Error {
+  const names = commands.map((each) => each.name());
+  return usageError(`devnet has no command "${name}"; there are: ${names.join(', ')}`);
 }
 
 interface DevnetFlags {
