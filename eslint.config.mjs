@@ -75,9 +75,21 @@ const NOT_IN_WORKFLOWS = [
 ].map((name) => ({ name, message: 'Deterministic code does without it: it runs in the workflow sandbox.' }));
 
 const nodeGlobals = Object.fromEntries(
-  ['require', 'module', 'process', 'console', '__dirname', 'setTimeout', 'clearTimeout', 'Buffer'].map(
-    (name) => [name, 'readonly'],
-  ),
+  [
+    'require',
+    'module',
+    'process',
+    'console',
+    '__dirname',
+    'setTimeout',
+    'clearTimeout',
+    'Buffer',
+    'AbortController',
+  ].map((name) => [name, 'readonly']),
+);
+
+const browserGlobals = Object.fromEntries(
+  ['document', 'fetch', 'AbortSignal'].map((name) => [name, 'readonly']),
 );
 
 export default tseslint.config(
@@ -88,6 +100,10 @@ export default tseslint.config(
     languageOptions: { globals: nodeGlobals },
   },
   { files: ['**/*.js'], languageOptions: { sourceType: 'commonjs' } },
+  {
+    files: ['devnet/admin/page/*.js'],
+    languageOptions: { sourceType: 'script', globals: browserGlobals },
+  },
   {
     files: ['**/*.ts'],
     extends: [...tseslint.configs.recommended],

@@ -7,6 +7,7 @@ import type { NodeOptions } from '../devnet/index';
 import type * as workerIndex from '../worker/index';
 import { isGrpcServiceError, type Client } from '@temporalio/client';
 import { makeFolder } from './data-folder';
+import { addDevnetCommands } from './devnet-commands';
 import { usageError, type CliError } from './failure';
 import { withTemporal } from './temporal-client';
 
@@ -32,7 +33,7 @@ export function addDaemonCommands(program: Command): void {
       });
     });
 
-  program
+  const devnet = program
     .command('devnet')
     .description(
       'run a local Golem network: the REST API of yagna and providers that run commands on this machine',
@@ -50,7 +51,10 @@ export function addDaemonCommands(program: Command): void {
     .option('--payment-cycle <sec>', 'seconds from an acceptance to its payment, 0 for at once', seconds, 1)
     .option('--providers <file>', 'its providers, JSON (default: five different ones)')
     .option('--data <folder>', 'where it keeps its state', defaultDataDir())
-    .action(async (options: DevnetFlags) => {
+    .allowExcessArguments()
+    .action(async (options: DevnetFlags, command: Command) => {
+      const [unknown] = command.args;
+      if (unknown !== undefined) throw noSuchCommand(unknown, command);
       // eslint-disable-next-line @typescript-eslint/no-require-imports
       const { startDevnet, NodesError, ProvidersError } = require('../devnet/index') as typeof devnetIndex;
       await makeFolder('--data', options.data);
@@ -78,6 +82,12 @@ export function addDaemonCommands(program: Command): void {
       await untilStopped();
       await devnet.close();
     });
+  addDevnetCommands(devnet);
+}
+
+function noSuchCommand(name: string, { commands }: Command): Error {
+  const names = commands.map((each) => each.name());
+  return usageError(`devnet has no command "${name}"; there are: ${names.join(', ')}`);
 }
 
 /** Undefined for an error that is not about where to listen. */

@@ -16,14 +16,19 @@ async function main(): Promise<void> {
   const program = new Command('golem-temporal')
     .description('Durable Golem Network jobs as Temporal workflows')
     .version(version)
-    .showHelpAfterError('(see golem-temporal --help)')
-    .exitOverride();
+    // Each command's options are its own, also where one above it has an option of the same name.
+    .enablePositionalOptions();
   addJobCommands(program);
   addDaemonCommands(program);
   addSchemaCommand(program);
-  for (const command of program.commands)
-    command.exitOverride().showHelpAfterError(`(see golem-temporal ${command.name()} --help)`);
+  tellMistakes(program, program.name());
   await program.parseAsync();
+}
+
+/** Has a command and those below it end with our exit codes, and say where to read on. */
+function tellMistakes(command: Command, name: string): void {
+  command.exitOverride().showHelpAfterError(`(see ${name} --help)`);
+  for (const each of command.commands) tellMistakes(each, `${name} ${each.name()}`);
 }
 
 // `golem-temporal events … | head` closes our output early, which is its right.

@@ -25,6 +25,7 @@ export interface AgreementTerms {
   state: string;
   requestorId: string;
   providerId: string;
+  providerName: string;
   /** The demand's `golem.srv.comp.task_package`. */
   taskPackage: string;
   /** Simulated latencies of the provider, seconds, 0 for none. */
@@ -81,7 +82,7 @@ export interface VmHost {
   /** All activities ever created under an agreement, oldest first. */
   activityIds(agreementId: string): string[];
   /** Activities not yet destroyed, oldest first. */
-  liveActivities(): { activityId: string; agreementId: string }[];
+  liveActivities(): { activityId: string; agreementId: string; state: [string, string | null] }[];
   /** Kills the VMs of an ended agreement; resolves when their processes are gone. */
   destroyForAgreement(agreementId: string, reason: string): Promise<void>;
   /** The agreement under which an activity was created. */

@@ -3,13 +3,15 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { startAdminServer, type AdminServer } from './admin/server';
+import { openThings, startAdminServer, type AdminServer, type OpenThings } from './admin/server';
+import { requestsAreCauses } from './cause';
 import { openDatabase } from './database';
 import { Effects } from './effects';
 import { callFaults } from './faults/call-faults';
 import { Conditions } from './faults/conditions';
 import { Faults } from './faults/faults';
 import { Links } from './faults/links';
+import { callName } from './faults/operations';
 import { Identities, identityRoutes } from './identity';
 import { agreementRoutes } from './market/agreement-routes';
 import { Agreements } from './market/agreements';
@@ -84,6 +86,10 @@ export interface Devnet {
   ledger: Ledger;
   /** Money in contracts for requestors to spend. */
   deposits: Deposits;
+  /** Everything that ever happened on the network, and a way to wait for what happens next. */
+  effects: Pick<Effects, 'all' | 'next'>;
+  /** What is open on the network now: after a test, nothing should be. */
+  open(): OpenThings;
   /** The requestor nodes, the first one first. */
   nodes: readonly RequestorNode[];
   /** The node of that name. @throws Error when there is none */
@@ -127,7 +133,7 @@ export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> 
     cycleSec: options.paymentCycleSec ?? 1,
   });
   const faults = new Faults(effects);
-  const links = new Links(timers);
+  const links = new Links(timers, effects);
   const conditions = new Conditions(faults, links, {
     nodeOf: (requestorId) => nodes.find((node) => node.requestorIds.includes(requestorId)),
     providerOf: (providerId) => network.nameOf(providerId),
@@ -150,6 +156,7 @@ export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> 
       ...{ name, host, port, appKeys, funds, identities },
       routes: (app, node) => yagnaRoutes(app, node, identities),
       onChange: (node) => {
+        effects.record(node.running ? 'node-started' : 'node-stopped', { node: node.name, port: node.port });
         if (node.running) {
           payer.wake();
           network.onRestored();
@@ -160,6 +167,10 @@ export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> 
   payer.isUp = (requestor) => nodes.some((node) => node.running && node.requestorIds.includes(requestor));
 
   function yagnaRoutes(app: FastifyInstance, node: RequestorNode, identities: Identities): void {
+    requestsAreCauses(app, (request) => {
+      const call = callName(request.method, request.routeOptions.url);
+      return `${call ?? `${request.method} ${request.url}`} at node ${node.name}`;
+    });
     callFaults(app, node, { faults, links, providerOf });
     identityRoutes(app);
     registryRoutes(app, () => node.url, options.images ?? []);
@@ -191,9 +202,15 @@ export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> 
     return providerId === undefined ? undefined : network.nameOf(providerId);
   }
 
+  const parts = {
+    ...{ effects, allocations, book, agreements, vms, nodes, faults, links, network, database },
+    ...{ wallets, ledger, deposits },
+  };
   let admin: AdminServer | undefined;
   const close = async (): Promise<void> => {
     timers.close();
+    effects.close();
+    faults.disarmAll();
     await Promise.all([admin?.close(), ...nodes.map((node) => node.stop())]);
     await network.close();
     await vms.close();
@@ -203,23 +220,7 @@ export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> 
   try {
     network.start(vms);
     vms.start();
-    admin = await startAdminServer(
-      {
-        effects,
-        allocations,
-        book,
-        agreements,
-        vms,
-        nodes,
-        faults,
-        links,
-        network,
-        wallets,
-        ledger,
-        deposits,
-      },
-      options.adminPort ?? 0,
-    );
+    admin = await startAdminServer(parts, options.adminPort ?? 0);
     for (const node of nodes) await node.start();
   } catch (error) {
     await close();
@@ -238,8 +239,9 @@ export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> 
     get port() {
       return first.port;
     },
-    ...{ appKey: first.appKey, adminUrl: admin.url, faults, links, nodes, node, close },
+    ...{ appKey: first.appKey, adminUrl: admin.url, faults, links, effects, nodes, node, close },
     ...{ wallets, ledger, deposits },
+    open: () => openThings(parts),
     shutDownProvider: (name) => network.shutDown(name),
     reopenProvider: (name) => network.reopen(name),
   };

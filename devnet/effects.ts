@@ -2,10 +2,11 @@
  * The ordered record of what happened on the network, for tests. Kinds: allocation-created, -amended, -released;
  * demand-created, -removed; proposal-countered; agreement-created, -confirmed, -approved, -rejected, -cancelled,
  * -terminated; activity-created, -destroyed; script-started, -finished; debit-note-issued, -accepted;
- * invoice-issued, -accepted, -rejected, -settled; paid,
- * payment-short-of-funds; deposit-created, -closed.
+ * invoice-issued, -accepted, -rejected, -settled; paid, payment-short-of-funds; deposit-created, -closed; fault-armed,
+ * -cleared; fault (one acts); link-cut, -restored; provider-crashed, -revived, -frozen, -thawed; node-started, -stopped.
  */
 import type { Database, EffectLog } from './contract';
+import { presentCause } from './cause';
 import { formatNanos, nowNanos } from './clock';
 import { Stream } from './server/long-poll';
 
@@ -14,6 +15,8 @@ export interface Effect {
   seq: number;
   at: string;
   kind: string;
+  /** What it goes back to: a call (`createAgreement at node requestor`), `provider <name>`, or a timer (`expiry`). */
+  cause: string;
   [field: string]: unknown;
 }
 
@@ -21,14 +24,18 @@ export class Effects implements EffectLog {
   readonly stream = new Stream();
   private readonly insert;
   private readonly select;
+  private readonly last;
+  private readonly closing = new AbortController();
 
   constructor(database: Database) {
     this.insert = database.prepare('INSERT INTO effect (at, kind, body) VALUES (?, ?, ?)');
     this.select = database.prepare('SELECT seq, at, kind, body FROM effect WHERE seq > ? ORDER BY seq');
+    this.last = database.prepare('SELECT MAX(seq) AS seq FROM effect');
   }
 
   record(kind: string, fields: Record<string, unknown>): void {
-    this.insert.run(formatNanos(nowNanos()), kind, JSON.stringify(fields));
+    const body = JSON.stringify({ cause: presentCause(), ...fields });
+    this.insert.run(formatNanos(nowNanos()), kind, body);
     this.stream.wake();
   }
 
@@ -37,6 +44,58 @@ export class Effects implements EffectLog {
     const rows = this.select.all(seq) as { seq: number; at: string; kind: string; body: string }[];
     return rows
       .filter((row) => kinds.length === 0 || kinds.includes(row.kind))
-      .map((row) => ({ seq: row.seq, at: row.at, kind: row.kind, ...(JSON.parse(row.body) as object) }));
+      .map((row) => ({
+        ...{ seq: row.seq, at: row.at, kind: row.kind },
+        ...(JSON.parse(row.body) as { cause: string }),
+      }));
+  }
+
+  /** Number of the newest effect, 0 when there is none. */
+  lastSeq(): number {
+    return (this.last.get() as { seq: number | null }).seq ?? 0;
+  }
+
+  /** All effects so far, or those after `seq`, of these kinds (all when none is named). */
+  all(after = 0, kinds: readonly string[] = []): Effect[] {
+    return this.after(after, kinds);
+  }
+
+  /**
+   * The first effect of a kind after `after` (by default: from now on), at the moment when it happens.
+   * @throws the signal's reason, or an Error once the devnet is closed
+   */
+  next(kind: string, after = this.lastSeq(), { signal }: { signal?: AbortSignal } = {}): Promise<Effect> {
+    const found = new Promise<Effect>((resolve, reject) => {
+      const end = signal ? AbortSignal.any([signal, this.closing.signal]) : this.closing.signal;
+      const stop = (): void => {
+        this.stream.remove(look);
+        end.removeEventListener('abort', abort);
+      };
+      const abort = (): void => {
+        stop();
+        reject(end.reason as Error);
+      };
+      let seen = after;
+      const look = (): void => {
+        const newer = this.after(seen, []);
+        const effect = newer.find((each) => each.kind === kind);
+        seen = newer.at(-1)?.seq ?? seen;
+        if (!effect) return;
+        stop();
+        resolve(effect);
+      };
+      end.addEventListener('abort', abort);
+      this.stream.add(look);
+      if (end.aborted) abort();
+      else look();
+    });
+    // One that is not awaited any more when the devnet closes is no failure of the process.
+    found.catch(() => undefined);
+    return found;
+  }
+
+  /** Nobody is told of anything any more. */
+  close(): void {
+    this.closing.abort(new Error('the devnet was closed'));
   }
 }

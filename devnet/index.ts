@@ -2,6 +2,11 @@
 export { NodesError, startDevnet, type Devnet, type DevnetOptions } from './devnet';
 export type { LedgerEntry, LedgerKind, PaidDocument } from './payment/ledger';
 export type { Wallet } from './payment/wallets';
+export type { OpenThings } from './admin/server';
+export type { Effect } from './effects';
+export type { ArmedFault } from './faults/armed-fault';
+export { CALL_ACTIONS, operations, type Fault, type FaultInput, type Faults } from './faults/faults';
+export type { Cut, Links, Reach } from './faults/links';
 export type { NodeOptions, RequestorNode } from './requestor-node';
 export type { ProviderConfig } from './provider/config';
 export { DEFAULT_PROVIDERS } from './provider/default-providers';

@@ -1,17 +1,23 @@
 /** Timers that never keep the process alive, take any length, and all end at once when their owner closes. */
 
+import { because } from './cause';
+
 const LONGEST_MS = 2_000_000_000;
 
 export class Timers {
   private readonly live = new Set<Timer>();
   private closed = false;
 
+  /** @param cause of what its timers do; by default they go on for whoever set them. */
+  constructor(private readonly cause?: string) {}
+
   /** Calls `action` once after `ms`; never once closed. */
-  after(ms: number, action: () => void): Timer | undefined {
+  after(ms: number, action: () => void, cause = this.cause): Timer | undefined {
     if (this.closed) return undefined;
     const timer: Timer = new Timer(ms, () => {
       this.live.delete(timer);
-      action();
+      if (cause === undefined) action();
+      else because(cause, action);
     });
     this.live.add(timer);
     return timer;

@@ -9,6 +9,8 @@ const { bundleWorkflows } = require('./workflow-bundle');
 
 const DIST = path.join(ROOT, 'dist');
 const STAMP = path.join(DIST, '.built');
+/** What the devnet's status page is put together from, read when it starts. */
+const PAGE = path.join('devnet', 'admin', 'page');
 const SOURCES = [
   ...[
     'index.ts',
@@ -29,6 +31,7 @@ const SOURCES = [
 async function build() {
   removeOrphans(DIST);
   await run(process.execPath, [require.resolve('typescript/bin/tsc'), '-p', 'tsconfig.build.json']);
+  fs.cpSync(path.join(ROOT, PAGE), path.join(DIST, PAGE), { recursive: true });
   const main = path.join(DIST, 'cli', 'main.js');
   if (fs.existsSync(main)) fs.chmodSync(main, 0o755);
   await bundleWorkflows();
@@ -41,6 +44,7 @@ function removeOrphans(folder) {
     const file = path.join(folder, entry.name);
     if (entry.isDirectory()) removeOrphans(file);
     const source = path.join(ROOT, path.relative(DIST, file)).replace(/(\.d\.ts|\.js)$/, '.ts');
+    if (entry.name.endsWith('.js') && path.dirname(file) === path.join(DIST, PAGE)) continue;
     if (source.endsWith('.ts') && !entry.name.startsWith('workflow-bundle') && !fs.existsSync(source)) {
       fs.rmSync(file);
       // tsc writes only what it thinks has changed.

@@ -1,12 +1,14 @@
 /**
- * What README.md takes from the code: the fields of a job spec, the names of failures, and the examples.
- * `node scripts/readme.js` writes them into it, after a build; a test says when that was forgotten.
+ * What README.md and docs/devnet.md take from the code: the fields of a job spec, the names of failures, what a fault
+ * of the devnet can be armed on, and the examples. `node scripts/readme.js` writes them there, after a build; a test
+ * says when that was forgotten.
  */
 const fs = require('node:fs');
 const path = require('node:path');
 const { ROOT } = require('./checkout');
 
 const README = path.join(ROOT, 'README.md');
+const DEVNET = path.join(ROOT, 'docs', 'devnet.md');
 
 /**
  * README.md with what it takes from the code made anew.
@@ -28,6 +30,27 @@ function renewed(readme, schema, failures) {
       failures: table(['name', 'what it means', 'what to do'], names),
     };
   }
+}
+
+/**
+ * docs/devnet.md with what it takes from the code made anew.
+ * @param {string} page
+ * @param {{ on: string, actions: readonly string[] }[]} operations
+ */
+function renewedDevnet(page, operations) {
+  const quoted = (names) => names.map((name) => `\`${name}\``).join(', ');
+  const isStep = ({ on }) => on.startsWith('provider.');
+  const [any] = operations;
+  const calls = operations.filter((operation) => !isStep(operation) && operation !== any);
+  const rows = [
+    [`${quoted([any.on])} (any call), ${quoted(calls.map(({ on }) => on))}`, quoted(any.actions)],
+    ...operations.filter(isStep).map(({ on, actions }) => [quoted([on]), quoted(actions)]),
+  ];
+  return page.replace(
+    /(<!-- (table|code): (\S+) -->\n)[^]*?(<!-- end -->)/g,
+    (_, begin, kind, name, end) =>
+      `${begin}\n${kind === 'code' ? code(name) : table(['operation', 'actions'], rows)}\n${end}`,
+  );
 }
 
 function code(file) {
@@ -52,7 +75,7 @@ function table(head, rows) {
   return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('');
 }
 
-module.exports = { renewed };
+module.exports = { renewed, renewedDevnet };
 
 if (require.main === module) {
   const { z } = require('zod');
@@ -60,4 +83,6 @@ if (require.main === module) {
   const { FAILURES } = require('../dist/model/failures.js');
   const readme = fs.readFileSync(README, 'utf8');
   fs.writeFileSync(README, renewed(readme, z.toJSONSchema(jobSpecSchema, { io: 'input' }), FAILURES));
+  const { operations } = require('../dist/devnet/index.js');
+  fs.writeFileSync(DEVNET, renewedDevnet(fs.readFileSync(DEVNET, 'utf8'), operations()));
 }

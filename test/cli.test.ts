@@ -117,7 +117,15 @@ describe('golem-temporal', () => {
       expect((await fetch(`${url}/me`, { headers: { authorization: 'Bearer secret' } })).status).toBe(200);
 
       const port = new URL(url).port;
-      const second = await runCli(['devnet', '--port', port, '--data', join(folder, 'second')]);
+      const second = await runCli([
+        'devnet',
+        '--port',
+        port,
+        '--admin-port',
+        '0',
+        '--data',
+        join(folder, 'second'),
+      ]);
       expectRefusal(second, 2, new RegExp(`port ${port} is in use`));
       expect(await devnet.stop()).toEqual({ code: 0, signal: null });
       expect(warnings).toEqual([

@@ -1,34 +1,10 @@
 /**
- * golem-js, as npm has it, rents from the devnet: the devnet is a Golem network to others, too, not only to us. It runs
- * in a process of its own, which must come to its end by itself.
+ * golem-js, as npm has it, rents from the devnet: the devnet is a Golem network to others, too, not only to us. What
+ * ends a rental early is in golem-js-ends.test.ts.
  */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { startDevnet, type Devnet } from '../devnet';
+import { errorsOf, expectNothingOpen, expectOrder, runGolemJs, stopCommand } from './support/golem-js';
 import { tempDir } from './support/temp-dir';
-
-/** A line of test/support/golem-js-requestor.mjs. */
-interface Line {
-  event?: string;
-  agreement?: string;
-  provider?: string;
-  providerId?: string;
-  draft?: boolean;
-  amount?: string;
-  error?: string;
-  stdout?: string;
-  streaming?: string;
-  [field: string]: unknown;
-}
-
-interface Effect {
-  kind: string;
-  agreementId?: string;
-  amount?: string;
-}
 
 const dataDir = tempDir('golem-js');
 let devnet: Devnet;
@@ -37,62 +13,15 @@ beforeAll(async () => {
 });
 afterAll(() => devnet.close());
 
-async function runGolemJs(mode: 'oneOf' | 'manyOf'): Promise<Line[]> {
-  const child = spawn(process.execPath, [join(__dirname, 'support', 'golem-js-requestor.mjs'), mode], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-    cwd: dataDir,
-    env: {
-      PATH: process.env.PATH,
-      YAGNA_API_URL: devnet.url,
-      YAGNA_APPKEY: devnet.appKey,
-      GOLEM_REGISTRY_URL: `${devnet.url}/registry`,
-    },
-  });
-  try {
-    const exited = once(child, 'exit');
-    const lines: Line[] = [];
-    let streaming = '';
-    for await (const text of createInterface(child.stdout)) {
-      const line = JSON.parse(text) as Line;
-      lines.push(line);
-      streaming = line.streaming ?? streaming;
-      // Only now golem-js is known to listen: the end of a stream is not told again either.
-      if (line.streamed === 'tick')
-        writeFileSync(join(dataDir, 'vms', streaming, 'root/golem/work/stop'), '');
-    }
-    expect(await exited).toEqual([0, null]);
-    expect(lines.filter(({ error }) => error !== undefined)).toEqual([]);
-    return lines;
-  } finally {
-    child.kill('SIGKILL');
-  }
-}
-
-/** The named events are all there, and each comes first after the one before it came first. */
-function expectOrder(lines: Line[], order: string[]): void {
-  const names = lines.map(({ event, draft }) => (draft ? `${event} (draft)` : event));
-  const firsts = order.map((name) => ({ name, at: names.indexOf(name) }));
-  expect(firsts.filter(({ at }) => at < 0)).toEqual([]);
-  expect([...firsts].sort((a, b) => a.at - b.at).map(({ name }) => name)).toEqual(order);
-}
-
-async function admin<T>(path: string): Promise<T> {
-  return (await (await fetch(`${devnet.adminUrl}/${path}`)).json()) as T;
-}
-
-async function expectNothingOpen(): Promise<void> {
-  expect(await admin('open')).toEqual({
-    counts: { allocations: 0, demands: 0, agreements: 0, activities: 0 },
-    allocations: [],
-    demands: [],
-    agreements: [],
-    activities: [],
-  });
-}
-
 describe('golem-js on the devnet', () => {
   test('oneOf rents, runs, streams, stops and pays, in the order of the guide', async () => {
-    const lines = await runGolemJs('oneOf');
+    const lines = await runGolemJs(devnet, 'oneOf', async ({ line }) => {
+      const { streaming } = (await line((each) => each.streaming !== undefined)) ?? {};
+      // Only now golem-js is known to listen: the end of a stream is not told again either.
+      await line(({ streamed }) => streamed === 'tick');
+      stopCommand(dataDir, streaming);
+    });
+    expect(errorsOf(lines)).toEqual([]);
     expect(
       lines.filter(({ event, streaming, streamed }) => !event && !streaming && streamed !== 'tick'),
     ).toEqual([
@@ -125,7 +54,7 @@ describe('golem-js on the devnet', () => {
     expectOrder(lines, ['agreementApproved', 'demandSubscriptionStopped', 'allocationReleased']);
     expectOrder(lines, ['activityDestroyed', 'agreementTerminated', 'allocationReleased']);
     expectOrder(lines, ['exeUnitInitialized', 'debitNoteReceived', 'debitNoteAccepted', 'invoiceReceived']);
-    const effects = await admin<Effect[]>('effects');
+    const effects = devnet.effects.all();
     expectOrder(
       effects.map(({ kind }) => ({ event: kind })),
       [
@@ -149,12 +78,13 @@ describe('golem-js on the devnet', () => {
     const invoice = lines.find(({ event }) => event === 'invoiceAccepted');
     expect(Number(invoice?.amount)).toBeGreaterThan(0);
     expect(lines.find(({ event }) => event === 'debitNoteAccepted')?.amount).toBe(invoice?.amount);
-    await expectNothingOpen();
+    expectNothingOpen(devnet);
   });
 
   test('manyOf rents from three providers at once, and pays each', async () => {
-    const before = (await admin<Effect[]>('effects')).length;
-    const lines = await runGolemJs('manyOf');
+    const before = devnet.effects.all().length;
+    const lines = await runGolemJs(devnet, 'manyOf');
+    expect(errorsOf(lines)).toEqual([]);
     const tasks = lines.filter(({ stdout }) => stdout !== undefined);
     expect(tasks.map(({ stdout }) => stdout).sort()).toEqual(['task 1\n', 'task 2\n', 'task 3\n']);
     expect(new Set(tasks.map(({ providerId }) => providerId)).size).toBe(3);
@@ -174,7 +104,7 @@ describe('golem-js on the devnet', () => {
       lines.flatMap(({ event, agreement }) => (event === 'activityCreated' ? [agreement] : [])),
     );
     expect(agreements.size).toBe(3);
-    const effects = (await admin<Effect[]>('effects')).slice(before);
+    const effects = devnet.effects.all(before);
     for (const agreement of agreements) {
       // Not with the agreement's own events: of several that come with one poll golem-js tells the last.
       expectOrder(
@@ -195,6 +125,50 @@ describe('golem-js on the devnet', () => {
         expect(kinds.filter((one) => one === kind)).toHaveLength(1);
       }
     }
-    await expectNothingOpen();
+    expectNothingOpen(devnet);
+  });
+
+  test('manyOf with more tasks than the providers have room for does them all, one after the other', async () => {
+    const crowded = await startDevnet({ providers: [{ name: 'one' }, { name: 'two' }], paymentCycleSec: 0 });
+    try {
+      const lines = await runGolemJs(crowded, 'contention');
+      const tasks = lines.flatMap(({ stdout }) => stdout ?? []).sort();
+      expect(tasks).toEqual([1, 2, 3, 4, 5, 6].map((number) => `task ${number}\n`));
+      let open = 0;
+      let most = 0;
+      for (const { kind } of crowded.effects.all(0, ['agreement-approved', 'agreement-terminated'])) {
+        open += kind === 'agreement-approved' ? 1 : -1;
+        most = Math.max(most, open);
+      }
+      expect([most, open]).toEqual([2, 0]);
+      const of = (kind: string): number => crowded.effects.all(0, [kind]).length;
+      expect(of('invoice-settled')).toBe(of('agreement-approved'));
+      expectNothingOpen(crowded);
+    } finally {
+      await crowded.close();
+    }
+  });
+
+  test('a batch gives its results at its end or one by one, and ends where a command fails', async () => {
+    const lines = await runGolemJs(devnet, 'batches');
+    expect(lines.filter(({ event }) => event === undefined)).toEqual([
+      {
+        ended: [
+          ['Ok', null],
+          ['Ok', '42\n'],
+          ['Error', null],
+          // What golem-js gives for a command that never ran.
+          ['Error', null],
+        ],
+      },
+      {
+        streamed: [
+          [0, 'Ok', 'one\n', null],
+          [1, 'Ok', null, 'two\n'],
+          [2, 'Ok', 'three\n', null],
+        ],
+      },
+    ]);
+    expectNothingOpen(devnet);
   });
 });

@@ -5,16 +5,21 @@
 import type { AddressInfo } from 'node:net';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { z } from 'zod';
-import type { VmHost } from '../contract';
+import type { Database, VmHost } from '../contract';
 import type { Effects } from '../effects';
 import type { Agreements } from '../market/agreements';
 import type { DemandBook } from '../market/book';
-import { faultSchema, type ArmedFault, type Faults } from '../faults/faults';
+import { requestsAreCauses } from '../cause';
+import type { ArmedFault } from '../faults/armed-fault';
+import { faultSchema, operations, type Faults } from '../faults/faults';
 import type { Links } from '../faults/links';
+import type { ProviderView } from '../provider/network';
 import type { Allocations } from '../payment/allocations';
 import type { RequestorNode } from '../requestor-node';
 import { waitFor } from '../server/long-poll';
 import { moneyRoutes, type MoneyParts } from './money-routes';
+import { stateRoute } from './state';
+import { statusPage } from './status-page';
 
 export interface AdminParts extends MoneyParts {
   effects: Effects;
@@ -25,7 +30,14 @@ export interface AdminParts extends MoneyParts {
   nodes: readonly RequestorNode[];
   faults: Faults;
   links: Links;
-  network: { names(): string[]; shutDown(name: string): Promise<void>; reopen(name: string): void };
+  network: {
+    names(): string[];
+    shutDown(name: string): Promise<void>;
+    reopen(name: string): void;
+    views(): ProviderView[];
+    nameOf(providerId: string): string;
+  };
+  database: Database;
 }
 
 export interface AdminServer {
@@ -47,8 +59,11 @@ const HOST = '127.0.0.1';
 export async function startAdminServer(parts: AdminParts, port: number): Promise<AdminServer> {
   const app = Fastify({ logger: false, forceCloseConnections: true });
   guard(app);
+  requestsAreCauses(app, ({ method, url }) => `${method} ${url} of the admin API`);
   routes(app, parts);
   moneyRoutes(app, parts);
+  stateRoute(app, parts);
+  statusPage(app);
   try {
     await app.listen({ port, host: HOST });
   } catch (error) {
@@ -114,6 +129,8 @@ function routes(app: FastifyInstance, parts: AdminParts): void {
   });
 
   app.get('/open', () => openThings(parts));
+
+  app.get('/operations', () => operations());
 
   app.get('/nodes', () => nodes.map(nodeView));
 
@@ -209,7 +226,7 @@ function notFound(message: string): Error {
   return Object.assign(new Error(message), { statusCode: 404 });
 }
 
-function faultView({ id, fault, matches, hits }: ArmedFault): object {
+export function faultView({ id, fault, matches, hits }: ArmedFault): object {
   return { id, ...fault, matches, hits };
 }
 
@@ -218,7 +235,7 @@ export function openThings({ allocations, book, agreements, vms }: AdminParts): 
     allocations: allocations.live().map(({ id }) => id),
     demands: book.live().map(({ id }) => id),
     agreements: agreements.live().map(({ id, state }) => ({ id, state })),
-    activities: vms.liveActivities(),
+    activities: vms.liveActivities().map(({ activityId, agreementId }) => ({ activityId, agreementId })),
   };
   return {
     counts: {
@@ -231,7 +248,7 @@ export function openThings({ allocations, book, agreements, vms }: AdminParts): 
   };
 }
 
-function nodeView(node: RequestorNode): object {
+export function nodeView(node: RequestorNode): object {
   const { name, url, running, requestorIds } = node;
   return { name, url, running, identities: requestorIds };
 }

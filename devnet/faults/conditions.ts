@@ -1,4 +1,5 @@
 /** What parts of the devnet ask before they act on behalf of a provider: does a fault act here, is the other side there. */
+import { because, byProvider } from '../cause';
 import type { Fault, Faults } from './faults';
 import type { Links, Reach } from './links';
 import type { ProviderStep } from './operations';
@@ -30,10 +31,9 @@ export class Conditions {
 
   /** The fault that acts on a provider's step, if any. */
   step(step: ProviderStep, providerId: string, requestorId: string): Fault | undefined {
-    return this.faults.takeStep(
-      step,
-      this.names.providerOf(providerId),
-      this.names.nodeOf(requestorId)?.name,
-    );
+    if (this.faults.list().length === 0) return undefined;
+    const provider = this.names.providerOf(providerId);
+    const node = this.names.nodeOf(requestorId)?.name;
+    return because(byProvider(provider), () => this.faults.takeStep(step, provider, node));
   }
 }

@@ -1,8 +1,8 @@
 /** Faults that are armed on the network: which call or provider step, the n-th time or by chance, and what happens then. */
-import { createHash, randomInt, randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import { nearestKey } from '../../model/nearest-key';
 import type { Effects } from '../effects';
+import { ArmedFault } from './armed-fault';
 import { CALL_NAMES, PROVIDER_STEPS, STEP_NAMES, type ProviderStep } from './operations';
 
 /** What may happen to a call. `cut`, `crash` and `freeze` concern the provider that the call is about. */
@@ -73,21 +73,15 @@ export const faultSchema = z
 export type FaultInput = z.input<typeof faultSchema>;
 export type Fault = z.output<typeof faultSchema>;
 
+/** Everything a fault can be armed on, with what can happen there. */
+export function operations(): { on: string; actions: readonly string[] }[] {
+  return OPERATIONS.map((on) => ({ on, actions: actionsOn(on) }));
+}
+
 /** What can happen on a call or step. */
 export function actionsOn(on: string): readonly string[] {
   if (!on.startsWith(STEP_PREFIX)) return CALL_ACTIONS;
   return PROVIDER_STEPS[on.slice(STEP_PREFIX.length) as ProviderStep];
-}
-
-export interface ArmedFault {
-  id: string;
-  fault: Fault;
-  /** How often it could have acted. */
-  matches: number;
-  /** How often it did. */
-  hits: number;
-  /** Undefined while every match is acted on. */
-  random?: () => number;
 }
 
 /** Where something is about to happen. */
@@ -105,10 +99,9 @@ export class Faults {
 
   /** @throws ZodError that names each wrong field */
   arm(input: FaultInput): ArmedFault {
-    const fault = faultSchema.parse(input);
-    const armed: ArmedFault = { id: randomUUID(), fault, matches: 0, hits: 0 };
-    if (fault.probability < 1) armed.random = randomNumbers(fault.seed ?? randomInt(0xffffffff));
+    const armed = new ArmedFault(faultSchema.parse(input));
     this.armed.push(armed);
+    this.effects.record('fault-armed', { faultId: armed.id, ...summary(armed.fault) });
     return armed;
   }
 
@@ -118,13 +111,20 @@ export class Faults {
 
   /** @returns false when there is no such fault (any more). */
   disarm(id: string): boolean {
-    const before = this.armed.length;
-    this.armed = this.armed.filter((armed) => armed.id !== id);
-    return this.armed.length < before;
+    const found = this.armed.find((armed) => armed.id === id);
+    if (!found) return false;
+    this.armed = this.armed.filter((armed) => armed !== found);
+    this.clear(found);
+    return true;
   }
 
   disarmAll(): void {
-    this.armed = [];
+    for (const armed of this.armed.splice(0)) this.clear(armed);
+  }
+
+  private clear(armed: ArmedFault): void {
+    armed.disarm();
+    this.effects.record('fault-cleared', { faultId: armed.id, ...summary(armed.fault) });
   }
 
   /** The fault that acts here, if any: the first that was armed and is due. Recorded as an effect. */
@@ -132,15 +132,15 @@ export class Faults {
     let acting: ArmedFault | undefined;
     for (const armed of this.armed) {
       if (!concerns(armed.fault, point)) continue;
-      armed.matches += 1;
-      if (!acting && isDue(armed)) acting = armed;
+      const isDue = armed.match();
+      if (isDue) acting ??= armed;
     }
     if (!acting) return undefined;
-    acting.hits += 1;
     const { id, fault } = acting;
     this.effects.record('fault', {
       ...{ faultId: id, on: point.on, do: fault.do, node: point.node, provider: point.provider() },
     });
+    acting.act();
     return fault;
   }
 
@@ -162,18 +162,6 @@ function concerns(fault: Fault, { on, node, provider }: FaultPoint): boolean {
   return fault.provider === undefined || fault.provider === provider();
 }
 
-function isDue({ fault, matches, hits, random }: ArmedFault): boolean {
-  if (matches < fault.nth) return false;
-  // Drawn at each match, so that the choices depend on nothing but the seed.
-  const chosen = random ? random() < fault.probability : true;
-  return chosen && (fault.times === 0 || hits < fault.times);
-}
-
-/** Numbers from 0 to 1 that follow from a seed. */
-function randomNumbers(seed: number): () => number {
-  let drawn = 0;
-  return () => {
-    drawn += 1;
-    return createHash('sha256').update(`${seed} ${drawn}`).digest().readUInt32BE(0) / 2 ** 32;
-  };
+function summary({ on, do: action, node, provider }: Fault): object {
+  return { on, do: action, node, provider };
 }

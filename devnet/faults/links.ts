@@ -2,6 +2,7 @@
  * Who reaches whom. A provider may be cut off from a node, frozen (it does nothing and answers nobody) or crashed (its
  * processes are gone); whatever needs it asks here first.
  */
+import type { EffectLog } from '../contract';
 import type { Timer, Timers } from '../timers';
 
 /** `silent`: requests get no answer. `gone`: the other side says that nobody is there. */
@@ -28,7 +29,10 @@ export class Links {
   private readonly crashed = new Set<string>();
   private cuts: Cut[] = [];
 
-  constructor(private readonly timers: Timers) {}
+  constructor(
+    private readonly timers: Timers,
+    private readonly effects: EffectLog,
+  ) {}
 
   /** How a node gets on with a provider, both by name. */
   reach(node: string | undefined, provider: string): Reach {
@@ -50,18 +54,25 @@ export class Links {
   /** Until {@link restore}, or for so many seconds. */
   cut(cut: Cut, sec?: number): void {
     this.cuts.push(cut);
-    if (sec !== undefined) this.timers.after(sec * 1000, () => this.end(cut));
+    this.effects.record('link-cut', { ...cut });
+    if (sec !== undefined) this.timers.after(sec * 1000, () => this.end(cut), 'end of the cut');
   }
 
   private end(cut: Cut): void {
+    if (!this.cuts.includes(cut)) return;
     this.cuts = this.cuts.filter((each) => each !== cut);
+    this.effects.record('link-restored', { ...cut });
     this.listener?.onRestored();
   }
 
   freeze(provider: string, sec?: number): void {
     if (this.frozen.has(provider) || this.crashed.has(provider)) return;
-    const thaw = sec === undefined ? undefined : this.timers.after(sec * 1000, () => this.thaw(provider));
+    const thaw =
+      sec === undefined
+        ? undefined
+        : this.timers.after(sec * 1000, () => this.thaw(provider), 'end of the freeze');
     this.frozen.set(provider, thaw);
+    this.effects.record('provider-frozen', { provider });
     this.listener?.onFreeze(provider, true);
   }
 
@@ -69,6 +80,7 @@ export class Links {
     if (!this.frozen.has(provider)) return;
     this.timers.cancel(this.frozen.get(provider));
     this.frozen.delete(provider);
+    this.effects.record('provider-thawed', { provider });
     this.listener?.onFreeze(provider, false);
     this.listener?.onRestored();
   }
@@ -77,17 +89,20 @@ export class Links {
     if (this.crashed.has(provider)) return;
     this.thaw(provider);
     this.crashed.add(provider);
+    this.effects.record('provider-crashed', { provider });
     this.listener?.onCrash(provider);
   }
 
   /** A crashed provider comes back, without the VMs that it had. */
   revive(provider: string): void {
-    if (this.crashed.delete(provider)) this.listener?.onRestored();
+    if (!this.crashed.delete(provider)) return;
+    this.effects.record('provider-revived', { provider });
+    this.listener?.onRestored();
   }
 
   /** All is well again. */
   restore(): void {
-    this.cuts = [];
+    for (const cut of this.cuts.splice(0)) this.effects.record('link-restored', { ...cut });
     for (const provider of [...this.frozen.keys()]) this.thaw(provider);
     for (const provider of [...this.crashed]) this.revive(provider);
     this.listener?.onRestored();

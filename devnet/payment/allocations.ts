@@ -243,7 +243,8 @@ export class Allocations {
   private watchExpiry(allocation: Allocation): void {
     const { timers } = this.parts;
     timers.cancel(this.expiry.get(allocation.id));
-    const timer = timers.after(allocation.timeoutMs - Date.now(), () => this.end(allocation, 'timeout'));
+    const expire = (): void => this.end(allocation, 'timeout');
+    const timer = timers.after(allocation.timeoutMs - Date.now(), expire, 'expiry');
     this.expiry.set(allocation.id, timer);
   }
 

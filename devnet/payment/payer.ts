@@ -70,10 +70,11 @@ export class Payer {
 
   private schedule(): void {
     if (this.next) return;
-    this.next = this.parts.timers.after(this.parts.cycleSec * 1000, () => {
+    const pay = (): void => {
       this.next = undefined;
       this.payAll();
-    });
+    };
+    this.next = this.parts.timers.after(this.parts.cycleSec * 1000, pay, 'payment cycle');
   }
 
   private payAll(): void {

@@ -3,6 +3,7 @@
  * notes of its activities, and the final invoice.
  */
 import { PROP } from '../../model/properties';
+import { byProvider } from '../cause';
 import { nowNanos } from '../clock';
 import type { VmHost } from '../contract';
 import type { Agreement, Agreements } from '../market/agreements';
@@ -30,7 +31,7 @@ export interface LeaseNeighbours {
 }
 
 export class Lease {
-  private readonly timers = new Timers();
+  private readonly timers: Timers;
   private readonly agreed: Agreed;
   private readonly approvedMs: number;
   private readonly noteTimers = new Map<string, Timer | undefined>();
@@ -50,6 +51,7 @@ export class Lease {
     private readonly near: LeaseNeighbours,
     private readonly onClosed: () => void,
   ) {
+    this.timers = new Timers(byProvider(provider.name));
     this.agreed = agreedTerms(provider, agreement.demand.properties, agreement.offer.properties);
     this.approvedMs = agreement.approvedMs ?? Date.now();
     this.lastPayableMs = this.approvedMs;

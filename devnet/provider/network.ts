@@ -3,6 +3,7 @@
  * the provider or lease it concerns.
  */
 import { PROP } from '../../model/properties';
+import { because, byProvider } from '../cause';
 import type { AgreementBook, AgreementTerms, VmHost } from '../contract';
 import type { Agreement, AgreementListener, Agreements } from '../market/agreements';
 import type { Demand, DemandBook, Proposal, ProviderSide } from '../market/book';
@@ -28,6 +29,17 @@ export interface NetworkOptions {
   /** Seconds between two rounds in which free providers offer again to live demands; 0 for never. */
   rebroadcastSec: number;
   log(line: string): void;
+}
+
+/** A provider as an onlooker sees it. */
+export interface ProviderView extends Pick<
+  Provider,
+  'name' | 'subnet' | 'hardware' | 'pricing' | 'agreementLimit'
+> {
+  /** Its node id. */
+  id: string;
+  /** Agreements that it serves now. */
+  agreements: number;
 }
 
 export class ProviderNetwork
@@ -63,6 +75,14 @@ export class ProviderNetwork
   /** Names of all providers. */
   names(): string[] {
     return [...this.providers.values()].map((provider) => provider.config.name);
+  }
+
+  /** What there is to see of each provider. */
+  views(): ProviderView[] {
+    return [...this.providers.values()].map(({ nodeId, config, agreementsServed }) => {
+      const { name, subnet, hardware, pricing, agreementLimit } = config;
+      return { id: nodeId, name, subnet, hardware, pricing, agreementLimit, agreements: agreementsServed };
+    });
   }
 
   /** Takes up the agreements that an earlier run left. */
@@ -136,7 +156,7 @@ export class ProviderNetwork
     const fault = conditions.step('approve', agreement.provider, agreement.requestor);
     if (fault?.do === 'withhold') return;
     // Decided after the request that confirmed it, as over a network.
-    timers.after(provider.config.approveSec * 1000 + delayOf(fault), () => {
+    const decide = (): void => {
       const current = agreements.find(agreement.id);
       if (current?.state !== 'Pending') return;
       if (!conditions.reachesRequestor(current.provider, current.requestor)) {
@@ -147,14 +167,15 @@ export class ProviderNetwork
       if (!provider.decide(current)) return;
       const approved = agreements.find(agreement.id);
       if (approved) this.addLease(approved)?.begin();
-    });
+    };
+    const delayMs = provider.config.approveSec * 1000 + delayOf(fault);
+    timers.after(delayMs, decide, byProvider(provider.config.name));
   }
 
   onTerminated(agreement: Agreement, reason: string): void {
     const lease = this.leases.get(agreement.id);
     if (!lease) return;
-    const finished = lease
-      .finish(reason)
+    const finished = this.acting(lease, () => lease.finish(reason))
       .catch((error: unknown) =>
         this.options.log(`closing agreement ${agreement.id} failed: ${String(error)}`),
       )
@@ -167,7 +188,7 @@ export class ProviderNetwork
     for (const lease of this.leasesOf(provider)) {
       lease.suspend();
       this.leases.delete(lease.agreement.id);
-      this.vms?.abortForAgreement(lease.agreement.id);
+      because(`crash of ${byProvider(provider)}`, () => this.vms?.abortForAgreement(lease.agreement.id));
     }
   }
 
@@ -188,7 +209,7 @@ export class ProviderNetwork
         else this.onTerminated(agreement, 'the provider was restarted');
       }
     }
-    for (const lease of this.leases.values()) lease.restored();
+    for (const lease of this.leases.values()) this.acting(lease, () => lease.restored());
     for (const provider of this.providers.values()) provider.restored();
   }
 
@@ -213,6 +234,7 @@ export class ProviderNetwork
       state: agreement.state,
       requestorId: agreement.requestor,
       providerId: agreement.provider,
+      providerName: this.nameOf(agreement.provider),
       taskPackage: String(agreement.demand.properties[PROP.taskPackage] ?? ''),
       createSec: config?.createSec ?? 0,
       destroySec: config?.destroySec ?? 0,
@@ -235,16 +257,25 @@ export class ProviderNetwork
   }
 
   onActivityCreated(agreementId: string, activityId: string): void {
-    this.report(() => this.leases.get(agreementId)?.activityCreated(activityId));
+    this.report(agreementId, (lease) => lease.activityCreated(activityId));
   }
 
   onActivityDestroyed(agreementId: string, activityId: string): void {
-    this.report(() => this.leases.get(agreementId)?.activityDestroyed(activityId));
+    this.report(agreementId, (lease) => lease.activityDestroyed(activityId));
   }
 
-  private report(report: () => void): void {
+  private report(agreementId: string, tell: (lease: Lease) => void): void {
+    const report = (): void => {
+      const lease = this.leases.get(agreementId);
+      if (lease) this.acting(lease, () => tell(lease));
+    };
     if (this.vms) report();
     else this.early.push(report);
+  }
+
+  /** What a lease does is its provider's doing, whoever brought it about. */
+  private acting<T>(lease: Lease, action: () => T): T {
+    return because(byProvider(this.nameOf(lease.agreement.provider)), action);
   }
 
   private addLease(agreement: Agreement): Lease | undefined {

@@ -42,6 +42,10 @@ export class SimulatedProvider {
     return this.isOpen;
   }
 
+  get agreementsServed(): number {
+    return this.serving.size;
+  }
+
   /** Takes its offer back; nobody gets an answer any more. */
   close(): void {
     this.isOpen = false;

@@ -5,6 +5,7 @@
 import { once } from 'node:events';
 import { mkdir } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
+import { because, byProvider } from '../cause';
 import type { AgreementTerms, EffectLog } from '../contract';
 import { delayOf, type Fault } from '../faults/faults';
 import type { ProviderStep } from '../faults/operations';
@@ -183,11 +184,13 @@ export class GolemActivity {
       this.progress.wake();
       if (failure) break;
     }
-    this.parts.effects.record('script-finished', {
-      ...effect,
-      commands: names,
-      result: script.failed ? 'Error' : script.over ? 'Ok' : 'Interrupted',
-    });
+    const result = script.failed ? 'Error' : script.over ? 'Ok' : 'Interrupted';
+    this.acting(() => this.parts.effects.record('script-finished', { ...effect, commands: names, result }));
+  }
+
+  /** What its requestor did not ask for is the provider's doing. */
+  private acting(action: () => void): void {
+    because(byProvider(this.parts.terms.providerName), action);
   }
 
   private async perform(
@@ -267,7 +270,7 @@ export class GolemActivity {
       case 'hang':
         return await this.pause(Infinity);
       case 'die':
-        this.parts.onDied();
+        this.acting(() => this.parts.onDied());
         return await this.pause(Infinity);
     }
   }
@@ -286,7 +289,7 @@ export class GolemActivity {
       throw new MachineGone();
     }
     void machine.gone.then(() => {
-      if (this.machine === machine && !this.dropping && !this.ending) this.parts.onDied();
+      if (this.machine === machine && !this.dropping && !this.ending) this.acting(() => this.parts.onDied());
     });
     this.volumes = [...VOLUMES, ...volumes];
     for (const path of volumes) await mkdir(await resolveInside(machine.root, path), { recursive: true });

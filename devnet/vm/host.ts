@@ -8,6 +8,7 @@ import { hexId } from '../clock';
 import type { AgreementTerms, VmHost, VmHostOptions } from '../contract';
 import { delayOf } from '../faults/faults';
 import { Stream } from '../server/long-poll';
+import type { StatePair } from './activity-state';
 import { ABORTED, GolemActivity, type Ending } from './golem-activity';
 import type { Machine, MachineOptions } from './machine';
 import { VmStore, type Usage } from './vm-store';
@@ -198,10 +199,10 @@ export class Host implements VmHost {
     return this.store.activitiesOf(agreementId).map((row) => row.id);
   }
 
-  liveActivities(): { activityId: string; agreementId: string }[] {
+  liveActivities(): { activityId: string; agreementId: string; state: StatePair }[] {
     return [...this.live.values()]
       .filter((activity) => !activity.ending)
-      .map(({ activityId, agreementId }) => ({ activityId, agreementId }));
+      .map(({ activityId, agreementId, state }) => ({ activityId, agreementId, state: state.state }));
   }
 
   async close(): Promise<void> {

@@ -1,8 +1,11 @@
 /**
- * A requestor program as a user of golem-js writes it: `golem-js-requestor.mjs oneOf|manyOf`, with YAGNA_API_URL,
- * YAGNA_APPKEY and GOLEM_REGISTRY_URL in its environment. Prints what happens, one JSON object a line, and ends by itself.
+ * A requestor program as a user of golem-js writes it: `golem-js-requestor.mjs PROGRAM`, one of golem-js-programs.mjs,
+ * with YAGNA_API_URL, YAGNA_APPKEY and GOLEM_REGISTRY_URL in its environment. Prints what happens, one JSON object a
+ * line, and ends by itself.
  */
+import { createInterface } from 'node:readline';
 import { GolemNetwork } from '@golem-sdk/golem-js';
+import * as programs from './golem-js-programs.mjs';
 
 const silent = { child: () => silent, debug() {}, info() {}, warn() {}, error() {} };
 const glm = new GolemNetwork({ logger: silent });
@@ -64,67 +67,13 @@ listen(glm.activity.events, [
   ]),
 ]);
 
-const order = {
-  demand: {
-    workload: { imageTag: 'golem/alpine:latest' },
-  },
-  market: {
-    rentHours: 0.5,
-    pricing: { model: 'linear', maxStartPrice: 1, maxCpuPerHourPrice: 1, maxEnvPerHourPrice: 1 },
-  },
-  payment: { driver: 'erc20', network: 'holesky' },
-};
-
-async function oneOf() {
-  const rental = await glm.oneOf({ order });
-  const exe = await rental.getExeUnit();
-  const { stdout, stderr, result } = await exe.run('echo hello; echo err >&2');
-  tell({ stdout, stderr, result });
-  await exe
-    .beginBatch()
-    .run('echo one > /golem/work/file')
-    .run('cat /golem/work/file')
-    .end()
-    .then((results) => tell({ batch: results.map(({ stdout }) => stdout) }));
-  const failed = await exe.run('exit 3');
-  tell({ result: failed.result, message: failed.message });
-  // Output from before golem-js listens is lost, so it goes on until some has been heard.
-  const remote = await exe.runAndStream('until [ -e stop ]; do echo tick; sleep 0.05; done; echo end');
-  tell({ streaming: exe.activity.id });
-  const heard = new Set();
-  const first = (text) => !heard.has(text) && heard.add(text) && tell({ streamed: text });
-  await new Promise((resolve, reject) => {
-    remote.stdout.subscribe({
-      next: (text) => text?.trim().split('\n').forEach(first),
-      error: reject,
-      complete: resolve,
-    });
-  });
-  await rental.stopAndFinalize();
-}
-
-async function manyOf() {
-  const pool = await glm.manyOf({ poolSize: 3, order });
-  let waiting = 0;
-  let open;
-  // Each keeps its provider until all three have one.
-  const all = new Promise((resolve) => (open = resolve));
-  await Promise.all(
-    [1, 2, 3].map((number) =>
-      pool.withRental(async (rental) => {
-        const exe = await rental.getExeUnit();
-        if (++waiting === 3) open();
-        await all;
-        const { stdout } = await exe.run(`echo task ${number}`);
-        tell({ stdout, providerId: exe.provider.id, provider: exe.provider.name });
-      }),
-    ),
-  );
-  await pool.drainAndClear();
-}
+// Each line on standard input says that something has happened that the program waits for.
+const input = createInterface(process.stdin)[Symbol.asyncIterator]();
+const told = () => input.next();
 
 await glm.connect();
 tell({ event: 'connected' });
-await (process.argv[2] === 'manyOf' ? manyOf() : oneOf());
+await programs[process.argv[2]]({ glm, tell, told });
 await glm.disconnect();
 tell({ event: 'disconnected' });
+process.stdin.destroy();

@@ -88,6 +88,7 @@ export class VmTestbed {
       state: 'Approved',
       requestorId: REQUESTOR,
       providerId: PROVIDER,
+      providerName: 'one',
       taskPackage: '',
       createSec: 0,
       destroySec: 0,

@@ -1,0 +1,44 @@
+/** Effects, faults and open things of a devnet, as lines to read. */
+
+/** `12  2026-11-25T10:00:00.123Z  agreement-approved  by provider steady  agreementId=…`. */
+export function effectLine(effect: { seq: number; at: string; kind: string; cause?: string }): string {
+  const { seq, at, kind, cause = '', ...fields } = effect;
+  return [String(seq).padStart(5), at.padEnd(30), kind.padEnd(20), cause, ...pairs(fields)].join('  ');
+}
+
+export function faultLine(fault: {
+  id: string;
+  on: string;
+  do: string;
+  matches: number;
+  hits: number;
+}): string {
+  const { id, on, do: action, matches, hits, ...fields } = fault;
+  return [id, `${action} on ${on}`, ...pairs(fields), `acted ${hits} of ${matches}`].join('  ');
+}
+
+export function openLines(open: {
+  counts: Record<string, number>;
+  allocations: string[];
+  demands: string[];
+  agreements: { id: string; state: string }[];
+  activities: { activityId: string; agreementId: string }[];
+}): string[] {
+  return [
+    Object.entries(open.counts)
+      .map(([name, count]) => `${name}: ${count}`)
+      .join(', '),
+    ...open.allocations.map((id) => `allocation ${id}`),
+    ...open.demands.map((id) => `demand ${id}`),
+    ...open.agreements.map(({ id, state }) => `agreement ${id} ${state}`),
+    ...open.activities.map(
+      ({ activityId, agreementId }) => `activity ${activityId} of agreement ${agreementId}`,
+    ),
+  ];
+}
+
+function pairs(fields: object): string[] {
+  return Object.entries(fields).map(
+    ([name, value]) => `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
+  );
+}

@@ -1,0 +1,157 @@
+/** The commands that steer a devnet that runs. */
+import { startDevnet, type Devnet } from '../devnet';
+import { requireBuild, runCli, startCli, type CliRun } from './support/cli';
+import { Requestor } from './support/devnet-requestor';
+
+let devnet: Devnet;
+let alice: Requestor;
+beforeAll(async () => {
+  requireBuild();
+  devnet = await startDevnet({ providers: [{ name: 'one' }, { name: 'two' }], nodes: [{ name: 'bob' }] });
+  alice = new Requestor(devnet.url, devnet.appKey);
+});
+afterAll(() => devnet.close());
+
+const run = (...args: string[]): Promise<CliRun> =>
+  runCli(['devnet', ...args], { env: { DEVNET_ADMIN_URL: devnet.adminUrl } });
+
+/** Exit code 0, and what it prints. */
+async function done(...args: string[]): Promise<string> {
+  const { code, stdout, stderr } = await run(...args);
+  expect([code, stderr]).toEqual([0, '']);
+  return stdout.trimEnd();
+}
+
+async function refused(...args: string[]): Promise<string> {
+  const { code, stdout, stderr } = await run(...args);
+  expect([code, stdout]).toEqual([2, '']);
+  return stderr;
+}
+
+describe('golem-temporal devnet fault', () => {
+  it('arms what the flags say, lists it, and takes it back', async () => {
+    const flags =
+      '--node bob --provider two --nth 2 --times 0 --probability 0.5 --seed 7 --sec 1.5 --status 504 --message no';
+    const id = await done('fault', 'arm', 'getVersion', 'answer', ...flags.split(' '), '--body', '{"a": 1}');
+    const more = await done(
+      ...['fault', 'arm', 'provider.run', 'fail'],
+      ...['--factor', '3', '--exit-code', '7', '--final', '--body', 'plain text'],
+    );
+    expect(devnet.faults.list().map((armed) => [armed.id, armed.fault])).toEqual([
+      [
+        id,
+        {
+          ...{ on: 'getVersion', do: 'answer', node: 'bob', provider: 'two', nth: 2, times: 0 },
+          ...{ probability: 0.5, seed: 7, sec: 1.5, status: 504, message: 'no', body: { a: 1 } },
+        },
+      ],
+      [
+        more,
+        {
+          ...{ on: 'provider.run', do: 'fail', nth: 1, times: 1, probability: 1 },
+          ...{ factor: 3, exitCode: 7, isFinal: true, body: 'plain text' },
+        },
+      ],
+    ]);
+    const list = (await done('fault', 'list')).split('\n');
+    expect(list).toHaveLength(2);
+    expect(list[0]).toMatch(new RegExp(`^${id}  answer on getVersion  node=bob  .*acted 0 of 0$`));
+    await done('fault', 'clear', id);
+    expect(devnet.faults.list().map((armed) => armed.id)).toEqual([more]);
+    await done('fault', 'clear');
+    expect(await done('fault', 'list')).toBe('');
+  });
+
+  it('names every operation, with what can happen there', async () => {
+    const lines = (await done('fault', 'operations')).split('\n');
+    expect(lines).toEqual(
+      expect.arrayContaining([
+        expect.stringMatching(/^createAgreement +delay, dropBefore, dropAfter, answer, /),
+        expect.stringMatching(/^provider\.run +fail, hang, delay, die$/),
+      ]),
+    );
+  });
+
+  it('says in one line what is wrong with what it was given', async () => {
+    expect(await refused('fault', 'arm', 'createAgrement', 'delay')).toBe(
+      'golem-temporal: on: there is no "createAgrement"; did you mean "createAgreement"?\n',
+    );
+    expect(await refused('fault', 'arm', 'provider.run', 'zero')).toBe(
+      'golem-temporal: do: "zero" can\'t happen on provider.run; what can: fail, hang, delay, die\n',
+    );
+    expect(await refused('fault', 'arm', 'exec', 'delay', '--provider', 'nobody')).toBe(
+      'golem-temporal: no provider is named "nobody"; there are: one, two\n',
+    );
+    expect(await refused('fault', 'arm', 'exec', 'delay', '--sec', 'soon')).toContain('it is not a number');
+    expect(await refused('fault', 'arm', 'exec')).toContain("missing required argument 'action'");
+    expect(await refused('fault', 'clear', 'none')).toBe('golem-temporal: no fault none is armed\n');
+    expect(await refused('frobnicate')).toMatch(
+      /devnet has no command "frobnicate"; there are: fault, cut, /,
+    );
+    expect(await refused('open', '--admin-url', 'here')).toContain('--admin-url here is no URL');
+  });
+});
+
+describe('golem-temporal devnet', () => {
+  it('cuts, crashes and freezes, and undoes it', async () => {
+    await done('cut', '--node', 'bob', '--provider', 'one');
+    await done('crash', 'one');
+    await done('freeze', 'two');
+    expect(devnet.links.state()).toEqual({
+      ...{ cuts: [{ node: 'bob', provider: 'one' }], crashed: ['one'], frozen: ['two'] },
+    });
+    await done('revive', 'one');
+    await done('thaw', 'two');
+    expect(devnet.links.state()).toMatchObject({ crashed: [], frozen: [] });
+    await done('restore');
+    expect(devnet.links.state()).toMatchObject({ cuts: [] });
+    const thawed = devnet.effects.next('provider-thawed');
+    await done('freeze', 'two', '--sec', '0.1');
+    expect(await thawed).toMatchObject({ provider: 'two', cause: 'end of the freeze' });
+  });
+
+  it('stops a node, and starts it elsewhere', async () => {
+    expect(await done('node', 'bob', 'stop')).toBe('node bob is stopped');
+    expect(devnet.node('bob').running).toBe(false);
+    const before = devnet.node('bob').port;
+    expect(await done('node', 'bob', 'start', '--port', '0')).toBe(
+      `node bob runs at ${devnet.node('bob').url}`,
+    );
+    expect(devnet.node('bob').port).not.toBe(before);
+    await done('node', 'bob', 'restart');
+    expect(await refused('node', 'bob', 'leave')).toContain('a node can be told to stop, start, restart');
+    expect(await refused('node', 'carol', 'stop')).toContain('there are: requestor, bob');
+  });
+
+  it('shows what is open, what happened and what happens', async () => {
+    await alice.rent();
+    expect((await done('open')).split('\n')).toEqual([
+      'allocations: 0, demands: 0, agreements: 1, activities: 0',
+      expect.stringMatching(/^agreement [0-9a-f]{64} Approved$/),
+    ]);
+    expect(await done('effects', '--kind', 'agreement-confirmed,agreement-approved')).toMatch(
+      /^ *\d+ +\S+Z +agreement-confirmed +confirmAgreement at node requestor +agreementId=\S+\n.*provider (one|two)/,
+    );
+    const { seq } = devnet.effects.all().at(-1)!;
+    const follow = ['effects', '--follow', '--json', '--after', String(seq), '--admin-url', devnet.adminUrl];
+    const following = await startCli(['devnet', ...follow]);
+    devnet.links.freeze('two');
+    expect(JSON.parse(await following.line(/provider-frozen/))).toMatchObject({ provider: 'two' });
+    devnet.links.thaw('two');
+    expect(JSON.parse(await following.line(/provider-thawed/))).toMatchObject({ provider: 'two' });
+    await following.kill();
+  });
+
+  it('says what to start when nobody answers, and when it is somebody else', async () => {
+    expect(await runCli(['devnet', 'open', '--admin-url', 'http://127.0.0.1:1'])).toEqual({
+      ...{ code: 1, stdout: '' },
+      stderr:
+        "golem-temporal: no devnet's admin API answers at http://127.0.0.1:1: start one with `golem-temporal devnet`\n",
+    });
+    const stranger = await runCli(['devnet', 'open', '--admin-url', devnet.url]);
+    expect([stranger.code, stranger.stderr]).toEqual([
+      1,
+      `golem-temporal: what answers at ${devnet.url} is no devnet's admin API\n`,
+    ]);
+  });
+});
