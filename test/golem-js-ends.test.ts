@@ -53,7 +53,7 @@ describe('golem-js on the devnet', () => {
       const lines = await runGolemJs(devnet, 'idle');
       expect(lines.find(({ terminatedBy }) => terminatedBy)).toMatchObject({
         terminatedBy: 'Provider',
-        reason: 'No activity created within 0.5s',
+        reason: 'No activity created within 500ms',
         state: 'Terminated',
       });
       expectOrder(lines, ['agreementTerminated', 'invoiceAccepted', 'allocationReleased']);
