@@ -16,10 +16,12 @@ import { Agreements } from './market/agreements';
 import { DemandBook } from './market/book';
 import { scanRoutes } from './market/scan-routes';
 import { demandRoutes } from './market/demand-routes';
+import { netRoutes } from './net-api/routes';
 import { allocationRoutes } from './payment/allocation-routes';
 import { Accounts } from './payment/accounts';
 import { Allocations } from './payment/allocations';
 import { DocumentEvents } from './payment/document-events';
+import { batchRoutes } from './payment/batch-routes';
 import { documentRoutes } from './payment/document-routes';
 import { Documents } from './payment/documents';
 import { Payer } from './payment/payer';
@@ -28,6 +30,8 @@ import { ProviderNetwork } from './provider/network';
 import { registryRoutes } from './registry-routes';
 import { RequestorNode, type NodeOptions } from './requestor-node';
 import { yagnaScope } from './server/http';
+import { otherSideRoutes } from './server/other-side-routes';
+import { serviceRoutes } from './service-routes';
 import { Timers } from './timers';
 import { createVmHost } from './vm';
 
@@ -75,7 +79,7 @@ export interface Devnet {
 }
 
 export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> {
-  const { host = '127.0.0.1', log = () => undefined } = options;
+  const { host = '127.0.0.1', paymentCycleSec = 1, log = () => undefined } = options;
   const providers =
     typeof options.providers === 'string'
       ? loadProviders(options.providers)
@@ -91,7 +95,7 @@ export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> 
   const accounts = new Accounts(database);
   const allocations = new Allocations(database, accounts, effects, timers);
   const documents = new Documents(database, new DocumentEvents(database), allocations, effects);
-  const payer = new Payer(database, documents, accounts, effects, timers, options.paymentCycleSec ?? 1);
+  const payer = new Payer(database, documents, accounts, effects, timers, paymentCycleSec);
   const faults = new Faults(effects);
   const links = new Links(timers);
   const conditions = new Conditions(faults, links, {
@@ -135,6 +139,10 @@ export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> 
       scanRoutes(scope, () => network.offers());
       allocationRoutes(scope, allocations, accounts, identities);
       documentRoutes(scope, documents, payer);
+      batchRoutes(scope, database, paymentCycleSec);
+      netRoutes(scope);
+      serviceRoutes(scope, effects);
+      otherSideRoutes(scope);
     });
     void app.register((scope, _options, done) => {
       vms.registerRoutes(scope);

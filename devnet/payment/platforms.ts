@@ -18,13 +18,20 @@ const TOKENS: Record<string, string> = {
   amoy: 'tGLM',
   sepolia: 'tGLM',
 };
-const DRIVER = 'erc20';
+export const DRIVER = 'erc20';
 const DEFAULT_NETWORK = 'holesky';
+
+/** Those on which payments are made today. */
+export const NETWORKS: readonly string[] = Object.keys(TOKENS).filter((network) => network !== 'goerli');
 
 export const DEFAULT_PLATFORM = platformName({ driver: DRIVER, network: DEFAULT_NETWORK, token: 'tglm' });
 
 export function platformName({ driver, network, token }: Platform): string {
   return `${driver}-${network}-${token.toLowerCase()}`;
+}
+
+export function platformOfNetwork(network: string): string {
+  return platformName({ driver: DRIVER, network, token: TOKENS[network] ?? 'tGLM' });
 }
 
 export function parsePlatform(name: string): Platform {
