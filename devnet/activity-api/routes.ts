@@ -84,6 +84,8 @@ export function registerActivityRoutes(app: FastifyInstance, host: Host): void {
       const commands = script(text);
       await answered(host, row.agreement_id, request, `exeunit/${row.id}/Exec`);
       const activity = reachableActivity(host, row, 'Exec');
+      // It still answers polls, and takes nothing more.
+      if (activity.ending) throw exeUnitUnreachable(host, row, 'Exec');
       const batchId = hexId(16);
       activity.execute(batchId, commands);
       return send(reply, 200, batchId);

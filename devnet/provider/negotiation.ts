@@ -25,7 +25,10 @@ export function negotiate(
   busy: boolean,
   now: number,
 ): Answer {
-  const properties = { ...offer.properties };
+  // A property without a value is lost when terms are countered.
+  const properties = Object.fromEntries(
+    Object.entries(offer.properties).filter(([, value]) => !isEmptyMap(value)),
+  );
   const refusal =
     requireChosenPlatform(demand) ??
     checkExpiration(provider, demand, now) ??
@@ -167,4 +170,10 @@ export function agreedTerms(provider: Provider, demand: Properties, offer: Prope
       seconds(demand, PROP.paymentTimeout) === undefined ? undefined : seconds(offer, PROP.paymentTimeout),
     expirationMs: Number(demand[PROP.expiration]),
   };
+}
+
+function isEmptyMap(value: unknown): boolean {
+  return (
+    typeof value === 'object' && value !== null && !Array.isArray(value) && Object.keys(value).length === 0
+  );
 }
