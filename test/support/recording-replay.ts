@@ -177,12 +177,13 @@ function bodyOf(
   return typeof body === 'string' && note !== 'create with bare string body' ? body : JSON.stringify(body);
 }
 
-function queryOf({ query, path }: RecordedExchange, values: ReplayedValues, startMs: number): string {
+function queryOf(exchange: RecordedExchange, values: ReplayedValues, startMs: number): string {
+  const { query } = exchange;
   if (!query) return '';
   const live = Object.entries(query).map(([name, value]): [string, string] => {
     if (name === 'authToken') return [name, 'try_golem'];
     if (name === 'timeout' && Number(value) > 0)
-      return [name, String(Number(value) / timeoutScale(path, values.scale))];
+      return [name, String(timeoutOf(exchange, Number(value), values.scale))];
     return [
       name,
       value
@@ -194,9 +195,13 @@ function queryOf({ query, path }: RecordedExchange, values: ReplayedValues, star
   return `?${new URLSearchParams(live).toString()}`;
 }
 
-/** Creating and destroying takes as long as it takes. */
-function timeoutScale(path: string, scale: number): number {
-  return /activity$|activity\/[0-9a-f]{32}$/.test(path) ? 1 : scale;
+/** A poll that was answered before its time may take some more of it: answers don't come sooner in shortened time. */
+const SPARE_SEC = 3;
+
+function timeoutOf({ path, ms }: RecordedExchange, sec: number, scale: number): number {
+  // Creating and destroying takes as long as it takes.
+  if (/activity$|activity\/[0-9a-f]{32}$/.test(path)) return sec;
+  return sec / scale + (ms < sec * 1000 ? SPARE_SEC : 0);
 }
 
 function parsed({ contentType, text }: LiveAnswer): unknown {
