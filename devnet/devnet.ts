@@ -18,12 +18,14 @@ import { Agreements } from './market/agreements';
 import { DemandBook } from './market/book';
 import { scanRoutes } from './market/scan-routes';
 import { demandRoutes } from './market/demand-routes';
+import { netRoutes } from './net-api/routes';
 import { AllocationChecks } from './payment/allocation-checks';
 import { allocationRoutes } from './payment/allocation-routes';
 import { Allocations } from './payment/allocations';
 import { Amount, isAmount } from './payment/amounts';
 import { Deposits } from './payment/deposits';
 import { DocumentEvents } from './payment/document-events';
+import { batchRoutes } from './payment/batch-routes';
 import { documentRoutes } from './payment/document-routes';
 import { Documents } from './payment/documents';
 import { driverStatusRoutes } from './payment/driver-status-routes';
@@ -37,6 +39,8 @@ import { describeProviders, loadProviders, type ProvidersInput } from './provide
 import { registryRoutes } from './registry-routes';
 import { RequestorNode, type NodeOptions } from './requestor-node';
 import { yagnaScope } from './server/http';
+import { otherSideRoutes } from './server/other-side-routes';
+import { serviceRoutes } from './service-routes';
 import { Timers } from './timers';
 import { createVmHost } from './vm';
 
@@ -106,7 +110,7 @@ export interface Devnet {
 }
 
 export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> {
-  const { host = '127.0.0.1', log = () => undefined } = options;
+  const { host = '127.0.0.1', paymentCycleSec = 1, log = () => undefined } = options;
   const { providers, rebroadcastSec } =
     typeof options.providers === 'string'
       ? loadProviders(options.providers)
@@ -130,7 +134,7 @@ export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> 
   const payments = new Payments(database);
   const payer = new Payer({
     ...{ database, documents, allocations, payables, payments, wallets, deposits, effects, timers },
-    cycleSec: options.paymentCycleSec ?? 1,
+    cycleSec: paymentCycleSec,
   });
   const faults = new Faults(effects);
   const links = new Links(timers, effects);
@@ -181,6 +185,10 @@ export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> 
       allocationRoutes(scope, allocations, wallets, identities);
       documentRoutes(scope, documents, payments);
       driverStatusRoutes(scope, payer);
+      batchRoutes(scope, database, paymentCycleSec);
+      netRoutes(scope);
+      serviceRoutes(scope, effects);
+      otherSideRoutes(scope);
     });
     void app.register((scope, _options, done) => {
       vms.registerRoutes(scope);

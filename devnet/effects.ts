@@ -26,11 +26,19 @@ export class Effects implements EffectLog {
   private readonly select;
   private readonly last;
   private readonly closing = new AbortController();
+  private readonly count;
 
   constructor(database: Database) {
     this.insert = database.prepare('INSERT INTO effect (at, kind, body) VALUES (?, ?, ?)');
     this.select = database.prepare('SELECT seq, at, kind, body FROM effect WHERE seq > ? ORDER BY seq');
     this.last = database.prepare('SELECT MAX(seq) AS seq FROM effect');
+    this.count = database.prepare('SELECT kind, COUNT(*) AS number FROM effect GROUP BY kind');
+  }
+
+  /** How many there are of each kind. */
+  counts(): Map<string, number> {
+    const rows = this.count.all() as { kind: string; number: number }[];
+    return new Map(rows.map(({ kind, number }) => [kind, number]));
   }
 
   record(kind: string, fields: Record<string, unknown>): void {

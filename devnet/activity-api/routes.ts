@@ -47,7 +47,7 @@ export function registerActivityRoutes(app: FastifyInstance, host: Host): void {
       );
     });
 
-    scope.get(`${BASE}/activity/_monitor`, (request, reply) => streamActivities(host, request, reply));
+    scope.get(`${BASE}/_monitor`, (request, reply) => streamActivities(host, request, reply));
 
     scope.delete<ActivityPath>(`${BASE}/activity/:activityId`, async (request, reply) => {
       const row = activityOf(host, request);
@@ -84,9 +84,18 @@ export function registerActivityRoutes(app: FastifyInstance, host: Host): void {
       const commands = script(text);
       await answered(host, row.agreement_id, request, `exeunit/${row.id}/Exec`);
       const activity = reachableActivity(host, row, 'Exec');
+      // It still answers polls, and takes nothing more.
+      if (activity.ending) throw exeUnitUnreachable(host, row, 'Exec');
       const batchId = hexId(16);
       activity.execute(batchId, commands);
       return send(reply, 200, batchId);
+    });
+
+    // Only an exe-unit in an enclave listens to encrypted scripts, and no provider of the devnet has one.
+    scope.post<ActivityPath>(`${BASE}/activity/:activityId/encrypted`, async (request) => {
+      const row = activityOf(host, request);
+      await answered(host, row.agreement_id, request, `exeunit/${row.id}/CallEncryptedService`);
+      throw exeUnitUnreachable(host, row, 'CallEncryptedService');
     });
 
     scope.get<ScriptPath>(`${BASE}/activity/:activityId/exec/:batchId`, async (request, reply) => {

@@ -3,6 +3,9 @@
  * them, and the steps that a provider takes.
  */
 
+/** The net API has two paths for each call. */
+const NET_BASE = '/net-api/v2/vpn';
+
 /** Route (as registered) by method, to the call's name. */
 const CALLS: Record<string, Record<string, string>> = {
   '/version/get': { GET: 'getVersion' },
@@ -28,13 +31,14 @@ const CALLS: Record<string, Record<string, string>> = {
   '/market-api/v1/agreements/:id/terminate/reason': { GET: 'getTerminateAgreementReason' },
   '/market-api/v1/agreementEvents': { GET: 'collectAgreementEvents' },
   '/activity-api/v1/activity': { GET: 'getActivities', POST: 'createActivity' },
-  '/activity-api/v1/activity/_monitor': { GET: 'monitorActivities' },
+  '/activity-api/v1/_monitor': { GET: 'monitorActivities' },
   '/activity-api/v1/activity/:activityId': { DELETE: 'destroyActivity' },
   '/activity-api/v1/activity/:activityId/state': { GET: 'getActivityState' },
   '/activity-api/v1/activity/:activityId/usage': { GET: 'getActivityUsage' },
   '/activity-api/v1/activity/:activityId/agreement': { GET: 'getActivityAgreement' },
   '/activity-api/v1/activity/:activityId/command': { GET: 'getRunningCommand' },
   '/activity-api/v1/activity/:activityId/exec': { POST: 'exec' },
+  '/activity-api/v1/activity/:activityId/encrypted': { POST: 'callEncrypted' },
   '/activity-api/v1/activity/:activityId/exec/:batchId': { GET: 'getExecBatchResults' },
   '/payment-api/v1/allocations': { GET: 'getAllocations', POST: 'createAllocation' },
   '/payment-api/v1/allocations/:id': {
@@ -42,12 +46,19 @@ const CALLS: Record<string, Record<string, string>> = {
     PUT: 'amendAllocation',
     DELETE: 'releaseAllocation',
   },
+  '/payment-api/v1/allocations/:id/orders': { GET: 'getAllocationOrders' },
+  '/payment-api/v1/allocations/:id/expenditures': { GET: 'getAllocationExpenditures' },
   '/payment-api/v1/demandDecorations': { GET: 'getDemandDecorations' },
   '/payment-api/v1/requestorAccounts': { GET: 'getRequestorAccounts' },
+  '/payment-api/v1/providerAccounts': { GET: 'getProviderAccounts' },
+  '/payment-api/v1/batchCycles': { GET: 'getBatchCycles' },
+  '/payment-api/v1/batchOrders': { GET: 'getBatchOrders' },
+  '/payment-api/v1/batchOrders/:id': { GET: 'getBatchOrder' },
   '/payment-api/v1/debitNotes': { GET: 'getDebitNotes' },
   '/payment-api/v1/debitNotes/:id': { GET: 'getDebitNote' },
   '/payment-api/v1/debitNotes/:id/accept': { POST: 'acceptDebitNote' },
   '/payment-api/v1/debitNotes/:id/reject': { POST: 'rejectDebitNote' },
+  '/payment-api/v1/debitNotes/:id/payments': { GET: 'getPaymentsForDebitNote' },
   '/payment-api/v1/debitNoteEvents': { GET: 'getDebitNoteEvents' },
   '/payment-api/v1/invoices': { GET: 'getInvoices' },
   '/payment-api/v1/invoices/:id': { GET: 'getInvoice' },
@@ -56,7 +67,15 @@ const CALLS: Record<string, Record<string, string>> = {
   '/payment-api/v1/invoices/:id/payments': { GET: 'getPaymentsForInvoice' },
   '/payment-api/v1/invoiceEvents': { GET: 'getInvoiceEvents' },
   '/payment-api/v1/payments': { GET: 'getPayments' },
+  '/payment-api/v1/payments/status': { GET: 'paymentsStatus' },
   '/payment-api/v1/payments/:id': { GET: 'getPayment' },
+  [`${NET_BASE}/net`]: { GET: 'getNetworks', POST: 'createNetwork' },
+  [`${NET_BASE}/net/:net`]: { GET: 'getNetwork', DELETE: 'removeNetwork' },
+  [`${NET_BASE}/net/:net/addresses`]: { GET: 'getAddresses', POST: 'addAddress' },
+  [`${NET_BASE}/net/:net/nodes`]: { GET: 'getNodes', POST: 'addNode' },
+  [`${NET_BASE}/net/:net/nodes/:node`]: { DELETE: 'removeNode' },
+  '/healthcheck': { GET: 'getHealth' },
+  '/metrics-api/v1/expose': { GET: 'getMetrics' },
 };
 
 export const CALL_NAMES: readonly string[] = Object.values(CALLS).flatMap((methods) =>
@@ -65,7 +84,7 @@ export const CALL_NAMES: readonly string[] = Object.values(CALLS).flatMap((metho
 
 /** Undefined for a route that is none of yagna's. */
 export function callName(method: string, route: string | undefined): string | undefined {
-  return route === undefined ? undefined : CALLS[route]?.[method];
+  return route === undefined ? undefined : CALLS[route.replace(/^\/net-api\/v1/, NET_BASE)]?.[method];
 }
 
 /** What a provider does, and what may go wrong with it. */

@@ -2,7 +2,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { failure } from '../server/errors';
 import { send } from '../server/http';
-import { Body, Query } from '../server/input';
+import { Body, Query, queryFailure } from '../server/input';
 import { waitFor } from '../server/long-poll';
 import { DEFAULT_EVENT_TYPES, eventStream, type DocumentKind } from './document-events';
 import type { DebitNoteRow, Documents, InvoiceRow } from './documents';
@@ -111,8 +111,8 @@ function eventQuery(request: FastifyRequest): EventQuery {
   const timeoutSec = query.number('timeout', DEFAULT_TIMEOUT_SEC);
   const afterMicros = Number((query.time('afterTimestamp') ?? 0n) / 1000n);
   const max = Math.max(0, query.integer('maxEvents') ?? query.integer('maxItems') ?? NO_LIMIT);
-  // A negative timeout crashes the handler of the real one: it drops the connection.
-  if (timeoutSec < 0) request.raw.destroy();
+  // It crashes the handler of the real one, which drops the connection: a client that does it should hear why.
+  if (timeoutSec < 0) throw queryFailure('timeout must not be negative');
   return { timeoutSec, afterMicros, session: query.text('appSessionId'), max };
 }
 

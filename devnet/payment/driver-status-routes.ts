@@ -4,11 +4,14 @@ import { failure } from '../server/errors';
 import { send } from '../server/http';
 import { Query } from '../server/input';
 import type { Payer } from './payer';
-import { isNetwork, parsePlatform } from './platforms';
+import { DRIVER, isNetwork, parsePlatform } from './platforms';
 
 export function driverStatusRoutes(scope: FastifyInstance, payer: Payer): void {
   scope.get('/payment-api/v1/payments/status', (request, reply) => {
-    const network = new Query(request).text('network');
+    const query = new Query(request);
+    const [wanted, network] = [query.text('driver'), query.text('network')];
+    if (wanted !== undefined && wanted !== DRIVER)
+      throw failure(404, `Requested driver not supported ${wanted}`);
     if (network !== undefined && !isNetwork(network))
       throw failure(404, `Requested network not supported ${network}`);
     const status = payer

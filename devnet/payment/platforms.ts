@@ -18,8 +18,11 @@ const TOKENS: Record<string, string> = {
   amoy: 'tGLM',
   sepolia: 'tGLM',
 };
-const DRIVER = 'erc20';
+export const DRIVER = 'erc20';
 const DEFAULT_NETWORK = 'holesky';
+
+/** Those on which payments are made today. */
+export const NETWORKS: readonly string[] = Object.keys(TOKENS).filter((network) => network !== 'goerli');
 
 export const DEFAULT_PLATFORM = platformName({ driver: DRIVER, network: DEFAULT_NETWORK, token: 'tglm' });
 
@@ -34,6 +37,10 @@ export function platformName({ driver, network, token }: Platform): string {
 
 export function isNetwork(name: string): boolean {
   return TOKENS[name] !== undefined;
+}
+
+export function platformOfNetwork(network: string): string {
+  return platformName({ driver: DRIVER, network, token: TOKENS[network] ?? 'tGLM' });
 }
 
 export function parsePlatform(name: string): Platform {

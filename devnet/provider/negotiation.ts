@@ -28,7 +28,10 @@ export function negotiate(
   busy: boolean,
   now: number,
 ): Answer {
-  const properties = { ...offer.properties };
+  // A property without a value is lost when terms are countered.
+  const properties = Object.fromEntries(
+    Object.entries(offer.properties).filter(([, value]) => !isEmptyMap(value)),
+  );
   const missing = requireChosenPlatform(demand);
   if (missing) return missing;
   if (!isReadable(demand)) return { ignore: true };
@@ -188,4 +191,10 @@ export function agreedTerms(provider: Provider, demand: Properties, offer: Prope
     expirationMs: Number(demand[PROP.expiration]),
     multiActivity: demand[PROP.multiActivity] === true,
   };
+}
+
+function isEmptyMap(value: unknown): boolean {
+  return (
+    typeof value === 'object' && value !== null && !Array.isArray(value) && Object.keys(value).length === 0
+  );
 }

@@ -32,6 +32,7 @@ export function offerTerms(provider: Provider, nodeId: string, now: number): Ter
       Number(pricing.start),
     ],
     'golem.com.scheme': 'payu',
+    'golem.com.scheme.payu': {},
     'golem.com.scheme.payu.debit-note.interval-sec?': provider.debitNoteIntervalSec,
     ...(provider.payableNotes && {
       'golem.com.scheme.payu.payment-timeout-sec?': provider.paymentTimeoutSec,

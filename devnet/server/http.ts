@@ -3,7 +3,7 @@ import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import type { Identities } from '../identity';
 import { HttpError } from './errors';
 
-const OPEN_PATHS = ['/registry/'];
+const OPEN_PATHS = ['/registry/', '/metrics-api/'];
 
 export function createServer(identities: Identities): FastifyInstance {
   const app = Fastify({
@@ -61,13 +61,14 @@ export function yagnaScope(app: FastifyInstance, routes: (scope: FastifyInstance
   });
 }
 
-/** Sends JSON, or text when the content type says so. */
+/** Sends JSON, or text when the content type says so, or nothing when there is no body. */
 export function send(
   reply: FastifyReply,
   status: number,
   body: unknown,
   contentType = 'application/json',
 ): FastifyReply {
+  if (body === undefined) return reply.code(status).send();
   const text = typeof body === 'string' && !contentType.includes('json') ? body : JSON.stringify(body);
   // As bytes, because fastify adds a charset to textual JSON, and yagna's has none.
   return reply.code(status).header('content-type', contentType).send(Buffer.from(text));

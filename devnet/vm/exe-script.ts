@@ -3,6 +3,7 @@
  * What the commands do is in golem-activity.ts.
  */
 import { z } from 'zod';
+import { parseDuration, type ProgressArgs } from './progress';
 
 /** How a stream of a command is kept: whole, its first or last bytes, and whether it is sent as it comes. */
 export interface CaptureMode {
@@ -30,12 +31,14 @@ export interface TransferCommand {
   to: string;
   /** Archive format such as `tar.gz`. */
   format?: string;
+  /** Present: progress is reported. */
+  progress?: ProgressArgs;
 }
 
 export type Command =
   | RunCommand
   | TransferCommand
-  | { name: 'deploy'; volumes: string[] }
+  | { name: 'deploy'; volumes: string[]; progress?: ProgressArgs }
   | { name: 'start'; args: string[] }
   | { name: 'sign' }
   | { name: 'terminate' };
@@ -75,14 +78,33 @@ const captureMode = z
   .nullish()
   .transform((mode) => mode ?? undefined);
 
+const progress = z
+  .record(z.string(), z.unknown())
+  .superRefine((args, context) => {
+    const interval = args['update-interval'] ?? undefined;
+    if (interval === undefined || (typeof interval === 'string' && parseDuration(interval) !== undefined))
+      return;
+    context.addIssue({ code: 'custom', path: ['update-interval'], message: 'no duration' });
+  })
+  .nullish()
+  .transform((wire): ProgressArgs | undefined => {
+    if (wire == null) return undefined;
+    const interval = wire['update-interval'];
+    const intervalMs = typeof interval === 'string' ? parseDuration(interval) : undefined;
+    return { wire, ...(intervalMs !== undefined && { intervalMs }) };
+  });
+
 const BODIES = {
   sign: z.object({}).transform((): Command => ({ name: 'sign' })),
   terminate: z.object({}).transform((): Command => ({ name: 'terminate' })),
   deploy: z
-    .object({ volumes: z.union([z.array(z.string()), z.record(z.string(), z.unknown())]).nullish() })
-    .transform(({ volumes }): Command => {
+    .object({
+      volumes: z.union([z.array(z.string()), z.record(z.string(), z.unknown())]).nullish(),
+      progress,
+    })
+    .transform(({ volumes, progress }): Command => {
       const paths = Array.isArray(volumes) ? volumes : Object.keys(volumes ?? {});
-      return { name: 'deploy', volumes: paths };
+      return { name: 'deploy', volumes: paths, ...(progress && { progress }) };
     }),
   start: z
     .object({ args: z.array(z.string()).default([]) })
@@ -100,12 +122,13 @@ const BODIES = {
       capture: capture ?? {},
     })),
   transfer: z
-    .object({ from: z.string(), to: z.string(), format: z.string().nullish() })
-    .transform(({ from, to, format }): Command => ({
+    .object({ from: z.string(), to: z.string(), format: z.string().nullish(), progress })
+    .transform(({ from, to, format, progress }): Command => ({
       name: 'transfer',
       from,
       to,
       ...(format != null && { format }),
+      ...(progress && { progress }),
     })),
 };
 
@@ -179,10 +202,19 @@ export function wireForm(command: Command): object {
       return { run: stdout || stderr ? { ...run, capture } : run };
     }
     case 'transfer':
-      return { transfer: { from: command.from, to: command.to, format: command.format ?? null } };
+      return {
+        transfer: {
+          ...{ from: command.from, to: command.to, format: command.format ?? null },
+          ...(command.progress && { progress: command.progress.wire }),
+        },
+      };
     case 'deploy':
       return {
-        deploy: { net: [], hosts: {}, ...(command.volumes.length > 0 && { volumes: command.volumes }) },
+        deploy: {
+          ...{ net: [], hosts: {} },
+          ...(command.volumes.length > 0 && { volumes: command.volumes }),
+          ...(command.progress && { progress: command.progress.wire }),
+        },
       };
     case 'start':
       return { start: { args: command.args } };

@@ -23,6 +23,7 @@ import {
   type ActivityState,
   type StatePair,
 } from './activity-state';
+import { Progress } from './progress';
 import { transfer } from './transfer';
 import { resolveInside } from './vm-path';
 import type { VmStore } from './vm-store';
@@ -215,11 +216,20 @@ export class GolemActivity {
         };
         const sink = { stdout: streamed('stdout'), stderr: streamed('stderr') };
         await this.suffer(command);
-        if (command.name === 'deploy') sink.stdout(Buffer.from(await this.deploy(command.volumes)));
+        const progress =
+          'progress' in command && command.progress
+            ? new Progress(command.progress, (json) => script.emit(index, { progress: json }))
+            : undefined;
+        if (command.name === 'deploy') {
+          sink.stdout(Buffer.from(await this.deploy(command.volumes)));
+          // There is no image to download.
+          progress?.say('Deployed image from cache');
+        }
         if (command.name === 'start') await this.start();
         if (command.name === 'run') await this.run(command, sink);
         if (command.name === 'transfer') {
-          await transfer(command, this.deployed().root, this.volumes, this.interrupt.signal);
+          const onBytes = progress?.at.bind(progress);
+          await transfer(command, this.deployed().root, this.volumes, this.interrupt.signal, onBytes);
         }
       });
       return undefined;

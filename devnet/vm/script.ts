@@ -2,10 +2,12 @@
 import { formatNanos, nowNanos } from '../clock';
 import type { OutputJson } from './captured-output';
 import type { Command } from './exe-script';
+import type { ProgressJson } from './progress';
 
 export type EventKind =
   | { started: { command: object } }
   | { finished: { return_code: number; message: string | null } }
+  | { progress: ProgressJson }
   | { stdout?: OutputJson; stderr?: OutputJson };
 
 /** As the event stream carries it. */

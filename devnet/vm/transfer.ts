@@ -18,9 +18,13 @@ import { resolveInside } from './vm-path';
 /** Where a transfer starts or ends: a file on this machine (of the VM or not), or an HTTP resource. */
 type Place = { file: string } | { url: URL };
 
+/** How many bytes have passed, and of how many when that is known. */
+type OnBytes = (bytes: number, size: number | null) => void;
+
 /**
  * @param root host directory of the VM
  * @param volumes paths in the VM that transfers may touch
+ * @param onBytes told how far it is, with each piece
  * @throws Error - it failed, with yagna's prefix
  */
 export async function transfer(
@@ -28,19 +32,22 @@ export async function transfer(
   root: string,
   volumes: readonly string[],
   signal: AbortSignal,
+  onBytes: OnBytes = () => undefined,
 ): Promise<void> {
   try {
     if (command.format !== undefined) throw new Error(`Invalid output format: ${command.format}`);
     const from = await placeOf(command.from, root, volumes);
     const to = await placeOf(command.to, root, volumes);
     if ('file' in from) {
-      if (!(await stat(from.file)).isFile()) throw new Error(`${command.from} is not a file`);
-      if ('file' in to) await writeFile(() => createReadStream(from.file), to.file, signal);
-      else await upload(from.file, to.url, signal);
+      const source = await stat(from.file);
+      if (!source.isFile()) throw new Error(`${command.from} is not a file`);
+      const meter = metered(onBytes, source.size);
+      if ('file' in to) await writeFile(() => createReadStream(from.file), meter, to.file, signal);
+      else await upload(from.file, meter, to.url, signal);
     } else {
       if (!('file' in to))
         throw new Error('one end of a transfer must be a file in the VM or on the provider');
-      await download(from.url, to.file, signal);
+      await download(from.url, onBytes, to.file, signal);
     }
   } catch (error) {
     throw new Error(`Local service error: Transfer error: ${complaint(error, command)}`, { cause: error });
@@ -68,7 +75,7 @@ async function inVolume(path: string, root: string, volumes: readonly string[]):
   throw new Error(`${path} is in none of the VM's volumes ${volumes.join(', ')}`);
 }
 
-async function download(url: URL, file: string, signal: AbortSignal): Promise<void> {
+async function download(url: URL, onBytes: OnBytes, file: string, signal: AbortSignal): Promise<void> {
   const bare = new URL(url);
   bare.username = '';
   bare.password = '';
@@ -79,7 +86,14 @@ async function download(url: URL, file: string, signal: AbortSignal): Promise<vo
     throw new Error(`HTTP error: ${statusComplaint(response.status, response.statusText)}`);
   }
   const { body } = response;
-  await writeFile(() => (body ? Readable.fromWeb(body as ReadableStream) : Readable.from([])), file, signal);
+  const length = response.headers.get('content-length');
+  const meter = metered(onBytes, length === null ? null : Number(length));
+  await writeFile(
+    () => (body ? Readable.fromWeb(body as ReadableStream) : Readable.from([])),
+    meter,
+    file,
+    signal,
+  );
 }
 
 /** What fetch refuses to take from a URL. */
@@ -93,11 +107,16 @@ function credentials({ username, password }: URL): { authorization?: string } {
  * The file appears under its name only when it is whole.
  * @param body opened only when it is read at once, so that none of its errors goes unheard
  */
-async function writeFile(body: () => Readable, file: string, signal: AbortSignal): Promise<void> {
+async function writeFile(
+  body: () => Readable,
+  meter: Meter,
+  file: string,
+  signal: AbortSignal,
+): Promise<void> {
   await mkdir(dirname(file), { recursive: true });
   const partial = `${file}.${hexId(4)}.part`;
   try {
-    await pipeline(body(), createWriteStream(partial, { flags: 'wx' }), { signal });
+    await pipeline(body(), meter, createWriteStream(partial, { flags: 'wx' }), { signal });
     await rename(partial, file);
   } catch (error) {
     await rm(partial, { force: true });
@@ -105,7 +124,21 @@ async function writeFile(body: () => Readable, file: string, signal: AbortSignal
   }
 }
 
-async function upload(file: string, url: URL, signal: AbortSignal): Promise<void> {
+type Meter = (pieces: AsyncIterable<Buffer>) => AsyncGenerator<Buffer>;
+
+/** Passes everything on, and tells how much it was. */
+function metered(onBytes: OnBytes, size: number | null): Meter {
+  return async function* (pieces) {
+    let bytes = 0;
+    for await (const piece of pieces) {
+      bytes += piece.length;
+      onBytes(bytes, size);
+      yield piece;
+    }
+  };
+}
+
+async function upload(file: string, meter: Meter, url: URL, signal: AbortSignal): Promise<void> {
   const { size } = await stat(file);
   // With its length, which signed storage URLs insist on and a streaming fetch would not send.
   const request = (url.protocol === 'https:' ? httpsRequest : httpRequest)(url, {
@@ -124,10 +157,11 @@ async function upload(file: string, url: URL, signal: AbortSignal): Promise<void
       response.once('error', reject);
     });
   });
+  // At most the announced length, should the file grow meanwhile.
+  const announced = size > 0 ? createReadStream(file, { end: size - 1 }) : Readable.from([]);
   const [{ status, text }] = await Promise.all([
     answered,
-    // At most the announced length, should the file grow meanwhile.
-    pipeline(size > 0 ? createReadStream(file, { end: size - 1 }) : Readable.from([]), request, { signal }),
+    pipeline(Readable.from(meter(announced)), request, { signal }),
   ]);
   if (status < 200 || status > 299) throw new Error(`HTTP error: ${statusComplaint(status, text)}`);
 }
