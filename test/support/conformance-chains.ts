@@ -131,6 +131,7 @@ function providerLikeTheRecorded(scale: number): ProviderConfig {
     minExpirationSec: 300 / scale,
     // A little early, because it ended the last of three polls by a hair.
     idleLimitSec: 90 / scale - 0.5,
+    unresponsiveSec: 1,
   };
 }
 
