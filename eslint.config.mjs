@@ -75,9 +75,17 @@ const NOT_IN_WORKFLOWS = [
 ].map((name) => ({ name, message: 'Deterministic code does without it: it runs in the workflow sandbox.' }));
 
 const nodeGlobals = Object.fromEntries(
-  ['require', 'module', 'process', 'console', '__dirname', 'setTimeout', 'clearTimeout', 'Buffer'].map(
-    (name) => [name, 'readonly'],
-  ),
+  [
+    'require',
+    'module',
+    'process',
+    'console',
+    '__dirname',
+    'setTimeout',
+    'clearTimeout',
+    'Buffer',
+    'AbortController',
+  ].map((name) => [name, 'readonly']),
 );
 
 export default tseslint.config(
