@@ -1,6 +1,7 @@
 /** Allocations: budgets that a requestor reserves, spends from and releases. */
 import { documentId, formatNanos, nowNanos } from '../clock';
 import type { Database } from '../contract';
+import { atomically } from '../database';
 import type { Effects } from '../effects';
 import { failure, problem } from '../server/errors';
 import type { JsonObject } from '../server/input';
@@ -54,7 +55,7 @@ export class Allocations {
   private readonly sql;
 
   constructor(
-    database: Database,
+    private readonly database: Database,
     private readonly accounts: Accounts,
     private readonly effects: Effects,
     private readonly timers: Timers,
@@ -66,8 +67,12 @@ export class Allocations {
       ),
       get: database.prepare('SELECT * FROM allocation WHERE id = ?'),
       live: database.prepare('SELECT * FROM allocation WHERE released = 0 ORDER BY seq'),
+      amounts: database.prepare(
+        'SELECT total, spent FROM allocation WHERE released = 0 AND requestor = ? AND platform = ?',
+      ),
+      liveOf: database.prepare('SELECT * FROM allocation WHERE released = 0 AND requestor = ? ORDER BY seq'),
       amend: database.prepare('UPDATE allocation SET total = ?, timeout = ?, timeout_ms = ? WHERE id = ?'),
-      release: database.prepare('UPDATE allocation SET released = 1 WHERE id = ?'),
+      release: database.prepare('UPDATE allocation SET released = 1, released_ms = ? WHERE id = ?'),
       spend: database.prepare('UPDATE allocation SET spent = ? WHERE id = ?'),
       expenditures: database.prepare('SELECT * FROM expenditure WHERE allocation_id = ?'),
       expenditure: database.prepare(
@@ -94,21 +99,23 @@ export class Allocations {
     }
     this.checkDeposit(requestor, wanted, requestBody);
     this.checkFunds(requestor, platform, new Amount(wanted.total), requestBody);
-    this.accounts.open(requestor, platform);
     const id = documentId();
     const timeout = timeoutNanos ?? now + DEFAULT_LIFE_NANOS;
-    this.sql.insert.run(
-      id,
-      requestor,
-      platform,
-      plain(wanted.total),
-      formatNanos(now),
-      formatNanos(timeout),
-      Number(timeout / 1_000_000n),
-      wanted.makeDeposit ? 1 : 0,
-      wanted.deposit === undefined || wanted.deposit === null ? null : JSON.stringify(wanted.deposit),
-    );
-    this.effects.record('allocation-created', { allocationId: id, amount: plain(wanted.total), platform });
+    atomically(this.database, () => {
+      this.accounts.open(requestor, platform);
+      this.sql.insert.run(
+        id,
+        requestor,
+        platform,
+        plain(wanted.total),
+        formatNanos(now),
+        formatNanos(timeout),
+        Number(timeout / 1_000_000n),
+        wanted.makeDeposit ? 1 : 0,
+        wanted.deposit === undefined || wanted.deposit === null ? null : JSON.stringify(wanted.deposit),
+      );
+      this.effects.record('allocation-created', { allocationId: id, amount: plain(wanted.total), platform });
+    });
     const allocation = this.get(requestor, id);
     this.watchExpiry(allocation);
     return allocation;
@@ -127,8 +134,8 @@ export class Allocations {
   }
 
   live(requestor?: string): Allocation[] {
-    const all = (this.sql.live.all() as AllocationRow[]).map(fromRow);
-    return requestor === undefined ? all : all.filter((allocation) => allocation.requestor === requestor);
+    const rows = requestor === undefined ? this.sql.live.all() : this.sql.liveOf.all(requestor);
+    return (rows as AllocationRow[]).map(fromRow);
   }
 
   amend(
@@ -150,13 +157,15 @@ export class Allocations {
     }
     const more = total === undefined ? ZERO : new Amount(total).minus(allocation.total);
     if (more.gt(0)) this.checkFunds(requestor, allocation.platform, more, body);
-    this.sql.amend.run(
-      total === undefined ? allocation.total : plain(total),
-      timeoutNanos === undefined ? allocation.timeout : formatNanos(timeoutNanos),
-      timeoutNanos === undefined ? allocation.timeoutMs : Number(timeoutNanos / 1_000_000n),
-      id,
-    );
-    this.effects.record('allocation-amended', { allocationId: id });
+    atomically(this.database, () => {
+      this.sql.amend.run(
+        total === undefined ? allocation.total : plain(total),
+        timeoutNanos === undefined ? allocation.timeout : formatNanos(timeoutNanos),
+        timeoutNanos === undefined ? allocation.timeoutMs : Number(timeoutNanos / 1_000_000n),
+        id,
+      );
+      this.effects.record('allocation-amended', { allocationId: id });
+    });
     const amended = this.get(requestor, id);
     this.watchExpiry(amended);
     return amended;
@@ -226,11 +235,7 @@ export class Allocations {
   }
 
   private checkFunds(requestor: string, platform: string, wanted: Amount, requestBody: JsonObject): void {
-    const reserved = sum(
-      this.live(requestor)
-        .filter((allocation) => allocation.platform === platform)
-        .map((allocation) => new Amount(allocation.total).minus(allocation.spent).toFixed()),
-    );
+    const reserved = this.reserved(requestor, platform);
     const available = this.accounts.balance(requestor, platform).minus(reserved);
     if (wanted.lte(available)) return;
     throw problem(400, {
@@ -248,6 +253,12 @@ export class Allocations {
     });
   }
 
+  private reserved(requestor: string, platform: string): Amount {
+    const live = this.sql.amounts.all(requestor, platform) as Pick<AllocationRow, 'total' | 'spent'>[];
+    const spent = live.filter((row) => row.spent !== '0').map((row) => row.spent);
+    return sum(live.map((row) => row.total)).minus(sum(spent));
+  }
+
   private watchExpiry(allocation: Allocation): void {
     this.timers.cancel(this.expiry.get(allocation.id));
     const timer = this.timers.after(allocation.timeoutMs - Date.now(), () =>
@@ -259,8 +270,10 @@ export class Allocations {
   private end(id: string, by: 'requestor' | 'timeout'): void {
     this.timers.cancel(this.expiry.get(id));
     this.expiry.delete(id);
-    this.sql.release.run(id);
-    this.effects.record('allocation-released', { allocationId: id, by });
+    atomically(this.database, () => {
+      this.sql.release.run(Date.now(), id);
+      this.effects.record('allocation-released', { allocationId: id, by });
+    });
   }
 }
 

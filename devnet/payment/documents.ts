@@ -1,6 +1,7 @@
 /** Debit notes and invoices: issued by providers, accepted or rejected by the requestor. Paying them is `payer.ts`. */
 import { documentId, formatMillis, formatNanos, nowNanos } from '../clock';
 import type { Database } from '../contract';
+import { atomically } from '../database';
 import type { Effects } from '../effects';
 import type { Agreement } from '../market/agreements';
 import { failure } from '../server/errors';
@@ -68,7 +69,7 @@ export class Documents {
   private readonly sql;
 
   constructor(
-    database: Database,
+    private readonly database: Database,
     readonly events: DocumentEvents,
     private readonly allocations: Allocations,
     private readonly effects: Effects,
@@ -116,7 +117,11 @@ export class Documents {
     return this.sql.activities.all(agreementId) as BilledActivityRow[];
   }
 
-  issueNote(
+  issueNote(...note: Parameters<Documents['writeNote']>): DebitNoteRow {
+    return atomically(this.database, () => this.writeNote(...note));
+  }
+
+  private writeNote(
     agreement: Agreement,
     activityId: string,
     amount: Amount,
@@ -161,8 +166,12 @@ export class Documents {
     this.sql.billed.run(computed(amount), activity?.last_note ?? null, isLast ? 1 : 0, activityId);
   }
 
+  issueInvoice(...invoice: Parameters<Documents['writeInvoice']>): InvoiceRow {
+    return atomically(this.database, () => this.writeInvoice(...invoice));
+  }
+
   /** @param change what a dishonest provider makes of the amount */
-  issueInvoice(
+  private writeInvoice(
     agreement: Agreement,
     paymentDueNanos: bigint,
     change: (amount: Amount) => Amount = (amount) => amount,
@@ -231,15 +240,17 @@ export class Documents {
     if (!new Amount(amount).eq(note.due)) throw failure(400, 'Invalid amount accepted');
     if (note.status === 'ACCEPTED' || note.status === 'SETTLED') return;
     const activity = this.sql.activity.get(note.activity_id) as BilledActivityRow;
-    // Notes are cumulative: only what this one adds to what was accepted before is taken from the allocation.
-    const added = Amount.max(0, new Amount(note.due).minus(activity.accepted));
-    this.allocations.spend(requestor, allocationId, added, note.agreement_id, note.activity_id);
-    if (added.gt(0)) this.sql.acceptActivity.run(note.due, note.activity_id);
-    this.setNoteStatus(note, 'ACCEPTED');
-    this.effects.record('debit-note-accepted', {
-      debitNoteId: id,
-      agreementId: note.agreement_id,
-      amount: note.due,
+    atomically(this.database, () => {
+      // Notes are cumulative: only what this one adds to what was accepted before is taken from the allocation.
+      const added = Amount.max(0, new Amount(note.due).minus(activity.accepted));
+      this.allocations.spend(requestor, allocationId, added, note.agreement_id, note.activity_id);
+      if (added.gt(0)) this.sql.acceptActivity.run(note.due, note.activity_id);
+      this.setNoteStatus(note, 'ACCEPTED');
+      this.effects.record('debit-note-accepted', {
+        debitNoteId: id,
+        agreementId: note.agreement_id,
+        amount: note.due,
+      });
     });
     this.listener?.onNoteAccepted(note.agreement_id, id);
     this.onPayable?.();
@@ -250,26 +261,31 @@ export class Documents {
     if (!new Amount(amount).eq(invoice.amount)) throw failure(400, 'Invalid amount accepted');
     if (invoice.status === 'ACCEPTED' || invoice.status === 'SETTLED') return;
     if (invoice.status === 'CANCELLED') throw failure(400, 'Invoice cancelled');
-    const before = sum(this.activities(invoice.agreement_id).map((activity) => activity.accepted));
-    const added = Amount.max(0, new Amount(invoice.amount).minus(before));
-    this.allocations.spend(requestor, allocationId, added, invoice.agreement_id, '');
-    this.sql.acceptInvoice.run(computed(added), id);
-    this.setInvoiceStatus(invoice, 'ACCEPTED');
-    this.effects.record('invoice-accepted', {
-      invoiceId: id,
-      agreementId: invoice.agreement_id,
-      amount: invoice.amount,
+    const isZero = new Amount(invoice.amount).isZero();
+    atomically(this.database, () => {
+      const before = sum(this.activities(invoice.agreement_id).map((activity) => activity.accepted));
+      const added = Amount.max(0, new Amount(invoice.amount).minus(before));
+      this.allocations.spend(requestor, allocationId, added, invoice.agreement_id, '');
+      this.sql.acceptInvoice.run(computed(added), id);
+      this.setInvoiceStatus(invoice, 'ACCEPTED');
+      this.effects.record('invoice-accepted', {
+        invoiceId: id,
+        agreementId: invoice.agreement_id,
+        amount: invoice.amount,
+      });
+      if (isZero) this.settleInvoice(invoice);
     });
-    if (new Amount(invoice.amount).isZero()) this.settleInvoice(invoice);
-    else this.onPayable?.();
+    if (!isZero) this.onPayable?.();
   }
 
   rejectInvoice(requestor: string, id: string, rejection: object): void {
     const invoice = this.invoice(requestor, id);
     if (invoice.status === 'REJECTED') return;
     if (invoice.status !== 'RECEIVED') throw failure(400, `Invoice ${invoice.status.toLowerCase()}`);
-    this.setInvoiceStatus(invoice, 'REJECTED', { rejection });
-    this.effects.record('invoice-rejected', { invoiceId: id, agreementId: invoice.agreement_id });
+    atomically(this.database, () => {
+      this.setInvoiceStatus(invoice, 'REJECTED', { rejection });
+      this.effects.record('invoice-rejected', { invoiceId: id, agreementId: invoice.agreement_id });
+    });
   }
 
   settleNote(note: DebitNoteRow): void {

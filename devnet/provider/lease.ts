@@ -219,7 +219,7 @@ export class Lease {
         paymentDue = nowNanos() + BigInt(this.provider.paymentDueSec) * 1_000_000_000n;
         break;
       case 'otherAgreement':
-        agreement = this.near.agreements.live().find((other) => other.id !== agreement.id) ?? agreement;
+        agreement = this.anotherAgreement() ?? agreement;
         break;
     }
     const issue = (): DebitNoteRow =>
@@ -227,6 +227,12 @@ export class Lease {
     const note = issue();
     if (!this.ended) this.watchDeadlines(note);
     if (fault?.do === 'twice') issue();
+  }
+
+  private anotherAgreement(): Agreement | undefined {
+    const { agreements } = this.near;
+    const other = agreements.live().find(({ id }) => id !== this.agreement.id);
+    return other && agreements.find(other.id);
   }
 
   /** As ya-provider does: the VM goes when the requestor could not be sent a note for as long as it has to accept one. */
