@@ -117,8 +117,17 @@ async function effects(): Promise<Effect[]> {
   return all;
 }
 
+/** Compares until nothing has happened meanwhile: its providers go on with what they were at. */
 async function compare(): Promise<void> {
-  const all = await effects();
+  for (;;) {
+    const all = await effects();
+    const problem = await compareWith(all).catch((error: unknown) => error);
+    if (problem === undefined) return;
+    if ((await effects()).length === all.length) throw problem;
+  }
+}
+
+async function compareWith(all: Effect[]): Promise<void> {
   const ids = (kind: string, field: string): unknown[] =>
     all.filter((effect) => effect.kind === kind).map((effect) => effect[field]);
   for (const kind of ['allocation-created', 'agreement-created', 'agreement-confirmed', 'activity-created']) {
