@@ -27,6 +27,7 @@ import { checkProviders, DEFAULT_PROVIDERS, loadProviders, type ProviderConfig }
 import { ProviderNetwork } from './provider/network';
 import { registryRoutes } from './registry-routes';
 import { RequestorNode, type NodeOptions } from './requestor-node';
+import { Retention } from './retention';
 import { yagnaScope } from './server/http';
 import { Timers } from './timers';
 import { createVmHost } from './vm';
@@ -50,6 +51,8 @@ export interface DevnetOptions {
   paymentCycleSec?: number;
   /** Seconds between rounds in which free providers offer again to live demands, 0 for never. Default 240. */
   rebroadcastSec?: number;
+  /** Seconds for which ended agreements, released allocations and effects are remembered. Default 86,400. */
+  retentionSec?: number;
   log?: (line: string) => void;
 }
 
@@ -168,6 +171,7 @@ export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> 
   try {
     network.start(vms);
     vms.start();
+    new Retention(database, timers, options.retentionSec ?? 86_400).start();
     admin = await startAdminServer(
       { effects, allocations, book, agreements, vms, nodes, faults, links, network },
       options.adminPort ?? 0,
