@@ -177,10 +177,9 @@ export class LoadingRequestor {
 
   private async end(rental: Rental): Promise<void> {
     if (rental.terminated === 'answered') return;
-    const again = rental.terminated === 'asked';
     rental.terminated = 'asked';
-    const answer = await this.requestor.terminate(rental.agreementId ?? '');
-    ok(answer, 200, ...(again ? [410] : []));
+    // 410: it has ended already, at our word that got no answer or at the provider's.
+    ok(await this.requestor.terminate(rental.agreementId ?? ''), 200, 410);
     rental.terminated = 'answered';
   }
 
