@@ -38,6 +38,7 @@ import { ProviderNetwork } from './provider/network';
 import { describeProviders, loadProviders, type ProvidersInput } from './provider/providers-file';
 import { registryRoutes } from './registry-routes';
 import { RequestorNode, type NodeOptions } from './requestor-node';
+import { Retention } from './retention';
 import { yagnaScope } from './server/http';
 import { otherSideRoutes } from './server/other-side-routes';
 import { serviceRoutes } from './service-routes';
@@ -67,6 +68,8 @@ export interface DevnetOptions {
   rebroadcastSec?: number;
   /** Tags that its image registry knows beside the well-known ones of `golem/`, such as `me/renderer:v2`. */
   images?: string[];
+  /** Seconds for which ended agreements, released allocations and effects are remembered. Default 86,400. */
+  retentionSec?: number;
   /** Gets a line for what a watcher may want to know; the first says how isolated commands are. */
   log?: (line: string) => void;
 }
@@ -228,6 +231,7 @@ export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> 
   try {
     network.start(vms);
     vms.start();
+    new Retention(database, timers, options.retentionSec ?? 86_400).start();
     admin = await startAdminServer(parts, options.adminPort ?? 0);
     for (const node of nodes) await node.start();
   } catch (error) {

@@ -21,41 +21,55 @@ export interface Effect {
 }
 
 export class Effects implements EffectLog {
+  /** Woken by effects that are written for good, once for all of one moment. */
   readonly stream = new Stream();
   private readonly insert;
   private readonly select;
   private readonly last;
   private readonly closing = new AbortController();
   private readonly count;
+  private waking = false;
 
   constructor(database: Database) {
     this.insert = database.prepare('INSERT INTO effect (at, kind, body) VALUES (?, ?, ?)');
-    this.select = database.prepare('SELECT seq, at, kind, body FROM effect WHERE seq > ? ORDER BY seq');
+    this.select = database.prepare(
+      `SELECT seq, at, kind, body FROM effect WHERE seq > ?1
+       AND (?2 = '[]' OR kind IN (SELECT value FROM json_each(?2))) ORDER BY seq`,
+    );
     this.last = database.prepare('SELECT MAX(seq) AS seq FROM effect');
     this.count = database.prepare('SELECT kind, COUNT(*) AS number FROM effect GROUP BY kind');
   }
 
-  /** How many there are of each kind. */
+  /** How many are remembered of each kind. */
   counts(): Map<string, number> {
     const rows = this.count.all() as { kind: string; number: number }[];
     return new Map(rows.map(({ kind, number }) => [kind, number]));
   }
 
+  /** Part of the transaction under way, so that there is an effect of just what has happened. */
   record(kind: string, fields: Record<string, unknown>): void {
     const body = JSON.stringify({ cause: presentCause(), ...fields });
     this.insert.run(formatNanos(nowNanos()), kind, body);
-    this.stream.wake();
+    if (this.waking || this.stream.idle) return;
+    this.waking = true;
+    queueMicrotask(() => {
+      this.waking = false;
+      this.stream.wake();
+    });
   }
 
   /** Effects after `seq`, of these kinds (all when none is named). */
   after(seq: number, kinds: readonly string[]): Effect[] {
-    const rows = this.select.all(seq) as { seq: number; at: string; kind: string; body: string }[];
-    return rows
-      .filter((row) => kinds.length === 0 || kinds.includes(row.kind))
-      .map((row) => ({
-        ...{ seq: row.seq, at: row.at, kind: row.kind },
-        ...(JSON.parse(row.body) as { cause: string }),
-      }));
+    const rows = this.select.all(seq, JSON.stringify(kinds)) as {
+      seq: number;
+      at: string;
+      kind: string;
+      body: string;
+    }[];
+    return rows.map(({ seq: number, at, kind, body }) => ({
+      ...{ seq: number, at, kind },
+      ...(JSON.parse(body) as { cause: string }),
+    }));
   }
 
   /** Number of the newest effect, 0 when there is none. */

@@ -7,6 +7,9 @@ import type { FastifyInstance } from 'fastify';
 import type { Identities } from './identity';
 import { createServer } from './server/http';
 
+/** Connections that may wait to be accepted: a thousand pollers come back at once. */
+const BACKLOG = 4096;
+
 export interface NodeOptions {
   /** Unique in the network. */
   name: string;
@@ -79,7 +82,7 @@ export class RequestorNode {
       const app = createServer(this.parts.identities);
       this.parts.routes(app, this);
       try {
-        await app.listen({ port: options.port ?? this.listening, host: this.parts.host });
+        await app.listen({ port: options.port ?? this.listening, host: this.parts.host, backlog: BACKLOG });
       } catch (error) {
         await app.close();
         throw error;

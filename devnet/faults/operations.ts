@@ -7,7 +7,7 @@
 const NET_BASE = '/net-api/v2/vpn';
 
 /** Route (as registered) by method, to the call's name. */
-const CALLS: Record<string, Record<string, string>> = {
+export const CALLS: Record<string, Record<string, string>> = {
   '/version/get': { GET: 'getVersion' },
   '/me': { GET: 'getIdentity' },
   '/market-api/v1/demands': { GET: 'getDemands', POST: 'subscribeDemand' },

@@ -58,11 +58,10 @@ export function agreementRoutes(
     }
     const session = query.text('appSessionId');
     const [after, before] = [query.time('afterDate'), query.time('beforeDate')];
-    const chosen = agreements.ofRequestor(request.requestorId).filter((agreement) => {
+    const chosen = agreements.ofRequestor(request.requestorId, session).filter((agreement) => {
       const created = parseRfc3339(agreement.created) ?? 0n;
       return (
         (state === undefined || agreement.state === state) &&
-        (session === undefined || agreement.session === session) &&
         (after === undefined || created > after) &&
         (before === undefined || created < before)
       );

@@ -1,6 +1,7 @@
 /** Agreements and their events: a state machine over the database. Who decides is elsewhere (routes, providers). */
 import { agreementId, formatNanos, nextEventNanos, nowNanos } from '../clock';
 import type { Database } from '../contract';
+import { atomically } from '../database';
 import type { Effects } from '../effects';
 import { failure, type HttpError } from '../server/errors';
 import { Streams } from '../server/long-poll';
@@ -63,7 +64,7 @@ const NEXT: Partial<Record<AgreementState, readonly AgreementState[]>> = {
   Approved: ['Terminated'],
 };
 
-const TERMS_KEPT = 1000;
+const TERMS_KEPT = 5000;
 
 /** An agreement in a list. */
 export type AgreementSummary = Pick<Agreement, 'id' | 'created' | 'approved' | 'state' | 'session'>;
@@ -83,7 +84,7 @@ export class Agreements {
   private readonly sql;
 
   constructor(
-    database: Database,
+    private readonly database: Database,
     private readonly effects: Effects,
   ) {
     this.sql = {
@@ -92,22 +93,31 @@ export class Agreements {
          valid_to, valid_to_ms, state) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'Proposal')`,
       ),
       get: database.prepare('SELECT * FROM agreement WHERE id = ?'),
+      getWithoutTerms: database.prepare(
+        `SELECT id, requestor, provider, demand_id, offer_id, created, valid_to, valid_to_ms, state, session, approved,
+         approved_ms, termination, closed FROM agreement WHERE id = ?`,
+      ),
       list: database.prepare(
         'SELECT id, created, approved, state, session, valid_to_ms FROM agreement WHERE requestor = ? ORDER BY seq',
+      ),
+      listSession: database.prepare(
+        `SELECT id, created, approved, state, session, valid_to_ms FROM agreement
+         WHERE requestor = ? AND session = ? ORDER BY seq`,
       ),
       unclosed: database.prepare(
         "SELECT * FROM agreement WHERE closed = 0 AND state IN ('Pending', 'Approved', 'Terminated') ORDER BY seq",
       ),
       live: database.prepare(
-        "SELECT * FROM agreement WHERE state IN ('Proposal', 'Pending', 'Approved') ORDER BY seq",
+        `SELECT id, state, requestor, provider, created, valid_to_ms FROM agreement
+         WHERE state IN ('Proposal', 'Pending', 'Approved') ORDER BY seq`,
       ),
-      state: database.prepare('UPDATE agreement SET state = ? WHERE id = ?'),
+      state: database.prepare('UPDATE agreement SET state = ?, ended_ms = ? WHERE id = ?'),
       confirm: database.prepare('UPDATE agreement SET session = ? WHERE id = ?'),
       approve: database.prepare('UPDATE agreement SET approved = ?, approved_ms = ? WHERE id = ?'),
       terminate: database.prepare('UPDATE agreement SET termination = ? WHERE id = ?'),
       close: database.prepare('UPDATE agreement SET closed = 1 WHERE id = ?'),
       addEvent: database.prepare(
-        'INSERT INTO agreement_event (requestor, at, session, body) VALUES (?, ?, ?, ?)',
+        'INSERT INTO agreement_event (requestor, at, session, body, agreement_id) VALUES (?, ?, ?, ?, ?)',
       ),
       events: database.prepare(
         `SELECT body FROM agreement_event WHERE requestor = ? AND at > ? AND (? IS NULL OR session = ?)
@@ -121,30 +131,29 @@ export class Agreements {
     const id = agreementId();
     const now = nowNanos();
     const demand = proposal.previous ?? proposal;
-    this.sql.insert.run(
-      id,
-      proposal.demand.requestor,
-      proposal.provider,
-      proposal.demand.id,
-      proposal.offer.id,
-      JSON.stringify({ properties: demand.properties, constraints: demand.constraints }),
-      JSON.stringify({ properties: proposal.properties, constraints: proposal.constraints }),
-      formatNanos(now),
-      String(now),
-      formatNanos(validToNanos),
-      Number(validToNanos / 1_000_000n),
-    );
-    this.effects.record('agreement-created', { agreementId: id, providerId: proposal.provider });
+    atomically(this.database, () => {
+      this.sql.insert.run(
+        ...[id, proposal.demand.requestor, proposal.provider, proposal.demand.id, proposal.offer.id],
+        JSON.stringify({ properties: demand.properties, constraints: demand.constraints }),
+        JSON.stringify({ properties: proposal.properties, constraints: proposal.constraints }),
+        ...[formatNanos(now), String(now), formatNanos(validToNanos), Number(validToNanos / 1_000_000n)],
+      );
+      this.effects.record('agreement-created', { agreementId: id, providerId: proposal.provider });
+    });
     return id;
   }
 
   find(id: string): Agreement | undefined {
-    const row = this.sql.get.get(id) as AgreementRow | undefined;
-    return row && this.read(row);
+    const known = this.terms.get(id);
+    const row = (known ? this.sql.getWithoutTerms : this.sql.get).get(id) as AgreementRow | undefined;
+    return row && this.read(row, known);
   }
 
-  ofRequestor(requestor: string): AgreementSummary[] {
-    return (this.sql.list.all(requestor) as AgreementRow[]).map((row) => ({
+  /** All, or those of one session. */
+  ofRequestor(requestor: string, session?: string): AgreementSummary[] {
+    const { list, listSession } = this.sql;
+    const rows = session === undefined ? list.all(requestor) : listSession.all(requestor, session);
+    return (rows as AgreementRow[]).map((row) => ({
       id: row.id,
       created: row.created,
       approved: row.approved ?? undefined,
@@ -159,47 +168,57 @@ export class Agreements {
   }
 
   /** Agreements of all requestors that are neither over nor expired. */
-  live(): Agreement[] {
+  live(): Pick<Agreement, 'id' | 'state' | 'requestor' | 'provider' | 'created'>[] {
     const rows = this.sql.live.all() as AgreementRow[];
-    return rows.map((row) => this.read(row)).filter((agreement) => agreement.state !== 'Expired');
+    return rows
+      .map((row) => {
+        const { id, requestor, provider, created } = row;
+        return { id, requestor, provider, created, state: currentState(row) };
+      })
+      .filter(({ state }) => state !== 'Expired');
   }
 
   confirm(agreement: Agreement, session: string | undefined): void {
-    this.move(agreement, 'Pending');
-    this.sql.confirm.run(session ?? null, agreement.id);
-    this.effects.record('agreement-confirmed', { agreementId: agreement.id });
+    this.move(agreement, 'Pending', () => {
+      this.sql.confirm.run(session ?? null, agreement.id);
+      this.effects.record('agreement-confirmed', { agreementId: agreement.id });
+    });
     this.listener?.onConfirmed({ ...agreement, state: 'Pending', session });
   }
 
   approve(agreement: Agreement): void {
-    this.move(agreement, 'Approved');
-    const now = nowNanos();
-    this.sql.approve.run(formatNanos(now), Number(now / 1_000_000n), agreement.id);
-    this.effects.record('agreement-approved', { agreementId: agreement.id });
-    this.announce(agreement, 'AgreementApprovedEvent', {});
+    this.move(agreement, 'Approved', () => {
+      const now = nowNanos();
+      this.sql.approve.run(formatNanos(now), Number(now / 1_000_000n), agreement.id);
+      this.effects.record('agreement-approved', { agreementId: agreement.id });
+      this.announce(agreement, 'AgreementApprovedEvent', {});
+    });
   }
 
   reject(agreement: Agreement, reason: object): void {
-    this.move(agreement, 'Rejected');
-    this.effects.record('agreement-rejected', { agreementId: agreement.id });
-    this.announce(agreement, 'AgreementRejectedEvent', { reason });
+    this.move(agreement, 'Rejected', () => {
+      this.effects.record('agreement-rejected', { agreementId: agreement.id });
+      this.announce(agreement, 'AgreementRejectedEvent', { reason });
+    });
   }
 
   cancel(agreement: Agreement, reason: unknown): void {
-    this.move(agreement, 'Cancelled');
-    this.effects.record('agreement-cancelled', { agreementId: agreement.id });
-    this.announce(agreement, 'AgreementCancelledEvent', reason === null ? {} : { reason });
+    this.move(agreement, 'Cancelled', () => {
+      this.effects.record('agreement-cancelled', { agreementId: agreement.id });
+      this.announce(agreement, 'AgreementCancelledEvent', reason === null ? {} : { reason });
+    });
   }
 
   terminate(agreement: Agreement, terminator: 'Requestor' | 'Provider', reason: unknown): void {
-    this.move(agreement, 'Terminated');
-    this.effects.record('agreement-terminated', { agreementId: agreement.id, terminator, reason });
-    const event = this.announce(agreement, 'AgreementTerminatedEvent', {
-      terminator,
-      signature: '',
-      ...(reason === null ? {} : { reason }),
+    this.move(agreement, 'Terminated', () => {
+      this.effects.record('agreement-terminated', { agreementId: agreement.id, terminator, reason });
+      const event = this.announce(agreement, 'AgreementTerminatedEvent', {
+        terminator,
+        signature: '',
+        ...(reason === null ? {} : { reason }),
+      });
+      this.sql.terminate.run(event, agreement.id);
     });
-    this.sql.terminate.run(event, agreement.id);
     const message = (reason as { message?: string } | null)?.message ?? '';
     this.listener?.onTerminated({ ...agreement, state: 'Terminated' }, message);
   }
@@ -222,10 +241,14 @@ export class Agreements {
     return rows.length === 0 ? undefined : rows.map((row) => JSON.parse(row.body) as unknown);
   }
 
-  private move(agreement: Agreement, to: AgreementState): void {
+  /** Changes the state, with all that belongs to the change. @throws 409 or 410 when there is no way to it. */
+  private move(agreement: Agreement, to: AgreementState, change: () => void): void {
     const from = this.find(agreement.id)?.state ?? agreement.state;
     if (!NEXT[from]?.includes(to)) throw illegalTransition(from, to);
-    this.sql.state.run(to, agreement.id);
+    atomically(this.database, () => {
+      this.sql.state.run(to, NEXT[to] ? null : Date.now(), agreement.id);
+      change();
+    });
   }
 
   private announce(agreement: Agreement, eventType: string, details: object): string {
@@ -237,18 +260,18 @@ export class Agreements {
       eventType,
       ...details,
     });
-    this.sql.addEvent.run(agreement.requestor, Number(at / 1000n), session, body);
+    this.sql.addEvent.run(agreement.requestor, Number(at / 1000n), session, body, agreement.id);
     this.streams.wake(agreement.id);
     this.streams.wake(eventStream(agreement.requestor, undefined));
     if (session !== null) this.streams.wake(eventStream(agreement.requestor, session));
     return body;
   }
 
-  private read(row: AgreementRow): Agreement {
-    let terms = this.terms.get(row.id);
+  private read(row: AgreementRow, terms = this.terms.get(row.id)): Agreement {
     if (!terms) {
       terms = { demand: JSON.parse(row.demand) as Terms, offer: JSON.parse(row.offer) as Terms };
-      if (this.terms.size >= TERMS_KEPT) this.terms.clear();
+      const [oldest] = this.terms.keys();
+      if (oldest !== undefined && this.terms.size >= TERMS_KEPT) this.terms.delete(oldest);
       this.terms.set(row.id, terms);
     }
     return {

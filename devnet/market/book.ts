@@ -27,7 +27,10 @@ export interface Demand extends Terms {
   requestor: string;
   created: string;
   parsed: ParsedTerms;
-  events: object[];
+  /** Yet to be read; each is made when it is, since of the offers of many providers few are ever looked at. */
+  events: (() => object)[];
+  /** Providers whose offers are among the events yet to be read. */
+  offering: Set<string>;
   stream: Stream;
   subscribed: boolean;
   proposals: Map<string, Proposal>;
@@ -41,13 +44,17 @@ export interface ProviderSide {
   onCounter(counter: Proposal): void;
 }
 
-/** Demands that were unsubscribed but still get their own error messages, at most. */
+/** Demands that were unsubscribed but still get their own error messages, at most; and the proposals under them. */
 const GONE_KEPT = 1000;
+const GONE_PROPOSALS_KEPT = 20_000;
 
 export class DemandBook {
   providers: ProviderSide | undefined;
   private readonly demands = new Map<string, Demand>();
-  private readonly gone: string[] = [];
+  /** Of all demands. */
+  private readonly proposals = new Map<string, Proposal>();
+  private readonly gone: Demand[] = [];
+  private goneProposals = 0;
 
   subscribe(requestor: string, terms: Terms): Demand {
     const demand: Demand = {
@@ -57,6 +64,7 @@ export class DemandBook {
       created: formatNanos(nowNanos()),
       parsed: parseTerms(terms),
       events: [],
+      offering: new Set(),
       stream: new Stream(),
       subscribed: true,
       proposals: new Map(),
@@ -82,8 +90,22 @@ export class DemandBook {
     demand.events = [];
     this.providers?.onUnsubscribed(demand);
     demand.stream.wake();
-    this.gone.push(demand.id);
-    if (this.gone.length > GONE_KEPT) this.demands.delete(this.gone.shift() ?? '');
+    this.gone.push(demand);
+    this.goneProposals += demand.proposals.size;
+    while (
+      this.gone.length > GONE_KEPT ||
+      (this.gone.length > 1 && this.goneProposals > GONE_PROPOSALS_KEPT)
+    ) {
+      const oldest = this.gone.shift();
+      if (!oldest) return;
+      this.goneProposals -= oldest.proposals.size;
+      this.drop(oldest);
+    }
+  }
+
+  private drop(demand: Demand): void {
+    this.demands.delete(demand.id);
+    for (const id of demand.proposals.keys()) this.proposals.delete(id);
   }
 
   /** The requestors' daemon went down: it knows none of their demands any more. */
@@ -91,14 +113,14 @@ export class DemandBook {
     for (const demand of this.demands.values()) {
       if (!requestors.includes(demand.requestor)) continue;
       if (demand.subscribed) this.unsubscribe(demand);
-      this.demands.delete(demand.id);
+      this.drop(demand);
     }
   }
 
   /** Events of a demand, oldest first; each is handed out once. */
   takeEvents(demand: Demand, max: number): object[] | undefined {
     if (!demand.subscribed) throw subscriptionNotFound(demand.id);
-    return demand.events.length === 0 ? undefined : demand.events.splice(0, max);
+    return demand.events.length === 0 ? undefined : demand.events.splice(0, max).map((make) => make());
   }
 
   findProposal(requestor: string, demandId: string, id: string): Proposal | undefined {
@@ -107,18 +129,21 @@ export class DemandBook {
 
   /** A proposal under any live or remembered demand of this requestor. */
   findAnywhere(requestor: string, id: string): Proposal | undefined {
-    for (const demand of this.demands.values()) {
-      const proposal = demand.requestor === requestor ? demand.proposals.get(id) : undefined;
-      if (proposal) return proposal;
-    }
-    return undefined;
+    const proposal = this.proposals.get(id);
+    return proposal?.demand.requestor === requestor ? proposal : undefined;
   }
 
   /** A provider's first offer to a demand. */
-  propose(demand: Demand, provider: string, offer: Proposal['offer'], terms: Terms): Proposal {
-    const proposal = this.add({ ...terms, issuer: provider, state: 'Initial', demand, provider, offer });
-    this.announce(proposal);
-    return proposal;
+  propose(demand: Demand, provider: string, offer: Proposal['offer'], terms: Terms): void {
+    // A demand that nobody reads gathers one offer of each provider, however often they offer again.
+    if (demand.offering.has(provider)) return;
+    demand.offering.add(provider);
+    const at = nowNanos();
+    this.push(demand, () => {
+      demand.offering.delete(provider);
+      const fields = { ...terms, issuer: provider, state: 'Initial' as const, demand, provider, offer };
+      return proposalEvent(this.add(fields, proposalId(), at), at);
+    });
   }
 
   /** The requestor's answer to a provider's proposal. */
@@ -168,19 +193,21 @@ export class DemandBook {
       offer,
       previous: counter,
     });
-    this.announce(draft);
+    const at = nowNanos();
+    this.push(demand, () => proposalEvent(draft, at));
     return draft;
   }
 
   /** The provider's no to a counter-proposal. */
   refuse(counter: Proposal, message: string, isFinal: boolean): void {
     counter.state = 'Rejected';
-    this.push(counter.demand, {
+    const event = {
       eventType: 'ProposalRejectedEvent',
       eventDate: formatMillis(nowNanos()),
       proposalId: counter.id,
       reason: { message, 'golem.proposal.rejection.is-final': isFinal },
-    });
+    };
+    this.push(counter.demand, () => event);
   }
 
   /** The requestor's no to a provider's proposal. */
@@ -192,25 +219,26 @@ export class DemandBook {
     proposal.state = 'Rejected';
   }
 
-  private add(fields: Omit<Proposal, 'id' | 'created' | 'countered'>, id = proposalId()): Proposal {
-    const proposal: Proposal = { ...fields, id, created: formatNanos(nowNanos()), countered: false };
+  private add(
+    fields: Omit<Proposal, 'id' | 'created' | 'countered'>,
+    id = proposalId(),
+    at = nowNanos(),
+  ): Proposal {
+    const proposal: Proposal = { ...fields, id, created: formatNanos(at), countered: false };
     proposal.demand.proposals.set(proposal.id, proposal);
+    this.proposals.set(proposal.id, proposal);
     return proposal;
   }
 
-  private announce(proposal: Proposal): void {
-    this.push(proposal.demand, {
-      eventType: 'ProposalEvent',
-      eventDate: formatMillis(nowNanos()),
-      proposal: proposalView(proposal),
-    });
-  }
-
-  private push(demand: Demand, event: object): void {
+  private push(demand: Demand, event: () => object): void {
     if (!demand.subscribed) return;
     demand.events.push(event);
     demand.stream.wake();
   }
+}
+
+function proposalEvent(proposal: Proposal, at: bigint): object {
+  return { eventType: 'ProposalEvent', eventDate: formatMillis(at), proposal: proposalView(proposal) };
 }
 
 export function proposalView(proposal: Proposal): object {

@@ -26,12 +26,23 @@ export function parseConstraints(text: string): Constraint | undefined {
   }
 }
 
+/** How deep an expression may be nested. */
+const MAX_DEPTH = 200;
+
 class Parser {
   private at = 0;
+  private depth = 0;
 
   constructor(private readonly text: string) {}
 
   filter(): Constraint {
+    if (++this.depth > MAX_DEPTH) throw new Error('nested too deep');
+    const constraint = this.inner();
+    this.depth--;
+    return constraint;
+  }
+
+  private inner(): Constraint {
     this.skipSpace();
     this.expect('(');
     this.skipSpace();

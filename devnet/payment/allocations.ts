@@ -1,13 +1,13 @@
 /** Allocations: budgets that a requestor reserves, spends from and releases. */
 import { documentId, formatNanos, nowNanos } from '../clock';
 import type { Database } from '../contract';
+import { atomically } from '../database';
 import type { Effects } from '../effects';
 import { failure } from '../server/errors';
 import type { JsonObject } from '../server/input';
 import type { Timer, Timers } from '../timers';
 import type { AllocationChecks } from './allocation-checks';
 import { Amount, computed, ZERO } from './amounts';
-import { atomically } from './atomically';
 import type { Deposits } from './deposits';
 import type { Wallets } from './wallets';
 
@@ -82,10 +82,11 @@ export class Allocations {
       ),
       get: database.prepare(`${SELECT} WHERE a.id = ?`),
       live: database.prepare(`${SELECT} WHERE a.released = 0 ORDER BY a.seq`),
+      liveOf: database.prepare(`${SELECT} WHERE a.released = 0 AND a.requestor = ? ORDER BY a.seq`),
       amend: database.prepare(
         'UPDATE allocation SET total = ?, timeout = ?, timeout_ms = ?, deposit = ? WHERE id = ?',
       ),
-      release: database.prepare('UPDATE allocation SET released = 1 WHERE id = ?'),
+      release: database.prepare('UPDATE allocation SET released = 1, released_ms = ? WHERE id = ?'),
       spend: database.prepare('UPDATE allocation SET spent = ? WHERE id = ?'),
       expenditures: database.prepare('SELECT * FROM expenditure WHERE allocation_id = ?'),
       expenditure: database.prepare(
@@ -138,8 +139,8 @@ export class Allocations {
   }
 
   live(requestor?: string): Allocation[] {
-    const all = (this.sql.live.all() as AllocationRow[]).map(fromRow);
-    return requestor === undefined ? all : all.filter((allocation) => allocation.requestor === requestor);
+    const rows = requestor === undefined ? this.sql.live.all() : this.sql.liveOf.all(requestor);
+    return (rows as AllocationRow[]).map(fromRow);
   }
 
   amend(
@@ -252,7 +253,7 @@ export class Allocations {
     this.parts.timers.cancel(this.expiry.get(id));
     this.expiry.delete(id);
     atomically(this.parts.database, () => {
-      this.sql.release.run(id);
+      this.sql.release.run(Date.now(), id);
       this.parts.effects.record('allocation-released', { allocationId: id, by });
     });
     if (depositKey !== undefined) this.onDepositFreed?.();

@@ -6,7 +6,7 @@ import { formatNanos } from '../clock';
 import type { Database } from '../contract';
 import type { Effects } from '../effects';
 import { Amount } from './amounts';
-import { atomically } from './atomically';
+import { atomically } from '../database';
 import type { Wallets } from './wallets';
 
 /** About ten years: until when a deposit without a `validTo` is valid. */

@@ -15,6 +15,7 @@ export interface DocumentKey {
   id: string;
   requestor: string;
   session: string | null;
+  agreement_id: string;
 }
 
 export class DocumentEvents {
@@ -24,11 +25,12 @@ export class DocumentEvents {
 
   constructor(database: Database) {
     this.insert = database.prepare(
-      'INSERT INTO document_event (document, requestor, at, session, type, body) VALUES (?, ?, ?, ?, ?, ?)',
+      `INSERT INTO document_event (document, requestor, at, session, type, body, agreement_id)
+       VALUES (?, ?, ?, ?, ?, ?, ?)`,
     );
     this.select = database.prepare(
-      `SELECT type, body FROM document_event WHERE document = ? AND requestor = ? AND at > ?
-       AND (? IS NULL OR session = ?) ORDER BY at`,
+      `SELECT body FROM document_event WHERE document = ?1 AND requestor = ?2 AND at > ?3
+       AND (?4 IS NULL OR session = ?4) AND type IN (SELECT value FROM json_each(?5)) ORDER BY at LIMIT ?6`,
     );
   }
 
@@ -41,7 +43,10 @@ export class DocumentEvents {
       ...details,
     };
     const { requestor, session } = document;
-    this.insert.run(kind, requestor, Number(at / 1000n), session, type.toUpperCase(), JSON.stringify(body));
+    this.insert.run(
+      ...[kind, requestor, Number(at / 1000n), session],
+      ...[type.toUpperCase(), JSON.stringify(body), document.agreement_id],
+    );
     this.streams.wake(eventStream(kind, requestor, undefined));
     if (session !== null) this.streams.wake(eventStream(kind, requestor, session));
   }
@@ -55,12 +60,17 @@ export class DocumentEvents {
     types: readonly string[],
     max: number,
   ): unknown[] | undefined {
-    const rows = this.select.all(kind, requestor, afterMicros, session ?? null, session ?? null) as {
-      type: string;
+    const rows = this.select.all(
+      kind,
+      requestor,
+      afterMicros,
+      session ?? null,
+      JSON.stringify(types),
+      max,
+    ) as {
       body: string;
     }[];
-    const chosen = rows.filter((row) => types.includes(row.type)).slice(0, max);
-    return chosen.length === 0 ? undefined : chosen.map((row) => JSON.parse(row.body) as unknown);
+    return rows.length === 0 ? undefined : rows.map((row) => JSON.parse(row.body) as unknown);
   }
 }
 

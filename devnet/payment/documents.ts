@@ -1,12 +1,12 @@
 /** Debit notes and invoices: issued by providers, accepted or rejected by the requestor. Paying them is `payer.ts`. */
 import { documentId, formatMillis, formatNanos, nowNanos } from '../clock';
 import type { Database } from '../contract';
+import { atomically } from '../database';
 import type { Effects } from '../effects';
 import type { Agreement } from '../market/agreements';
 import { failure } from '../server/errors';
 import type { Allocations } from './allocations';
 import { Amount, computed, sum } from './amounts';
-import { atomically } from './atomically';
 import type { DocumentEvents } from './document-events';
 import type { PaidDocument } from './ledger';
 import type { Payables } from './payables';
@@ -126,7 +126,11 @@ export class Documents {
     return this.sql.activities.all(agreementId) as BilledActivityRow[];
   }
 
-  issueNote(
+  issueNote(...note: Parameters<Documents['writeNote']>): DebitNoteRow {
+    return atomically(this.database, () => this.writeNote(...note));
+  }
+
+  private writeNote(
     agreement: Agreement,
     activityId: string,
     amount: Amount,
@@ -171,8 +175,12 @@ export class Documents {
     this.sql.billed.run(computed(amount), activity?.last_note ?? null, isLast ? 1 : 0, activityId);
   }
 
+  issueInvoice(...invoice: Parameters<Documents['writeInvoice']>): InvoiceRow {
+    return atomically(this.database, () => this.writeInvoice(...invoice));
+  }
+
   /** @param change what a dishonest provider makes of the amount */
-  issueInvoice(
+  private writeInvoice(
     agreement: Agreement,
     paymentDueNanos: bigint,
     change: (amount: Amount) => Amount = (amount) => amount,
@@ -277,14 +285,15 @@ export class Documents {
           `invoice_id=${id}, invoice_amount=${invoice.amount}, total_amount_accepted=${computed(acceptedBefore)}`,
       );
     }
+    const isZero = new Amount(invoice.amount).isZero();
     atomically(this.database, () => {
       this.spend(invoice, allocationId, added, { agreementId, invoiceId: id });
       this.sql.acceptInvoice.run(computed(added), id);
       this.setInvoiceStatus(invoice, 'ACCEPTED');
       this.effects.record('invoice-accepted', { invoiceId: id, agreementId, amount: invoice.amount });
+      if (isZero) this.settleInvoice(invoice);
     });
-    if (new Amount(invoice.amount).isZero()) this.settleInvoice(invoice);
-    else this.onPayable?.();
+    if (!isZero) this.onPayable?.();
   }
 
   /** Takes what a document adds from an allocation, and leaves it to be paid. */
@@ -308,8 +317,10 @@ export class Documents {
     const invoice = this.invoice(requestor, id);
     if (invoice.status === 'REJECTED') return;
     if (invoice.status !== 'RECEIVED') throw failure(400, `Invoice ${invoice.status.toLowerCase()}`);
-    this.setInvoiceStatus(invoice, 'REJECTED', { rejection });
-    this.effects.record('invoice-rejected', { invoiceId: id, agreementId: invoice.agreement_id });
+    atomically(this.database, () => {
+      this.setInvoiceStatus(invoice, 'REJECTED', { rejection });
+      this.effects.record('invoice-rejected', { invoiceId: id, agreementId: invoice.agreement_id });
+    });
   }
 
   /** An accepted document is paid. Whatever notes the paid amount of an activity covers are settled, accepted or not. */

@@ -9,7 +9,7 @@ import type { Effects } from '../effects';
 import type { Timer, Timers } from '../timers';
 import type { Allocations } from './allocations';
 import { computed, sum } from './amounts';
-import { atomically } from './atomically';
+import { atomically } from '../database';
 import type { Deposits } from './deposits';
 import type { Documents } from './documents';
 import type { PaidDocument } from './ledger';

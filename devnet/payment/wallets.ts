@@ -4,7 +4,7 @@
  */
 import type { Database } from '../contract';
 import { Amount, sum, ZERO } from './amounts';
-import { atomically } from './atomically';
+import { atomically } from '../database';
 import type { Ledger, LedgerEntry } from './ledger';
 import { PLATFORMS } from './platforms';
 

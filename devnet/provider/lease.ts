@@ -239,7 +239,7 @@ export class Lease {
         paymentDue = nanosIn(this.provider.paymentDueSec);
         break;
       case 'otherAgreement':
-        agreement = this.near.agreements.live().find((other) => other.id !== agreement.id) ?? agreement;
+        agreement = this.anotherAgreement() ?? agreement;
         break;
     }
     const issue = (): DebitNoteRow =>
@@ -255,6 +255,12 @@ export class Lease {
     this.lastNoteMs = note.created_ms;
     if (!this.ended) this.watchDeadlines(note);
     if (fault?.do === 'twice') issue();
+  }
+
+  private anotherAgreement(): Agreement | undefined {
+    const { agreements } = this.near;
+    const other = agreements.live().find(({ id }) => id !== this.agreement.id);
+    return other && agreements.find(other.id);
   }
 
   /** Looked at whenever a note cannot be sent: has none been for longer than one may wait to be accepted? */

@@ -1,17 +1,20 @@
 /** The HTTP server: app keys, empty 404s, and scopes whose bodies stay text until a route reads them. */
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { Identities } from '../identity';
-import { HttpError } from './errors';
+import { HttpError, textFailure } from './errors';
 
 const OPEN_PATHS = ['/registry/', '/metrics-api/'];
+/** Longest body of a request. */
+const BODY_LIMIT_MIB = 8;
 
 export function createServer(identities: Identities): FastifyInstance {
   const app = Fastify({
     logger: false,
     exposeHeadRoutes: false,
     forceCloseConnections: true,
-    bodyLimit: 64 * 1024 * 1024,
+    bodyLimit: BODY_LIMIT_MIB * 1024 * 1024,
     routerOptions: { maxParamLength: 200 },
+    frameworkErrors: (error, _request, reply) => refusePath(error.code, reply as unknown as FastifyReply),
   });
   app.decorateRequest('requestorId', '');
   app.addHook('onRequest', (request, reply, next) => {
@@ -39,6 +42,14 @@ export function createServer(identities: Identities): FastifyInstance {
   return app;
 }
 
+function refusePath(code: string, reply: FastifyReply): void {
+  const isTooLong = code === 'FST_ERR_MAX_PARAM_LENGTH';
+  void reply
+    .code(isTooLong ? 414 : 400)
+    .header('content-type', 'text/plain; charset=utf-8')
+    .send(isTooLong ? 'A part of the path is too long' : 'The path is not well encoded');
+}
+
 function appKey(request: FastifyRequest): string | undefined {
   const match = /^Bearer\s+(.*)$/i.exec(request.headers.authorization ?? '');
   if (match) return match[1];
@@ -52,13 +63,23 @@ export function yagnaScope(app: FastifyInstance, routes: (scope: FastifyInstance
     scope.removeAllContentTypeParsers();
     scope.addContentTypeParser('*', { parseAs: 'string' }, (_request, body, parsed) => parsed(null, body));
     scope.setErrorHandler((error, _request, reply) => {
-      if (error instanceof HttpError) return send(reply, error.status, error.body, error.contentType);
+      const known =
+        error instanceof HttpError ? error : refusal(error as { code?: string; statusCode?: number });
+      if (known) return send(reply, known.status, known.body, known.contentType);
       const message = error instanceof Error ? error.message : String(error);
       return send(reply, 500, { message: `Internal error: ${message}` });
     });
     routes(scope);
     done();
   });
+}
+
+/** What the server itself refuses, in the words of yagna's. */
+function refusal({ code, statusCode = 500 }: { code?: string; statusCode?: number }): HttpError | undefined {
+  if (statusCode === 413)
+    return textFailure(413, `Payload too large: a body has ${BODY_LIMIT_MIB} MiB at most`);
+  if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') return textFailure(400, 'Content type error');
+  return statusCode < 500 ? textFailure(statusCode, 'Bad request') : undefined;
 }
 
 /** Sends JSON, or text when the content type says so, or nothing when there is no body. */

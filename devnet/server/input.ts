@@ -27,6 +27,26 @@ function syntaxComplaint(text: string): string {
     : 'expected value at line 1 column 1';
 }
 
+/** How deep a JSON text may be nested, as for yagna's parser. */
+const MAX_DEPTH = 128;
+
+/** Where a JSON text is nested too deep, as a column; undefined when it is not. */
+function tooDeepAt(text: string): number | undefined {
+  let depth = 0;
+  let inString = false;
+  for (let i = 0; i < text.length; i++) {
+    const character = text[i];
+    if (inString) {
+      if (character === '\\') i++;
+      else if (character === '"') inString = false;
+    } else if (character === '"') inString = true;
+    else if (character === '{' || character === '[') {
+      if (++depth > MAX_DEPTH) return i + 1;
+    } else if (character === '}' || character === ']') depth--;
+  }
+  return undefined;
+}
+
 /** A request's JSON body, with the text it came from for telling places in it. */
 export class Body {
   private constructor(
@@ -39,6 +59,11 @@ export class Body {
     const type = request.headers['content-type'];
     if (!type || !/^application\/json\b/.test(type)) throw bodyFailure(api, 'Content type error');
     const text = typeof request.body === 'string' ? request.body : '';
+    const column = tooDeepAt(text);
+    if (column !== undefined) {
+      const complaint = `recursion limit exceeded at line 1 column ${column}`;
+      throw bodyFailure(api, `Json deserialize error: ${complaint}`);
+    }
     try {
       return new Body(api, text, JSON.parse(text));
     } catch {
@@ -136,6 +161,7 @@ export class Query {
     const text = this.text(name);
     if (text === undefined) return undefined;
     if (!/^[+-]?\d+$/.test(text)) throw queryFailure('invalid digit found in string');
+    if (Math.abs(Number(text)) >= 2 ** 31) throw queryFailure('number too large to fit in target type');
     return Number(text);
   }
 

@@ -4,8 +4,14 @@
  */
 import type { FastifyReply } from 'fastify';
 
+/** What a request can wait on. */
+export interface Waitable {
+  add(waiter: () => void): void;
+  remove(waiter: () => void): void;
+}
+
 /** What waiting requests are woken by. Costs nothing while nobody waits. */
-export class Stream {
+export class Stream implements Waitable {
   private readonly waiting = new Set<() => void>();
 
   wake(): void {
@@ -25,20 +31,32 @@ export class Stream {
   }
 }
 
-/** Streams by name, dropped when nobody waits on them any more. */
+/** Streams by name. One is kept only while somebody waits on it, so names may come without end. */
 export class Streams {
   private readonly byName = new Map<string, Stream>();
 
-  get(name: string): Stream {
-    let stream = this.byName.get(name);
-    if (!stream) this.byName.set(name, (stream = new Stream()));
-    return stream;
+  get(name: string): Waitable {
+    return {
+      add: (waiter) => {
+        let stream = this.byName.get(name);
+        if (!stream) this.byName.set(name, (stream = new Stream()));
+        stream.add(waiter);
+      },
+      remove: (waiter) => {
+        const stream = this.byName.get(name);
+        stream?.remove(waiter);
+        if (stream?.idle) this.byName.delete(name);
+      },
+    };
   }
 
   wake(name: string): void {
-    const stream = this.byName.get(name);
-    stream?.wake();
-    if (stream?.idle) this.byName.delete(name);
+    this.byName.get(name)?.wake();
+  }
+
+  /** How many names are waited on. */
+  get size(): number {
+    return this.byName.size;
   }
 }
 
@@ -50,7 +68,7 @@ export class Streams {
  * @returns undefined on timeout or when the client is gone.
  */
 export function waitFor<T>(
-  stream: Stream,
+  stream: Waitable,
   reply: FastifyReply,
   timeoutSec: number,
   read: () => T | undefined,

@@ -1,10 +1,12 @@
 /** All activities of the devnet: creates, finds and ends them, tells the provider side, and remembers over restarts. */
+import { setMaxListeners } from 'node:events';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import { registerActivityRoutes } from '../activity-api/routes';
 import { hexId } from '../clock';
+import { atomically } from '../database';
 import type { AgreementTerms, VmHost, VmHostOptions } from '../contract';
 import { delayOf } from '../faults/faults';
 import { Stream } from '../server/long-poll';
@@ -37,12 +39,14 @@ export class Host implements VmHost {
   readonly changes = new Stream();
   readonly closing = new AbortController();
   private readonly live = new Map<string, GolemActivity>();
+  private readonly liveUnder = new Map<string, GolemActivity[]>();
   private readonly endings = new Map<string, Promise<void>>();
   private readonly directory: string;
 
   constructor(private readonly parts: HostParts) {
     this.store = new VmStore(parts.database);
     this.directory = join(parts.dataDir, 'vms');
+    setMaxListeners(0, this.closing.signal);
     // What a killed daemon left: its VMs ended with it.
     rmSync(this.directory, { recursive: true, force: true, maxRetries: 10 });
     for (const row of this.store.living()) this.store.endActivity(row.id, ABORTED, true);
@@ -71,7 +75,7 @@ export class Host implements VmHost {
     await this.pause(createSec * 1000 + delayOf(fault));
     const terms = this.approved(agreementId);
     const activityId = hexId(16);
-    const alive = this.liveActivities().filter((activity) => activity.agreementId === agreementId);
+    const alive = this.under(agreementId).filter((activity) => !activity.ending);
     if (alive.length >= terms.activityLimit) {
       throw new ActivityExists(activityId);
     }
@@ -87,10 +91,12 @@ export class Host implements VmHost {
       onChange: () => this.changes.wake(),
     });
     const isHeard = fault?.do !== 'loseAnswer' && awaited();
-    this.store.addActivity(activityId, agreementId, activity.createdMs, isHeard);
-    this.live.set(activityId, activity);
-    this.parts.effects.record('activity-created', { agreementId, activityId });
-    this.parts.agreements.onActivityCreated(agreementId, activityId);
+    atomically(this.parts.database, () => {
+      this.store.addActivity(activityId, agreementId, activity.createdMs, isHeard);
+      this.parts.effects.record('activity-created', { agreementId, activityId });
+      this.add(activity);
+      this.parts.agreements.onActivityCreated(agreementId, activityId);
+    });
     this.changes.wake();
     // It is there, but its requestor never hears of it.
     if (fault?.do === 'loseAnswer') await new Promise<never>(() => undefined);
@@ -134,7 +140,21 @@ export class Host implements VmHost {
   }
 
   private under(agreementId: string): GolemActivity[] {
-    return [...this.live.values()].filter((activity) => activity.agreementId === agreementId);
+    return [...(this.liveUnder.get(agreementId) ?? [])];
+  }
+
+  private add(activity: GolemActivity): void {
+    const { activityId, agreementId } = activity;
+    this.live.set(activityId, activity);
+    this.liveUnder.set(agreementId, [...this.under(agreementId), activity]);
+  }
+
+  private remove(activity: GolemActivity): void {
+    const { activityId, agreementId } = activity;
+    this.live.delete(activityId);
+    const others = this.under(agreementId).filter((other) => other !== activity);
+    if (others.length > 0) this.liveUnder.set(agreementId, others);
+    else this.liveUnder.delete(agreementId);
   }
 
   async destroyForAgreement(agreementId: string, reason: string): Promise<void> {
@@ -159,26 +179,30 @@ export class Host implements VmHost {
   private async finish(activity: GolemActivity, ending: Ending): Promise<void> {
     const { activityId, agreementId } = activity;
     await activity.end(ending);
-    this.store.saveUsage(activityId, this.currentUsage(activityId));
     const resultsKept = ending === 'aborted' && this.closing.signal.aborted;
-    this.store.endActivity(activityId, activity.state, resultsKept);
-    // With a stopping daemon the provider side has stopped too: it is told when it is back.
-    if (!this.closing.signal.aborted) this.report(agreementId, activityId);
+    atomically(this.parts.database, () => {
+      this.store.saveUsage(activityId, this.currentUsage(activityId));
+      this.store.endActivity(activityId, activity.state, resultsKept);
+      // With a stopping daemon the provider side has stopped too: it is told when it is back.
+      if (!this.closing.signal.aborted) this.report(agreementId, activityId);
+    });
     if (ending === 'destroyed') {
       const fault = this.parts.agreements.fault(agreementId, 'destroyActivity');
       await this.pause((this.terms(agreementId)?.destroySec ?? 0) * 1000 + delayOf(fault));
     }
     activity.reachable = false;
-    this.live.delete(activityId);
+    this.remove(activity);
     if (!resultsKept) this.store.dropScripts(activityId);
     activity.progress.wake();
     this.changes.wake();
   }
 
   private report(agreementId: string, activityId: string): void {
-    this.store.markReported(activityId);
-    this.parts.effects.record('activity-destroyed', { agreementId, activityId });
-    this.parts.agreements.onActivityDestroyed(agreementId, activityId);
+    atomically(this.parts.database, () => {
+      this.store.markReported(activityId);
+      this.parts.effects.record('activity-destroyed', { agreementId, activityId });
+      this.parts.agreements.onActivityDestroyed(agreementId, activityId);
+    });
   }
 
   usage(activityId: string): { cpuSec: string; durationSec: string } {

@@ -9,6 +9,7 @@ CREATE TABLE IF NOT EXISTS vm_activity (
   duration_sec REAL NOT NULL DEFAULT 0, updated_ms INTEGER NOT NULL, ended INTEGER NOT NULL DEFAULT 0,
   reported INTEGER NOT NULL DEFAULT 0, reason TEXT, error_message TEXT, results_kept INTEGER NOT NULL DEFAULT 0
 );
+CREATE INDEX IF NOT EXISTS vm_activity_unreported ON vm_activity (seq) WHERE reported = 0;
 CREATE INDEX IF NOT EXISTS vm_activity_by_agreement ON vm_activity (agreement_id);
 CREATE TABLE IF NOT EXISTS vm_script (
   id TEXT PRIMARY KEY, activity_id TEXT NOT NULL, commands INTEGER NOT NULL
@@ -75,103 +76,99 @@ export interface Usage {
 }
 
 export class VmStore {
-  constructor(private readonly database: Database) {
+  private readonly sql;
+
+  constructor(database: Database) {
     database.exec(SCHEMA);
+    this.sql = {
+      add: database.prepare(
+        'INSERT INTO vm_activity (id, agreement_id, created_ms, updated_ms, listed) VALUES (?, ?, ?, ?, ?)',
+      ),
+      get: database.prepare('SELECT * FROM vm_activity WHERE id = ?'),
+      of: database.prepare('SELECT * FROM vm_activity WHERE agreement_id = ? ORDER BY seq'),
+      usage: database.prepare(
+        'UPDATE vm_activity SET measured = ?, cpu_sec = ?, duration_sec = ?, updated_ms = ? WHERE id = ?',
+      ),
+      end: database.prepare(
+        'UPDATE vm_activity SET ended = 1, reason = ?, error_message = ?, results_kept = ? WHERE id = ?',
+      ),
+      report: database.prepare('UPDATE vm_activity SET reported = 1 WHERE id = ?'),
+      unreported: database.prepare('SELECT * FROM vm_activity WHERE ended = 1 AND reported = 0 ORDER BY seq'),
+      living: database.prepare('SELECT * FROM vm_activity WHERE ended = 0 AND reported = 0 ORDER BY seq'),
+      addScript: database.prepare('INSERT INTO vm_script (id, activity_id, commands) VALUES (?, ?, ?)'),
+      script: database.prepare('SELECT commands FROM vm_script WHERE id = ? AND activity_id = ?'),
+      addResult: database.prepare('INSERT INTO vm_result VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)'),
+      results: database.prepare(
+        `SELECT idx, result, message, event_date, stdout_format, stderr_format,
+           CASE WHEN ?2 < 0 OR idx = ?2 THEN stdout END AS stdout, CASE WHEN ?2 < 0 OR idx = ?2 THEN stderr END AS stderr
+         FROM vm_result WHERE script_id = ?1 AND (?2 < 0 OR idx <= ?2) ORDER BY idx`,
+      ),
+      dropResults: database.prepare(
+        'DELETE FROM vm_result WHERE script_id IN (SELECT id FROM vm_script WHERE activity_id = ?)',
+      ),
+      dropScripts: database.prepare('DELETE FROM vm_script WHERE activity_id = ?'),
+    };
   }
 
   addActivity(id: string, agreementId: string, createdMs: number, listed: boolean): void {
-    this.database
-      .prepare(
-        'INSERT INTO vm_activity (id, agreement_id, created_ms, updated_ms, listed) VALUES (?, ?, ?, ?, ?)',
-      )
-      .run(id, agreementId, createdMs, createdMs, Number(listed));
+    this.sql.add.run(id, agreementId, createdMs, createdMs, Number(listed));
   }
 
   activity(id: string): ActivityRow | undefined {
-    return this.database.prepare('SELECT * FROM vm_activity WHERE id = ?').get(id) as ActivityRow | undefined;
+    return this.sql.get.get(id) as ActivityRow | undefined;
   }
 
   /** Oldest first. */
   activitiesOf(agreementId: string): ActivityRow[] {
-    const rows = this.database
-      .prepare('SELECT * FROM vm_activity WHERE agreement_id = ? ORDER BY seq')
-      .all(agreementId);
-    return rows as ActivityRow[];
+    return this.sql.of.all(agreementId) as ActivityRow[];
   }
 
   /** The newest known usage: what is left to go by should the daemon be killed. */
   saveUsage(id: string, usage: Usage): void {
-    this.database
-      .prepare(
-        'UPDATE vm_activity SET measured = ?, cpu_sec = ?, duration_sec = ?, updated_ms = ? WHERE id = ?',
-      )
-      .run(Number(usage.measured), usage.cpuSec, usage.durationSec, Date.now(), id);
+    this.sql.usage.run(Number(usage.measured), usage.cpuSec, usage.durationSec, Date.now(), id);
   }
 
   endActivity(id: string, state: { reason?: string; errorMessage?: string }, resultsKept: boolean): void {
-    this.database
-      .prepare(
-        'UPDATE vm_activity SET ended = 1, reason = ?, error_message = ?, results_kept = ? WHERE id = ?',
-      )
-      .run(state.reason ?? null, state.errorMessage ?? null, Number(resultsKept), id);
+    this.sql.end.run(state.reason ?? null, state.errorMessage ?? null, Number(resultsKept), id);
   }
 
   /** Ended, and the provider knows it. */
   markReported(id: string): void {
-    this.database.prepare('UPDATE vm_activity SET reported = 1 WHERE id = ?').run(id);
+    this.sql.report.run(id);
   }
 
   unreported(): ActivityRow[] {
-    return this.database
-      .prepare('SELECT * FROM vm_activity WHERE ended = 1 AND reported = 0 ORDER BY seq')
-      .all() as ActivityRow[];
+    return this.sql.unreported.all() as ActivityRow[];
   }
 
   living(): ActivityRow[] {
-    return this.database
-      .prepare('SELECT * FROM vm_activity WHERE ended = 0 ORDER BY seq')
-      .all() as ActivityRow[];
+    return this.sql.living.all() as ActivityRow[];
   }
 
   addScript(id: string, activityId: string, commands: number): void {
-    this.database
-      .prepare('INSERT INTO vm_script (id, activity_id, commands) VALUES (?, ?, ?)')
-      .run(id, activityId, commands);
+    this.sql.addScript.run(id, activityId, commands);
   }
 
   /** How many commands a script has; undefined when it is not one of the activity's. */
   scriptLength(id: string, activityId: string): number | undefined {
-    const row = this.database
-      .prepare('SELECT commands FROM vm_script WHERE id = ? AND activity_id = ?')
-      .get(id, activityId);
-    return (row as { commands: number } | undefined)?.commands;
+    return (this.sql.script.get(id, activityId) as { commands: number } | undefined)?.commands;
   }
 
-  addResult(scriptId: string, index: number, result: CommandResult): void {
-    this.database
-      .prepare('INSERT INTO vm_result VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)')
-      .run(
-        scriptId,
-        index,
-        result.result,
-        result.stdout?.bytes ?? null,
-        result.stdout?.format ?? null,
-        result.stderr?.bytes ?? null,
-        result.stderr?.format ?? null,
-        result.message,
-        result.eventDate,
-      );
+  addResult(
+    scriptId: string,
+    index: number,
+    { result, stdout, stderr, message, eventDate }: CommandResult,
+  ): void {
+    this.sql.addResult.run(
+      ...[scriptId, index, result],
+      ...[stdout?.bytes ?? null, stdout?.format ?? null, stderr?.bytes ?? null, stderr?.format ?? null],
+      ...[message, eventDate],
+    );
   }
 
   /** Results so far, those up to `commandIndex` when given, with the output of that command only. */
   results(scriptId: string, commandIndex?: number): ResultJson[] {
-    const rows = this.database
-      .prepare(
-        `SELECT idx, result, message, event_date, stdout_format, stderr_format,
-           CASE WHEN ?2 < 0 OR idx = ?2 THEN stdout END AS stdout, CASE WHEN ?2 < 0 OR idx = ?2 THEN stderr END AS stderr
-         FROM vm_result WHERE script_id = ?1 AND (?2 < 0 OR idx <= ?2) ORDER BY idx`,
-      )
-      .all(scriptId, commandIndex ?? -1) as ResultRow[];
+    const rows = this.sql.results.all(scriptId, commandIndex ?? -1) as ResultRow[];
     return rows.map((row) => ({
       index: row.idx,
       result: row.result,
@@ -183,10 +180,8 @@ export class VmStore {
   }
 
   dropScripts(activityId: string): void {
-    this.database
-      .prepare('DELETE FROM vm_result WHERE script_id IN (SELECT id FROM vm_script WHERE activity_id = ?)')
-      .run(activityId);
-    this.database.prepare('DELETE FROM vm_script WHERE activity_id = ?').run(activityId);
+    this.sql.dropResults.run(activityId);
+    this.sql.dropScripts.run(activityId);
   }
 }
 

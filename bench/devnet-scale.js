@@ -1,0 +1,337 @@
+/**
+ * `npm run bench:devnet`: how the devnet bears many providers and rentals at once. Starts the built devnet as a child
+ * with `--providers N` (default 1,000), rents N agreements with one requestor, creates N Golem activities, holds N idle
+ * long polls, and prints what it took: total times, CPU of the idle child (from /proc), and the time from an effect to
+ * the answers of the polls that wait for it.
+ */
+const fs = require('node:fs');
+const http = require('node:http');
+const os = require('node:os');
+const path = require('node:path');
+const { spawn } = require('node:child_process');
+const { performance } = require('node:perf_hooks');
+const { setTimeout: sleep } = require('node:timers/promises');
+const { parseArgs } = require('node:util');
+const { buildIfStale } = require('../scripts/build');
+
+const ROOT = path.join(__dirname, '..');
+const PLATFORM = 'erc20-holesky-tglm';
+const [MARKET, PAYMENT, ACTIVITY] = ['/market-api/v1', '/payment-api/v1', '/activity-api/v1'];
+
+const { values: flags } = parseArgs({
+  options: {
+    /** Providers, agreements, activities and long polls. */
+    providers: { type: 'string', default: '1000' },
+    /** Seconds over which the idle child's CPU is measured. */
+    idle: { type: 'string', default: '20' },
+    /** Calls under way at once. */
+    parallel: { type: 'string', default: '50' },
+  },
+});
+const COUNT = Number(flags.providers);
+const PARALLEL = Number(flags.parallel);
+
+const rows = [];
+const report = (what, figure) => {
+  rows.push([what, figure]);
+  console.log(`${what.padEnd(64)} ${figure}`);
+};
+
+async function main() {
+  await buildIfStale();
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'devnet-bench-'));
+  const child = await startDevnet(folder);
+  try {
+    await measure(child, folder);
+  } finally {
+    child.process.kill('SIGKILL');
+    fs.rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+  }
+}
+
+async function measure(child, folder) {
+  const { call, pid } = child;
+  const cpu = () => cpuSeconds(pid);
+  report(`start with ${COUNT} providers`, seconds(child.startedMs));
+
+  const allocations = await timed(`${COUNT} allocations`, () =>
+    each(COUNT, () =>
+      call('POST', `${PAYMENT}/allocations`, { totalAmount: '0.5', paymentPlatform: PLATFORM }),
+    ),
+  );
+  const allocationId = allocations[0].allocationId;
+
+  const demands = Math.ceil(COUNT / 10);
+  await timed(`${demands} demands, the first 20 offers of each, all withdrawn`, () =>
+    each(demands, async () => {
+      const id = await call('POST', `${MARKET}/demands`, terms());
+      await call('GET', `${MARKET}/demands/${id}/events?timeout=5&maxEvents=20`);
+      await call('DELETE', `${MARKET}/demands/${id}`);
+    }),
+  );
+
+  const agreements = await timed(`${COUNT} agreements from one demand`, () => rentAll(call));
+  const activities = await timed(`${COUNT} activities`, () =>
+    each(
+      COUNT,
+      async (i) => (await call('POST', `${ACTIVITY}/activity`, { agreementId: agreements[i] })).activityId,
+    ),
+  );
+  await timed(`${COUNT} times agreement, state and usage`, () =>
+    each(COUNT, async (i) => {
+      await call('GET', `${MARKET}/agreements/${agreements[i]}`);
+      await call('GET', `${ACTIVITY}/activity/${activities[i]}/state`);
+      await call('GET', `${ACTIVITY}/activity/${activities[i]}/usage`);
+    }),
+  );
+  await timed(`100 lists of all agreements, 100 reads of the last 10 effects`, () =>
+    each(100, async () => {
+      await call('GET', `${MARKET}/agreements?appSessionId=s1`);
+      await child.admin(`/effects?after=${COUNT * 3}&kind=activity-created`);
+    }),
+  );
+
+  await idle(call, agreements, cpu, pid);
+  await latency(child, agreements, allocationId, cpu);
+  const state = path.join(folder, 'data');
+  const bytes = fs
+    .readdirSync(state)
+    .reduce((sum, name) => sum + fs.statSync(path.join(state, name)).size, 0);
+  report('state on disk', `${(bytes / 2 ** 20).toFixed(1)} MiB`);
+}
+
+/** What the child uses while nothing happens and everybody waits. */
+async function idle(call, agreements, cpu, pid) {
+  const stop = new AbortController();
+  const after = new Date(Date.now() + 3_600_000).toISOString();
+  const kinds = [
+    () => `${MARKET}/agreementEvents?timeout=600&afterTimestamp=${after}`,
+    (i) => `${PAYMENT}/invoiceEvents?timeout=600&afterTimestamp=${after}&appSessionId=s${i}`,
+    (i) => `${PAYMENT}/debitNoteEvents?timeout=600&afterTimestamp=${after}&appSessionId=s${i}`,
+    () => `${PAYMENT}/payments?timeout=600&afterTimestamp=${after}`,
+  ];
+  const polls = Array.from({ length: COUNT }, (_, i) =>
+    call('GET', kinds[i % kinds.length](i), undefined, stop.signal).catch(() => undefined),
+  );
+  await sleep(3000);
+  const before = cpu();
+  await sleep(Number(flags.idle) * 1000);
+  const used = cpu() - before;
+  report(
+    `idle, ${COUNT} agreements and activities, ${COUNT} long polls`,
+    `${((used / flags.idle) * 100).toFixed(2)} % of a core`,
+  );
+  report('memory', `${memoryMib(pid)} MiB`);
+  stop.abort();
+  await Promise.all(polls);
+}
+
+/** Time from an agreement's end, as the effect log has it, to the answers of those that wait to hear of it. */
+async function latency({ call, admin }, agreements, allocationId, cpu) {
+  const times = { 'agreement event': [], 'invoice event': [], 'invoice settled': [] };
+  const ends = new Map();
+  const since = new Date(Date.now() - 1).toISOString();
+  const wait = async (kind, url, field, effect, headers) => {
+    const [event] = await call('GET', url, undefined, undefined, headers);
+    times[kind].push({ id: event[field], at: Date.now(), effect });
+    return event;
+  };
+  const half = Math.min(agreements.length, 200);
+  const before = cpu();
+  const began = performance.now();
+  const waiting = agreements.slice(0, half).map(async (_, i) => {
+    const query = `timeout=60&afterTimestamp=${since}&appSessionId=s${i}`;
+    const heard = wait(
+      'agreement event',
+      `${MARKET}/agreementEvents?${query}`,
+      'agreementId',
+      'agreement-terminated',
+    );
+    const { invoiceId } = await wait(
+      'invoice event',
+      `${PAYMENT}/invoiceEvents?${query}`,
+      'invoiceId',
+      'invoice-issued',
+    );
+    const settled = wait(
+      'invoice settled',
+      `${PAYMENT}/invoiceEvents?${query}`,
+      'invoiceId',
+      'invoice-settled',
+      {
+        'X-Requestor-Events': 'SETTLED',
+      },
+    );
+    const { amount } = await call('GET', `${PAYMENT}/invoices/${invoiceId}`);
+    await call('POST', `${PAYMENT}/invoices/${invoiceId}/accept`, {
+      totalAmountAccepted: amount,
+      allocationId,
+    });
+    await Promise.all([heard, settled]);
+  });
+  await sleep(1000);
+  await each(half, (i) =>
+    call('POST', `${MARKET}/agreements/${agreements[i]}/terminate`, { message: 'done' }),
+  );
+  await Promise.all(waiting);
+  report(`${half} agreements ended, invoiced, accepted, paid`, seconds(performance.now() - began));
+  report('  CPU of that', `${(((cpu() - before) / half) * 1000).toFixed(1)} ms each`);
+  for (const effect of await admin('/effects?kind=agreement-terminated,invoice-issued,invoice-settled')) {
+    ends.set(`${effect.kind} ${effect.invoiceId ?? effect.agreementId}`, Date.parse(effect.at));
+  }
+  for (const [kind, heard] of Object.entries(times)) {
+    const delays = heard.map(({ id, at, effect }) => at - ends.get(`${effect} ${id}`)).sort((a, b) => a - b);
+    report(
+      `  from effect to answer: ${kind}`,
+      `median ${delays[delays.length >> 1]} ms, longest ${delays.at(-1)} ms`,
+    );
+  }
+}
+
+async function rentAll(call) {
+  const demandId = await call('POST', `${MARKET}/demands`, terms());
+  const events = async () =>
+    await call('GET', `${MARKET}/demands/${demandId}/events?timeout=10&maxEvents=100`);
+  const offers = [];
+  while (offers.length < COUNT) offers.push(...(await events()));
+  const drafts = [];
+  const countered = each(offers.length, (i) => {
+    const { proposalId } = offers[i].proposal;
+    const properties = { 'golem.com.payment.chosen-platform': PLATFORM };
+    return call('POST', `${MARKET}/demands/${demandId}/proposals/${proposalId}`, terms(properties));
+  });
+  while (drafts.length < COUNT) drafts.push(...(await events()));
+  await countered;
+  const agreements = await each(COUNT, async (i) => {
+    const validTo = new Date(Date.now() + 3_600_000).toISOString();
+    const id = await call('POST', `${MARKET}/agreements`, {
+      proposalId: drafts[i].proposal.proposalId,
+      validTo,
+    });
+    await call('POST', `${MARKET}/agreements/${id}/confirm?appSessionId=s${i}`);
+    await call('POST', `${MARKET}/agreements/${id}/wait?timeout=30`);
+    return id;
+  });
+  await call('DELETE', `${MARKET}/demands/${demandId}`);
+  return agreements;
+}
+
+function terms(properties = {}) {
+  return {
+    properties: {
+      'golem.srv.comp.expiration': Date.now() + 3_600_000,
+      'golem.srv.comp.task_package': `hash:sha3:${'0'.repeat(56)}:http://127.0.0.1/image`,
+      'golem.node.debug.subnet': 'public',
+      'golem.com.payment.debit-notes.accept-timeout?': 240,
+      'golem.com.payment.protocol.version': '3',
+      [`golem.com.payment.platform.${PLATFORM}.address`]: '0x0',
+      ...properties,
+    },
+    constraints: `(&(golem.runtime.name=vm)(golem.inf.mem.gib>=1)(golem.com.payment.platform.${PLATFORM}.address=*))`,
+  };
+}
+
+async function startDevnet(folder) {
+  const file = path.join(folder, 'providers.json');
+  const providers = Array.from({ length: COUNT }, (_, i) => ({ name: `provider-${i}`, idleLimitSec: 3600 }));
+  fs.writeFileSync(file, JSON.stringify(providers));
+  const began = performance.now();
+  const main = path.join(ROOT, 'dist', 'cli', 'main.js');
+  const process_ = spawn(
+    process.execPath,
+    [main, 'devnet', '--port', '0', '--providers', file, '--data', path.join(folder, 'data')],
+    { stdio: ['ignore', 'pipe', 'inherit'] },
+  );
+  const { url, adminUrl } = await new Promise((resolve, reject) => {
+    let text = '';
+    process_.once('exit', () => reject(new Error(`the devnet ended: ${text}`)));
+    process_.stdout.on('data', (chunk) => {
+      text += chunk;
+      const ready = /devnet ready at (\S+),/.exec(text);
+      const admin = /admin API at (\S+)/.exec(text);
+      if (ready && admin) resolve({ url: ready[1], adminUrl: admin[1] });
+    });
+  });
+  const agent = new http.Agent({ keepAlive: true });
+  const call = (method, route, body, signal, headers) =>
+    request(agent, url + route, method, body, signal, headers);
+  const admin = (route) => request(agent, adminUrl + route, 'GET');
+  return { process: process_, pid: process_.pid, call, admin, startedMs: performance.now() - began };
+}
+
+function request(agent, url, method, body, signal, headers = {}) {
+  const text = body === undefined ? undefined : JSON.stringify(body);
+  return new Promise((resolve, reject) => {
+    const sent = http.request(
+      url,
+      {
+        agent,
+        method,
+        signal,
+        headers: {
+          authorization: 'Bearer try_golem',
+          ...(text === undefined
+            ? {}
+            : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) }),
+          ...headers,
+        },
+      },
+      (answer) => {
+        const chunks = [];
+        answer.on('data', (chunk) => chunks.push(chunk));
+        answer.on('error', reject);
+        answer.on('end', () => {
+          const got = Buffer.concat(chunks).toString();
+          if (answer.statusCode >= 300) reject(new Error(`${method} ${url}: ${answer.statusCode} ${got}`));
+          else resolve(got === '' ? undefined : JSON.parse(got));
+        });
+      },
+    );
+    sent.on('error', reject);
+    sent.end(text);
+  });
+}
+
+/** Does something `count` times, some at once; gives the results in order. */
+async function each(count, action) {
+  const results = new Array(count);
+  let next = 0;
+  const worker = async () => {
+    while (next < count) {
+      const i = next++;
+      results[i] = await action(i);
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(PARALLEL, count) }, worker));
+  return results;
+}
+
+async function timed(what, action) {
+  const began = performance.now();
+  const result = await action();
+  report(what, seconds(performance.now() - began));
+  return result;
+}
+
+function seconds(ms) {
+  return `${(ms / 1000).toFixed(2)} s`;
+}
+
+/** User and system time of a process so far. */
+function cpuSeconds(pid) {
+  const fields = fs
+    .readFileSync(`/proc/${pid}/stat`, 'utf8')
+    .replace(/^.*\) /, '')
+    .split(' ');
+  return (Number(fields[11]) + Number(fields[12])) / 100;
+}
+
+function memoryMib(pid) {
+  const [, kib] = /VmRSS:\s+(\d+)/.exec(fs.readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
+  return Math.round(Number(kib) / 1024);
+}
+
+main().catch((error) => {
+  console.error(error);
+  process.exitCode = 1;
+});
