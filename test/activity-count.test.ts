@@ -22,6 +22,9 @@ interface Happened {
   ms: number;
 }
 
+/** What comes after the result may begin beside its last moments: rentals and settlement go on alone. */
+const AFTERWARDS = /^golem(CloseRental|CleanUp|DecideDocument|ReleaseAllocation)$/;
+
 /** Names of the activities of a job that were scheduled until its result was there. */
 async function activitiesToResult(spec: object): Promise<string[]> {
   const { jobId } = await world.golem.startJob({ ...JOB, ...spec });
@@ -32,7 +35,10 @@ async function activitiesToResult(spec: object): Promise<string[]> {
   const closedMs = job.at(-1)?.ms ?? 0;
   const others = [`${jobId}/settlement`, ...rentals.map(({ workflowId }) => workflowId)];
   const all = [job, ...(await Promise.all(others.map(happened)))].flat();
-  return all.filter(({ name, ms }) => name.startsWith('golem') && ms <= closedMs).map(({ name }) => name);
+  const names = all
+    .filter(({ name, ms }) => name.startsWith('golem') && ms <= closedMs)
+    .map(({ name }) => name);
+  return names.filter((name) => !AFTERWARDS.test(name));
 }
 
 /** Scheduled activities, by name, and the last event. */
