@@ -7,7 +7,7 @@ import { mkdir, rename, rm, stat } from 'node:fs/promises';
 import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { dirname } from 'node:path';
-import { Readable } from 'node:stream';
+import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { ReadableStream } from 'node:stream/web';
 import { fileURLToPath } from 'node:url';
@@ -109,36 +109,41 @@ function credentials({ username, password }: URL): { authorization?: string } {
  */
 async function writeFile(
   body: () => Readable,
-  meter: Meter,
+  meter: Transform,
   file: string,
   signal: AbortSignal,
 ): Promise<void> {
   await mkdir(dirname(file), { recursive: true });
   const partial = `${file}.${hexId(4)}.part`;
+  const sink = createWriteStream(partial, { flags: 'wx' });
+  const closed = new Promise<void>((resolve) => sink.once('close', () => resolve()));
+  // Its error is the pipeline's; it may come when the pipeline has ended.
+  sink.on('error', () => undefined);
   try {
-    await pipeline(body(), meter, createWriteStream(partial, { flags: 'wx' }), { signal });
+    await pipeline(body(), meter, sink, { signal });
     await rename(partial, file);
   } catch (error) {
+    // It may be about to make its file.
+    sink.destroy();
+    await closed;
     await rm(partial, { force: true });
     throw error;
   }
 }
 
-type Meter = (pieces: AsyncIterable<Buffer>) => AsyncGenerator<Buffer>;
-
 /** Passes everything on, and tells how much it was. */
-function metered(onBytes: OnBytes, size: number | null): Meter {
-  return async function* (pieces) {
-    let bytes = 0;
-    for await (const piece of pieces) {
+function metered(onBytes: OnBytes, size: number | null): Transform {
+  let bytes = 0;
+  return new Transform({
+    transform(piece: Buffer, _encoding, passOn) {
       bytes += piece.length;
       onBytes(bytes, size);
-      yield piece;
-    }
-  };
+      passOn(null, piece);
+    },
+  });
 }
 
-async function upload(file: string, meter: Meter, url: URL, signal: AbortSignal): Promise<void> {
+async function upload(file: string, meter: Transform, url: URL, signal: AbortSignal): Promise<void> {
   const { size } = await stat(file);
   // With its length, which signed storage URLs insist on and a streaming fetch would not send.
   const request = (url.protocol === 'https:' ? httpsRequest : httpRequest)(url, {
@@ -159,11 +164,15 @@ async function upload(file: string, meter: Meter, url: URL, signal: AbortSignal)
   });
   // At most the announced length, should the file grow meanwhile.
   const announced = size > 0 ? createReadStream(file, { end: size - 1 }) : Readable.from([]);
-  const [{ status, text }] = await Promise.all([
-    answered,
-    pipeline(Readable.from(meter(announced)), request, { signal }),
-  ]);
+  const sent = pipeline(announced, meter, request, { signal }).then(
+    () => undefined,
+    (error: unknown) => ({ error }),
+  );
+  // The answer tells what came of it; a server that refuses may close the connection before it has read everything.
+  const { status, text } = await answered;
   if (status < 200 || status > 299) throw new Error(`HTTP error: ${statusComplaint(status, text)}`);
+  const failed = await sent;
+  if (failed && !request.writableFinished) throw failed.error;
 }
 
 function statusComplaint(status: number, text: string): string {
