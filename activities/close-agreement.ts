@@ -3,7 +3,14 @@ import type { NewEvent } from '../model/events';
 import { providerOf } from '../model/offer';
 import type { Attempt } from './attempt';
 import { event, vmDestroyed } from './events';
-import { isYagnaError, type Agreement, type GolemActivityState, type ReasonBody, type Yagna } from './yagna';
+import {
+  isYagnaError,
+  unlessNotFound,
+  type Agreement,
+  type GolemActivityState,
+  type ReasonBody,
+  type Yagna,
+} from './yagna';
 
 /** In a retry, what an attempt before has ended without being heard is told as well. */
 export type Closing = Pick<Attempt, 'signal' | 'retried'> & {
@@ -65,23 +72,14 @@ async function isEndedFor(
 
 async function endVms(yagna: Yagna, agreement: Agreement, { signal, retried }: Closing): Promise<NewEvent[]> {
   const events: NewEvent[] = [];
-  const ids = await listActivities(yagna, agreement.agreementId, signal);
+  // Where yagna lacks that call, ending the agreement ends whatever runs under it.
+  const ids = (await unlessNotFound(yagna.golemActivities(agreement.agreementId, signal))) ?? [];
   for (const id of ids) {
     // VMs before the newest were ended, and told of, when a fresh one was made.
     const maybeUntold = retried && id === ids.at(-1);
     events.push(...(await endVm(yagna, id, agreement, maybeUntold, signal)));
   }
   return events;
-}
-
-async function listActivities(yagna: Yagna, agreementId: string, signal: AbortSignal): Promise<string[]> {
-  try {
-    return await yagna.golemActivities(agreementId, signal);
-  } catch (error) {
-    // A yagna without that call: ending the agreement ends whatever runs under it.
-    if (isYagnaError(error, 'notFound')) return [];
-    throw error;
-  }
 }
 
 async function endVm(

@@ -10,7 +10,7 @@ import { hasAcceptedInvoice } from './accepted-invoice';
 import { failureOfAccepting, openBilledAgreement, type BilledAgreement } from './billed-agreement';
 import type { DecideInput, Decision } from './contract';
 import { amounts, event } from './events';
-import { failure, isYagnaError, type DebitNote, type Documents, type Yagna } from './yagna';
+import { failure, isYagnaError, unlessNotFound, type DebitNote, type Documents, type Yagna } from './yagna';
 
 /** Notes beyond what the interval allows: the last one at the end of an activity, and one for clocks that differ. */
 const SPARE_NOTES = 2;
@@ -136,11 +136,7 @@ function countersOf({ usageCounterVector: vector }: DebitNote): number[] | undef
 }
 
 async function isKnown(yagna: Yagna, note: DebitNote, signal: AbortSignal): Promise<boolean> {
-  try {
-    return (await yagna.golemActivities(note.agreementId, signal)).includes(note.activityId);
-  } catch (error) {
-    // This yagna can't tell.
-    if (isYagnaError(error, 'notFound')) return true;
-    throw error;
-  }
+  const listed = await unlessNotFound(yagna.golemActivities(note.agreementId, signal));
+  // Without that call yagna can't tell.
+  return listed?.includes(note.activityId) ?? true;
 }

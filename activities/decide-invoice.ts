@@ -10,7 +10,7 @@ import { hasAcceptedInvoice } from './accepted-invoice';
 import { failureOfAccepting, openBilledAgreement, type BilledAgreement } from './billed-agreement';
 import type { DecideInput, Decision } from './contract';
 import { amounts, event } from './events';
-import { failure, isYagnaError, type Documents, type Invoice, type Yagna } from './yagna';
+import { failure, isYagnaError, unlessNotFound, type Documents, type Invoice, type Yagna } from './yagna';
 
 export async function decideInvoice(
   yagna: Yagna,
@@ -137,10 +137,6 @@ async function knownActivities(
   accepted: readonly string[],
   signal: AbortSignal,
 ): Promise<string[]> {
-  try {
-    return await yagna.golemActivities(invoice.agreementId, signal);
-  } catch (error) {
-    if (isYagnaError(error, 'notFound')) return [...new Set([...invoice.activityIds, ...accepted])];
-    throw error;
-  }
+  const listed = await unlessNotFound(yagna.golemActivities(invoice.agreementId, signal));
+  return listed ?? [...new Set([...invoice.activityIds, ...accepted])];
 }

@@ -7,6 +7,7 @@ import { event, stateChanged } from './events';
 import {
   failure,
   isYagnaError,
+  unlessNotFound,
   type CaptureMode,
   type ExeScriptCommand,
   type Yagna,
@@ -114,13 +115,8 @@ async function listed(
   ended: readonly string[],
   signal: AbortSignal,
 ): Promise<string | undefined> {
-  let ids: string[];
-  try {
-    ids = await yagna.golemActivities(agreementId, signal);
-  } catch (error) {
-    if (isYagnaError(error, 'notFound')) return undefined;
-    throw error;
-  }
+  // A yagna without that call shows none.
+  const ids = (await unlessNotFound(yagna.golemActivities(agreementId, signal))) ?? [];
   const [kept, ...rest] = ids.filter((id) => !ended.includes(id));
   for (const extra of rest) await yagna.destroyGolemActivity(extra, signal);
   return kept;

@@ -178,7 +178,7 @@ export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> 
       const call = callName(request.method, request.routeOptions.url);
       return `${call ?? `${request.method} ${request.url}`} at node ${node.name}`;
     });
-    callFaults(app, node, { faults, links, providerOf });
+    callFaults(app, node, { faults, links, providerOf, log });
     identityRoutes(app);
     registryRoutes(app, () => node.url, options.images ?? []);
     yagnaScope(app, (scope) => {
@@ -222,7 +222,7 @@ export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> 
     timers.close();
     effects.close();
     faults.disarmAll();
-    await Promise.all([admin?.close(), ...nodes.map((node) => node.stop())]);
+    await Promise.all([admin?.close(), ...nodes.map((node) => node.close())]);
     await network.close();
     await vms.close();
     database.close();

@@ -39,6 +39,7 @@ export class RequestorNode {
   private app: FastifyInstance | undefined;
   private listening: number;
   private changing: Promise<void> = Promise.resolve();
+  private closed = false;
 
   constructor(private readonly parts: NodeParts) {
     this.name = parts.name;
@@ -78,7 +79,7 @@ export class RequestorNode {
   /** Listens, on its old port when no other is given. A node that is running is left as it is. */
   start(options: { port?: number } = {}): Promise<void> {
     return this.afterwards(async () => {
-      if (this.app) return;
+      if (this.app || this.closed) return;
       const app = createServer(this.parts.identities);
       this.parts.routes(app, this);
       try {
@@ -103,6 +104,12 @@ export class RequestorNode {
       await app.close();
       this.parts.onChange(this);
     });
+  }
+
+  /** Goes down for good, with the network: whoever was about to start it again does not. */
+  close(): Promise<void> {
+    this.closed = true;
+    return this.stop();
   }
 
   async restart(options: { port?: number } = {}): Promise<void> {

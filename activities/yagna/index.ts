@@ -5,6 +5,7 @@ export {
   isYagnaError,
   oneLine,
   toFailure,
+  unlessNotFound,
   YagnaError,
   type YagnaErrorFields,
   type YagnaErrorKind,

@@ -2,7 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { RequestorNode } from '../requestor-node';
-import type { Fault, Faults } from './faults';
+import { delayOf, type Fault, type Faults } from './faults';
 import type { Links } from './links';
 import { callName } from './operations';
 
@@ -18,14 +18,13 @@ export interface CallFaultParts {
   links: Links;
   /** Name of the provider that a call is about, if it is about one. */
   providerOf(request: FastifyRequest): string | undefined;
+  log(line: string): void;
 }
-
-const DEFAULT_DELAY_SEC = 1;
 
 export function callFaults(
   app: FastifyInstance,
   node: RequestorNode,
-  { faults, links, providerOf }: CallFaultParts,
+  { faults, links, providerOf, log }: CallFaultParts,
 ): void {
   const closing = new AbortController();
   app.decorateRequest('faultAfter', undefined);
@@ -100,14 +99,15 @@ export function callFaults(
   async function takeDown(fault: Fault): Promise<void> {
     await node.stop();
     if (fault.do === 'stopNode') return;
-    if (fault.sec) await delay(fault.sec * 1000);
-    await node.start();
+    if (fault.sec) await delay(fault.sec * 1000, undefined, { ref: false });
+    // Somebody may have taken its port.
+    await node.start().catch((error: unknown) => log(`node ${node.name} did not start: ${String(error)}`));
   }
 
   /** @returns false when the daemon went down meanwhile. */
   async function pause(fault: Fault): Promise<boolean> {
     try {
-      await delay((fault.sec ?? DEFAULT_DELAY_SEC) * 1000, undefined, { signal: closing.signal });
+      await delay(delayOf(fault), undefined, { signal: closing.signal });
       return true;
     } catch {
       return false;

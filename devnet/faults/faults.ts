@@ -151,9 +151,9 @@ export class Faults {
   }
 }
 
-/** Milliseconds by which a fault delays a step. */
+/** Milliseconds by which a fault delays a step or a call. */
 export function delayOf(fault: Fault | undefined): number {
-  return fault?.do === 'delay' ? (fault.sec ?? 1) * 1000 : 0;
+  return fault?.do === 'delay' || fault?.do === 'delayAfter' ? (fault.sec ?? 1) * 1000 : 0;
 }
 
 function concerns(fault: Fault, { on, node, provider }: FaultPoint): boolean {

@@ -10,7 +10,7 @@ import type { Agreement, Agreements } from '../market/agreements';
 import type { Amount } from '../payment/amounts';
 import type { DebitNoteRow, Documents } from '../payment/documents';
 import type { Conditions } from '../faults/conditions';
-import type { Fault } from '../faults/faults';
+import { delayOf, type Fault } from '../faults/faults';
 import type { ProviderStep } from '../faults/operations';
 import { Timers, type Timer } from '../timers';
 import * as reasons from './break-reasons';
@@ -122,9 +122,8 @@ export class Lease {
         this.near.agreements.markClosed(this.agreement.id);
         this.onClosed();
       };
-      const faultSec = fault?.do === 'delay' ? (fault.sec ?? 1) : 0;
-      const delaySec = this.provider.invoiceDelaySec + faultSec;
-      if (delaySec > 0) timers.after(delaySec * 1000, close);
+      const delayMs = this.provider.invoiceDelaySec * 1000 + delayOf(fault);
+      if (delayMs > 0) timers.after(delayMs, close);
       else close();
     });
   }
