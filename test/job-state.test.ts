@@ -41,6 +41,15 @@ describe('a job', () => {
     constructor(...tasks: TaskSpec[]) {
       this.state = newJobState(tasks);
     }
+    /** Two rentals whose VMs are up, each with a task. */
+    twoAtWork(): [RentalEntry, RentalEntry] {
+      const [p, q] = [this.rent('p'), this.rent('q')];
+      this.give(p);
+      this.give(q);
+      this.ready(p);
+      this.ready(q);
+      return [p, q];
+    }
     rent(name: string, lifeSec = 1800): RentalEntry {
       const n = this.state.rentals.length + 1;
       return addRental(this.state, n, `job/rental/${n}`, provider(name), NOW_MS + lifeSec * 1000);
@@ -302,11 +311,7 @@ describe('a job', () => {
 
   test('when nobody else is there, providers that failed are taken again; those at work are not', () => {
     const job = new Job(spec('a'), spec('b'));
-    const [p, q] = [job.rent('p'), job.rent('q')];
-    job.give(p);
-    job.give(q);
-    job.ready(p);
-    job.ready(q);
+    const [p, q] = job.twoAtWork();
     job.end(p, 'failed');
     job.tell(p, { state: 'closed' });
     expect(providersToAvoid(job.state)).toEqual([q.provider.id, p.provider.id]);
@@ -318,11 +323,7 @@ describe('a job', () => {
 
   test('an idle rental that may not do what waits makes room for another', () => {
     const job = new Job(spec('a'), spec('b'));
-    const [p, q] = [job.rent('p'), job.rent('q')];
-    job.give(p);
-    job.give(q);
-    job.ready(p);
-    job.ready(q);
+    const [p, q] = job.twoAtWork();
     expect(rentalsToClose(job.state, 2, NOW_MS)).toEqual([]);
     job.end(p, 'failed');
     expect(rentalsToClose(job.state, 2, NOW_MS)).toEqual([p]);
@@ -357,11 +358,7 @@ describe('a job', () => {
 
   test('a rental without work that is left is closed; it costs money', () => {
     const job = new Job(spec('a'), spec('b'));
-    const [p, q] = [job.rent('p'), job.rent('q')];
-    job.give(p);
-    job.give(q);
-    job.ready(p);
-    job.ready(q);
+    const [p, q] = job.twoAtWork();
     job.end(p, 'done');
     expect(rentalsToClose(job.state, 4, NOW_MS)).toEqual([p]);
   });
