@@ -358,7 +358,7 @@ describe('a job', () => {
 
   test('a rental without work that is left is closed; it costs money', () => {
     const job = new Job(spec('a'), spec('b'));
-    const [p, q] = job.twoAtWork();
+    const [p] = job.twoAtWork();
     job.end(p, 'done');
     expect(rentalsToClose(job.state, 4, NOW_MS)).toEqual([p]);
   });
