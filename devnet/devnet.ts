@@ -35,6 +35,7 @@ import { Ledger } from './payment/ledger';
 import { Payables } from './payment/payables';
 import { Payer } from './payment/payer';
 import { Payments } from './payment/payments';
+import { Reservations } from './payment/reservations';
 import { Settlement } from './payment/settlement';
 import { DEFAULT_FUNDS, SUPPLY, Wallets } from './payment/wallets';
 import { ProviderNetwork } from './provider/network';
@@ -134,8 +135,11 @@ export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> 
   wallets.fundsOf = (owner) => nodes.find((node) => node.requestorIds.includes(owner))?.funds ?? '0';
   const deposits = new Deposits(database, wallets, effects);
   const payables = new Payables(database);
-  const checks = new AllocationChecks(wallets, deposits, payables);
-  const allocations = new Allocations({ database, wallets, deposits, checks, effects, timers });
+  const reservations = new Reservations(database);
+  const checks = new AllocationChecks(wallets, deposits, payables, reservations);
+  const allocations = new Allocations({
+    ...{ database, wallets, deposits, checks, reservations, effects, timers },
+  });
   const documents = new Documents(database, new DocumentEvents(database));
   const billing = new Billing(database, documents, effects);
   const settlement = new Settlement(database, documents, payables, effects);
