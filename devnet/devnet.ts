@@ -19,10 +19,12 @@ import { DemandBook } from './market/book';
 import { scanRoutes } from './market/scan-routes';
 import { demandRoutes } from './market/demand-routes';
 import { netRoutes } from './net-api/routes';
+import { Acceptance } from './payment/acceptance';
 import { AllocationChecks } from './payment/allocation-checks';
 import { allocationRoutes } from './payment/allocation-routes';
 import { Allocations } from './payment/allocations';
 import { Amount, isAmount } from './payment/amounts';
+import { Billing } from './payment/billing';
 import { Deposits } from './payment/deposits';
 import { DocumentEvents } from './payment/document-events';
 import { batchRoutes } from './payment/batch-routes';
@@ -33,6 +35,8 @@ import { Ledger } from './payment/ledger';
 import { Payables } from './payment/payables';
 import { Payer } from './payment/payer';
 import { Payments } from './payment/payments';
+import { Reservations } from './payment/reservations';
+import { Settlement } from './payment/settlement';
 import { DEFAULT_FUNDS, SUPPLY, Wallets } from './payment/wallets';
 import { ProviderNetwork } from './provider/network';
 import { describeProviders, loadProviders, type ProvidersInput } from './provider/providers-file';
@@ -131,13 +135,19 @@ export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> 
   wallets.fundsOf = (owner) => nodes.find((node) => node.requestorIds.includes(owner))?.funds ?? '0';
   const deposits = new Deposits(database, wallets, effects);
   const payables = new Payables(database);
-  const checks = new AllocationChecks(wallets, deposits, payables);
-  const allocations = new Allocations({ database, wallets, deposits, checks, effects, timers });
-  const documents = new Documents(database, new DocumentEvents(database), allocations, payables, effects);
+  const reservations = new Reservations(database);
+  const checks = new AllocationChecks(wallets, deposits, payables, reservations);
+  const allocations = new Allocations({
+    ...{ database, wallets, deposits, checks, reservations, effects, timers },
+  });
+  const documents = new Documents(database, new DocumentEvents(database));
+  const billing = new Billing(database, documents, effects);
+  const settlement = new Settlement(database, documents, payables, effects);
+  const acceptance = new Acceptance({ database, documents, allocations, payables, settlement, effects });
   const payments = new Payments(database);
   const payer = new Payer({
-    ...{ database, documents, allocations, payables, payments, wallets, deposits, effects, timers },
-    cycleSec: paymentCycleSec,
+    ...{ database, acceptance, settlement, allocations, payables, payments },
+    ...{ wallets, deposits, effects, timers, cycleSec: paymentCycleSec },
   });
   const faults = new Faults(effects);
   const links = new Links(timers, effects);
@@ -150,6 +160,7 @@ export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> 
     book,
     agreements,
     documents,
+    billing,
     timers,
     conditions,
     rebroadcastSec: options.rebroadcastSec ?? rebroadcastSec,
@@ -186,7 +197,7 @@ export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> 
       agreementRoutes(scope, book, agreements, conditions);
       scanRoutes(scope, () => network.offers());
       allocationRoutes(scope, allocations, wallets, identities);
-      documentRoutes(scope, documents, payments);
+      documentRoutes(scope, { documents, acceptance, payments });
       driverStatusRoutes(scope, payer);
       batchRoutes(scope, database, paymentCycleSec);
       netRoutes(scope);

@@ -294,6 +294,26 @@ describe('wallets', () => {
     });
   });
 
+  it('are free again when an allocation has expired, and reserved as before after a restart', async () => {
+    const options = { dataDir: join(folder, 'reserved'), providers: ONE, funds: '10', paymentCycleSec: 1000 };
+    const more = (requestor: Requestor): Promise<Answer> =>
+      requestor.post(`${PAYMENT}/allocations`, { totalAmount: '11' });
+    await withDevnet(options, async (requestor) => {
+      const invoice = await invoicedRental(requestor, 's');
+      const expiring = await requestor.allocate('3');
+      await acceptInvoice(requestor, invoice, await requestor.allocate('6'));
+      expect((await more(requestor)).json.reservedFunds).toBe('9');
+      const timeout = new Date(Date.now() + 1000).toISOString();
+      await requestor.call('PUT', `${PAYMENT}/allocations/${expiring}`, { timeout });
+      expect(await requestor.effect('allocation-released')).toMatchObject({ by: 'timeout' });
+      expect((await more(requestor)).json.reservedFunds).toBe('6');
+    });
+    await withDevnet(options, async (requestor, devnet) => {
+      expect((await more(requestor)).json).toMatchObject({ reservedFunds: '6', availableFunds: '4' });
+      expectBalanced(devnet);
+    });
+  });
+
   it('cannot be made to give what they do not hold', async () => {
     await withDevnet({ providers: ONE }, async (_requestor, devnet) => {
       const [from, to] = [`0x${'a'.repeat(40)}`, `0x${'b'.repeat(40)}`];

@@ -2,9 +2,10 @@
 import { formatNanos, nowNanos } from '../clock';
 import { problem, type HttpError } from '../server/errors';
 import type { JsonObject } from '../server/input';
-import { Amount, sum } from './amounts';
+import { Amount } from './amounts';
 import { DEPOSIT_ID, depositKey, type Deposit, type Deposits } from './deposits';
 import type { Payables } from './payables';
+import type { Reservations } from './reservations';
 import type { Wallets } from './wallets';
 
 const TYPE = '/payment-api/v1/allocations/validation-error';
@@ -25,19 +26,12 @@ export interface AskedFromDeposit extends Asked {
   allocation?: { id: string; total: string };
 }
 
-/** What is taken of an allocation's wallet for it. */
-interface Reserving {
-  platform: string;
-  total: string;
-  spent: Amount;
-  depositKey: string | undefined;
-}
-
 export class AllocationChecks {
   constructor(
     private readonly wallets: Wallets,
     private readonly deposits: Deposits,
     private readonly payables: Payables,
+    private readonly reservations: Reservations,
   ) {}
 
   /** @throws 400 when the timeout is in the past */
@@ -54,12 +48,9 @@ export class AllocationChecks {
    * they are paid, and so lets them be reserved a second time.)
    * @throws 400 when the requestor's wallet has too little free
    */
-  funds(asked: Asked, wanted: Amount, live: readonly Reserving[]): void {
+  funds(asked: Asked, wanted: Amount): void {
     const { requestor, platform } = asked;
-    const held = live
-      .filter((allocation) => allocation.platform === platform && allocation.depositKey === undefined)
-      .map(({ total, spent }) => Amount.max(0, new Amount(total).minus(spent)).toFixed());
-    const reserved = sum(held).plus(this.payables.owed(requestor, platform));
+    const reserved = this.reservations.of(requestor, platform).plus(this.payables.owed(requestor, platform));
     const available = this.wallets.balance(requestor, platform).minus(reserved);
     if (wanted.lte(available)) return;
     const detail =

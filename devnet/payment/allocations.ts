@@ -9,6 +9,7 @@ import type { Timer, Timers } from '../timers';
 import type { AllocationChecks } from './allocation-checks';
 import { Amount, computed, ZERO } from './amounts';
 import type { Deposits } from './deposits';
+import { heldBy, type Reservations } from './reservations';
 import type { Wallets } from './wallets';
 
 /** About ten years: what an allocation without a timeout gets. */
@@ -40,6 +41,7 @@ export interface AllocationParts {
   wallets: Wallets;
   deposits: Deposits;
   checks: AllocationChecks;
+  reservations: Reservations;
   effects: Effects;
   timers: Timers;
 }
@@ -94,11 +96,13 @@ export class Allocations {
       ),
       setExpenditure: database.prepare('INSERT OR REPLACE INTO expenditure VALUES (?, ?, ?, ?)'),
     };
-    for (const allocation of this.live()) this.watchExpiry(allocation);
+    const live = this.live();
+    atomically(database, () => parts.reservations.recount(live));
+    for (const allocation of live) this.watchExpiry(allocation);
   }
 
   create(requestor: string, wanted: NewAllocation, requestBody: JsonObject): Allocation {
-    const { wallets, checks, deposits, effects, database } = this.parts;
+    const { wallets, checks, deposits, reservations, effects, database } = this.parts;
     const now = nowNanos();
     const { platform, timeoutNanos } = wanted;
     const asked = { requestor, platform, timeoutNanos, requestBody };
@@ -108,10 +112,10 @@ export class Allocations {
     const depositKey = isFromDeposit
       ? checks.deposit({ ...asked, deposit: wanted.deposit, amount: new Amount(wanted.total) })
       : undefined;
-    if (!isFromDeposit) checks.funds(asked, new Amount(wanted.total), this.live(requestor));
+    if (!isFromDeposit) checks.funds(asked, new Amount(wanted.total));
     const id = documentId();
     const timeout = timeoutNanos ?? now + DEFAULT_LIFE_NANOS;
-    atomically(database, () => {
+    const allocation = atomically(database, () => {
       this.sql.insert.run(
         ...[id, requestor, platform, plain(wanted.total), formatNanos(now), formatNanos(timeout)],
         Number(timeout / 1_000_000n),
@@ -120,8 +124,10 @@ export class Allocations {
       );
       if (depositKey !== undefined) deposits.use(depositKey, id);
       effects.record('allocation-created', { allocationId: id, amount: plain(wanted.total), platform });
+      const made = this.get(requestor, id);
+      reservations.add(made, heldBy(made));
+      return made;
     });
-    const allocation = this.get(requestor, id);
     this.watchExpiry(allocation);
     return allocation;
   }
@@ -161,7 +167,7 @@ export class Allocations {
       throw failure(400, 'New allocation timeout is in the past');
     }
     const deposit = this.checkAmended(allocation, total, timeoutNanos, body);
-    atomically(this.parts.database, () => {
+    const amended = atomically(this.parts.database, () => {
       this.sql.amend.run(
         total === undefined ? allocation.total : plain(total),
         timeoutNanos === undefined ? allocation.timeout : formatNanos(timeoutNanos),
@@ -170,8 +176,10 @@ export class Allocations {
         id,
       );
       this.parts.effects.record('allocation-amended', { allocationId: id });
+      const changed = this.get(requestor, id);
+      this.parts.reservations.add(changed, heldBy(changed).minus(heldBy(allocation)));
+      return changed;
     });
-    const amended = this.get(requestor, id);
     this.watchExpiry(amended);
     return amended;
   }
@@ -190,7 +198,7 @@ export class Allocations {
     const more = total === undefined ? ZERO : new Amount(total).minus(allocation.total);
     const asked = { requestor, platform, timeoutNanos, requestBody };
     if (!allocation.deposit) {
-      if (more.gt(0)) this.parts.checks.funds(asked, more, this.live(requestor));
+      if (more.gt(0)) this.parts.checks.funds(asked, more);
       return undefined;
     }
     const { validate } = (requestBody['deposit'] ?? {}) as { validate?: unknown };
@@ -208,19 +216,20 @@ export class Allocations {
     this.end(allocation, 'requestor');
   }
 
-  /** Takes an accepted amount from an allocation. @throws 400 when it is gone or holds too little. */
+  /** Takes an accepted amount from an allocation, in the transaction of the acceptance. @throws 400 when it is gone or holds too little. */
   spend(requestor: string, id: string, amount: Amount, agreementId: string, activityId: string): Allocation {
     const allocation = this.find(id);
     if (!allocation || allocation.released || allocation.requestor !== requestor) {
       throw failure(400, `Allocation ${id} not found`);
     }
-    const remaining = new Amount(allocation.total).minus(allocation.spent);
+    const remaining = heldBy(allocation);
     if (remaining.lt(amount)) {
       const held = allocation.spent.isZero() ? allocation.total : computed(remaining);
       throw failure(400, `Not enough funds. Allocated: ${held} Needed: ${computed(amount)}`);
     }
     if (amount.lte(0)) return allocation;
     this.sql.spend.run(allocation.spent.plus(amount).toFixed(), id);
+    this.parts.reservations.add(allocation, amount.negated());
     const row = this.sql.expenditure.get(id, agreementId, activityId) as { accepted: string } | undefined;
     this.sql.setExpenditure.run(id, agreementId, activityId, computed(amount.plus(row?.accepted ?? 0)));
     return allocation;
@@ -249,10 +258,12 @@ export class Allocations {
     this.expiry.set(allocation.id, timer);
   }
 
-  private end({ id, depositKey }: Allocation, by: 'requestor' | 'timeout'): void {
+  private end({ id, requestor, depositKey }: Allocation, by: 'requestor' | 'timeout'): void {
     this.parts.timers.cancel(this.expiry.get(id));
     this.expiry.delete(id);
     atomically(this.parts.database, () => {
+      const ended = this.get(requestor, id);
+      this.parts.reservations.add(ended, heldBy(ended).negated());
       this.sql.release.run(Date.now(), id);
       this.parts.effects.record('allocation-released', { allocationId: id, by });
     });

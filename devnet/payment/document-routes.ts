@@ -4,6 +4,7 @@ import { failure } from '../server/errors';
 import { send } from '../server/http';
 import { Body, Query, queryFailure } from '../server/input';
 import { waitFor } from '../server/long-poll';
+import type { Acceptance } from './acceptance';
 import { DEFAULT_EVENT_TYPES, eventStream, type DocumentKind } from './document-events';
 import type { DebitNoteRow, Documents, InvoiceRow } from './documents';
 import type { Payments } from './payments';
@@ -13,7 +14,16 @@ const DEFAULT_TIMEOUT_SEC = 5;
 const NO_LIMIT = 1_000_000;
 const REJECTION_REASONS = ['UNSOLICITED_SERVICE', 'BAD_SERVICE', 'INCORRECT_AMOUNT'] as const;
 
-export function documentRoutes(scope: FastifyInstance, documents: Documents, payments: Payments): void {
+export interface DocumentParts {
+  documents: Documents;
+  acceptance: Acceptance;
+  payments: Payments;
+}
+
+export function documentRoutes(
+  scope: FastifyInstance,
+  { documents, acceptance: decisions, payments }: DocumentParts,
+): void {
   scope.get(`${BASE}/debitNotes`, (request, reply) => {
     const { afterMs, max } = listQuery(request);
     return send(reply, 200, documents.notes(request.requestorId, afterMs, max).map(debitNoteView));
@@ -25,7 +35,7 @@ export function documentRoutes(scope: FastifyInstance, documents: Documents, pay
 
   scope.post(`${BASE}/debitNotes/:id/accept`, (request, reply) => {
     const { amount, allocationId } = acceptance(request);
-    documents.acceptNote(request.requestorId, idOf(request), amount, allocationId);
+    decisions.acceptNote(request.requestorId, idOf(request), amount, allocationId);
     return send(reply, 200, null);
   });
 
@@ -49,12 +59,12 @@ export function documentRoutes(scope: FastifyInstance, documents: Documents, pay
 
   scope.post(`${BASE}/invoices/:id/accept`, (request, reply) => {
     const { amount, allocationId } = acceptance(request);
-    documents.acceptInvoice(request.requestorId, idOf(request), amount, allocationId);
+    decisions.acceptInvoice(request.requestorId, idOf(request), amount, allocationId);
     return send(reply, 200, null);
   });
 
   scope.post(`${BASE}/invoices/:id/reject`, (request, reply) => {
-    documents.rejectInvoice(request.requestorId, idOf(request), rejection(request));
+    decisions.rejectInvoice(request.requestorId, idOf(request), rejection(request));
     return send(reply, 200, null);
   });
 

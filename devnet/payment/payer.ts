@@ -7,19 +7,21 @@ import { documentId, formatMillis, nextEventNanos } from '../clock';
 import type { Database } from '../contract';
 import type { Effects } from '../effects';
 import type { Timer, Timers } from '../timers';
+import type { Acceptance } from './acceptance';
 import type { Allocations } from './allocations';
 import { computed, sum } from './amounts';
 import { atomically } from '../database';
 import type { Deposits } from './deposits';
-import type { Documents } from './documents';
 import type { PaidDocument } from './ledger';
 import type { Bundle, Payables } from './payables';
 import type { Payments } from './payments';
+import type { Settlement } from './settlement';
 import type { Wallets } from './wallets';
 
 export interface PayerParts {
   database: Database;
-  documents: Documents;
+  acceptance: Acceptance;
+  settlement: Settlement;
   allocations: Allocations;
   payables: Payables;
   payments: Payments;
@@ -49,7 +51,7 @@ export class Payer {
   private readonly short = new Map<string, Shortage>();
 
   constructor(private readonly parts: PayerParts) {
-    parts.documents.onPayable = () => this.schedule();
+    parts.acceptance.onPayable = () => this.schedule();
     parts.allocations.onDepositFreed = () => this.schedule();
     parts.wallets.onCredited = (owner) => {
       if ([...this.short.values()].some((shortage) => shortage.payer === owner)) this.schedule();
@@ -78,7 +80,7 @@ export class Payer {
   }
 
   private payAll(): void {
-    const { documents, payables, deposits, allocations } = this.parts;
+    const { settlement, payables, deposits, allocations } = this.parts;
     const paying = new Set<string>();
     this.short.clear();
     for (const bundle of payables.bundles()) {
@@ -87,7 +89,7 @@ export class Payer {
         paying.add(bundle.requestor);
       }
     }
-    documents.settleInvoices(this.isUp);
+    settlement.settleInvoices(this.isUp);
     deposits.closeFinished(
       ({ key, allocationId = '' }) =>
         allocations.find(allocationId)?.released === true && !payables.owesFromDeposit(key),
@@ -114,7 +116,7 @@ export class Payer {
   }
 
   private pay(bundle: Bundle): void {
-    const { database, documents, payables, payments, wallets, deposits, effects } = this.parts;
+    const { database, settlement, payables, payments, wallets, deposits, effects } = this.parts;
     const { requestor, provider, platform, deposit } = bundle;
     const amount = computed(bundle.amount);
     const paymentId = documentId();
@@ -129,7 +131,7 @@ export class Payer {
       payables.remove(bundle);
       payments.add(payment(paymentId, bundle), agreements);
       effects.record('paid', { paymentId, requestorId: requestor, providerId: provider, amount });
-      for (const payable of bundle.payables) documents.paid(payable);
+      for (const payable of bundle.payables) settlement.paid(payable);
     });
   }
 }

@@ -8,6 +8,7 @@ import { nowNanos } from '../clock';
 import type { VmHost } from '../contract';
 import type { Agreement, Agreements } from '../market/agreements';
 import type { Amount } from '../payment/amounts';
+import type { Billing } from '../payment/billing';
 import type { DebitNoteRow, Documents } from '../payment/documents';
 import type { Conditions } from '../faults/conditions';
 import { delayOf, type Fault } from '../faults/faults';
@@ -24,6 +25,7 @@ const SHORTEST_INTERVAL_MS = 10;
 export interface LeaseNeighbours {
   agreements: Agreements;
   documents: Documents;
+  billing: Billing;
   conditions: Conditions;
   timers: Timers;
   vms: VmHost;
@@ -80,7 +82,7 @@ export class Lease {
   }
 
   activityCreated(activityId: string): void {
-    this.near.documents.addActivity(this.agreement.id, activityId);
+    this.near.billing.addActivity(this.agreement.id, activityId);
     this.timers.cancel(this.idle);
     this.scheduleNote(activityId);
   }
@@ -129,11 +131,11 @@ export class Lease {
   }
 
   private issueInvoice(fault: Fault | undefined): void {
-    const { documents } = this.near;
+    const { billing, documents } = this.near;
     const dueSec = this.agreed.paymentTimeoutSec ?? this.provider.paymentDueSec;
     if (fault?.do === 'withhold') return;
     const issue = (change?: (amount: Amount) => Amount): void =>
-      void documents.issueInvoice(this.agreement, nanosIn(dueSec), change);
+      void billing.issueInvoice(this.agreement, nanosIn(dueSec), change);
     const { factor = 10 } = fault ?? {};
     switch (fault?.do) {
       case 'zero':
@@ -214,7 +216,7 @@ export class Lease {
   }
 
   private sendNote(activityId: string, isLast: boolean): void {
-    const { documents, vms } = this.near;
+    const { billing, vms } = this.near;
     const used = vms.usage(activityId);
     let usage = [Number(used.cpuSec), Number(used.durationSec)];
     let paymentDue = this.paymentDue(isLast);
@@ -224,7 +226,7 @@ export class Lease {
     const { factor = 10 } = fault ?? {};
     switch (fault?.do) {
       case 'withhold':
-        return documents.bill(activityId, cost(this.coefficients, usage), isLast);
+        return billing.bill(activityId, cost(this.coefficients, usage), isLast);
       case 'tooMuch':
         change = (amount) => amount.times(factor);
         break;
@@ -242,7 +244,7 @@ export class Lease {
         break;
     }
     const issue = (): DebitNoteRow =>
-      documents.issueNote(
+      billing.issueNote(
         agreement,
         activityId,
         change(cost(this.coefficients, usage)),

@@ -8,6 +8,7 @@ import type { AgreementBook, AgreementTerms, VmHost } from '../contract';
 import type { Agreement, AgreementListener, Agreements } from '../market/agreements';
 import type { Demand, DemandBook, Proposal, ProviderSide } from '../market/book';
 import type { PublicOffer } from '../market/scan-routes';
+import type { Billing } from '../payment/billing';
 import type { Documents, NoteListener } from '../payment/documents';
 import type { Conditions } from '../faults/conditions';
 import { delayOf, type Fault } from '../faults/faults';
@@ -24,6 +25,7 @@ export interface NetworkOptions {
   book: DemandBook;
   agreements: Agreements;
   documents: Documents;
+  billing: Billing;
   timers: Timers;
   conditions: Conditions;
   /** Seconds between two rounds in which free providers offer again to live demands; 0 for never. */
@@ -281,8 +283,8 @@ export class ProviderNetwork
   private addLease(agreement: Agreement): Lease | undefined {
     const provider = this.providers.get(agreement.provider);
     if (!provider || !this.vms) return undefined;
-    const { agreements, documents, conditions, timers, log } = this.options;
-    const near = { agreements, documents, conditions, timers, log, vms: this.vms };
+    const { agreements, documents, billing, conditions, timers, log } = this.options;
+    const near = { agreements, documents, billing, conditions, timers, log, vms: this.vms };
     const lease = new Lease(agreement, provider.config, near, () => {
       this.leases.delete(agreement.id);
       provider.release(agreement.id);

@@ -1,7 +1,7 @@
 /** What is kept of a command's stdout or stderr, bounded in memory whatever the command writes. */
 import { isUtf8 } from 'node:buffer';
 import { StringDecoder } from 'node:string_decoder';
-import type { CaptureMode } from './exe-script';
+import type { CaptureMode, Command } from './exe-script';
 
 /** The most that is kept of one stream of one command, bytes. What comes after is dropped silently. */
 export const MAX_KEPT_BYTES = 8 * 1024 * 1024;
@@ -73,4 +73,17 @@ export class CapturedOutput {
       this.tailBytes -= first.length;
     }
   }
+}
+
+/** What a command writes, as far as it is kept. */
+export interface Captures {
+  stdout: CapturedOutput;
+  stderr: CapturedOutput;
+}
+
+/** `run` says what is to be kept; of the others it is all. */
+export function capturesOf(command: Command): Captures {
+  const whole = { stream: true, format: 'str' as const };
+  const { stdout, stderr } = command.name === 'run' ? command.capture : { stdout: whole, stderr: whole };
+  return { stdout: new CapturedOutput(stdout), stderr: new CapturedOutput(stderr) };
 }

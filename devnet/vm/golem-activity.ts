@@ -1,18 +1,18 @@
 /**
- * One Golem activity: the exe-unit's states, its queue of scripts, and the VM they run in. What a requestor gets to see
- * of it over HTTP is in devnet/activity-api.
+ * One Golem activity: the exe-unit's states, and the scripts that it carries out one after the other. The VM that they
+ * run in is in runtime.ts, what a requestor gets to see of it all over HTTP in devnet/activity-api.
  */
-import { once } from 'node:events';
-import { mkdir } from 'node:fs/promises';
-import { setTimeout as delay } from 'node:timers/promises';
 import { because, byProvider } from '../cause';
 import type { AgreementTerms, EffectLog } from '../contract';
 import { delayOf, type Fault } from '../faults/faults';
 import type { ProviderStep } from '../faults/operations';
 import { Stream } from '../server/long-poll';
-import { CapturedOutput } from './captured-output';
-import { wireForm, type Command, type RunCommand } from './exe-script';
-import { MachineGone, VOLUMES, type Machine, type MachineOptions } from './machine';
+import { capturesOf, type Captures } from './captured-output';
+import { endState, type Ending } from './ending';
+import { wireForm, type Command } from './exe-script';
+import type { Machine, MachineOptions } from './machine';
+import { pause } from './pause';
+import { CommandFailure, Runtime } from './runtime';
 import { Script } from './script';
 import {
   debugPair,
@@ -24,19 +24,7 @@ import {
   type StatePair,
 } from './activity-state';
 import { Progress } from './progress';
-import { transfer } from './transfer';
-import { resolveInside } from './vm-path';
 import type { VmStore } from './vm-store';
-
-/** Why a command failed, in yagna's words; -1 where there is no exit code. */
-class CommandFailure extends Error {
-  constructor(
-    readonly code: number,
-    message: string,
-  ) {
-    super(message);
-  }
-}
 
 export interface ActivityParts {
   activityId: string;
@@ -53,9 +41,6 @@ export interface ActivityParts {
   onChange(): void;
 }
 
-/** How an activity ends: at the requestor's or agreement's word, or because its VM or the daemon went away. */
-export type Ending = 'destroyed' | 'terminated' | 'aborted';
-
 export class GolemActivity {
   readonly activityId: string;
   readonly agreementId: string;
@@ -68,15 +53,11 @@ export class GolemActivity {
   ending: Ending | undefined;
 
   private current: ActivityState = { state: ['Initialized', null] };
-  private machine: Machine | undefined;
-  private dropping = false;
-  private volumes: string[] = [...VOLUMES];
+  private readonly runtime: Runtime;
   private queue: Promise<void> = Promise.resolve();
   private readonly interrupt = new AbortController();
-  private earlierSeconds = 0;
   private endedMs: number | undefined;
   private ended: Promise<void> | undefined;
-  private hadMachine = false;
   private frozen = false;
   private frozenMs = 0;
   /** It was not heard of for too long, and has given no new sign of life. */
@@ -86,6 +67,11 @@ export class GolemActivity {
   constructor(private readonly parts: ActivityParts) {
     this.activityId = parts.activityId;
     this.agreementId = parts.terms.agreementId;
+    const { terms, directory, startMachine } = parts;
+    this.runtime = new Runtime({
+      ...{ terms, directory, startMachine, ended: this.interrupt.signal },
+      onDied: () => this.acting(() => parts.onDied()),
+    });
   }
 
   /** As its provider knows it. */
@@ -108,20 +94,22 @@ export class GolemActivity {
 
   /** Before the first deploy nothing is measured. */
   get measured(): boolean {
-    return this.hadMachine;
+    return this.runtime.measured;
   }
 
   usage(): { cpuSec: number; durationSec: number } {
     const durationSec = ((this.endedMs ?? Date.now()) - this.createdMs) / 1000;
-    const cpuSec = this.earlierSeconds + (this.machine?.cpuSeconds() ?? 0);
     // A provider of n threads cannot have used more than n CPUs, whatever this machine has.
-    return { cpuSec: Math.min(cpuSec, this.parts.terms.cpuThreads * durationSec), durationSec };
+    return {
+      cpuSec: Math.min(this.runtime.cpuSeconds(), this.parts.terms.cpuThreads * durationSec),
+      durationSec,
+    };
   }
 
   /** Its processes stand still, or go on; no command begins meanwhile. */
   freeze(frozen: boolean): void {
     this.frozen = frozen;
-    this.machine?.freeze(frozen);
+    this.runtime.freeze(frozen);
     if (frozen) this.frozenMs = Date.now();
     else {
       if (Date.now() - this.frozenMs > this.parts.terms.unresponsiveSec * 1000) void this.beUnheard();
@@ -147,16 +135,10 @@ export class GolemActivity {
   }
 
   private async finish(ending: Ending): Promise<void> {
-    const done = [...this.scripts.values()].filter((script) => script.over);
     this.ending = ending;
-    const why = {
-      destroyed: {},
-      terminated: { reason: interruptedBySignal([...this.scripts.values()], done.length) },
-      aborted: ABORTED,
-    };
-    this.enter({ state: ['Terminated', null], ...why[ending] });
+    this.enter(endState(ending, [...this.scripts.values()]));
     this.interrupt.abort();
-    await this.dropMachine();
+    await this.runtime.drop();
     await this.queue;
     this.endedMs = Date.now();
     this.progress.wake();
@@ -170,7 +152,7 @@ export class GolemActivity {
     for (const [index, command] of script.commands.entries()) {
       if (this.ending) break;
       script.emit(index, { started: { command: wireForm(command) } });
-      const outputs = captures(command);
+      const outputs = capturesOf(command);
       const failure = await this.perform(command, outputs, script, index);
       // A VM that died reports nothing.
       if (this.ending === 'aborted') break;
@@ -196,7 +178,7 @@ export class GolemActivity {
 
   private async perform(
     command: Command,
-    outputs: Outputs,
+    outputs: Captures,
     script: Script,
     index: number,
   ): Promise<CommandFailure | undefined> {
@@ -205,7 +187,7 @@ export class GolemActivity {
         throw new CommandFailure(-1, "signing not supported: binary built without the 'sgx' feature");
       }
       if (command.name === 'terminate') {
-        await this.dropMachine();
+        await this.runtime.drop();
         if (!this.ending) this.enter({ state: ['Initialized', null] });
         return undefined;
       }
@@ -221,16 +203,13 @@ export class GolemActivity {
             ? new Progress(command.progress, (json) => script.emit(index, { progress: json }))
             : undefined;
         if (command.name === 'deploy') {
-          sink.stdout(Buffer.from(await this.deploy(command.volumes)));
+          sink.stdout(Buffer.from(await this.runtime.deploy(command.volumes)));
           // There is no image to download.
           progress?.say('Deployed image from cache');
         }
-        if (command.name === 'start') await this.start();
-        if (command.name === 'run') await this.run(command, sink);
-        if (command.name === 'transfer') {
-          const onBytes = progress?.at.bind(progress);
-          await transfer(command, this.deployed().root, this.volumes, this.interrupt.signal, onBytes);
-        }
+        if (command.name === 'start') await this.runtime.start();
+        if (command.name === 'run') await this.runtime.run(command, sink);
+        if (command.name === 'transfer') await this.runtime.transfer(command, progress?.at.bind(progress));
       });
       return undefined;
     } catch (error) {
@@ -285,58 +264,6 @@ export class GolemActivity {
     }
   }
 
-  private async deploy(volumes: string[]): Promise<string> {
-    await this.pause(this.parts.terms.deploySec * 1000);
-    if (this.ending) throw new MachineGone();
-    const machine = await this.parts.startMachine({
-      directory: this.parts.directory,
-      cpuThreads: this.parts.terms.cpuThreads,
-    });
-    this.hadMachine = true;
-    this.machine = machine;
-    if (this.ending) {
-      await this.dropMachine();
-      throw new MachineGone();
-    }
-    void machine.gone.then(() => {
-      if (this.machine === machine && !this.dropping && !this.ending) this.acting(() => this.parts.onDied());
-    });
-    this.volumes = [...VOLUMES, ...volumes];
-    for (const path of volumes) await mkdir(await resolveInside(machine.root, path), { recursive: true });
-    const listed = [
-      ...VOLUMES.map((path) => ({ name: `vol-${path.slice(1).replace('/', '-')}`, path })),
-      ...volumes.map((path, n) => ({ name: `vol-custom-${n}`, path })),
-    ].map(({ name, path }) => `{"name": ${JSON.stringify(name)}, "path": ${JSON.stringify(path)}}`);
-    return `{"valid": {"Ok": ""}, "vols": [${listed.join(', ')}], "startMode": "empty"}\n`;
-  }
-
-  private async start(): Promise<void> {
-    const { startFails, startSec } = this.parts.terms;
-    await this.pause(startSec * 1000);
-    if (startFails !== undefined) throw new CommandFailure(-1, `Runtime error: ${startFails}`);
-  }
-
-  private async run({ entryPoint, args }: RunCommand, sink: Parameters<Machine['run']>[2]): Promise<void> {
-    const exitCode = await this.deployed().run(entryPoint, args, sink);
-    if (exitCode !== 0) throw new CommandFailure(exitCode, `ExeScript command exited with code ${exitCode}`);
-  }
-
-  private deployed(): Machine {
-    if (!this.machine) throw new MachineGone();
-    return this.machine;
-  }
-
-  private async dropMachine(): Promise<void> {
-    const { machine } = this;
-    if (!machine) return;
-    this.dropping = true;
-    await machine.destroy();
-    this.dropping = false;
-    if (this.machine !== machine) return;
-    this.earlierSeconds += machine.cpuSeconds();
-    this.machine = undefined;
-  }
-
   private thaw(): Promise<void> {
     const { signal } = this.interrupt;
     return new Promise((resolve) => {
@@ -351,36 +278,7 @@ export class GolemActivity {
   }
 
   /** Ends early with the activity. */
-  private async pause(ms: number): Promise<void> {
-    const { signal } = this.interrupt;
-    if (ms === Infinity) {
-      if (!signal.aborted) await once(signal, 'abort');
-    } else if (ms > 0) await delay(ms, undefined, { signal }).catch(() => undefined);
+  private pause(ms: number): Promise<void> {
+    return pause(ms, this.interrupt.signal);
   }
-}
-
-/** What state and errors say of a VM that died, or was cut off by its machine's restart. */
-export const ABORTED = { reason: 'execution aborted', errorMessage: 'exit code None' };
-
-interface Outputs {
-  stdout: CapturedOutput;
-  stderr: CapturedOutput;
-}
-
-function captures(command: Command): Outputs {
-  const whole = { stream: true, format: 'str' as const };
-  const { stdout, stderr } = command.name === 'run' ? command.capture : { stdout: whole, stderr: whole };
-  return { stdout: new CapturedOutput(stdout), stderr: new CapturedOutput(stderr) };
-}
-
-function interruptedBySignal(scripts: Script[], batchesDone: number): string {
-  const commandsDone = scripts.reduce((total, script) => total + script.finished, 0);
-  const commands = scripts.reduce((total, script) => total + script.commands.length, 0);
-  const report = {
-    batches_done: batchesDone,
-    batches_pending: scripts.length - batchesDone,
-    cmds_done: commandsDone,
-    cmds_pending: commands - commandsDone,
-  };
-  return `Interrupted by signal: 15: ${JSON.stringify(report)}`;
 }

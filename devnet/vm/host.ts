@@ -2,7 +2,6 @@
 import { setMaxListeners } from 'node:events';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import { registerActivityRoutes } from '../activity-api/routes';
 import { hexId } from '../clock';
@@ -11,8 +10,10 @@ import type { AgreementTerms, VmHost, VmHostOptions } from '../contract';
 import { delayOf } from '../faults/faults';
 import { Stream } from '../server/long-poll';
 import type { StatePair } from './activity-state';
-import { ABORTED, GolemActivity, type Ending } from './golem-activity';
+import { ABORTED, type Ending } from './ending';
+import { GolemActivity } from './golem-activity';
 import type { Machine, MachineOptions } from './machine';
+import { pause } from './pause';
 import { VmStore, type Usage } from './vm-store';
 
 /** Why an activity could not be created. */
@@ -236,7 +237,7 @@ export class Host implements VmHost {
     rmSync(this.directory, { recursive: true, force: true, maxRetries: 10 });
   }
 
-  private async pause(ms: number): Promise<void> {
-    if (ms > 0) await delay(ms, undefined, { signal: this.closing.signal }).catch(() => undefined);
+  private pause(ms: number): Promise<void> {
+    return pause(ms, this.closing.signal);
   }
 }

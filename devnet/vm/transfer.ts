@@ -19,7 +19,7 @@ import { resolveInside } from './vm-path';
 type Place = { file: string } | { url: URL };
 
 /** How many bytes have passed, and of how many when that is known. */
-type OnBytes = (bytes: number, size: number | null) => void;
+export type OnBytes = (bytes: number, size: number | null) => void;
 
 /**
  * @param root host directory of the VM

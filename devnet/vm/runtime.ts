@@ -1,0 +1,112 @@
+/**
+ * The runtime under an exe-unit: what `deploy` sets up, programs run in, and `terminate` or the activity's end takes
+ * down. Which command may come when is the exe-unit's business, in golem-activity.ts.
+ */
+import { mkdir } from 'node:fs/promises';
+import type { AgreementTerms } from '../contract';
+import type { RunCommand, TransferCommand } from './exe-script';
+import { MachineGone, VOLUMES, type Machine, type MachineOptions, type OutputSink } from './machine';
+import { pause } from './pause';
+import { transfer, type OnBytes } from './transfer';
+import { resolveInside } from './vm-path';
+
+/** Why a command failed, in yagna's words; -1 where there is no exit code. */
+export class CommandFailure extends Error {
+  constructor(
+    readonly code: number,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+export interface RuntimeParts {
+  terms: AgreementTerms;
+  directory: string;
+  startMachine(options: MachineOptions): Promise<Machine>;
+  /** Aborted when the activity ends. */
+  ended: AbortSignal;
+  /** The VM ended by itself. */
+  onDied(): void;
+}
+
+export class Runtime {
+  private machine: Machine | undefined;
+  private dropping = false;
+  private volumes: string[] = [...VOLUMES];
+  private earlierSeconds = 0;
+  private hadMachine = false;
+
+  constructor(private readonly parts: RuntimeParts) {}
+
+  /** Before the first deploy nothing is measured. */
+  get measured(): boolean {
+    return this.hadMachine;
+  }
+
+  /** CPU seconds of all VMs that it has had. */
+  cpuSeconds(): number {
+    return this.earlierSeconds + (this.machine?.cpuSeconds() ?? 0);
+  }
+
+  /** Its processes stand still, or go on. */
+  freeze(frozen: boolean): void {
+    this.machine?.freeze(frozen);
+  }
+
+  /** @returns what ya-runtime-vm prints. @throws MachineGone - the activity ended meanwhile */
+  async deploy(volumes: string[]): Promise<string> {
+    const { terms, directory, startMachine, ended, onDied } = this.parts;
+    await pause(terms.deploySec * 1000, ended);
+    if (ended.aborted) throw new MachineGone();
+    const machine = await startMachine({ directory, cpuThreads: terms.cpuThreads });
+    this.hadMachine = true;
+    this.machine = machine;
+    if (ended.aborted) {
+      await this.drop();
+      throw new MachineGone();
+    }
+    void machine.gone.then(() => {
+      if (this.machine === machine && !this.dropping && !ended.aborted) onDied();
+    });
+    this.volumes = [...VOLUMES, ...volumes];
+    for (const path of volumes) await mkdir(await resolveInside(machine.root, path), { recursive: true });
+    const listed = [
+      ...VOLUMES.map((path) => ({ name: `vol-${path.slice(1).replace('/', '-')}`, path })),
+      ...volumes.map((path, n) => ({ name: `vol-custom-${n}`, path })),
+    ].map(({ name, path }) => `{"name": ${JSON.stringify(name)}, "path": ${JSON.stringify(path)}}`);
+    return `{"valid": {"Ok": ""}, "vols": [${listed.join(', ')}], "startMode": "empty"}\n`;
+  }
+
+  async start(): Promise<void> {
+    const { startFails, startSec } = this.parts.terms;
+    await pause(startSec * 1000, this.parts.ended);
+    if (startFails !== undefined) throw new CommandFailure(-1, `Runtime error: ${startFails}`);
+  }
+
+  async run({ entryPoint, args }: RunCommand, sink: OutputSink): Promise<void> {
+    const exitCode = await this.deployed().run(entryPoint, args, sink);
+    if (exitCode !== 0) throw new CommandFailure(exitCode, `ExeScript command exited with code ${exitCode}`);
+  }
+
+  async transfer(command: TransferCommand, onBytes: OnBytes | undefined): Promise<void> {
+    await transfer(command, this.deployed().root, this.volumes, this.parts.ended, onBytes);
+  }
+
+  /** Its VM goes, if there is one; another one may be deployed. */
+  async drop(): Promise<void> {
+    const { machine } = this;
+    if (!machine) return;
+    this.dropping = true;
+    await machine.destroy();
+    this.dropping = false;
+    if (this.machine !== machine) return;
+    this.earlierSeconds += machine.cpuSeconds();
+    this.machine = undefined;
+  }
+
+  private deployed(): Machine {
+    if (!this.machine) throw new MachineGone();
+    return this.machine;
+  }
+}
