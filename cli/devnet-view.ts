@@ -3,7 +3,7 @@
 /** `12  2026-11-25T10:00:00.123Z  agreement-approved  by provider steady  agreementId=…`. */
 export function effectLine(effect: { seq: number; at: string; kind: string; cause?: string }): string {
   const { seq, at, kind, cause = '', ...fields } = effect;
-  return [String(seq).padStart(5), at.padEnd(30), kind.padEnd(20), cause, ...pairs(fields)].join('  ');
+  return [String(seq).padStart(5), at.padEnd(30), kind.padEnd(22), cause, ...pairs(fields)].join('  ');
 }
 
 export function faultLine(fault: {
@@ -38,7 +38,12 @@ export function openLines(open: {
 }
 
 function pairs(fields: object): string[] {
-  return Object.entries(fields).map(
-    ([name, value]) => `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
-  );
+  return Object.entries(fields).map(([name, value]) => `${name}=${shown(value)}`);
+}
+
+/** Of what is listed, such as the offers that a requestor has read, how many there are. */
+function shown(value: unknown): string {
+  if (typeof value === 'string') return value;
+  if (Array.isArray(value) && value.every((item) => typeof item === 'object')) return String(value.length);
+  return JSON.stringify(value);
 }

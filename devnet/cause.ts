@@ -20,6 +20,12 @@ export function presentCause(): string {
   return causes.getStore() ?? DEVNET;
 }
 
+/** The same action, of which the effects go back to the present cause, whoever has it happen later. */
+export function withPresentCause<T>(action: () => T): () => T {
+  const cause = causes.getStore();
+  return cause === undefined ? action : () => because(cause, action);
+}
+
 export function byProvider(name: string): string {
   return `provider ${name}`;
 }

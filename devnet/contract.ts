@@ -3,6 +3,7 @@
  * really runs commands and serves /activity-api/v1) and everything else (market, payment, providers, server).
  */
 import type Libsql from 'libsql';
+import type { EffectFields, EffectKind } from './effect-kinds';
 import type { Fault } from './faults/faults';
 import type { Reach } from './faults/links';
 import type { ProviderStep } from './faults/operations';
@@ -64,11 +65,8 @@ export interface AgreementBook {
 
 /** The devnet's record of effects, in order, read by tests through the admin API. */
 export interface EffectLog {
-  /**
-   * The VM host records `activity-created`, `script-started`, `script-finished` and `activity-destroyed`, with
-   * `agreementId`, `activityId` and, for scripts, `batchId` and `commands` (names of the commands).
-   */
-  record(kind: string, fields: Record<string, unknown>): void;
+  /** Part of the transaction under way. */
+  record<K extends EffectKind>(kind: K, fields: EffectFields<K>): void;
 }
 
 /** Built by `createVmHost(options: VmHostOptions): VmHost` of devnet/vm. */

@@ -97,7 +97,7 @@ export interface Devnet {
   ledger: Ledger;
   /** Money in contracts for requestors to spend. */
   deposits: Deposits;
-  /** Everything that ever happened on the network, and a way to wait for what happens next. */
+  /** Everything that happened on the network, and a way to wait for what happens next. */
   effects: Pick<Effects, 'all' | 'next'>;
   /** What is open on the network now: after a test, nothing should be. */
   open(): OpenThings;
@@ -128,10 +128,10 @@ export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> 
   const timers = new Timers();
 
   const effects = new Effects(database);
-  const book = new DemandBook();
-  const agreements = new Agreements(database, effects);
+  const book = new DemandBook(effects);
+  const agreements = new Agreements(database, effects, timers);
   const ledger = new Ledger(database);
-  const wallets = new Wallets(database, ledger);
+  const wallets = new Wallets(database, ledger, effects);
   wallets.fundsOf = (owner) => nodes.find((node) => node.requestorIds.includes(owner))?.funds ?? '0';
   const deposits = new Deposits(database, wallets, effects);
   const payables = new Payables(database);
@@ -163,6 +163,7 @@ export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> 
     billing,
     timers,
     conditions,
+    effects,
     rebroadcastSec: options.rebroadcastSec ?? rebroadcastSec,
     log,
   });
@@ -193,14 +194,14 @@ export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> 
     identityRoutes(app);
     registryRoutes(app, () => node.url, options.images ?? []);
     yagnaScope(app, (scope) => {
-      demandRoutes(scope, book, effects, conditions);
+      demandRoutes(scope, book, conditions);
       agreementRoutes(scope, book, agreements, conditions);
-      scanRoutes(scope, () => network.offers());
+      scanRoutes(scope, network, effects);
       allocationRoutes(scope, allocations, wallets, identities);
       documentRoutes(scope, { documents, acceptance, payments });
       driverStatusRoutes(scope, payer);
       batchRoutes(scope, database, paymentCycleSec);
-      netRoutes(scope);
+      netRoutes(scope, effects);
       serviceRoutes(scope, effects);
       otherSideRoutes(scope);
     });

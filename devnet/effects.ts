@@ -1,23 +1,30 @@
 /**
- * The ordered record of what happened on the network, for tests. Kinds: allocation-created, -amended, -released;
- * demand-created, -removed; proposal-countered; agreement-created, -confirmed, -approved, -rejected, -cancelled,
- * -terminated; activity-created, -destroyed; script-started, -finished; debit-note-issued, -accepted;
- * invoice-issued, -accepted, -rejected, -settled; paid, payment-short-of-funds; deposit-created, -closed; fault-armed,
- * -cleared; fault (one acts); link-cut, -restored; provider-crashed, -revived, -frozen, -thawed; node-started, -stopped.
+ * The ordered record of what happened on the network, for tests. What kinds of effects there are is in effect-kinds.ts.
  */
 import type { Database, EffectLog } from './contract';
 import { presentCause } from './cause';
 import { formatNanos, nowNanos } from './clock';
+import { checkKinds, type EffectFields, type EffectKind } from './effect-kinds';
 import { Stream } from './server/long-poll';
 
-export interface Effect {
+/** One of all kinds, unless told which: `kind` says which fields it has. */
+export type Effect<K extends EffectKind = EffectKind> = K extends EffectKind
+  ? EffectOrigin & { kind: K } & EffectFields<K>
+  : never;
+
+export interface EffectOrigin {
   /** From 1, without gaps, over restarts too. */
   seq: number;
   at: string;
-  kind: string;
   /** What it goes back to: a call (`createAgreement at node requestor`), `provider <name>`, or a timer (`expiry`). */
   cause: string;
-  [field: string]: unknown;
+}
+
+interface EffectRow {
+  seq: number;
+  at: string;
+  kind: string;
+  body: string;
 }
 
 export class Effects implements EffectLog {
@@ -25,16 +32,19 @@ export class Effects implements EffectLog {
   readonly stream = new Stream();
   private readonly insert;
   private readonly select;
+  private readonly first;
   private readonly last;
-  private readonly closing = new AbortController();
   private readonly count;
-  private waking = false;
+  private readonly closing = new AbortController();
 
   constructor(database: Database) {
     this.insert = database.prepare('INSERT INTO effect (at, kind, body) VALUES (?, ?, ?)');
     this.select = database.prepare(
       `SELECT seq, at, kind, body FROM effect WHERE seq > ?1
        AND (?2 = '[]' OR kind IN (SELECT value FROM json_each(?2))) ORDER BY seq`,
+    );
+    this.first = database.prepare(
+      'SELECT seq, at, kind, body FROM effect WHERE seq > ? AND kind = ? ORDER BY seq LIMIT 1',
     );
     this.last = database.prepare('SELECT MAX(seq) AS seq FROM effect');
     this.count = database.prepare('SELECT kind, COUNT(*) AS number FROM effect GROUP BY kind');
@@ -47,29 +57,10 @@ export class Effects implements EffectLog {
   }
 
   /** Part of the transaction under way, so that there is an effect of just what has happened. */
-  record(kind: string, fields: Record<string, unknown>): void {
+  record<K extends EffectKind>(kind: K, fields: EffectFields<K>): void {
     const body = JSON.stringify({ cause: presentCause(), ...fields });
     this.insert.run(formatNanos(nowNanos()), kind, body);
-    if (this.waking || this.stream.idle) return;
-    this.waking = true;
-    queueMicrotask(() => {
-      this.waking = false;
-      this.stream.wake();
-    });
-  }
-
-  /** Effects after `seq`, of these kinds (all when none is named). */
-  after(seq: number, kinds: readonly string[]): Effect[] {
-    const rows = this.select.all(seq, JSON.stringify(kinds)) as {
-      seq: number;
-      at: string;
-      kind: string;
-      body: string;
-    }[];
-    return rows.map(({ seq: number, at, kind, body }) => ({
-      ...{ seq: number, at, kind },
-      ...(JSON.parse(body) as { cause: string }),
-    }));
+    this.stream.wakeSoon();
   }
 
   /** Number of the newest effect, 0 when there is none. */
@@ -77,17 +68,39 @@ export class Effects implements EffectLog {
     return (this.last.get() as { seq: number | null }).seq ?? 0;
   }
 
-  /** All effects so far, or those after `seq`, of these kinds (all when none is named). */
-  all(after = 0, kinds: readonly string[] = []): Effect[] {
-    return this.after(after, kinds);
+  /**
+   * All effects that are remembered, or those after `seq`, of these kinds (all when none is named).
+   * @throws UnknownEffectKind
+   */
+  all<K extends EffectKind = EffectKind>(after = 0, kinds: readonly K[] = []): Effect<K>[] {
+    checkKinds(kinds);
+    const rows = this.select.all(after, JSON.stringify(kinds)) as EffectRow[];
+    return rows.map((row) => read<K>(row));
+  }
+
+  /** Reads those after `seq` that are not read yet, of these kinds, again and again. @throws UnknownEffectKind */
+  reader(after: number, kinds: readonly string[]): () => Effect[] {
+    checkKinds(kinds);
+    let seen = after;
+    return () => {
+      const last = this.lastSeq();
+      const found = last > seen ? this.all(seen, kinds) : [];
+      seen = Math.max(seen, last);
+      return found;
+    };
   }
 
   /**
    * The first effect of a kind after `after` (by default: from now on), at the moment when it happens.
-   * @throws the signal's reason, or an Error once the devnet is closed
+   * @throws UnknownEffectKind; the signal's reason, or an Error once the devnet is closed
    */
-  next(kind: string, after = this.lastSeq(), { signal }: { signal?: AbortSignal } = {}): Promise<Effect> {
-    const found = new Promise<Effect>((resolve, reject) => {
+  next<K extends EffectKind>(
+    kind: K,
+    after = this.lastSeq(),
+    { signal }: { signal?: AbortSignal } = {},
+  ): Promise<Effect<K>> {
+    checkKinds([kind]);
+    const found = new Promise<Effect<K>>((resolve, reject) => {
       const end = signal ? AbortSignal.any([signal, this.closing.signal]) : this.closing.signal;
       const stop = (): void => {
         this.stream.remove(look);
@@ -99,12 +112,12 @@ export class Effects implements EffectLog {
       };
       let seen = after;
       const look = (): void => {
-        const newer = this.after(seen, []);
-        const effect = newer.find((each) => each.kind === kind);
-        seen = newer.at(-1)?.seq ?? seen;
-        if (!effect) return;
+        const last = this.lastSeq();
+        const row = this.first.get(seen, kind) as EffectRow | undefined;
+        seen = Math.max(seen, last);
+        if (!row) return;
         stop();
-        resolve(effect);
+        resolve(read<K>(row));
       };
       end.addEventListener('abort', abort);
       this.stream.add(look);
@@ -120,4 +133,8 @@ export class Effects implements EffectLog {
   close(): void {
     this.closing.abort(new Error('the devnet was closed'));
   }
+}
+
+function read<K extends EffectKind>({ seq, at, kind, body }: EffectRow): Effect<K> {
+  return { seq, at, kind, ...(JSON.parse(body) as object) } as Effect<K>; // as record() wrote it
 }

@@ -4,6 +4,7 @@ export type { LedgerEntry, LedgerKind, PaidDocument } from './payment/ledger';
 export type { Wallet } from './payment/wallets';
 export type { OpenThings } from './admin/server';
 export type { Effect } from './effects';
+export { effectKinds, UnknownEffectKind, type EffectFields, type EffectKind } from './effect-kinds';
 export type { ArmedFault } from './faults/armed-fault';
 export { CALL_ACTIONS, operations, type Fault, type FaultInput, type Faults } from './faults/faults';
 export type { Cut, Links, Reach } from './faults/links';

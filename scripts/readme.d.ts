@@ -5,4 +5,8 @@ export function renewed(
   failures: Record<string, { means: string; action: string }>,
 ): string;
 
-export function renewedDevnet(page: string, operations: { on: string; actions: readonly string[] }[]): string;
+export function renewedDevnet(
+  page: string,
+  operations: { on: string; actions: readonly string[] }[],
+  effects: { kind: string; fields: string[]; means: string }[],
+): string;

@@ -1,7 +1,7 @@
 /**
  * What README.md and docs/devnet.md take from the code: the fields of a job spec, the names of failures, what a fault
- * of the devnet can be armed on, and the examples. `node scripts/readme.js` writes them there, after a build; a test
- * says when that was forgotten.
+ * of the devnet can be armed on, the kinds of its effects, and the examples. `node scripts/readme.js` writes them there,
+ * after a build; a test says when that was forgotten.
  */
 const fs = require('node:fs');
 const path = require('node:path');
@@ -36,8 +36,9 @@ function renewed(readme, schema, failures) {
  * docs/devnet.md with what it takes from the code made anew.
  * @param {string} page
  * @param {{ on: string, actions: readonly string[] }[]} operations
+ * @param {{ kind: string, fields: string[], means: string }[]} effects
  */
-function renewedDevnet(page, operations) {
+function renewedDevnet(page, operations, effects) {
   const quoted = (names) => names.map((name) => `\`${name}\``).join(', ');
   const isStep = ({ on }) => on.startsWith('provider.');
   const [any] = operations;
@@ -46,11 +47,25 @@ function renewedDevnet(page, operations) {
     [`${quoted([any.on])} (any call), ${quoted(calls.map(({ on }) => on))}`, quoted(any.actions)],
     ...operations.filter(isStep).map(({ on, actions }) => [quoted([on]), quoted(actions)]),
   ];
+  const tables = {
+    operations: table(['operation', 'actions'], rows),
+    effects: table(
+      ['kind', 'what happened', 'fields'],
+      effects.map(({ kind, means, fields }) => [`\`${kind}\``, means, fieldsCell(fields)]),
+    ),
+  };
   return page.replace(
     /(<!-- (table|code): (\S+) -->\n)[^]*?(<!-- end -->)/g,
-    (_, begin, kind, name, end) =>
-      `${begin}\n${kind === 'code' ? code(name) : table(['operation', 'actions'], rows)}\n${end}`,
+    (_, begin, kind, name, end) => `${begin}\n${kind === 'code' ? code(name) : tables[name]}\n${end}`,
   );
+}
+
+/** `by: requestor, timeout` is a field and what may stand in it. */
+function fieldsCell(fields) {
+  return fields
+    .map((field) => field.split(': '))
+    .map(([name, words]) => (words ? `\`${name}\` (${words})` : `\`${name}\``))
+    .join(', ');
 }
 
 function code(file) {
@@ -83,6 +98,6 @@ if (require.main === module) {
   const { FAILURES } = require('../dist/model/failures.js');
   const readme = fs.readFileSync(README, 'utf8');
   fs.writeFileSync(README, renewed(readme, z.toJSONSchema(jobSpecSchema, { io: 'input' }), FAILURES));
-  const { operations } = require('../dist/devnet/index.js');
-  fs.writeFileSync(DEVNET, renewedDevnet(fs.readFileSync(DEVNET, 'utf8'), operations()));
+  const { effectKinds, operations } = require('../dist/devnet/index.js');
+  fs.writeFileSync(DEVNET, renewedDevnet(fs.readFileSync(DEVNET, 'utf8'), operations(), effectKinds()));
 }

@@ -130,7 +130,13 @@ describe('golem-temporal devnet', () => {
       expect.stringMatching(/^agreement [0-9a-f]{64} Approved$/),
     ]);
     expect(await done('effects', '--kind', 'agreement-confirmed,agreement-approved')).toMatch(
-      /^ *\d+ +\S+Z +agreement-confirmed +confirmAgreement at node requestor +agreementId=\S+\n.*provider (one|two)/,
+      /^ *\d+ +\S+Z +agreement-confirmed +confirmAgreement at node requestor +agreementId=\S+ .*\n.*provider (one|two)/,
+    );
+    expect(await done('effects', '--kind', 'proposals-collected')).toMatch(
+      / offers=1 +drafts=0 +refusals=0$/,
+    );
+    expect(await refused('effects', '--kind', 'agreement-aproved')).toBe(
+      'golem-temporal: no effect is of the kind "agreement-aproved"; did you mean "agreement-approved"?\n',
     );
     const { seq } = devnet.effects.all().at(-1)!;
     const follow = ['effects', '--follow', '--json', '--after', String(seq), '--admin-url', devnet.adminUrl];

@@ -428,14 +428,24 @@ describe('the end of an activity', () => {
     await vm.sh('exit 1');
     await vm.call('DELETE');
     const effects = bed.effects.filter(({ activityId }) => activityId === vm.activityId);
-    expect(effects.map(({ kind, commands, result }) => [kind, commands, result])).toEqual([
-      ['activity-created', undefined, undefined],
-      ['script-started', ['deploy', 'start'], undefined],
-      ['script-finished', ['deploy', 'start'], 'Ok'],
-      ['script-started', ['run'], undefined],
-      ['script-finished', ['run'], 'Error'],
-      ['activity-destroyed', undefined, undefined],
-    ]);
+    expect(effects.map(({ kind, commands, command, result }) => [kind, commands ?? command, result])).toEqual(
+      [
+        ['activity-created', undefined, undefined],
+        ['script-received', ['deploy', 'start'], undefined],
+        ['script-started', ['deploy', 'start'], undefined],
+        ['command-started', 'deploy', undefined],
+        ['command-finished', 'deploy', 'Ok'],
+        ['command-started', 'start', undefined],
+        ['command-finished', 'start', 'Ok'],
+        ['script-finished', ['deploy', 'start'], 'Ok'],
+        ['script-received', ['run'], undefined],
+        ['script-started', ['run'], undefined],
+        ['command-started', 'run', undefined],
+        ['command-finished', 'run', 'Error'],
+        ['script-finished', ['run'], 'Error'],
+        ['activity-destroyed', undefined, undefined],
+      ],
+    );
   });
 });
 
@@ -449,6 +459,7 @@ test('after a restart of the daemon its VMs have ended, and what their scripts h
     await restarted.shut();
     await restarted.open();
     expect(restarted.destroyed).toEqual([vm.activityId]);
+    expect(restarted.effects.at(-1)).toMatchObject({ kind: 'activity-destroyed', reason: 'devnet-stopped' });
     expect(await vm.state()).toEqual({
       state: ['Terminated', null],
       reason: 'execution aborted',

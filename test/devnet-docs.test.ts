@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { operations, startDevnet, type Devnet } from '../devnet';
+import { effectKinds, operations, startDevnet, type Devnet } from '../devnet';
 import { renewedDevnet } from '../scripts/readme';
 import { requireBuild } from './support/cli';
 
@@ -46,8 +46,8 @@ async function run(command: string, args: string[]): Promise<string> {
 }
 
 describe('docs/devnet.md', () => {
-  test('has the operations and examples of the code (node scripts/readme.js writes them)', () => {
-    expect(renewedDevnet(page, operations())).toBe(page);
+  test('has the operations, effects and examples of the code (node scripts/readme.js writes them)', () => {
+    expect(renewedDevnet(page, operations(), effectKinds())).toBe(page);
   });
 
   test('its commands, line by line: a rental by hand, and faults', async () => {

@@ -84,6 +84,16 @@ describe('after a restart of the daemon', () => {
     expect((await requestor.post(`${MARKET}/agreements/${agreementId}/wait?timeout=10`)).status).toBe(204);
   });
 
+  it('an agreement that nobody has signed in time meanwhile has expired', async () => {
+    const demandId = await requestor.subscribe();
+    const [offer] = await requestor.events(demandId);
+    const draft = await requestor.negotiate(demandId, offer.proposal.proposalId);
+    const agreementId = await requestor.createAgreement(draft.proposal.proposalId, 0.5);
+    await restart();
+    expect(await requestor.effect('agreement-expired')).toMatchObject({ agreementId, cause: 'expiry' });
+    expect((await requestor.get(`${MARKET}/agreements/${agreementId}`)).json.state).toBe('Expired');
+  });
+
   it('notes and invoices are there with their events, and what was accepted is paid', async () => {
     const allocationId = await requestor.allocate();
     const agreementId = await requestor.rent('s');

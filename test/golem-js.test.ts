@@ -2,7 +2,7 @@
  * golem-js, as npm has it, rents from the devnet: the devnet is a Golem network to others, too, not only to us. What
  * ends a rental early is in golem-js-ends.test.ts.
  */
-import { startDevnet, type Devnet } from '../devnet';
+import { startDevnet, type Devnet, type EffectKind } from '../devnet';
 import { errorsOf, expectNothingOpen, expectOrder, runGolemJs, stopCommand } from './support/golem-js';
 import { tempDir } from './support/temp-dir';
 
@@ -120,7 +120,8 @@ describe('golem-js on the devnet', () => {
           'invoiceAccepted',
         ],
       );
-      const kinds = effects.filter(({ agreementId }) => agreementId === agreement).map(({ kind }) => kind);
+      const its = effects.filter((effect) => 'agreementId' in effect && effect.agreementId === agreement);
+      const kinds = its.map(({ kind }) => kind);
       for (const kind of ['agreement-approved', 'agreement-terminated', 'invoice-accepted']) {
         expect(kinds.filter((one) => one === kind)).toHaveLength(1);
       }
@@ -141,7 +142,7 @@ describe('golem-js on the devnet', () => {
         most = Math.max(most, open);
       }
       expect([most, open]).toEqual([2, 0]);
-      const of = (kind: string): number => crowded.effects.all(0, [kind]).length;
+      const of = (kind: EffectKind): number => crowded.effects.all(0, [kind]).length;
       expect(of('invoice-settled')).toBe(of('agreement-approved'));
       expectNothingOpen(crowded);
     } finally {

@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import type { VmHost } from '../contract';
+import { UnknownEffectKind } from '../effect-kinds';
 import type { Effects } from '../effects';
 import type { Agreements } from '../market/agreements';
 import type { DemandBook } from '../market/book';
@@ -88,6 +89,7 @@ function guard(app: FastifyInstance): void {
       );
       return reply.code(400).send({ message: problems.join('; ') });
     }
+    if (error instanceof UnknownEffectKind) return reply.code(400).send({ message: error.message });
     const { statusCode = 500, message } = error as { statusCode?: number; message: string };
     return reply.code(statusCode).send({ message });
   });
@@ -120,9 +122,9 @@ function routes(app: FastifyInstance, parts: AdminParts): void {
   // `after`: only later ones; `kind`: comma-separated; `timeout`: seconds to wait for the first one.
   app.get('/effects', async (request, reply) => {
     const { after, kind, timeout } = effectsQuery.parse(request.query);
-    const kinds = kind?.split(',') ?? [];
+    const read = effects.reader(after, kind?.split(',') ?? []);
     const found = await waitFor(effects.stream, reply, timeout, () => {
-      const list = effects.after(after, kinds);
+      const list = read();
       return list.length === 0 ? undefined : list;
     });
     return found ?? [];

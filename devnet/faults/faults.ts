@@ -162,6 +162,6 @@ function concerns(fault: Fault, { on, node, provider }: FaultPoint): boolean {
   return fault.provider === undefined || fault.provider === provider();
 }
 
-function summary({ on, do: action, node, provider }: Fault): object {
+function summary({ on, do: action, node, provider }: Fault): Pick<Fault, 'on' | 'do' | 'node' | 'provider'> {
   return { on, do: action, node, provider };
 }

@@ -4,6 +4,7 @@ import type { Database } from '../contract';
 import { atomically } from '../database';
 import type { Effects } from '../effects';
 import { failure, type HttpError } from '../server/errors';
+import type { Timer, Timers } from '../timers';
 import { Streams } from '../server/long-poll';
 import type { Proposal } from './book';
 import type { Terms } from './constraints';
@@ -81,11 +82,13 @@ export class Agreements {
   listener: AgreementListener | undefined;
   /** Terms read lately; they never change, and parsing them is most of the cost of a read. */
   private readonly terms = new Map<string, { demand: Terms; offer: Terms }>();
+  private readonly expiry = new Map<string, Timer | undefined>();
   private readonly sql;
 
   constructor(
     private readonly database: Database,
     private readonly effects: Effects,
+    private readonly timers: Timers,
   ) {
     this.sql = {
       insert: database.prepare(
@@ -111,6 +114,9 @@ export class Agreements {
         `SELECT id, state, requestor, provider, created, valid_to_ms FROM agreement
          WHERE state IN ('Proposal', 'Pending', 'Approved') ORDER BY seq`,
       ),
+      unsigned: database.prepare(
+        "SELECT id, valid_to_ms FROM agreement WHERE state IN ('Proposal', 'Pending')",
+      ),
       state: database.prepare('UPDATE agreement SET state = ?, ended_ms = ? WHERE id = ?'),
       confirm: database.prepare('UPDATE agreement SET session = ? WHERE id = ?'),
       approve: database.prepare('UPDATE agreement SET approved = ?, approved_ms = ? WHERE id = ?'),
@@ -124,6 +130,8 @@ export class Agreements {
          ORDER BY at LIMIT ?`,
       ),
     };
+    for (const { id, valid_to_ms } of this.sql.unsigned.all() as AgreementRow[])
+      this.watchExpiry(id, valid_to_ms);
   }
 
   /** Makes an agreement of a provider's draft. */
@@ -138,8 +146,12 @@ export class Agreements {
         JSON.stringify({ properties: proposal.properties, constraints: proposal.constraints }),
         ...[formatNanos(now), String(now), formatNanos(validToNanos), Number(validToNanos / 1_000_000n)],
       );
-      this.effects.record('agreement-created', { agreementId: id, providerId: proposal.provider });
+      this.effects.record('agreement-created', {
+        ...{ agreementId: id, requestorId: proposal.demand.requestor, providerId: proposal.provider },
+        ...{ demandId: proposal.demand.id, proposalId: proposal.id },
+      });
     });
+    this.watchExpiry(id, Number(validToNanos / 1_000_000n));
     return id;
   }
 
@@ -181,7 +193,7 @@ export class Agreements {
   confirm(agreement: Agreement, session: string | undefined): void {
     this.move(agreement, 'Pending', () => {
       this.sql.confirm.run(session ?? null, agreement.id);
-      this.effects.record('agreement-confirmed', { agreementId: agreement.id });
+      this.effects.record('agreement-confirmed', { agreementId: agreement.id, appSessionId: session });
     });
     this.listener?.onConfirmed({ ...agreement, state: 'Pending', session });
   }
@@ -197,14 +209,14 @@ export class Agreements {
 
   reject(agreement: Agreement, reason: object): void {
     this.move(agreement, 'Rejected', () => {
-      this.effects.record('agreement-rejected', { agreementId: agreement.id });
+      this.effects.record('agreement-rejected', { agreementId: agreement.id, reason });
       this.announce(agreement, 'AgreementRejectedEvent', { reason });
     });
   }
 
   cancel(agreement: Agreement, reason: unknown): void {
     this.move(agreement, 'Cancelled', () => {
-      this.effects.record('agreement-cancelled', { agreementId: agreement.id });
+      this.effects.record('agreement-cancelled', { agreementId: agreement.id, reason });
       this.announce(agreement, 'AgreementCancelledEvent', reason === null ? {} : { reason });
     });
   }
@@ -249,6 +261,24 @@ export class Agreements {
       this.sql.state.run(to, NEXT[to] ? null : Date.now(), agreement.id);
       change();
     });
+    if (to !== 'Pending') this.unwatch(agreement.id);
+  }
+
+  /** Written down when it comes; who looks is told of it from its very millisecond on, see {@link currentState}. */
+  private watchExpiry(id: string, validToMs: number): void {
+    const expire = (): void => {
+      this.expiry.delete(id);
+      atomically(this.database, () => {
+        this.sql.state.run('Expired', validToMs, id);
+        this.effects.record('agreement-expired', { agreementId: id });
+      });
+    };
+    this.expiry.set(id, this.timers.after(validToMs - Date.now(), expire, 'expiry'));
+  }
+
+  private unwatch(id: string): void {
+    this.timers.cancel(this.expiry.get(id));
+    this.expiry.delete(id);
   }
 
   private announce(agreement: Agreement, eventType: string, details: object): string {
@@ -293,7 +323,7 @@ export class Agreements {
   }
 }
 
-/** Nobody writes down that an agreement has expired: it follows from the clock. */
+/** That an agreement has expired follows from the clock, whether or not it is written down yet. */
 function currentState({ state, valid_to_ms }: Pick<AgreementRow, 'state' | 'valid_to_ms'>): AgreementState {
   return (state === 'Proposal' || state === 'Pending') && valid_to_ms < Date.now() ? 'Expired' : state;
 }

@@ -3,6 +3,7 @@
  * when the daemon stops, as yagna forgets it too.
  */
 import { formatMillis, formatNanos, nowNanos, proposalId, subscriptionId } from '../clock';
+import type { EffectLog } from '../contract';
 import { failure } from '../server/errors';
 import { Stream } from '../server/long-poll';
 import { matches, parseTerms, type ParsedTerms, type Terms } from './constraints';
@@ -27,13 +28,19 @@ export interface Demand extends Terms {
   requestor: string;
   created: string;
   parsed: ParsedTerms;
-  /** Yet to be read; each is made when it is, since of the offers of many providers few are ever looked at. */
-  events: (() => object)[];
+  /** Yet to be read. */
+  events: DemandEvent[];
   /** Providers whose offers are among the events yet to be read. */
   offering: Set<string>;
   stream: Stream;
   subscribed: boolean;
   proposals: Map<string, Proposal>;
+}
+
+/** An event is made when it is read, since of the offers of many providers few are ever looked at. */
+export interface DemandEvent {
+  brings: 'offers' | 'drafts' | 'refusals';
+  make(): { event: object; proposal: Proposal };
 }
 
 /** What the book tells the providers. */
@@ -56,6 +63,8 @@ export class DemandBook {
   private readonly gone: Demand[] = [];
   private goneProposals = 0;
 
+  constructor(private readonly effects: EffectLog) {}
+
   subscribe(requestor: string, terms: Terms): Demand {
     const demand: Demand = {
       ...terms,
@@ -70,6 +79,7 @@ export class DemandBook {
       proposals: new Map(),
     };
     this.demands.set(demand.id, demand);
+    this.effects.record('demand-created', { demandId: demand.id, requestorId: requestor });
     this.providers?.onDemand(demand);
     return demand;
   }
@@ -86,6 +96,11 @@ export class DemandBook {
   }
 
   unsubscribe(demand: Demand): void {
+    this.effects.record('demand-removed', { demandId: demand.id, requestorId: demand.requestor });
+    this.end(demand);
+  }
+
+  private end(demand: Demand): void {
     demand.subscribed = false;
     demand.events = [];
     this.providers?.onUnsubscribed(demand);
@@ -112,7 +127,10 @@ export class DemandBook {
   forget(requestors: readonly string[]): void {
     for (const demand of this.demands.values()) {
       if (!requestors.includes(demand.requestor)) continue;
-      if (demand.subscribed) this.unsubscribe(demand);
+      if (demand.subscribed) {
+        this.effects.record('demand-forgotten', { demandId: demand.id, requestorId: demand.requestor });
+        this.end(demand);
+      }
       this.drop(demand);
     }
   }
@@ -120,7 +138,19 @@ export class DemandBook {
   /** Events of a demand, oldest first; each is handed out once. */
   takeEvents(demand: Demand, max: number): object[] | undefined {
     if (!demand.subscribed) throw subscriptionNotFound(demand.id);
-    return demand.events.length === 0 ? undefined : demand.events.splice(0, max).map((make) => make());
+    if (demand.events.length === 0) return undefined;
+    const taken = demand.events.splice(0, max).map(({ brings, make }) => ({ brings, ...make() }));
+    if (taken.length > 0) {
+      const those = (wanted: DemandEvent['brings']): { proposalId: string; providerId: string }[] =>
+        taken
+          .filter(({ brings }) => brings === wanted)
+          .map(({ proposal: { id, provider } }) => ({ proposalId: id, providerId: provider }));
+      this.effects.record('proposals-collected', {
+        ...{ demandId: demand.id, requestorId: demand.requestor },
+        ...{ offers: those('offers'), drafts: those('drafts'), refusals: those('refusals') },
+      });
+    }
+    return taken.map(({ event }) => event);
   }
 
   findProposal(requestor: string, demandId: string, id: string): Proposal | undefined {
@@ -139,10 +169,11 @@ export class DemandBook {
     if (demand.offering.has(provider)) return;
     demand.offering.add(provider);
     const at = nowNanos();
-    this.push(demand, () => {
+    this.push(demand, 'offers', () => {
       demand.offering.delete(provider);
       const fields = { ...terms, issuer: provider, state: 'Initial' as const, demand, provider, offer };
-      return proposalEvent(this.add(fields, proposalId(), at), at);
+      const proposal = this.add(fields, proposalId(), at);
+      return { proposal, event: proposalEvent(proposal, at) };
     });
   }
 
@@ -175,6 +206,7 @@ export class DemandBook {
       { ...terms, issuer: demand.requestor, state: 'Draft', demand, provider, offer, previous },
       id,
     );
+    this.effects.record('proposal-countered', { ...named(counter), prevProposalId: previous.id });
     this.providers?.onCounter(counter);
     return counter;
   }
@@ -194,7 +226,8 @@ export class DemandBook {
       previous: counter,
     });
     const at = nowNanos();
-    this.push(demand, () => proposalEvent(draft, at));
+    this.effects.record('proposal-drafted', { ...named(draft), prevProposalId: counter.id });
+    this.push(demand, 'drafts', () => ({ proposal: draft, event: proposalEvent(draft, at) }));
     return draft;
   }
 
@@ -207,7 +240,8 @@ export class DemandBook {
       proposalId: counter.id,
       reason: { message, 'golem.proposal.rejection.is-final': isFinal },
     };
-    this.push(counter.demand, () => event);
+    this.effects.record('proposal-refused', { ...named(counter), message, isFinal });
+    this.push(counter.demand, 'refusals', () => ({ proposal: counter, event }));
   }
 
   /** The requestor's no to a provider's proposal. */
@@ -216,6 +250,7 @@ export class DemandBook {
     if (!demand.subscribed) throw failure(400, `Subscription [${demand.id}] wasn't found.`);
     if (proposal.issuer === demand.requestor)
       throw failure(400, `Can't react to own Proposal [${proposal.id}].`);
+    if (proposal.state !== 'Rejected') this.effects.record('proposal-rejected', named(proposal));
     proposal.state = 'Rejected';
   }
 
@@ -230,11 +265,19 @@ export class DemandBook {
     return proposal;
   }
 
-  private push(demand: Demand, event: () => object): void {
+  private push(demand: Demand, brings: DemandEvent['brings'], make: DemandEvent['make']): void {
     if (!demand.subscribed) return;
-    demand.events.push(event);
+    demand.events.push({ brings, make });
     demand.stream.wake();
   }
+}
+
+function named({ id, demand, provider }: Proposal): {
+  demandId: string;
+  proposalId: string;
+  providerId: string;
+} {
+  return { demandId: demand.id, proposalId: id, providerId: provider };
 }
 
 function proposalEvent(proposal: Proposal, at: bigint): object {

@@ -1,6 +1,5 @@
 /** /market-api/v1/demands: subscribe, read offers, counter and reject them. */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import type { Effects } from '../effects';
 import type { Conditions } from '../faults/conditions';
 import { failure, pathFailure } from '../server/errors';
 import { send } from '../server/http';
@@ -13,15 +12,9 @@ const BASE = '/market-api/v1';
 const DEFAULT_TIMEOUT_SEC = 5;
 const DEFAULT_MAX_EVENTS = 20;
 
-export function demandRoutes(
-  scope: FastifyInstance,
-  book: DemandBook,
-  effects: Effects,
-  conditions: Conditions,
-): void {
+export function demandRoutes(scope: FastifyInstance, book: DemandBook, conditions: Conditions): void {
   scope.post(`${BASE}/demands`, (request, reply) => {
     const demand = book.subscribe(request.requestorId, termsOf(request));
-    effects.record('demand-created', { demandId: demand.id });
     return send(reply, 201, demand.id);
   });
 
@@ -46,7 +39,6 @@ export function demandRoutes(
     const demand = book.known(request.requestorId, id);
     if (!demand?.subscribed) throw failure(404, `Demand [${id}] not found.`);
     book.unsubscribe(demand);
-    effects.record('demand-removed', { demandId: id });
     return reply.code(204).send();
   });
 
@@ -76,11 +68,6 @@ export function demandRoutes(
       );
     }
     const counter = book.counter(previous, terms);
-    effects.record('proposal-countered', {
-      demandId: counter.demand.id,
-      proposalId: counter.id,
-      providerId: counter.provider,
-    });
     return send(reply, 200, counter.id);
   });
 

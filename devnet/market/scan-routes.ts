@@ -1,9 +1,10 @@
 /** /market-api/v1/scan: looking over the offers on the market without a demand. Forgotten with the daemon. */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { EffectLog } from '../contract';
 import { failure } from '../server/errors';
 import { send } from '../server/http';
 import { Body, marketMaxEvents, Query } from '../server/input';
-import { Stream, waitFor } from '../server/long-poll';
+import { type Stream, waitFor } from '../server/long-poll';
 import { evaluate, parseConstraints, type Constraint, type Terms } from './constraints';
 
 const BASE = '/market-api/v1/scan';
@@ -20,10 +21,15 @@ interface Scan {
   requestor: string;
   constraint: Constraint | undefined;
   seen: Set<string>;
-  ended: Stream;
 }
 
-export function scanRoutes(scope: FastifyInstance, offers: () => PublicOffer[]): void {
+/** The offers that there are, and what is woken when there are new ones. */
+export interface OfferBoard {
+  offers(): PublicOffer[];
+  offersChange: Stream;
+}
+
+export function scanRoutes(scope: FastifyInstance, board: OfferBoard, effects: EffectLog): void {
   const scans = new Map<string, Scan>();
   let next = 0;
 
@@ -32,15 +38,16 @@ export function scanRoutes(scope: FastifyInstance, offers: () => PublicOffer[]):
     const type = body.oneOf('type', ['offer', 'demand']);
     const constraints = body.object()['constraints'];
     const id = String(next++);
+    const { requestorId } = request;
+    effects.record('scan-begun', { scanId: id, requestorId, type });
     scans.set(id, {
-      requestor: request.requestorId,
+      requestor: requestorId,
       // Demands are not published by the devnet: such a scan finds nothing.
       constraint:
         type === 'demand'
           ? undefined
           : parseConstraints(typeof constraints === 'string' ? constraints : '()'),
       seen: new Set(),
-      ended: new Stream(),
     });
     return send(reply, 201, id);
   });
@@ -50,14 +57,18 @@ export function scanRoutes(scope: FastifyInstance, offers: () => PublicOffer[]):
     const timeoutSec = query.number('timeout', DEFAULT_TIMEOUT_SEC);
     const max = marketMaxEvents(query, DEFAULT_MAX_EVENTS);
     const { id, scan } = scanParam(request);
-    const found = await waitFor(scan.ended, reply, timeoutSec, () => {
+    const found = await waitFor(board.offersChange, reply, timeoutSec, () => {
       if (!scans.has(id)) throw notFound(id);
-      const fresh = offers()
+      const fresh = board
+        .offers()
         .filter((offer) => !scan.seen.has(offer.offerId))
         .filter((offer) => scan.constraint && evaluate(scan.constraint, offer.properties) === true)
         .slice(0, max);
       for (const offer of fresh) scan.seen.add(offer.offerId);
-      return fresh.length === 0 ? undefined : fresh;
+      if (fresh.length === 0) return undefined;
+      const offers = fresh.map(({ offerId, providerId }) => ({ offerId, providerId }));
+      effects.record('offers-scanned', { scanId: id, requestorId: scan.requestor, offers });
+      return fresh;
     });
     return send(reply, 200, found ?? []);
   });
@@ -65,8 +76,14 @@ export function scanRoutes(scope: FastifyInstance, offers: () => PublicOffer[]):
   scope.delete(`${BASE}/:id`, (request, reply) => {
     const { id, scan } = scanParam(request);
     scans.delete(id);
-    scan.ended.wake();
+    effects.record('scan-ended', { scanId: id, requestorId: scan.requestor });
+    board.offersChange.wake();
     return reply.code(204).send();
+  });
+
+  scope.addHook('onClose', () => {
+    for (const [scanId, { requestor }] of scans)
+      effects.record('scan-forgotten', { scanId, requestorId: requestor });
   });
 
   function scanParam(request: FastifyRequest): { id: string; scan: Scan } {

@@ -5,6 +5,7 @@
 import { isIPv4 } from 'node:net';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { hexId } from '../clock';
+import type { EffectLog } from '../contract';
 import { failure, HttpError } from '../server/errors';
 import { send } from '../server/http';
 import { Body } from '../server/input';
@@ -21,9 +22,14 @@ interface VirtualNetwork {
   nodes: Map<string, string>;
 }
 
-export function netRoutes(scope: FastifyInstance): void {
+export function netRoutes(scope: FastifyInstance, effects: EffectLog): void {
   const byRequestor = new Map<string, Map<string, VirtualNetwork>>();
   for (const base of BASES) register(base);
+  scope.addHook('onClose', () => {
+    for (const [requestorId, networks] of byRequestor)
+      for (const networkId of networks.keys())
+        effects.record('network-forgotten', { networkId, requestorId });
+  });
 
   function register(base: string): void {
     scope.get(`${base}/net`, (request, reply) =>
@@ -47,6 +53,7 @@ export function netRoutes(scope: FastifyInstance): void {
       };
       const addresses = new Set([network.firstHost]);
       networksOf(request).set(blueprint.id, { network, blueprint, addresses, nodes: new Map() });
+      effects.record('network-created', { ...named(request, blueprint.id), ip: blueprint.ip });
       return send(reply, 200, blueprint);
     });
 
@@ -54,7 +61,9 @@ export function netRoutes(scope: FastifyInstance): void {
 
     scope.delete(`${base}/net/:net`, (request, reply) => {
       const networks = networksOf(request);
-      networks.delete(networkOf(request).blueprint.id);
+      const { id } = networkOf(request).blueprint;
+      networks.delete(id);
+      effects.record('network-removed', named(request, id));
       return send(reply, 200, null);
     });
 
@@ -69,7 +78,9 @@ export function netRoutes(scope: FastifyInstance): void {
 
     scope.post(`${base}/net/:net/addresses`, (request, reply) => {
       const { network, addresses } = networkOf(request);
-      addresses.add(addressIn(network, Body.of('payment', request)));
+      const ip = addressIn(network, Body.of('payment', request));
+      if (!addresses.has(ip)) effects.record('network-address-added', { ...named(request), ip });
+      addresses.add(ip);
       return send(reply, 200, null);
     });
 
@@ -87,14 +98,19 @@ export function netRoutes(scope: FastifyInstance): void {
       const id = body.string('id');
       const ip = addressIn(network, body);
       // An address that is taken stays with the node that has it, and yagna says nothing of it.
-      if (!nodes.has(ip)) nodes.set(ip, id);
+      if (!nodes.has(ip)) {
+        nodes.set(ip, id);
+        effects.record('network-node-added', { ...named(request), nodeId: id, ip });
+      }
       return send(reply, 200, null);
     });
 
     scope.delete(`${base}/net/:net/nodes/:node`, (request, reply) => {
       const { nodes } = networkOf(request);
       const { node } = request.params as { node: string };
-      for (const [ip, id] of nodes) if (id === node) nodes.delete(ip);
+      const its = [...nodes].filter(([, id]) => id === node);
+      for (const [ip] of its) nodes.delete(ip);
+      if (its.length > 0) effects.record('network-node-removed', { ...named(request), nodeId: node });
       return send(reply, 200, null);
     });
 
@@ -119,6 +135,14 @@ export function netRoutes(scope: FastifyInstance): void {
     if (network) return network;
     throw networks.size > 0 ? new HttpError(403, undefined) : failure(404, 'Network not found');
   }
+}
+
+/** What a network's effects call it. */
+function named(
+  { requestorId, params }: FastifyRequest,
+  networkId = (params as { net: string }).net,
+): { networkId: string; requestorId: string } {
+  return { networkId, requestorId };
 }
 
 function optionalText(body: Body, name: string): string | undefined {

@@ -51,6 +51,7 @@ export class Acceptance {
       effects.record('debit-note-accepted', {
         debitNoteId: id,
         agreementId: note.agreement_id,
+        activityId: note.activity_id,
         amount: note.due,
       });
     });
@@ -111,7 +112,7 @@ export class Acceptance {
     if (invoice.status !== 'RECEIVED') throw failure(400, `Invoice ${invoice.status.toLowerCase()}`);
     atomically(database, () => {
       documents.setInvoiceStatus(invoice, 'REJECTED', { rejection });
-      effects.record('invoice-rejected', { invoiceId: id, agreementId: invoice.agreement_id });
+      effects.record('invoice-rejected', { invoiceId: id, agreementId: invoice.agreement_id, rejection });
     });
   }
 }

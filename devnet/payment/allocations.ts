@@ -123,8 +123,11 @@ export class Allocations {
         isFromDeposit ? JSON.stringify(wanted.deposit) : null,
       );
       if (depositKey !== undefined) deposits.use(depositKey, id);
-      effects.record('allocation-created', { allocationId: id, amount: plain(wanted.total), platform });
       const made = this.get(requestor, id);
+      effects.record('allocation-created', {
+        ...{ allocationId: id, requestorId: requestor, platform, amount: made.total, timeout: made.timeout },
+        depositId: (made.deposit as { id?: string } | undefined)?.id,
+      });
       reservations.add(made, heldBy(made));
       return made;
     });
@@ -175,8 +178,10 @@ export class Allocations {
         deposit === undefined ? null : JSON.stringify(deposit),
         id,
       );
-      this.parts.effects.record('allocation-amended', { allocationId: id });
       const changed = this.get(requestor, id);
+      this.parts.effects.record('allocation-amended', {
+        ...{ allocationId: id, amount: changed.total, timeout: changed.timeout },
+      });
       this.parts.reservations.add(changed, heldBy(changed).minus(heldBy(allocation)));
       return changed;
     });

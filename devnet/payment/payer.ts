@@ -130,7 +130,7 @@ export class Payer {
       if (deposit !== undefined) deposits.spend(deposit, bundle.amount);
       payables.remove(bundle);
       payments.add(payment(paymentId, bundle), agreements);
-      effects.record('paid', { paymentId, requestorId: requestor, providerId: provider, amount });
+      effects.record('paid', { paymentId, requestorId: requestor, providerId: provider, platform, amount });
       for (const payable of bundle.payables) settlement.paid(payable);
     });
   }

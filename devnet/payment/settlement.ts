@@ -36,6 +36,9 @@ export class Settlement {
     for (const note of this.sql.unsettledNotes.all(activityId) as DebitNoteRow[]) {
       if (paid.lt(note.due)) continue;
       this.documents.setNoteStatus(note, 'SETTLED');
+      this.effects.record('debit-note-settled', {
+        ...{ debitNoteId: note.id, agreementId: note.agreement_id, activityId, amount: note.due },
+      });
       this.documents.listener?.onNoteSettled(note.agreement_id, note.id);
     }
   }
@@ -52,7 +55,8 @@ export class Settlement {
   settle(invoice: InvoiceRow): void {
     atomically(this.database, () => {
       this.documents.setInvoiceStatus(invoice, 'SETTLED');
-      this.effects.record('invoice-settled', { invoiceId: invoice.id, agreementId: invoice.agreement_id });
+      const { id, agreement_id, amount } = invoice;
+      this.effects.record('invoice-settled', { invoiceId: id, agreementId: agreement_id, amount });
     });
   }
 }

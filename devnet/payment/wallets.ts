@@ -2,7 +2,7 @@
  * Who holds how much on each payment platform. The whole supply is in the treasury at first and only ever moves from
  * one wallet to another: money is created nowhere. What an allocation reserves stays in the wallet until it is paid.
  */
-import type { Database } from '../contract';
+import type { Database, EffectLog } from '../contract';
 import { Amount, sum, ZERO } from './amounts';
 import { atomically } from '../database';
 import type { Ledger, LedgerEntry } from './ledger';
@@ -42,6 +42,7 @@ export class Wallets {
   constructor(
     private readonly database: Database,
     private readonly ledger: Ledger,
+    private readonly effects: EffectLog,
   ) {
     database.exec(SCHEMA);
     this.sql = {
@@ -73,8 +74,9 @@ export class Wallets {
       this.put(owner, platform, this.balance(owner, platform));
       this.sql.open.run(owner, platform);
       const funds = Amount.min(this.fundsOf(owner), this.balance(TREASURY, platform));
-      if (funds.gt(0))
-        this.move({ kind: 'funding', platform, from: TREASURY, to: owner, amount: funds.toFixed() });
+      const amount = funds.toFixed();
+      this.effects.record('wallet-opened', { requestorId: owner, platform, amount });
+      if (funds.gt(0)) this.move({ kind: 'funding', platform, from: TREASURY, to: owner, amount });
     });
   }
 
@@ -108,7 +110,7 @@ export class Wallets {
    * @throws InsufficientBalance when `from` holds less than the amount; nothing has moved then
    */
   move(entry: Omit<LedgerEntry, 'seq' | 'at'>): void {
-    const { platform, from, to, amount } = entry;
+    const { kind, platform, from, to, amount } = entry;
     atomically(this.database, () => {
       const left = this.balance(from, platform).minus(amount);
       if (left.lt(0) || new Amount(amount).lt(0))
@@ -116,6 +118,7 @@ export class Wallets {
       this.put(from, platform, left);
       this.put(to, platform, this.balance(to, platform).plus(amount));
       this.ledger.add(entry);
+      if (kind === 'transfer') this.effects.record('money-transferred', { from, to, platform, amount });
     });
     this.onCredited?.(to);
   }

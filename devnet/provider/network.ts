@@ -4,7 +4,7 @@
  */
 import { PROP } from '../../model/properties';
 import { because, byProvider } from '../cause';
-import type { AgreementBook, AgreementTerms, VmHost } from '../contract';
+import type { AgreementBook, AgreementTerms, EffectLog, VmHost } from '../contract';
 import type { Agreement, AgreementListener, Agreements } from '../market/agreements';
 import type { Demand, DemandBook, Proposal, ProviderSide } from '../market/book';
 import type { PublicOffer } from '../market/scan-routes';
@@ -14,6 +14,7 @@ import type { Conditions } from '../faults/conditions';
 import { delayOf, type Fault } from '../faults/faults';
 import type { LinkListener } from '../faults/links';
 import type { ProviderStep } from '../faults/operations';
+import { Stream } from '../server/long-poll';
 import type { Timer, Timers } from '../timers';
 import type { Provider } from './config';
 import { Lease } from './lease';
@@ -28,6 +29,7 @@ export interface NetworkOptions {
   billing: Billing;
   timers: Timers;
   conditions: Conditions;
+  effects: EffectLog;
   /** Seconds between two rounds in which free providers offer again to live demands; 0 for never. */
   rebroadcastSec: number;
   log(line: string): void;
@@ -47,6 +49,8 @@ export interface ProviderView extends Pick<
 export class ProviderNetwork
   implements ProviderSide, AgreementListener, NoteListener, AgreementBook, LinkListener
 {
+  /** Woken when there are new offers on the market. */
+  readonly offersChange = new Stream();
   private readonly providers = new Map<string, SimulatedProvider>();
   private readonly leases = new Map<string, Lease>();
   private readonly finishing = new Set<Promise<void>>();
@@ -121,14 +125,18 @@ export class ProviderNetwork
    * Resolves when their VMs are gone. @throws Error when there is none of that name
    */
   async shutDown(name: string): Promise<void> {
-    this.named(name).close();
+    const provider = this.named(name);
+    if (provider.open) this.options.effects.record('provider-shut-down', { provider: name });
+    provider.close();
     for (const lease of this.leasesOf(name)) lease.shutDown();
     await Promise.allSettled(this.finishing);
   }
 
   /** It is in business again, with a new offer. @throws Error when there is none of that name */
   reopen(name: string): void {
-    this.named(name).reopen();
+    const provider = this.named(name);
+    if (!provider.open) this.options.effects.record('provider-reopened', { provider: name });
+    provider.reopen();
   }
 
   private named(name: string): SimulatedProvider {

@@ -1,4 +1,5 @@
 /** One simulated provider on the market: what it offers, how it answers, and how many agreements it can hold. */
+import { byProvider } from '../cause';
 import { formatNanos, nowNanos, subscriptionId } from '../clock';
 import { providerNodeId } from '../identity';
 import type { Agreement, Agreements } from '../market/agreements';
@@ -87,10 +88,12 @@ export class SimulatedProvider {
     // Answered after the request that made it, as over a network.
     const fault = this.conditions.step('negotiate', this.nodeId, counter.demand.requestor);
     if (fault?.do === 'withhold') return;
-    this.timers.after(this.config.negotiateSec * 1000 + delayOf(fault), () => {
+    const answer = (): void => {
       if (fault?.do === 'refuse') this.refuse(counter, fault.message ?? 'no', fault.isFinal ?? false);
       else this.answer(counter);
-    });
+    };
+    const delayMs = this.config.negotiateSec * 1000 + delayOf(fault);
+    this.timers.after(delayMs, answer, byProvider(this.config.name));
   }
 
   /**

@@ -3,6 +3,7 @@
  * passes, or its client hangs up.
  */
 import type { FastifyReply } from 'fastify';
+import { withPresentCause } from '../cause';
 
 /** What a request can wait on. */
 export interface Waitable {
@@ -13,9 +14,20 @@ export interface Waitable {
 /** What waiting requests are woken by. Costs nothing while nobody waits. */
 export class Stream implements Waitable {
   private readonly waiting = new Set<() => void>();
+  private waking = false;
 
   wake(): void {
     for (const waiter of [...this.waiting]) waiter();
+  }
+
+  /** Once for all that happens at this moment, when it has happened. */
+  wakeSoon(): void {
+    if (this.waking || this.idle) return;
+    this.waking = true;
+    queueMicrotask(() => {
+      this.waking = false;
+      this.wake();
+    });
   }
 
   add(waiter: () => void): void {
@@ -64,7 +76,7 @@ export class Streams {
  * Reads until `read` gives something other than undefined, or `timeoutSec` has passed.
  *
  * `read` runs at once and after each wake, in the order in which the requests came, and never for a client that has
- * gone: so what it consumes reaches somebody.
+ * gone: so what it consumes reaches somebody. What it brings about goes back to the request, not to who woke it.
  * @returns undefined on timeout or when the client is gone.
  */
 export function waitFor<T>(
@@ -86,7 +98,7 @@ export function waitFor<T>(
       stop();
       resolve(undefined);
     };
-    const waiter = (): void => {
+    const waiter = withPresentCause(() => {
       try {
         const value = read();
         if (value === undefined) return;
@@ -96,7 +108,7 @@ export function waitFor<T>(
         stop();
         reject(error instanceof Error ? error : new Error(String(error)));
       }
-    };
+    });
     // A timer's longest time is about 24 days; nobody polls longer.
     const timer = setTimeout(gone, Math.min(timeoutSec * 1000, 2_000_000_000));
     stream.add(waiter);

@@ -1,9 +1,21 @@
 /** How an activity ends, and what its state says of that. */
 import type { ActivityState } from './activity-state';
+import type { EffectFields } from '../effect-kinds';
 import type { Script } from './script';
 
 /** At the requestor's or agreement's word, or because its VM or the daemon went away. */
 export type Ending = 'destroyed' | 'terminated' | 'aborted';
+
+/** What brought the end about. */
+export type EndReason = EffectFields<'activity-destroyed'>['reason'];
+
+export const ENDINGS: Record<EndReason, Ending> = {
+  destroyed: 'destroyed',
+  'agreement-ended': 'terminated',
+  died: 'aborted',
+  'provider-crashed': 'aborted',
+  'devnet-stopped': 'aborted',
+};
 
 /** What state and errors say of a VM that died, or was cut off by its machine's restart. */
 export const ABORTED = { reason: 'execution aborted', errorMessage: 'exit code None' };

@@ -4,6 +4,7 @@
  */
 import { because, byProvider } from '../cause';
 import type { AgreementTerms, EffectLog } from '../contract';
+import type { EffectFields } from '../effect-kinds';
 import { delayOf, type Fault } from '../faults/faults';
 import type { ProviderStep } from '../faults/operations';
 import { Stream } from '../server/long-poll';
@@ -88,7 +89,10 @@ export class GolemActivity {
   execute(batchId: string, commands: Command[]): void {
     const script = new Script(batchId, commands);
     this.scripts.set(batchId, script);
-    this.parts.store.addScript(batchId, this.activityId, commands.length);
+    this.parts.store.atomically(() => {
+      this.parts.store.addScript(batchId, this.activityId, commands.length);
+      this.parts.effects.record('script-received', this.about(script));
+    });
     this.queue = this.queue.then(() => this.runScript(script));
   }
 
@@ -144,31 +148,44 @@ export class GolemActivity {
     this.progress.wake();
   }
 
+  /** A script, for an effect that is about it. */
+  private about({ batchId, commands }: Script): EffectFields<'script-started'> {
+    const { agreementId, activityId } = this;
+    return { agreementId, activityId, batchId, commands: commands.map(({ name }) => name) };
+  }
+
   private async runScript(script: Script): Promise<void> {
-    const names = script.commands.map((command) => command.name);
-    const effect = { agreementId: this.agreementId, activityId: this.activityId, batchId: script.batchId };
-    if (this.ending) return;
-    this.parts.effects.record('script-started', { ...effect, commands: names });
+    const { store, effects } = this.parts;
+    const { commands: _, ...about } = this.about(script);
+    if (!this.ending) effects.record('script-started', this.about(script));
     for (const [index, command] of script.commands.entries()) {
       if (this.ending) break;
+      const one = { ...about, index, command: command.name };
+      this.acting(() => effects.record('command-started', one));
       script.emit(index, { started: { command: wireForm(command) } });
       const outputs = capturesOf(command);
       const failure = await this.perform(command, outputs, script, index);
       // A VM that died reports nothing.
       if (this.ending === 'aborted') break;
-      const { eventDate } = script.finish(index, failure?.code ?? 0, failure?.message ?? null);
-      this.parts.store.addResult(script.batchId, index, {
-        result: failure ? 'Error' : 'Ok',
-        stdout: outputs.stdout.output(),
-        stderr: outputs.stderr.output(),
-        message: failure?.message ?? null,
-        eventDate,
+      const result = failure ? 'Error' : 'Ok';
+      const [exitCode, message] = [failure?.code ?? 0, failure?.message];
+      const { eventDate } = script.finish(index, exitCode, message ?? null);
+      const [stdout, stderr] = [outputs.stdout.output(), outputs.stderr.output()];
+      store.atomically(() => {
+        store.addResult(script.batchId, index, {
+          result,
+          stdout,
+          stderr,
+          message: message ?? null,
+          eventDate,
+        });
+        this.acting(() => effects.record('command-finished', { ...one, result, exitCode, message }));
       });
       this.progress.wake();
       if (failure) break;
     }
     const result = script.failed ? 'Error' : script.over ? 'Ok' : 'Interrupted';
-    this.acting(() => this.parts.effects.record('script-finished', { ...effect, commands: names, result }));
+    this.acting(() => effects.record('script-finished', { ...this.about(script), result }));
   }
 
   /** What its requestor did not ask for is the provider's doing. */

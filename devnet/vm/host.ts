@@ -10,11 +10,11 @@ import type { AgreementTerms, VmHost, VmHostOptions } from '../contract';
 import { delayOf } from '../faults/faults';
 import { Stream } from '../server/long-poll';
 import type { StatePair } from './activity-state';
-import { ABORTED, type Ending } from './ending';
+import { ABORTED, ENDINGS, type EndReason } from './ending';
 import { GolemActivity } from './golem-activity';
 import type { Machine, MachineOptions } from './machine';
 import { pause } from './pause';
-import { VmStore, type Usage } from './vm-store';
+import { VmStore, type ActivityRow, type Usage } from './vm-store';
 
 /** Why an activity could not be created. */
 export class AgreementNotFound extends Error {}
@@ -58,7 +58,7 @@ export class Host implements VmHost {
   }
 
   start(): void {
-    for (const row of this.store.unreported()) this.report(row.agreement_id, row.id);
+    for (const row of this.store.unreported()) this.report(row.agreement_id, row.id, endReasonOf(row));
   }
 
   terms(agreementId: string): AgreementTerms | undefined {
@@ -88,7 +88,7 @@ export class Host implements VmHost {
       store: this.store,
       effects: this.parts.effects,
       fault: (step) => this.parts.agreements.fault(agreementId, step),
-      onDied: () => void this.end(activity, 'aborted'),
+      onDied: () => void this.end(activity, 'died'),
       onChange: () => this.changes.wake(),
     });
     const isHeard = fault?.do !== 'loseAnswer' && awaited();
@@ -133,7 +133,7 @@ export class Host implements VmHost {
   }
 
   abortForAgreement(agreementId: string): void {
-    for (const activity of this.under(agreementId)) void this.end(activity, 'aborted');
+    for (const activity of this.under(agreementId)) void this.end(activity, 'provider-crashed');
   }
 
   freezeForAgreement(agreementId: string, frozen: boolean): void {
@@ -161,12 +161,12 @@ export class Host implements VmHost {
   async destroyForAgreement(agreementId: string, reason: string): Promise<void> {
     const ending = this.under(agreementId);
     for (const activity of ending) this.parts.log(`activity ${activity.activityId} ends: ${reason}`);
-    await Promise.all(ending.map((activity) => this.end(activity, 'terminated')));
+    await Promise.all(ending.map((activity) => this.end(activity, 'agreement-ended')));
   }
 
-  private end(activity: GolemActivity, ending: Ending): Promise<void> {
+  private end(activity: GolemActivity, reason: EndReason): Promise<void> {
     const { activityId, agreementId } = activity;
-    const under = this.endings.get(activityId) ?? this.finish(activity, ending);
+    const under = this.endings.get(activityId) ?? this.finish(activity, reason);
     this.endings.set(activityId, under);
     return under
       .catch((error: unknown) => {
@@ -177,7 +177,8 @@ export class Host implements VmHost {
       .finally(() => this.endings.delete(activityId));
   }
 
-  private async finish(activity: GolemActivity, ending: Ending): Promise<void> {
+  private async finish(activity: GolemActivity, reason: EndReason): Promise<void> {
+    const ending = ENDINGS[reason];
     const { activityId, agreementId } = activity;
     await activity.end(ending);
     const resultsKept = ending === 'aborted' && this.closing.signal.aborted;
@@ -185,7 +186,7 @@ export class Host implements VmHost {
       this.store.saveUsage(activityId, this.currentUsage(activityId));
       this.store.endActivity(activityId, activity.state, resultsKept);
       // With a stopping daemon the provider side has stopped too: it is told when it is back.
-      if (!this.closing.signal.aborted) this.report(agreementId, activityId);
+      if (!this.closing.signal.aborted) this.report(agreementId, activityId, reason);
     });
     if (ending === 'destroyed') {
       const fault = this.parts.agreements.fault(agreementId, 'destroyActivity');
@@ -198,10 +199,10 @@ export class Host implements VmHost {
     this.changes.wake();
   }
 
-  private report(agreementId: string, activityId: string): void {
+  private report(agreementId: string, activityId: string, reason: EndReason): void {
     atomically(this.parts.database, () => {
       this.store.markReported(activityId);
-      this.parts.effects.record('activity-destroyed', { agreementId, activityId });
+      this.parts.effects.record('activity-destroyed', { agreementId, activityId, reason });
       this.parts.agreements.onActivityDestroyed(agreementId, activityId);
     });
   }
@@ -232,7 +233,7 @@ export class Host implements VmHost {
 
   async close(): Promise<void> {
     this.closing.abort();
-    await Promise.all([...this.live.values()].map((activity) => this.end(activity, 'aborted')));
+    await Promise.all([...this.live.values()].map((activity) => this.end(activity, 'devnet-stopped')));
     this.changes.wake();
     rmSync(this.directory, { recursive: true, force: true, maxRetries: 10 });
   }
@@ -240,4 +241,10 @@ export class Host implements VmHost {
   private pause(ms: number): Promise<void> {
     return pause(ms, this.closing.signal);
   }
+}
+
+/** Of one that ended when the devnet did, or was about to end then. */
+function endReasonOf({ results_kept, reason }: ActivityRow): EndReason {
+  if (results_kept === 1) return 'devnet-stopped';
+  return reason === null ? 'destroyed' : 'agreement-ended';
 }

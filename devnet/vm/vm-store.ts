@@ -1,5 +1,6 @@
 /** What the VM host keeps over a restart: its activities, and the results of their scripts. */
 import type { Database } from '../contract';
+import { atomically } from '../database';
 import { outputJson, type Output, type OutputJson } from './captured-output';
 
 const SCHEMA = `
@@ -78,7 +79,7 @@ export interface Usage {
 export class VmStore {
   private readonly sql;
 
-  constructor(database: Database) {
+  constructor(private readonly database: Database) {
     database.exec(SCHEMA);
     this.sql = {
       add: database.prepare(
@@ -108,6 +109,11 @@ export class VmStore {
       ),
       dropScripts: database.prepare('DELETE FROM vm_script WHERE activity_id = ?'),
     };
+  }
+
+  /** All that `change` writes is written, or nothing of it. */
+  atomically(change: () => void): void {
+    atomically(this.database, change);
   }
 
   addActivity(id: string, agreementId: string, createdMs: number, listed: boolean): void {

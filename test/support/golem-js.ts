@@ -105,10 +105,10 @@ export function expectNothingOpen(devnet: Devnet): void {
 }
 
 /** The next script that runs a command: the one that deploys and starts the VM comes first. */
-export async function commandStarted({ effects }: Devnet, after = 0): Promise<Effect> {
+export async function commandStarted({ effects }: Devnet, after = 0): Promise<Effect<'script-started'>> {
   for (;;) {
     const started = await effects.next('script-started', after);
-    if ((started.commands as string[]).includes('run')) return started;
+    if (started.commands.includes('run')) return started;
     after = started.seq;
   }
 }

@@ -5,6 +5,8 @@
 'use strict';
 
 const EFFECTS_SHOWN = 100;
+/** Kept, for those that are looked for. */
+const EFFECTS_KEPT = 1000;
 /** The answer comes earlier when something happens; this long a silence is taken for a daemon that hangs. */
 const WAIT_SEC = 30;
 const REDRAW_MS = 500;
@@ -16,6 +18,7 @@ let effects = [];
 const $ = (selector) => document.querySelector(selector);
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 const time = (at) => new Date(at).toLocaleTimeString('en-GB');
+const cut = (text) => (text.length > 30 ? `${text.slice(0, 28)}…` : text);
 const short = (id) => (id.length > 10 ? `${id.slice(0, 8)}…` : id);
 /** A cell: text, or text with a class and a longer title. */
 const cell = (text, className = '', title = '') => ({ text: String(text ?? ''), className, title });
@@ -93,16 +96,7 @@ function drawAll() {
     ({ cells }) => cells,
   );
   drawProviders();
-  draw(
-    'effects',
-    effects,
-    ({ seq }) => String(seq),
-    ({ seq, at, kind, cause, ...fields }) => [
-      ...[number(seq), cell(time(at)), cell(kind, tone(kind)), cell(cause)],
-      cell(about(fields), 'id', JSON.stringify(fields)),
-    ],
-    'nothing has happened yet',
-  );
+  drawEffects();
   draw(
     'agreements',
     state.agreements,
@@ -152,6 +146,23 @@ function drawProviders() {
   );
 }
 
+function drawEffects() {
+  const wanted = $('#which').value.trim().toLowerCase();
+  const found = effects.filter((effect) => JSON.stringify(effect).toLowerCase().includes(wanted));
+  const shown = found.slice(0, EFFECTS_SHOWN);
+  $('#effects .count').textContent = shown.length < state.seq ? `${shown.length} of ${state.seq}` : '';
+  draw(
+    'effects',
+    shown,
+    ({ seq }) => String(seq),
+    ({ seq, at, kind, cause, ...fields }) => [
+      ...[number(seq), cell(time(at)), cell(kind, tone(kind)), cell(cause)],
+      cell(about(fields), 'id', JSON.stringify(fields)),
+    ],
+    wanted === '' ? 'nothing has happened yet' : 'none of the newest has it',
+  );
+}
+
 function faultRow(fault) {
   const { id, on, node, provider, nth, times, probability, matches, hits } = fault;
   const when = [nth > 1 && `from match ${nth} on`, times === 0 ? 'always' : `${times} ×`];
@@ -167,18 +178,27 @@ function faultRow(fault) {
 
 const place = (node, provider) => [node && `node ${node}`, provider].filter(Boolean).join(', ') || 'anywhere';
 
-/** Which things an effect is about; the whole of it is the cell's title. */
+/** What came of an effect, and which things it is about; the whole of it is the cell's title. */
 function about(fields) {
+  const isId = ([name]) => /Id$/.test(name);
   return Object.entries(fields)
+    .sort((one, other) => isId(one) - isId(other))
     .map(([name, value]) => {
-      const text = typeof value === 'string' ? value : JSON.stringify(value);
-      return `${name.replace(/Id$/, '')} ${short(text)}`;
+      const isList = Array.isArray(value) && value.every((item) => typeof item === 'object');
+      if (isList) return value.length === 0 ? '' : `${value.length} ${name}`;
+      if (isId([name])) return `${name.replace(/Id$/, '')} ${short(value)}`;
+      if (typeof value === 'string') return cut(value);
+      return Array.isArray(value) ? cut(value.join(' ')) : `${name} ${cut(JSON.stringify(value))}`;
     })
+    .filter(Boolean)
     .join(' · ');
 }
 
 function tone(kind) {
-  if (/^(fault|link-cut|.*-(crashed|frozen|rejected|stopped|terminated)$)/.test(kind)) return 'bad';
+  if (
+    /^(fault|link-cut|.*-(crashed|expired|forgotten|frozen|refused|rejected|stopped|terminated)$)/.test(kind)
+  )
+    return 'bad';
   return /^paid|-(approved|accepted|settled)$/.test(kind) ? 'good' : '';
 }
 
@@ -199,7 +219,7 @@ async function watch() {
   for (;;) {
     try {
       state = await get('/state');
-      const last = effects[0]?.seq ?? Math.max(0, state.seq - EFFECTS_SHOWN);
+      const last = effects[0]?.seq ?? Math.max(0, state.seq - EFFECTS_KEPT);
       // A devnet that began anew counts anew.
       if (last > state.seq) effects = [];
       else if (last < state.seq) remember(await get(`/effects?after=${last}`));
@@ -217,8 +237,9 @@ async function watch() {
 }
 
 function remember(news) {
-  effects = [...news.reverse(), ...effects].slice(0, EFFECTS_SHOWN);
+  effects = [...news.reverse(), ...effects].slice(0, EFFECTS_KEPT);
 }
 
+$('#which').addEventListener('input', () => state && drawEffects());
 $('#filter').addEventListener('input', () => state && drawProviders());
 void watch();
