@@ -153,6 +153,37 @@ describe('offers', () => {
   });
 });
 
+describe('a scan', () => {
+  it('that waits hears of a new offer at once, and ends with 404 when it is ended', async () => {
+    await withDevnet({ providers: [{ name: 'one' }, { name: 'two' }] }, async (requestor, devnet) => {
+      const constraints = '(golem.node.id.name=two)';
+      const { json: id } = await requestor.post(`${MARKET}/scan`, { type: 'offer', constraints });
+      const path = `${MARKET}/scan/${id}/events`;
+      const [first] = (await requestor.get(`${path}?timeout=0`)).json;
+      await devnet.shutDownProvider('two');
+      const arrived = devnet.faults.arm({ on: 'collectScan', do: 'delayAfter', sec: 0 });
+      const waiting = requestor.get(`${path}?timeout=20`);
+      await arrived.hit();
+      await requestor.get('/version/get');
+      // What another provider offers is nothing to it.
+      await devnet.shutDownProvider('one');
+      devnet.reopenProvider('one');
+      devnet.reopenProvider('two');
+      const [second, ...more] = (await waiting).json;
+      expect([second.providerId, more]).toEqual([first.providerId, []]);
+      expect(second.offerId).not.toBe(first.offerId);
+      const { cause } = await devnet.effects.next(
+        'offers-scanned',
+        devnet.effects.all(0, ['scan-begun'])[0]?.seq,
+      );
+      expect(cause).toBe('collectScan at node requestor');
+      const ended = requestor.get(`${path}?timeout=20`);
+      await requestor.delete(`${MARKET}/scan/${id}`);
+      expect((await ended).status).toBe(404);
+    });
+  });
+});
+
 describe('negotiation', () => {
   const answerTo = async (
     requestor: Requestor,

@@ -64,7 +64,7 @@ export class ProviderNetwork
   constructor(private readonly options: NetworkOptions) {
     const { book, agreements, documents, timers, conditions } = options;
     for (const config of options.providers) {
-      const provider = new SimulatedProvider(config, book, agreements, timers, conditions);
+      const provider = new SimulatedProvider(config, book, agreements, timers, conditions, this.offersChange);
       this.providers.set(provider.nodeId, provider);
     }
     book.providers = this;

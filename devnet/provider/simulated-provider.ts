@@ -8,6 +8,7 @@ import { matches, parseTerms } from '../market/constraints';
 import type { PublicOffer } from '../market/scan-routes';
 import type { Conditions } from '../faults/conditions';
 import { delayOf } from '../faults/faults';
+import type { Stream } from '../server/long-poll';
 import type { Timers } from '../timers';
 import type { Provider } from './config';
 import { negotiate, noCapacity } from './negotiation';
@@ -33,6 +34,7 @@ export class SimulatedProvider {
     private readonly agreements: Agreements,
     private readonly timers: Timers,
     private readonly conditions: Conditions,
+    private readonly offersChange: Stream,
   ) {
     this.nodeId = providerNodeId(config.name);
     this.terms = offerTerms(config, this.nodeId, Date.now());
@@ -146,6 +148,7 @@ export class SimulatedProvider {
   }
 
   private newOffer(): Proposal['offer'] {
+    this.offersChange.wakeSoon();
     return { id: subscriptionId(), terms: parseTerms(this.terms), created: formatNanos(nowNanos()) };
   }
 
