@@ -103,13 +103,16 @@ export function openDatabase(dataDir: string): Database {
   // Survives a killed process; only a power cut could lose the last moments, which a devnet can bear.
   database.pragma('synchronous = NORMAL');
   database.exec(SCHEMA);
-  for (const [table, column, type] of ADDED_COLUMNS) {
-    const columns = database.pragma(`table_info(${table})`) as { name: string }[];
-    if (!columns.some(({ name }) => name === column))
-      database.exec(`ALTER TABLE ${table} ADD COLUMN ${column} ${type}`);
-  }
+  for (const [table, column, type] of ADDED_COLUMNS) addColumn(database, table, column, type);
   database.exec(INDEXES_OF_ADDED_COLUMNS);
   return database;
+}
+
+/** Gives a table of an older devnet a column that came later. */
+export function addColumn(database: Database, table: string, column: string, type: string): void {
+  const columns = database.pragma(`table_info(${table})`) as { name: string }[];
+  if (!columns.some(({ name }) => name === column))
+    database.exec(`ALTER TABLE ${table} ADD COLUMN ${column} ${type}`);
 }
 
 /** Gives the file the means to become smaller when rows are deleted; one that lacks them is written anew, once. */

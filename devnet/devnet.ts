@@ -72,7 +72,7 @@ export interface DevnetOptions {
   rebroadcastSec?: number;
   /** Tags that its image registry knows beside the well-known ones of `golem/`, such as `me/renderer:v2`. */
   images?: string[];
-  /** Seconds for which ended agreements, released allocations and effects are remembered. Default 86,400. */
+  /** Seconds for which what is over is remembered: agreements, allocations, the ledger, effects. Default 86,400. */
   retentionSec?: number;
   /** Gets a line for what a watcher may want to know; the first says how isolated commands are. */
   log?: (line: string) => void;
@@ -227,7 +227,7 @@ export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> 
 
   const parts = {
     ...{ effects, allocations, book, agreements, vms, nodes, faults, links, network },
-    ...{ wallets, ledger, deposits, payables, reservations },
+    ...{ wallets, ledger, deposits, payables, payments, reservations },
   };
   let admin: AdminServer | undefined;
   const close = async (): Promise<void> => {

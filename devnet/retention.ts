@@ -1,10 +1,11 @@
 /**
  * Forgets what has long been over, so that the database is bounded by what is open and by a time, not by how long the
- * devnet has run: ended agreements whose documents are settled, with all that belongs to them, released allocations,
- * old effects. What is open is never touched, nor are accounts and what the public ledger keeps.
+ * devnet has run: ended agreements for which nothing is owed, with all that belongs to them, released allocations,
+ * closed deposits, movements of money, empty wallets, old effects. What is open is never touched, nor are balances.
  */
 import type { Database } from './contract';
 import { atomically } from './database';
+import { TREASURY } from './payment/wallets';
 import type { Timers } from './timers';
 
 /** Rows of the leading table that one transaction deletes: a few milliseconds' work. */
@@ -12,7 +13,10 @@ const BATCH = 100;
 const LONGEST_PAUSE_SEC = 600;
 const SHORTEST_PAUSE_SEC = 0.1;
 
-/** Ended before ?1 (milliseconds), with nothing to be decided or paid and no event since ?2 (microseconds). */
+/**
+ * Ended before ?1 (milliseconds), with nothing to be paid, no invoice to be decided and no event since ?2 (microseconds).
+ * Debit notes that were never accepted are owed by nobody once their provider is done with the agreement.
+ */
 const OVER = `
 SELECT id FROM agreement a
 WHERE state <> 'Approved' AND COALESCE(ended_ms, valid_to_ms) < ?1
@@ -22,8 +26,6 @@ WHERE state <> 'Approved' AND COALESCE(ended_ms, valid_to_ms) < ?1
       AND (i.status = 'ACCEPTED' OR (i.status = 'RECEIVED' AND i.amount <> '0')))
     AND NOT EXISTS (SELECT 1 FROM payable p WHERE p.agreement_id = a.id)
     AND NOT EXISTS (SELECT 1 FROM billed_activity b WHERE b.agreement_id = a.id AND b.accepted <> b.paid)
-    AND (EXISTS (SELECT 1 FROM invoice i WHERE i.agreement_id = a.id)
-      OR NOT EXISTS (SELECT 1 FROM debit_note n WHERE n.agreement_id = a.id AND n.status IN ('RECEIVED', 'ACCEPTED')))
     AND NOT EXISTS (SELECT 1 FROM document_event e WHERE e.agreement_id = a.id AND e.at >= ?2)))
 ORDER BY COALESCE(ended_ms, valid_to_ms) LIMIT ${BATCH}`;
 
@@ -63,10 +65,17 @@ export class Retention {
         `DELETE FROM payment WHERE seq IN (SELECT seq FROM payment p WHERE at < ? AND NOT EXISTS
          (SELECT 1 FROM payment_part x WHERE x.payment_id = p.id) LIMIT ${BATCH})`,
       ),
+      deposits: database.prepare('DELETE FROM deposit WHERE closed = 1 AND COALESCE(closed_ms, 0) < ?'),
+      wallets: database.prepare(
+        `DELETE FROM wallet WHERE balance = '0' AND opened = 0 AND owner <> '${TREASURY}'`,
+      ),
       // The newest stays, so that no number is given twice.
-      effects: database.prepare(
-        `DELETE FROM effect WHERE seq <= (SELECT MAX(seq) FROM (SELECT seq, at FROM effect ORDER BY seq LIMIT ${BATCH})
-         WHERE at < ?) AND seq < (SELECT MAX(seq) FROM effect)`,
+      numbered: ['effect', 'ledger'].map((table) =>
+        database.prepare(
+          `DELETE FROM ${table} WHERE seq <= (SELECT MAX(seq) FROM
+           (SELECT seq, at FROM ${table} ORDER BY seq LIMIT ${BATCH}) WHERE at < ?)
+           AND seq < (SELECT MAX(seq) FROM ${table})`,
+        ),
       ),
     };
   }
@@ -101,8 +110,12 @@ export class Retention {
         sql.allocation.run(id);
       }
       const { changes: payments } = sql.payments.run(beforeMs * 1000);
-      const { changes: effects } = sql.effects.run(before);
-      return agreements.length + allocations.length + payments + effects > 0;
+      const { changes: deposits } = sql.deposits.run(beforeMs);
+      const { changes: wallets } = sql.wallets.run();
+      const numbered = sql.numbered.map((remove) => remove.run(before).changes);
+      return (
+        agreements.length + allocations.length + payments + deposits + wallets + Math.max(...numbered) > 0
+      );
     });
   }
 

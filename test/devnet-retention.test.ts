@@ -8,10 +8,13 @@ import Libsql from 'libsql';
 import { startDevnet, type Devnet } from '../devnet';
 import { Amount } from '../devnet/payment/amounts';
 import { PLATFORM, Requestor } from './support/devnet-requestor';
+import { adminPost, SUPPLY } from './support/devnet-rental';
 
 const [MARKET, PAYMENT, ACTIVITY] = ['/market-api/v1', '/payment-api/v1', '/activity-api/v1/activity'];
-/** Tables that say who holds and paid what. */
-const KEPT = /^(account|wallet|ledger|transfer|identity)/;
+/** Tables with a row for each app key and for each wallet that holds money, however much has happened. */
+const KEPT = /^(identity|wallet|paid_total)$/;
+/** The newest row stays, so that no number is given twice. */
+const NUMBERED = /^(effect|ledger)$/;
 const RETENTION_SEC = 0.5;
 
 let dataDir: string;
@@ -58,18 +61,43 @@ async function complete(session: string): Promise<string> {
   return amount;
 }
 
-/** Rows of each table that is not kept for good; the newest effect always stays. */
-function rows(): Record<string, number> {
+/** One whose provider sends no invoice, and whose debit note nobody accepts. */
+async function withoutInvoice(session: string): Promise<void> {
+  devnet.faults.arm({ on: 'provider.invoice', do: 'withhold' });
+  const agreementId = await requestor.rent(session);
+  await requestor.createActivity(agreementId);
+  await requestor.terminate(agreementId);
+  await requestor.firstEvent('debitNote', session);
+}
+
+/** Money goes into a contract, to be spent, and back. */
+async function deposited(number: string): Promise<void> {
+  const [contract, funder] = ['c', 'f'].map((digit) => `0x${digit.repeat(32)}${number.padStart(8, '0')}`);
+  const deposit = { id: number, contract };
+  await adminPost(devnet, '/transfers', { to: funder, amount: '2' });
+  await adminPost(devnet, '/deposits', { ...deposit, funder, amount: '2' });
+  const timeout = new Date(Date.now() + 600_000).toISOString();
+  const { seq } = devnet.effects.all().at(-1)!; // just now
+  const { json } = await requestor.post(`${PAYMENT}/allocations`, {
+    ...{ totalAmount: '1', paymentPlatform: PLATFORM, timeout, deposit },
+  });
+  await requestor.delete(`${PAYMENT}/allocations/${json.allocationId}`);
+  await devnet.effects.next('deposit-closed', seq);
+  await adminPost(devnet, '/transfers', { from: funder, to: 'treasury', amount: '2' });
+}
+
+/** Rows of each table, or of those that are not kept for good. */
+function rows(kept = false): Record<string, number> {
   const database = new Libsql(join(dataDir, 'devnet.sqlite'));
   try {
     const tables = database.prepare("SELECT name FROM sqlite_master WHERE type = 'table'").all() as {
       name: string;
     }[];
-    const counted = tables.filter(({ name }) => !KEPT.test(name) && !name.startsWith('sqlite_'));
+    const counted = tables.filter(({ name }) => (kept || !KEPT.test(name)) && !name.startsWith('sqlite_'));
     return Object.fromEntries(
       counted.map(({ name }) => {
         const { n } = database.prepare(`SELECT COUNT(*) AS n FROM ${name}`).get() as { n: number };
-        return [name, name === 'effect' ? Math.max(0, n - 1) : n];
+        return [name, NUMBERED.test(name) ? Math.max(0, n - 1) : n];
       }),
     );
   } finally {
@@ -83,19 +111,31 @@ async function untilRows(expected: Record<string, number>): Promise<void> {
   expect(rows()).toEqual(expected);
 }
 
-it('complete rentals leave no rows behind, and the file does not grow', async () => {
+it('rentals leave no rows behind, whatever becomes of them, and the file does not grow', async () => {
   await start(RETENTION_SEC);
   const fresh = rows();
   const sizes: number[] = [];
+  const kept: Record<string, number>[] = [];
   for (const round of [1, 2, 3]) {
-    for (let n = 0; n < 5; n++) await complete(`${round}-${n}`);
+    for (let n = 0; n < 4; n++) {
+      await complete(`${round}-${n}`);
+      await withoutInvoice(`${round}-${n} without`);
+      await deposited(`${round}${n}`);
+    }
     await untilRows(fresh);
     // The file is cut once all is deleted, in the same turn as the next look for more.
     await delay(RETENTION_SEC * 1000);
-    sizes.push(statSync(join(dataDir, 'devnet.sqlite')).size);
+    sizes.push(['devnet.sqlite', 'devnet.sqlite-wal'].reduce((sum, name) => sum + sizeOf(name), 0));
+    kept.push(rows(true));
+    expect(devnet.wallets.total(PLATFORM)).toBe(SUPPLY);
   }
+  expect(kept).toEqual(kept.map(() => kept[0]));
   expect(sizes[2]).toBeLessThanOrEqual((sizes[0] ?? 0) + 8 * 4096);
 });
+
+function sizeOf(file: string): number {
+  return statSync(join(dataDir, file), { throwIfNoEntry: false })?.size ?? 0;
+}
 
 it('what a node has paid is known when the payments are long forgotten, also after a restart', async () => {
   await start(RETENTION_SEC);

@@ -2,7 +2,7 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { formatNanos, nowNanos } from '../clock';
-import { MoneyTotals } from './money';
+import { nodeMoney } from './money';
 import { faultView, nodeView, type AdminParts } from './server';
 
 /** `limit`: of the providers, agreements, activities and allocations that are listed, each; `counts` has all. */
@@ -11,11 +11,10 @@ const stateQuery = z.strictObject({ limit: z.coerce.number().int().min(0).defaul
 type Trouble = 'crashed' | 'frozen' | 'cut off';
 
 export function stateRoute(app: FastifyInstance, parts: AdminParts): void {
-  const money = new MoneyTotals(parts);
-  app.get('/state', (request) => networkState(parts, money, stateQuery.parse(request.query).limit));
+  app.get('/state', (request) => networkState(parts, stateQuery.parse(request.query).limit));
 }
 
-function networkState(parts: AdminParts, money: MoneyTotals, limit: number): object {
+function networkState(parts: AdminParts, limit: number): object {
   const { effects, nodes, network, links, faults } = parts;
   const nodeNames = new Map(nodes.flatMap((node) => node.requestorIds.map((id) => [id, node.name] as const)));
   const nodeOf = (requestor: string): string => nodeNames.get(requestor) ?? requestor;
@@ -49,7 +48,7 @@ function networkState(parts: AdminParts, money: MoneyTotals, limit: number): obj
     allocations: list(allocations.reverse(), ({ id, requestor, platform, total, spent, created }) => ({
       ...{ id, node: nodeOf(requestor), platform, total, spent: spent.toFixed(), created },
     })),
-    money: money.now(nodeOf),
+    money: nodeMoney(parts, nodeOf),
     faults: faults.list().map(faultView),
     links: links.state(),
   };

@@ -6,7 +6,7 @@ import { formatNanos } from '../clock';
 import type { Database } from '../contract';
 import type { Effects } from '../effects';
 import { Amount } from './amounts';
-import { atomically } from '../database';
+import { addColumn, atomically } from '../database';
 import type { Wallets } from './wallets';
 
 /** About ten years: until when a deposit without a `validTo` is valid. */
@@ -66,7 +66,7 @@ const SCHEMA = `
 CREATE TABLE IF NOT EXISTS deposit (
   key TEXT PRIMARY KEY, id TEXT NOT NULL, contract TEXT NOT NULL, funder TEXT NOT NULL, spender TEXT,
   platform TEXT NOT NULL, amount TEXT NOT NULL, spent TEXT NOT NULL DEFAULT '0', valid_to_ns TEXT NOT NULL,
-  allocation_id TEXT, closed INTEGER NOT NULL DEFAULT 0
+  allocation_id TEXT, closed INTEGER NOT NULL DEFAULT 0, closed_ms INTEGER
 ) WITHOUT ROWID;
 CREATE UNIQUE INDEX IF NOT EXISTS deposit_by_allocation ON deposit (allocation_id) WHERE allocation_id IS NOT NULL;
 `;
@@ -80,6 +80,7 @@ export class Deposits {
     private readonly effects: Effects,
   ) {
     database.exec(SCHEMA);
+    addColumn(database, 'deposit', 'closed_ms', 'INTEGER');
     this.sql = {
       insert: database.prepare(
         `INSERT INTO deposit (key, id, contract, funder, spender, platform, amount, valid_to_ns)
@@ -90,7 +91,7 @@ export class Deposits {
       used: database.prepare('SELECT * FROM deposit WHERE closed = 0 AND allocation_id IS NOT NULL'),
       use: database.prepare('UPDATE deposit SET allocation_id = ? WHERE key = ?'),
       spend: database.prepare('UPDATE deposit SET spent = ? WHERE key = ?'),
-      close: database.prepare('UPDATE deposit SET closed = 1 WHERE key = ?'),
+      close: database.prepare('UPDATE deposit SET closed = 1, closed_ms = ? WHERE key = ?'),
     };
   }
 
@@ -141,7 +142,7 @@ export class Deposits {
       const left = new Amount(amount).minus(spent);
       if (left.gt(this.wallets.balance(contract, platform))) continue;
       atomically(this.database, () => {
-        this.sql.close.run(key);
+        this.sql.close.run(Date.now(), key);
         const back = { platform, from: contract, to: funder, amount: left.toFixed(), depositId: id };
         if (left.gt(0)) this.wallets.move({ kind: 'deposit-closed', ...back });
         this.effects.record('deposit-closed', { depositId: id, contract, funder, left: left.toFixed() });

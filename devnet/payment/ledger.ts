@@ -1,6 +1,6 @@
 /**
- * The public ledger: every movement of money on the network, in order, and what it was for. Nothing is ever taken out
- * of it, so that it explains every balance since the network began.
+ * The public ledger: every movement of money on the network, in order, and what it was for. What is long over is
+ * forgotten (see `Retention`); balances are the wallets' business.
  */
 import { formatNanos, nowNanos } from '../clock';
 import type { Database } from '../contract';

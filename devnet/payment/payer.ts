@@ -14,7 +14,7 @@ import { atomically } from '../database';
 import type { Deposits } from './deposits';
 import type { PaidDocument } from './ledger';
 import type { Bundle, Payables } from './payables';
-import type { Payments } from './payments';
+import type { Payment, Payments } from './payments';
 import type { Settlement } from './settlement';
 import type { Wallets } from './wallets';
 
@@ -148,7 +148,7 @@ function paidDocument(payable: Bundle['payables'][number]): PaidDocument {
 }
 
 /** The payment as yagna tells of it: one part for each activity, and one for each agreement's invoice. */
-function payment(paymentId: string, bundle: Bundle): { requestor: string; atMicros: number; body: object } {
+function payment(paymentId: string, bundle: Bundle): { requestor: string; atMicros: number; body: Payment } {
   const { requestor, provider, platform, amount, payables } = bundle;
   const at = nextEventNanos();
   const notes = payables.filter((payable) => payable.activityId !== undefined);

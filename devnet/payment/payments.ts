@@ -2,6 +2,22 @@
 import { createHash } from 'node:crypto';
 import type { Database } from '../contract';
 import { Streams } from '../server/long-poll';
+import { Amount, ZERO } from './amounts';
+
+/** What was paid by whom: a sum, since payments are forgotten some time after they were made. */
+const SCHEMA = `
+CREATE TABLE IF NOT EXISTS paid_total (
+  requestor TEXT NOT NULL, platform TEXT NOT NULL, amount TEXT NOT NULL, PRIMARY KEY (requestor, platform)
+) WITHOUT ROWID;
+`;
+
+/** A payment as it is told of, but for what is signed. */
+export interface Payment {
+  paymentId: string;
+  paymentPlatform: string;
+  amount: string;
+  [field: string]: unknown;
+}
 
 export class Payments {
   /** Woken by payments; name: the requestor. */
@@ -9,7 +25,10 @@ export class Payments {
   private readonly sql;
 
   constructor(database: Database) {
+    database.exec(SCHEMA);
     this.sql = {
+      total: database.prepare('SELECT amount FROM paid_total WHERE requestor = ? AND platform = ?'),
+      setTotal: database.prepare('INSERT OR REPLACE INTO paid_total VALUES (?, ?, ?)'),
       add: database.prepare('INSERT INTO payment (id, requestor, at, body) VALUES (?, ?, ?, ?)'),
       addPart: database.prepare('INSERT INTO payment_part (payment_id, agreement_id) VALUES (?, ?)'),
       list: database.prepare(
@@ -44,9 +63,21 @@ export class Payments {
     return this.sql.ofAgreement.all(agreementId).map(confirmed);
   }
 
-  add(payment: { requestor: string; atMicros: number; body: object }, agreementIds: readonly string[]): void {
+  /** All that a requestor ever paid on a platform, out of deposits too, GLM. */
+  total(requestor: string, platform: string): Amount {
+    const row = this.sql.total.get(requestor, platform) as { amount: string } | undefined;
+    return row ? new Amount(row.amount) : ZERO;
+  }
+
+  /** Part of the transaction in which the money moves. */
+  add(
+    payment: { requestor: string; atMicros: number; body: Payment },
+    agreementIds: readonly string[],
+  ): void {
     const { requestor, atMicros, body } = payment;
-    const { paymentId } = body as { paymentId: string };
+    const { paymentId, paymentPlatform, amount } = body;
+    const total = this.total(requestor, paymentPlatform).plus(amount);
+    this.sql.setTotal.run(requestor, paymentPlatform, total.toFixed());
     this.sql.add.run(paymentId, requestor, atMicros, JSON.stringify(body));
     for (const agreementId of agreementIds) this.sql.addPart.run(paymentId, agreementId);
   }

@@ -99,6 +99,9 @@ export class ProviderNetwork
       if (agreement.state === 'Approved' || agreement.state === 'Terminated') this.addLease(agreement);
     }
     for (const report of this.early.splice(0)) report();
+    // Of a provider that is none of ours any more nothing will come.
+    for (const { id, state, provider } of left)
+      if (state === 'Terminated' && !this.providers.has(provider)) this.options.agreements.markClosed(id);
     for (const agreement of left) {
       if (agreement.state === 'Pending') this.onConfirmed(agreement);
       else if (agreement.state === 'Terminated') this.onTerminated(agreement, 'the daemon was restarted');
