@@ -133,7 +133,7 @@ describe('golem-temporal devnet', () => {
       /^ *\d+ +\S+Z +agreement-confirmed +confirmAgreement at node requestor +agreementId=\S+ .*\n.*provider (one|two)/,
     );
     expect(await done('effects', '--kind', 'proposals-collected')).toMatch(
-      / offers=1 +drafts=0 +refusals=0$/,
+      / offers=1 +drafts=0 +refusals=0$/m,
     );
     expect(await refused('effects', '--kind', 'agreement-aproved')).toBe(
       'golem-temporal: no effect is of the kind "agreement-aproved"; did you mean "agreement-approved"?\n',

@@ -43,8 +43,17 @@ export class Comparison {
       ['invoice-accepted', 'invoiceId'],
       ['invoice-settled', 'invoiceId'],
       ['debit-note-accepted', 'debitNoteId'],
+      ['debit-note-settled', 'debitNoteId'],
+      ['script-received', 'batchId'],
+      ['script-started', 'batchId'],
+      ['script-finished', 'batchId'],
     ] as const) {
       expect([kind, twice(ids(kind, field))]).toEqual([kind, []]);
+    }
+    for (const kind of ['command-started', 'command-finished']) {
+      const commands = all.filter((effect) => effect.kind === kind);
+      const which = commands.map(({ batchId, index }) => `${String(batchId)} ${String(index)}`);
+      expect([kind, twice(which)]).toEqual([kind, []]);
     }
     await this.rentals(ids('activity-created', 'activityId'), ids('activity-destroyed', 'activityId'));
     await this.states(all);
