@@ -178,7 +178,7 @@ function about(fields) {
 }
 
 function tone(kind) {
-  if (/^(fault|link-cut|.*-(crashed|frozen|rejected|stopped|terminated)$)/.test(kind)) return 'bad';
+  if (/^(fault|link-cut|.*-(crashed|frozen|shut-down|rejected|stopped|terminated)$)/.test(kind)) return 'bad';
   return /^paid|-(approved|accepted|settled)$/.test(kind) ? 'good' : '';
 }
 
