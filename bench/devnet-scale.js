@@ -30,6 +30,8 @@ const { values: flags } = parseArgs({
 });
 const COUNT = Number(flags.providers);
 const PARALLEL = Number(flags.parallel);
+/** From a VM's creation to its first debit note: time enough to measure the idle network before. */
+const NOTES_SEC = 90;
 
 const rows = [];
 const report = (what, figure) => {
@@ -91,7 +93,11 @@ async function measure(child, folder) {
     }),
   );
 
-  await idle(call, agreements, cpu, pid);
+  await timed(`${COUNT} scripts: deploy, start, run`, () =>
+    each(COUNT, (i) => runScript(call, activities[i])),
+  );
+  await idle(call, cpu, pid);
+  await debitNotes(child, cpu);
   await latency(child, agreements, allocationId, cpu);
   const state = path.join(folder, 'data');
   const bytes = fs
@@ -101,7 +107,7 @@ async function measure(child, folder) {
 }
 
 /** What the child uses while nothing happens and everybody waits. */
-async function idle(call, agreements, cpu, pid) {
+async function idle(call, cpu, pid) {
   const stop = new AbortController();
   const after = new Date(Date.now() + 3_600_000).toISOString();
   const kinds = [
@@ -124,6 +130,53 @@ async function idle(call, agreements, cpu, pid) {
   report('memory', `${memoryMib(pid)} MiB`);
   stop.abort();
   await Promise.all(polls);
+}
+
+/** All providers send a debit note, each as long after the other as their VMs were created after each other. */
+async function debitNotes({ call, admin }, cpu) {
+  const since = new Date().toISOString();
+  const before = cpu();
+  const heard = await each(
+    COUNT,
+    async (i) => {
+      const query = `timeout=600&afterTimestamp=${since}&appSessionId=s${i}`;
+      const [{ debitNoteId }] = await call('GET', `${PAYMENT}/debitNoteEvents?${query}`);
+      return { id: debitNoteId, at: Date.now() };
+    },
+    COUNT,
+  );
+  const used = cpu() - before;
+  const issued = new Map();
+  for (const { debitNoteId, at } of await admin('/effects?kind=debit-note-issued')) {
+    issued.set(debitNoteId, Date.parse(at));
+  }
+  const times = heard.map(({ id }) => issued.get(id));
+  report(`${COUNT} debit notes, all within`, seconds(Math.max(...times) - Math.min(...times)));
+  report('  CPU of that', `${((used / COUNT) * 1000).toFixed(1)} ms each`);
+  reportDelays(
+    'debit note',
+    heard.map(({ id, at }) => at - issued.get(id)),
+  );
+}
+
+function reportDelays(kind, delays) {
+  const sorted = delays.sort((a, b) => a - b);
+  report(
+    `  from effect to answer: ${kind}`,
+    `median ${sorted[sorted.length >> 1]} ms, longest ${sorted.at(-1)} ms`,
+  );
+}
+
+async function runScript(call, activityId) {
+  const run = {
+    entry_point: '/bin/sh',
+    args: ['-c', 'echo done'],
+    capture: { stdout: { atEnd: { format: 'str' } } },
+  };
+  const text = JSON.stringify([{ deploy: {} }, { start: {} }, { run }]);
+  const batchId = await call('POST', `${ACTIVITY}/activity/${activityId}/exec`, { text });
+  const results = await call('GET', `${ACTIVITY}/activity/${activityId}/exec/${batchId}?timeout=60`);
+  if (results.length !== 3 || results[2].stdout !== 'done\n') throw new Error(JSON.stringify(results));
 }
 
 /** Time from an agreement's end, as the effect log has it, to the answers of those that wait to hear of it. */
@@ -180,10 +233,9 @@ async function latency({ call, admin }, agreements, allocationId, cpu) {
     ends.set(`${effect.kind} ${effect.invoiceId ?? effect.agreementId}`, Date.parse(effect.at));
   }
   for (const [kind, heard] of Object.entries(times)) {
-    const delays = heard.map(({ id, at, effect }) => at - ends.get(`${effect} ${id}`)).sort((a, b) => a - b);
-    report(
-      `  from effect to answer: ${kind}`,
-      `median ${delays[delays.length >> 1]} ms, longest ${delays.at(-1)} ms`,
+    reportDelays(
+      kind,
+      heard.map(({ id, at, effect }) => at - ends.get(`${effect} ${id}`)),
     );
   }
 }
@@ -233,7 +285,11 @@ function terms(properties = {}) {
 
 async function startDevnet(folder) {
   const file = path.join(folder, 'providers.json');
-  const providers = Array.from({ length: COUNT }, (_, i) => ({ name: `provider-${i}`, idleLimitSec: 3600 }));
+  const providers = Array.from({ length: COUNT }, (_, i) => ({
+    name: `provider-${i}`,
+    idleLimitSec: 3600,
+    debitNoteIntervalSec: NOTES_SEC,
+  }));
   fs.writeFileSync(file, JSON.stringify(providers));
   const began = performance.now();
   const main = path.join(ROOT, 'dist', 'cli', 'main.js');
@@ -293,7 +349,7 @@ function request(agent, url, method, body, signal, headers = {}) {
 }
 
 /** Does something `count` times, some at once; gives the results in order. */
-async function each(count, action) {
+async function each(count, action, parallel = PARALLEL) {
   const results = new Array(count);
   let next = 0;
   const worker = async () => {
@@ -302,7 +358,7 @@ async function each(count, action) {
       results[i] = await action(i);
     }
   };
-  await Promise.all(Array.from({ length: Math.min(PARALLEL, count) }, worker));
+  await Promise.all(Array.from({ length: Math.min(parallel, count) }, worker));
   return results;
 }
 

@@ -121,6 +121,16 @@ describe('creating an activity', () => {
     expect(await bed.call('POST', '/activity', { agreementId })).toMatchObject({ status: 500 });
     await bed.host.destroyForAgreement(agreementId, 'test');
   });
+
+  test.each(['3000000', '1e300', 'Infinity'])(
+    'is waited for however long that is (timeout=%s)',
+    async (timeout) => {
+      const agreementId = bed.agreement({ createSec: 0.05 });
+      const created = await bed.call('POST', `/activity?timeout=${timeout}`, { agreementId });
+      expect(created).toMatchObject({ status: 200 });
+      await bed.host.destroyForAgreement(agreementId, 'test');
+    },
+  );
 });
 
 describe('an activity nobody knows', () => {
@@ -208,13 +218,34 @@ describe('scripts', () => {
     ],
     ['{}', 'invalid type: map, expected a sequence', 0],
     ['[{"run":{"args":[]}}]', 'missing field `entry_point`', 21],
-  ])('%s is refused', async (text, complaint, column) => {
+    [
+      `[{"transfer":{"from":"a","to":"b","progress":{"x":${'['.repeat(20_000)}${']'.repeat(20_000)}}}}]`,
+      'recursion limit exceeded',
+      175,
+    ],
+  ])('%.40s is refused', async (text, complaint, column) => {
     const vm = await bed.vm();
     expect(await vm.call('POST', '/exec', { text })).toEqual({
       status: 400,
       contentType: 'application/json',
       body: { message: `Bad request: Error("${complaint}", line: 1, column: ${column})` },
     });
+  });
+
+  test('an exe-unit that fails at one takes nobody with it', async () => {
+    const [vm, other] = [await bed.vm(), await bed.vm()];
+    const push = bed.effects.push.bind(bed.effects);
+    bed.effects.push = () => {
+      bed.effects.push = push;
+      throw new Error('broken');
+    };
+    const batchId = await vm.exec([sh('echo never')]);
+    expect(await vm.call('GET', `/exec/${batchId}?timeout=0.1&commandIndex=0`)).toMatchObject({
+      status: 408,
+    });
+    expect(bed.destroyed).toContain(vm.activityId);
+    expect(bed.log.join()).toContain(`the exe-unit of activity ${vm.activityId} failed: Error: broken`);
+    expect(await other.sh('echo still here')).toMatchObject({ stdout: 'still here\n' });
   });
 
   test('need a text', async () => {

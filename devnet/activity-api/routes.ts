@@ -1,11 +1,11 @@
 /** yagna's activity API for requestors, over the activities of a VM host. */
-import { setTimeout as delay } from 'node:timers/promises';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { hexId } from '../clock';
 import { failure, type HttpError, textFailure } from '../server/errors';
 import { send, yagnaScope } from '../server/http';
 import { Body, Query, queryFailure } from '../server/input';
 import { waitFor } from '../server/long-poll';
+import { pause } from '../timers';
 import { parseScript, ScriptSyntaxError } from '../vm/exe-script';
 import type { GolemActivity } from '../vm/golem-activity';
 import {
@@ -258,7 +258,7 @@ async function results(
   });
   if (done) return done;
   // Of a VM that died nothing more is heard.
-  if (timeout > 0 && activity.ending === 'aborted') await delay(TIMEOUT_MARGIN_SEC * 1000);
+  if (timeout > 0 && activity.ending === 'aborted') await pause(TIMEOUT_MARGIN_SEC * 1000);
   if (commandIndex !== undefined || activity.ending === 'aborted') throw failure(408, 'Timeout');
   return read();
 }
@@ -279,22 +279,20 @@ async function answered(
   const terms = host.terms(agreementId);
   if (!terms || terms.reach === 'up') return;
   if (terms.reach === 'gone') throw unreachable(`/net/${terms.providerId}/${endpoint}`);
-  await delay((timeoutSec(request) + TIMEOUT_MARGIN_SEC) * 1000, undefined, { signal: host.closing.signal });
+  await pause((timeoutSec(request) + TIMEOUT_MARGIN_SEC) * 1000, host.closing.signal);
   throw failure(408, 'Timeout');
 }
 
 /** 408 when the provider needs longer; its work goes on. */
 async function withinTimeout<T>(work: Promise<T>, timeout: number, onTimeout?: () => void): Promise<T> {
   const timer = new AbortController();
-  const late = delay((timeout + TIMEOUT_MARGIN_SEC) * 1000, undefined, { signal: timer.signal }).then(() => {
-    onTimeout?.();
-    throw failure(408, 'Timeout');
+  const late = pause((timeout + TIMEOUT_MARGIN_SEC) * 1000, timer.signal).then((passed) => {
+    if (passed) onTimeout?.();
+    return undefined;
   });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    timer.abort();
-    late.catch(() => undefined);
-    work.catch(() => undefined);
-  }
+  const done = work.then((value) => ({ value }));
+  const answer = await Promise.race([done, late]).finally(() => timer.abort());
+  if (answer) return answer.value;
+  done.catch(() => undefined);
+  throw failure(408, 'Timeout');
 }

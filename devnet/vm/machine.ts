@@ -34,6 +34,8 @@ export class MachineGone extends Error {}
 export interface MachineOptions {
   /** Made by the machine, and removed by it. */
   directory: string;
+  /** The devnet's own files, hidden from programs where that can be done. */
+  dataDir: string;
   /** How many CPUs its programs may use at once. */
   cpuThreads: number;
 }

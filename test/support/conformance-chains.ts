@@ -46,8 +46,8 @@ export const CHAINS: readonly ChainPlan[] = [
     before: {
       // A minute of debit notes had come.
       'c2_debit_notes 0': (devnet) => effects(devnet, 'debit-note-issued', 7),
-      // A payment cycle was over.
-      'c3_invoice_payment 0': (devnet) => effects(devnet, 'paid', 1),
+      // A payment cycle was over, before the next note was accepted.
+      'c2_debit_notes 21': (devnet) => effects(devnet, 'paid', 1),
     },
   },
   { files: ['d1_golemjs_oneOf'], scale: 1 },

@@ -12,8 +12,6 @@ export const NOT_REPLAYED: ReadonlyMap<string, string> = new Map([
 
 const HISTORY = 'that yagna had something from before the recording';
 const SAFER_TIMEOUT = 'safer: a negative timeout is 400 with a reason, where yagna drops the connection';
-const ONE_PART =
-  'an invoice is paid by its agreement alone, where yagna names what is due by notes with their activity';
 
 export const DIFFERENCES: ReadonlyMap<string, string> = new Map([
   ['a1_auth_version_identity_net 15', 'fewer counters, and of the whole network'],
@@ -26,9 +24,6 @@ export const DIFFERENCES: ReadonlyMap<string, string> = new Map([
   ['b1_market_demands 5', HISTORY],
   ['b1_market_demands 39', HISTORY],
   ['c1_full_flow 56', 'safer: a transfer of what is not there fails, where yagna stores the error page'],
-  ['c3_invoice_payment 30', ONE_PART],
-  ['c3_invoice_payment 33', ONE_PART],
-  ['c3_invoice_payment 35', ONE_PART],
   [
     'e2_activity_edges 41',
     "the monitor tells a requestor of its own activities, where yagna's tells of a provider's",
