@@ -6,6 +6,7 @@
  * -cleared; fault (one acts); link-cut, -restored; provider-shut-down, -reopened, -crashed, -revived, -frozen, -thawed;
  * node-started, -stopped.
  */
+import { setMaxListeners } from 'node:events';
 import type { Database, EffectLog } from './contract';
 import { presentCause } from './cause';
 import { formatNanos, nowNanos } from './clock';
@@ -32,6 +33,8 @@ export class Effects implements EffectLog {
   private waking = false;
 
   constructor(database: Database) {
+    // One for each that waits for an effect.
+    setMaxListeners(0, this.closing.signal);
     this.insert = database.prepare('INSERT INTO effect (at, kind, body) VALUES (?, ?, ?)');
     this.select = database.prepare(
       `SELECT seq, at, kind, body FROM effect WHERE seq > ?1

@@ -1,4 +1,8 @@
+import { getEventListeners } from 'node:events';
 import { readFile } from 'node:fs/promises';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { AgreementTerms } from '../devnet/contract';
+import type { Host } from '../devnet/vm/host';
 import { PROVIDER, sh, Vm, VmTestbed, type ScriptEvent } from './support/vm-host';
 
 const UNKNOWN = 'f'.repeat(32);
@@ -502,4 +506,62 @@ test('after a restart of the daemon its VMs have ended, and what their scripts h
   } finally {
     await restarted.close();
   }
+});
+
+describe('of a client that has gone nothing is left', () => {
+  const host = (): Host => bed.host as Host;
+  const listeners = (): number => getEventListeners(host().closing.signal, 'abort').length;
+  let calls: string[];
+  let silent: AgreementTerms;
+  let clients: AbortController;
+  beforeEach(async () => {
+    const vm = await bed.vm();
+    const batchId = await vm.exec([sh('true')]);
+    const script = `/activity/${vm.activityId}/exec`;
+    const { activityId } = await bed.vm();
+    silent = [...bed.agreements.values()].at(-1)!;
+    silent.reach = 'silent';
+    calls = [
+      '/_monitor',
+      `${script}/${batchId}`,
+      `${script}/none`,
+      `/activity/${activityId}/state?timeout=1000`,
+    ];
+    clients = new AbortController();
+  });
+  afterEach(() => {
+    bed.isSlow = false;
+    silent.reach = 'up';
+  });
+
+  const call = (path: string): Promise<void> =>
+    fetch(bed.baseUrl + path, { headers: { accept: 'text/event-stream' }, signal: clients.signal }).then(
+      async (response) => void (await response.text()),
+      () => undefined,
+    );
+
+  test('of streams and of waiting calls', async () => {
+    const before = listeners();
+    const all = calls.map((path) => call(path).catch(() => undefined));
+    while (listeners() < before + 3) await nextTurn();
+    clients.abort();
+    await Promise.all(all);
+    while (listeners() > before || !host().changes.idle) await nextTurn();
+  });
+
+  test('when it went before its call was looked at', async () => {
+    const before = listeners();
+    bed.isSlow = true;
+    const all = calls.map(call);
+    while (bed.held < calls.length) await nextTurn();
+    clients.abort();
+    await Promise.all(all);
+    while (bed.held > 0) await nextTurn();
+    bed.isSlow = false;
+    await bed.call('GET', '/activity?agreementId=none');
+    expect({ listeners: listeners(), isIdle: host().changes.idle }).toEqual({
+      listeners: before,
+      isIdle: true,
+    });
+  });
 });

@@ -1,4 +1,5 @@
 /** Lets the armed faults act on the calls of a node's API: before they take effect, or once they have. */
+import { setMaxListeners } from 'node:events';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { RequestorNode } from '../requestor-node';
 import { delayOf, type Fault, type Faults } from './faults';
@@ -27,6 +28,8 @@ export function callFaults(
   { faults, links, providerOf, log }: CallFaultParts,
 ): void {
   const closing = new AbortController();
+  // One for each call that a fault holds up.
+  setMaxListeners(0, closing.signal);
   app.decorateRequest('faultAfter', undefined);
   // What still waits when the daemon goes down never takes effect.
   app.addHook('preClose', (done) => {

@@ -47,6 +47,7 @@ export class Host implements VmHost {
   constructor(private readonly parts: HostParts) {
     this.store = new VmStore(parts.database);
     this.directory = join(parts.dataDir, 'vms');
+    // One for each open event stream, and each step that takes its time.
     setMaxListeners(0, this.closing.signal);
     // What a killed daemon left: its VMs ended with it.
     this.clear();
