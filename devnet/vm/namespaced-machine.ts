@@ -25,7 +25,7 @@ import {
   type MachineOptions,
   type OutputSink,
 } from './machine';
-import { launch } from './launch';
+import { launch, tellsSignals } from './launch';
 import { freezeProcesses, namespaceSeconds, processIds } from './process-times';
 import { REMOVE_TREE, removeTree } from './remove-tree';
 
@@ -180,6 +180,7 @@ export class NamespacedMachine implements Machine {
     const ended = await launch({
       enter: ['nsenter', ...user, ...entry, '--'],
       command: [...this.pin, program, ...args],
+      bareSignals: tellsSignals(),
       environment: environment('/root'),
       output,
       onStart: (started) => this.entering.add((group = started)),
@@ -191,7 +192,7 @@ export class NamespacedMachine implements Machine {
       await this.gone;
       throw new MachineGone();
     }
-    return 137;
+    return tellsSignals() ? SIGKILL : 128 + SIGKILL;
   }
 
   cpuSeconds(): number {
@@ -266,6 +267,8 @@ function killQuietly(pid: number): void {
     // It ended in the meantime.
   }
 }
+
+const SIGKILL = 9;
 
 let nextCpu = 0;
 
