@@ -6,7 +6,7 @@ import type * as devnetIndex from '../devnet/index';
 import type { NodeOptions } from '../devnet/index';
 import type * as workerIndex from '../worker/index';
 import { isGrpcServiceError, type Client } from '@temporalio/client';
-import { makeFolder } from './data-folder';
+import { makeFolder, removeMade } from './data-folder';
 import { addDevnetCommands } from './devnet-commands';
 import { usageError, type CliError } from './failure';
 import { withTemporal } from './temporal-client';
@@ -56,8 +56,11 @@ export function addDaemonCommands(program: Command): void {
       const [unknown] = command.args;
       if (unknown !== undefined) throw noSuchCommand(unknown, command);
       // eslint-disable-next-line @typescript-eslint/no-require-imports
-      const { startDevnet, NodesError, ProvidersError } = require('../devnet/index') as typeof devnetIndex;
-      await makeFolder('--data', options.data);
+      const devnetModule = require('../devnet/index') as typeof devnetIndex;
+      const { DataDirError, startDevnet, NodesError, ProvidersError } = devnetModule;
+      const made = await makeFolder('--data', options.data);
+      // From now on, so that what is half begun is taken back in order.
+      const stopped = untilStopped();
       const log: string[] = [];
       const devnet = await startDevnet({
         port: options.port,
@@ -70,7 +73,9 @@ export function addDaemonCommands(program: Command): void {
         dataDir: options.data,
         log: (line) => void log.push(line),
       }).catch((error: NodeJS.ErrnoException & { port?: number }) => {
+        removeMade(options.data, made);
         if (error instanceof ProvidersError || error instanceof NodesError) throw usageError(error.message);
+        if (error instanceof DataDirError) throw usageError(`${error.message}, with --data`);
         throw listenFailure(error, options) ?? error;
       });
       // The first line says how isolated commands are.
@@ -79,7 +84,7 @@ export function addDaemonCommands(program: Command): void {
       for (const node of others) console.log(`node ${node.name} at ${node.url}, app key ${node.appKey}`);
       console.log(`devnet admin API at ${devnet.adminUrl}`);
       console.log(`devnet ready at ${devnet.url}, app key ${options.appKey}`);
-      await untilStopped();
+      await stopped;
       await devnet.close();
     });
   addDevnetCommands(devnet);
