@@ -37,6 +37,7 @@ import { Settlement } from './payment/settlement';
 import { DEFAULT_FUNDS, SUPPLY, Wallets } from './payment/wallets';
 import { ProviderNetwork } from './provider/network';
 import { describeProviders, loadProviders, type ProvidersInput } from './provider/providers-file';
+import { ShutDownProviders } from './provider/shut-down';
 import { registryRoutes } from './registry-routes';
 import { RequestorNode, type NodeOptions } from './requestor-node';
 import { Retention } from './retention';
@@ -103,8 +104,8 @@ export interface Devnet {
   /** The node of that name. @throws Error when there is none */
   node(name: string): RequestorNode;
   /**
-   * A provider goes out of business in good order: its offer is gone, its agreements end with the code `Shutdown`.
-   * Resolves when their VMs are gone. @throws Error when there is none of that name
+   * A provider goes out of business in good order: its offer is gone, its agreements end with the code `Shutdown`, and
+   * so it stays, over restarts too. Resolves when their VMs are gone. @throws Error when there is none of that name
    */
   shutDownProvider(name: string): Promise<void>;
   /** A provider that was shut down is in business again. @throws Error when there is none of that name */
@@ -154,6 +155,7 @@ export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> 
   });
   const network: ProviderNetwork = new ProviderNetwork({
     providers,
+    shutDown: new ShutDownProviders(database, effects),
     book,
     agreements,
     documents,
@@ -222,8 +224,8 @@ export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> 
   }
 
   const parts = {
-    ...{ effects, allocations, book, agreements, vms, nodes, faults, links, network, database },
-    ...{ wallets, ledger, deposits },
+    ...{ effects, allocations, book, agreements, vms, nodes, faults, links, network },
+    ...{ wallets, ledger, deposits, payables, reservations },
   };
   let admin: AdminServer | undefined;
   const close = async (failed = false): Promise<void> => {

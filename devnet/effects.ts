@@ -3,7 +3,8 @@
  * demand-created, -removed; proposal-countered; agreement-created, -confirmed, -approved, -rejected, -cancelled,
  * -terminated; activity-created, -destroyed; script-started, -finished; debit-note-issued, -accepted;
  * invoice-issued, -accepted, -rejected, -settled; paid, payment-short-of-funds; deposit-created, -closed; fault-armed,
- * -cleared; fault (one acts); link-cut, -restored; provider-crashed, -revived, -frozen, -thawed; node-started, -stopped.
+ * -cleared; fault (one acts); link-cut, -restored; provider-shut-down, -reopened, -crashed, -revived, -frozen, -thawed;
+ * node-started, -stopped.
  */
 import type { Database, EffectLog } from './contract';
 import { presentCause } from './cause';

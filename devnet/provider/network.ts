@@ -18,10 +18,12 @@ import type { Timer, Timers } from '../timers';
 import type { Provider } from './config';
 import { Lease } from './lease';
 import { USAGE_VECTOR } from './offer';
+import type { ShutDownProviders } from './shut-down';
 import { SimulatedProvider } from './simulated-provider';
 
 export interface NetworkOptions {
   providers: readonly Provider[];
+  shutDown: ShutDownProviders;
   book: DemandBook;
   agreements: Agreements;
   documents: Documents;
@@ -40,6 +42,8 @@ export interface ProviderView extends Pick<
 > {
   /** Its node id. */
   id: string;
+  /** Whether it is in business: not shut down. */
+  open: boolean;
   /** Agreements that it serves now. */
   agreements: number;
 }
@@ -61,6 +65,7 @@ export class ProviderNetwork
     const { book, agreements, documents, timers, conditions } = options;
     for (const config of options.providers) {
       const provider = new SimulatedProvider(config, book, agreements, timers, conditions);
+      if (options.shutDown.has(config.name)) provider.close();
       this.providers.set(provider.nodeId, provider);
     }
     book.providers = this;
@@ -81,9 +86,10 @@ export class ProviderNetwork
 
   /** What there is to see of each provider. */
   views(): ProviderView[] {
-    return [...this.providers.values()].map(({ nodeId, config, agreementsServed }) => {
+    return [...this.providers.values()].map(({ nodeId, open, config, agreementsServed }) => {
       const { name, subnet, hardware, pricing, agreementLimit } = config;
-      return { id: nodeId, name, subnet, hardware, pricing, agreementLimit, agreements: agreementsServed };
+      const view = { id: nodeId, open, name, subnet, hardware, pricing, agreementLimit };
+      return { ...view, agreements: agreementsServed };
     });
   }
 
@@ -100,9 +106,16 @@ export class ProviderNetwork
       else if (agreement.state === 'Terminated') this.onTerminated(agreement, 'the daemon was restarted');
       else if (agreement.state === 'Approved') {
         this.providers.get(agreement.provider)?.resume(agreement.id);
-        this.leases.get(agreement.id)?.start();
+        this.takeUp(agreement);
       }
     }
+  }
+
+  /** Goes on with an agreement that it has a lease of, or ends what a shutdown could not end. */
+  private takeUp({ id, provider }: Agreement): void {
+    const lease = this.leases.get(id);
+    lease?.start();
+    if (this.providers.get(provider)?.open === false) lease?.shutDown();
   }
 
   /** Stops all timers once the invoices under way are out. */
@@ -117,18 +130,25 @@ export class ProviderNetwork
   }
 
   /**
-   * A provider goes out of business in good order: it takes back its offer, and ends its agreements with `Shutdown`.
-   * Resolves when their VMs are gone. @throws Error when there is none of that name
+   * A provider goes out of business in good order: it takes back its offer, and ends its agreements with `Shutdown`. So it
+   * stays until {@link reopen}, over restarts too. Resolves when their VMs are gone. @throws Error when there is none of that name
    */
   async shutDown(name: string): Promise<void> {
-    this.named(name).close();
+    const provider = this.named(name);
+    if (provider.open) {
+      provider.close();
+      this.options.shutDown.add(name);
+    }
     for (const lease of this.leasesOf(name)) lease.shutDown();
     await Promise.allSettled(this.finishing);
   }
 
   /** It is in business again, with a new offer. @throws Error when there is none of that name */
   reopen(name: string): void {
-    this.named(name).reopen();
+    const provider = this.named(name);
+    if (provider.open) return;
+    this.options.shutDown.remove(name);
+    provider.reopen();
   }
 
   private named(name: string): SimulatedProvider {
@@ -206,8 +226,8 @@ export class ProviderNetwork
         if (this.missed.delete(id)) this.onConfirmed(agreement);
       } else if (!this.leases.has(id)) {
         // Of a provider that crashed.
-        const lease = this.addLease(agreement);
-        if (state === 'Approved') lease?.start();
+        this.addLease(agreement);
+        if (state === 'Approved') this.takeUp(agreement);
         else this.onTerminated(agreement, 'the provider was restarted');
       }
     }

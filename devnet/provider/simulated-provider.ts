@@ -60,7 +60,6 @@ export class SimulatedProvider {
 
   /** Offers anew to every live demand. */
   reopen(): void {
-    if (this.isOpen) return;
     this.isOpen = true;
     this.standings.clear();
     this.offer = this.newOffer();
