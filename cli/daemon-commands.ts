@@ -6,7 +6,7 @@ import type * as devnetIndex from '../devnet/index';
 import type { NodeOptions } from '../devnet/index';
 import type * as workerIndex from '../worker/index';
 import { isGrpcServiceError, type Client } from '@temporalio/client';
-import { makeFolder } from './data-folder';
+import { makeFolder, removeMade } from './data-folder';
 import { addDevnetCommands } from './devnet-commands';
 import { usageError, type CliError } from './failure';
 import { withTemporal } from './temporal-client';
@@ -72,8 +72,11 @@ export function addDaemonCommands(program: Command): void {
       const [unknown] = command.args;
       if (unknown !== undefined) throw noSuchCommand(unknown, command);
       // eslint-disable-next-line @typescript-eslint/no-require-imports
-      const { startDevnet, NodesError, ProvidersError } = require('../devnet/index') as typeof devnetIndex;
-      await makeFolder('--data', options.data);
+      const devnetModule = require('../devnet/index') as typeof devnetIndex;
+      const { DataDirError, startDevnet, NodesError, ProvidersError } = devnetModule;
+      const made = await makeFolder('--data', options.data);
+      // From now on, so that what is half begun is taken back in order.
+      const stopped = untilStopped();
       const { appKey: appKeys = ['try_golem'] } = options;
       const log: string[] = [];
       const devnet = await startDevnet({
@@ -91,7 +94,9 @@ export function addDaemonCommands(program: Command): void {
         retentionSec: options.retention,
         log: (line) => void log.push(line),
       }).catch((error: NodeJS.ErrnoException & { port?: number }) => {
+        removeMade(options.data, made);
         if (error instanceof ProvidersError || error instanceof NodesError) throw usageError(error.message);
+        if (error instanceof DataDirError) throw usageError(`${error.message}, with --data`);
         throw listenFailure(error, options) ?? error;
       });
       // The first line says how isolated commands are.
@@ -101,7 +106,7 @@ export function addDaemonCommands(program: Command): void {
       console.log(`devnet admin API at ${devnet.adminUrl}`);
       const keys = `app key${appKeys.length > 1 ? 's' : ''} ${appKeys.join(', ')}`;
       console.log(`devnet ready at ${devnet.url}, ${keys}`);
-      await untilStopped();
+      await stopped;
       await devnet.close();
     });
   addDevnetCommands(devnet);

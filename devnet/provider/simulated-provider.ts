@@ -15,6 +15,12 @@ import { offerTerms } from './offer';
 /** Where this provider stands with a live demand; `missed`: its offer did not get there. */
 type Standing = 'open' | 'missed' | 'postponed' | 'refused' | 'finallyRefused' | 'signed';
 
+/**
+ * A requestor has the answer to its counter-proposal before it hears of the provider's: programs lose what comes sooner.
+ * Milliseconds.
+ */
+const ROUND_TRIP_MS = 10;
+
 export class SimulatedProvider {
   readonly nodeId: string;
   private readonly terms;
@@ -86,7 +92,8 @@ export class SimulatedProvider {
     // Answered after the request that made it, as over a network.
     const fault = this.conditions.step('negotiate', this.nodeId, counter.demand.requestor);
     if (fault?.do === 'withhold') return;
-    this.timers.after(this.config.negotiateSec * 1000 + delayOf(fault), () => {
+    const delayMs = Math.max(this.config.negotiateSec * 1000, ROUND_TRIP_MS) + delayOf(fault);
+    this.timers.after(delayMs, () => {
       if (fault?.do === 'refuse') this.refuse(counter, fault.message ?? 'no', fault.isFinal ?? false);
       else this.answer(counter);
     });
