@@ -1,11 +1,8 @@
 /** Puts the devnet together: database, market, payment, providers, VM host, nodes; and takes it apart again. */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { openThings, startAdminServer, type AdminServer, type OpenThings } from './admin/server';
 import { requestsAreCauses } from './cause';
-import { openDatabase } from './database';
+import { DataDir } from './data-dir';
 import { Effects } from './effects';
 import { callFaults } from './faults/call-faults';
 import { Conditions } from './faults/conditions';
@@ -40,6 +37,7 @@ import { Settlement } from './payment/settlement';
 import { DEFAULT_FUNDS, SUPPLY, Wallets } from './payment/wallets';
 import { ProviderNetwork } from './provider/network';
 import { describeProviders, loadProviders, type ProvidersInput } from './provider/providers-file';
+import { ShutDownProviders } from './provider/shut-down';
 import { registryRoutes } from './registry-routes';
 import { RequestorNode, type NodeOptions } from './requestor-node';
 import { Retention } from './retention';
@@ -106,8 +104,8 @@ export interface Devnet {
   /** The node of that name. @throws Error when there is none */
   node(name: string): RequestorNode;
   /**
-   * A provider goes out of business in good order: its offer is gone, its agreements end with the code `Shutdown`.
-   * Resolves when their VMs are gone. @throws Error when there is none of that name
+   * A provider goes out of business in good order: its offer is gone, its agreements end with the code `Shutdown`, and
+   * so it stays, over restarts too. Resolves when their VMs are gone. @throws Error when there is none of that name
    */
   shutDownProvider(name: string): Promise<void>;
   /** A provider that was shut down is in business again. @throws Error when there is none of that name */
@@ -123,8 +121,8 @@ export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> 
       ? loadProviders(options.providers)
       : describeProviders(options.providers ?? {});
   const described = describedNodes(options);
-  const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), 'golem-devnet-')));
-  const database = openDatabase(dataDir);
+  const dataDir = new DataDir(options.dataDir);
+  const { database } = dataDir;
   const timers = new Timers();
 
   const effects = new Effects(database);
@@ -157,17 +155,17 @@ export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> 
   });
   const network: ProviderNetwork = new ProviderNetwork({
     providers,
+    shutDown: new ShutDownProviders(database, effects),
     book,
     agreements,
     documents,
     billing,
     timers,
     conditions,
-    effects,
     rebroadcastSec: options.rebroadcastSec ?? rebroadcastSec,
     log,
   });
-  const vms = createVmHost({ dataDir, database, agreements: network, effects, log });
+  const vms = createVmHost({ dataDir: dataDir.path, database, agreements: network, effects, log });
 
   const nodes: RequestorNode[] = described.map(({ name, port = 0, appKeys = [], funds = DEFAULT_FUNDS }) => {
     const identities = new Identities(database, appKeys);
@@ -230,15 +228,14 @@ export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> 
     ...{ wallets, ledger, deposits, payables, payments, reservations },
   };
   let admin: AdminServer | undefined;
-  const close = async (): Promise<void> => {
+  const close = async (failed = false): Promise<void> => {
     timers.close();
     effects.close();
     faults.disarmAll();
     await Promise.all([admin?.close(), ...nodes.map((node) => node.close())]);
     await network.close();
     await vms.close();
-    database.close();
-    if (options.dataDir === undefined) await rm(dataDir, { recursive: true, force: true });
+    dataDir.close({ failed });
   };
   try {
     network.start(vms);
@@ -247,7 +244,7 @@ export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> 
     admin = await startAdminServer(parts, options.adminPort ?? 0);
     for (const node of nodes) await node.start();
   } catch (error) {
-    await close();
+    await close(true);
     throw error;
   }
   const node = (name: string): RequestorNode => {
@@ -263,8 +260,9 @@ export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> 
     get port() {
       return first.port;
     },
-    ...{ appKey: first.appKey, adminUrl: admin.url, faults, links, effects, nodes, node, close },
+    ...{ appKey: first.appKey, adminUrl: admin.url, faults, links, effects, nodes, node },
     ...{ wallets, ledger, deposits },
+    close: () => close(),
     open: () => openThings(parts),
     shutDownProvider: (name) => network.shutDown(name),
     reopenProvider: (name) => network.reopen(name),

@@ -1,6 +1,7 @@
 /**
  * The ordered record of what happened on the network, for tests. What kinds of effects there are is in effect-kinds.ts.
  */
+import { setMaxListeners } from 'node:events';
 import type { Database, EffectLog } from './contract';
 import { presentCause } from './cause';
 import { formatNanos, nowNanos } from './clock';
@@ -38,6 +39,8 @@ export class Effects implements EffectLog {
   private readonly closing = new AbortController();
 
   constructor(database: Database) {
+    // One for each that waits for an effect.
+    setMaxListeners(0, this.closing.signal);
     this.insert = database.prepare('INSERT INTO effect (at, kind, body) VALUES (?, ?, ?)');
     this.select = database.prepare(
       `SELECT seq, at, kind, body FROM effect WHERE seq > ?1

@@ -1,4 +1,5 @@
 /** A local Golem network for development and tests: `startDevnet()`. */
+export { DataDirError } from './data-dir';
 export { NodesError, startDevnet, type Devnet, type DevnetOptions } from './devnet';
 export type { LedgerEntry, LedgerKind, PaidDocument } from './payment/ledger';
 export type { Wallet } from './payment/wallets';

@@ -60,7 +60,7 @@ export function streamActivities(host: Host, request: FastifyRequest, reply: Fas
   return reply;
 }
 
-/** One open answer. Ends when the client hangs up or the host closes. */
+/** One open answer. Ends when the client hangs up, which it may have done before, or the host closes. */
 class EventStream {
   private readonly raw;
   private pinging: NodeJS.Timeout | undefined;
@@ -72,6 +72,7 @@ class EventStream {
     this.raw.flushHeaders();
     const close = (): void => void this.raw.end();
     host.closing.signal.addEventListener('abort', close, { once: true });
+    if (host.closing.signal.aborted) close();
     this.onClose(() => {
       clearInterval(this.pinging);
       host.closing.signal.removeEventListener('abort', close);
@@ -86,11 +87,13 @@ class EventStream {
 
   /** Now, and every 15 s. */
   ping(): void {
+    if (this.raw.destroyed) return;
     this.write(':ping\n');
     this.pinging = setInterval(() => this.write(':ping\n'), PING_MS);
   }
 
   onClose(action: () => void): void {
-    this.raw.once('close', action);
+    if (this.raw.destroyed) action();
+    else this.raw.once('close', action);
   }
 }

@@ -1,11 +1,11 @@
 /** yagna's activity API for requestors, over the activities of a VM host. */
-import { setTimeout as delay } from 'node:timers/promises';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { hexId } from '../clock';
 import { failure, type HttpError, textFailure } from '../server/errors';
 import { send, yagnaScope } from '../server/http';
 import { Body, Query, queryFailure } from '../server/input';
-import { waitFor } from '../server/long-poll';
+import { Stream, waitFor } from '../server/long-poll';
+import { pause } from '../timers';
 import { parseScript, ScriptSyntaxError } from '../vm/exe-script';
 import type { GolemActivity } from '../vm/golem-activity';
 import {
@@ -32,7 +32,9 @@ interface ScriptPath {
 
 export function registerActivityRoutes(app: FastifyInstance, host: Host): void {
   yagnaScope(app, (scope) => {
-    scope.post(`${BASE}/activity`, async (request, reply) => send(reply, 200, await create(host, request)));
+    scope.post(`${BASE}/activity`, async (request, reply) =>
+      send(reply, 200, await create(host, request, reply)),
+    );
 
     scope.get(`${BASE}/activity`, (request, reply) => {
       const agreementId = new Query(request).required('agreementId');
@@ -52,20 +54,20 @@ export function registerActivityRoutes(app: FastifyInstance, host: Host): void {
     scope.delete<ActivityPath>(`${BASE}/activity/:activityId`, async (request, reply) => {
       const row = activityOf(host, request);
       const { id } = row;
-      await answered(host, row.agreement_id, request, `activity/DestroyActivity`);
+      await answered(host, row.agreement_id, reply, `activity/DestroyActivity`);
       await withinTimeout(host.destroy(id), timeoutSec(request));
       return send(reply, 200, null);
     });
 
     scope.get<ActivityPath>(`${BASE}/activity/:activityId/state`, async (request, reply) => {
       const row = activityOf(host, request);
-      await answered(host, row.agreement_id, request, `activity/GetState`);
+      await answered(host, row.agreement_id, reply, `activity/GetState`);
       return send(reply, 200, host.find(row.id)?.state ?? endedState(row));
     });
 
     scope.get<ActivityPath>(`${BASE}/activity/:activityId/usage`, async (request, reply) => {
       const row = activityOf(host, request);
-      await answered(host, row.agreement_id, request, `activity/GetUsage`);
+      await answered(host, row.agreement_id, reply, `activity/GetUsage`);
       return send(reply, 200, usage(host, row));
     });
 
@@ -82,7 +84,7 @@ export function registerActivityRoutes(app: FastifyInstance, host: Host): void {
       const text = Body.of('payment', request).string('text');
       const row = activityOf(host, request);
       const commands = script(text);
-      await answered(host, row.agreement_id, request, `exeunit/${row.id}/Exec`);
+      await answered(host, row.agreement_id, reply, `exeunit/${row.id}/Exec`);
       const activity = reachableActivity(host, row, 'Exec');
       // It still answers polls, and takes nothing more.
       if (activity.ending) throw exeUnitUnreachable(host, row, 'Exec');
@@ -92,15 +94,15 @@ export function registerActivityRoutes(app: FastifyInstance, host: Host): void {
     });
 
     // Only an exe-unit in an enclave listens to encrypted scripts, and no provider of the devnet has one.
-    scope.post<ActivityPath>(`${BASE}/activity/:activityId/encrypted`, async (request) => {
+    scope.post<ActivityPath>(`${BASE}/activity/:activityId/encrypted`, async (request, reply) => {
       const row = activityOf(host, request);
-      await answered(host, row.agreement_id, request, `exeunit/${row.id}/CallEncryptedService`);
+      await answered(host, row.agreement_id, reply, `exeunit/${row.id}/CallEncryptedService`);
       throw exeUnitUnreachable(host, row, 'CallEncryptedService');
     });
 
     scope.get<ScriptPath>(`${BASE}/activity/:activityId/exec/:batchId`, async (request, reply) => {
       const row = activityOf(host, request);
-      await answered(host, row.agreement_id, request, `exeunit/${row.id}/GetExecBatchResults`);
+      await answered(host, row.agreement_id, reply, `exeunit/${row.id}/GetExecBatchResults`);
       if (request.headers.accept === 'text/event-stream') {
         const activity = reachableActivity(host, row, 'StreamExecBatchResults');
         return streamScript(host, activity, request.params.batchId, reply);
@@ -110,7 +112,7 @@ export function registerActivityRoutes(app: FastifyInstance, host: Host): void {
   });
 }
 
-async function create(host: Host, request: FastifyRequest): Promise<unknown> {
+async function create(host: Host, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
   const { json } = Body.of('payment', request);
   const bare = typeof json === 'string';
   const agreementId = bare ? json : (json as { agreementId?: unknown } | null)?.agreementId;
@@ -125,7 +127,7 @@ async function create(host: Host, request: FastifyRequest): Promise<unknown> {
   }
   const terms = host.terms(agreementId);
   if (terms && terms.requestorId !== request.requestorId) throw failure(404, `Not found: ${agreementId}`);
-  if (terms) await answered(host, agreementId, request, 'activity/CreateActivity');
+  if (terms) await answered(host, agreementId, reply, 'activity/CreateActivity');
   let awaited = true;
   try {
     const activityId = await withinTimeout(
@@ -258,7 +260,7 @@ async function results(
   });
   if (done) return done;
   // Of a VM that died nothing more is heard.
-  if (timeout > 0 && activity.ending === 'aborted') await delay(TIMEOUT_MARGIN_SEC * 1000);
+  if (timeout > 0 && activity.ending === 'aborted') await pause(TIMEOUT_MARGIN_SEC * 1000);
   if (commandIndex !== undefined || activity.ending === 'aborted') throw failure(408, 'Timeout');
   return read();
 }
@@ -269,32 +271,33 @@ function timeoutSec(request: FastifyRequest): number {
   return timeout;
 }
 
+/** Wakes nobody. */
+const SILENCE = new Stream();
+
 /** Passes on when the provider answers; else there is no answer in time, or the word that nobody is there. */
 async function answered(
   host: Host,
   agreementId: string,
-  request: FastifyRequest,
+  reply: FastifyReply,
   endpoint: string,
 ): Promise<void> {
   const terms = host.terms(agreementId);
   if (!terms || terms.reach === 'up') return;
   if (terms.reach === 'gone') throw unreachable(`/net/${terms.providerId}/${endpoint}`);
-  await delay((timeoutSec(request) + TIMEOUT_MARGIN_SEC) * 1000, undefined, { signal: host.closing.signal });
+  await waitFor(SILENCE, reply, timeoutSec(reply.request) + TIMEOUT_MARGIN_SEC, () => undefined);
   throw failure(408, 'Timeout');
 }
 
 /** 408 when the provider needs longer; its work goes on. */
 async function withinTimeout<T>(work: Promise<T>, timeout: number, onTimeout?: () => void): Promise<T> {
   const timer = new AbortController();
-  const late = delay((timeout + TIMEOUT_MARGIN_SEC) * 1000, undefined, { signal: timer.signal }).then(() => {
-    onTimeout?.();
-    throw failure(408, 'Timeout');
+  const late = pause((timeout + TIMEOUT_MARGIN_SEC) * 1000, timer.signal).then((passed) => {
+    if (passed) onTimeout?.();
+    return undefined;
   });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    timer.abort();
-    late.catch(() => undefined);
-    work.catch(() => undefined);
-  }
+  const done = work.then((value) => ({ value }));
+  const answer = await Promise.race([done, late]).finally(() => timer.abort());
+  if (answer) return answer.value;
+  done.catch(() => undefined);
+  throw failure(408, 'Timeout');
 }

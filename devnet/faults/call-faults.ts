@@ -1,10 +1,11 @@
 /** Lets the armed faults act on the calls of a node's API: before they take effect, or once they have. */
-import { setTimeout as delay } from 'node:timers/promises';
+import { setMaxListeners } from 'node:events';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { RequestorNode } from '../requestor-node';
 import { delayOf, type Fault, type Faults } from './faults';
 import type { Links } from './links';
 import { callName } from './operations';
+import { pause } from '../timers';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -27,6 +28,8 @@ export function callFaults(
   { faults, links, providerOf, log }: CallFaultParts,
 ): void {
   const closing = new AbortController();
+  // One for each call that a fault holds up.
+  setMaxListeners(0, closing.signal);
   app.decorateRequest('faultAfter', undefined);
   // What still waits when the daemon goes down never takes effect.
   app.addHook('preClose', (done) => {
@@ -53,7 +56,7 @@ export function callFaults(
       return payload;
     }
     if (fault.do === 'delayAfter') {
-      await pause(fault);
+      await pause(delayOf(fault), closing.signal);
       return payload;
     }
     const { status, type, bytes } = answerOf(fault);
@@ -69,7 +72,7 @@ export function callFaults(
   ): Promise<unknown> {
     switch (fault.do) {
       case 'delay':
-        if (await pause(fault)) return undefined;
+        if (await pause(delayOf(fault), closing.signal)) return undefined;
         return drop(reply);
       case 'dropBefore':
         return drop(reply);
@@ -99,19 +102,9 @@ export function callFaults(
   async function takeDown(fault: Fault): Promise<void> {
     await node.stop();
     if (fault.do === 'stopNode') return;
-    if (fault.sec) await delay(fault.sec * 1000, undefined, { ref: false });
+    if (fault.sec) await pause(fault.sec * 1000);
     // Somebody may have taken its port.
     await node.start().catch((error: unknown) => log(`node ${node.name} did not start: ${String(error)}`));
-  }
-
-  /** @returns false when the daemon went down meanwhile. */
-  async function pause(fault: Fault): Promise<boolean> {
-    try {
-      await delay(delayOf(fault), undefined, { signal: closing.signal });
-      return true;
-    } catch {
-      return false;
-    }
   }
 }
 

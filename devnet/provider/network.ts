@@ -4,7 +4,7 @@
  */
 import { PROP } from '../../model/properties';
 import { because, byProvider } from '../cause';
-import type { AgreementBook, AgreementTerms, EffectLog, VmHost } from '../contract';
+import type { AgreementBook, AgreementTerms, VmHost } from '../contract';
 import type { Agreement, AgreementListener, Agreements } from '../market/agreements';
 import type { Demand, DemandBook, Proposal, ProviderSide } from '../market/book';
 import type { PublicOffer } from '../market/scan-routes';
@@ -19,17 +19,18 @@ import type { Timer, Timers } from '../timers';
 import type { Provider } from './config';
 import { Lease } from './lease';
 import { USAGE_VECTOR } from './offer';
+import type { ShutDownProviders } from './shut-down';
 import { SimulatedProvider } from './simulated-provider';
 
 export interface NetworkOptions {
   providers: readonly Provider[];
+  shutDown: ShutDownProviders;
   book: DemandBook;
   agreements: Agreements;
   documents: Documents;
   billing: Billing;
   timers: Timers;
   conditions: Conditions;
-  effects: EffectLog;
   /** Seconds between two rounds in which free providers offer again to live demands; 0 for never. */
   rebroadcastSec: number;
   log(line: string): void;
@@ -42,6 +43,8 @@ export interface ProviderView extends Pick<
 > {
   /** Its node id. */
   id: string;
+  /** Whether it is in business: not shut down. */
+  open: boolean;
   /** Agreements that it serves now. */
   agreements: number;
 }
@@ -65,6 +68,7 @@ export class ProviderNetwork
     const { book, agreements, documents, timers, conditions } = options;
     for (const config of options.providers) {
       const provider = new SimulatedProvider(config, book, agreements, timers, conditions, this.offersChange);
+      if (options.shutDown.has(config.name)) provider.close();
       this.providers.set(provider.nodeId, provider);
     }
     book.providers = this;
@@ -85,9 +89,10 @@ export class ProviderNetwork
 
   /** What there is to see of each provider. */
   views(): ProviderView[] {
-    return [...this.providers.values()].map(({ nodeId, config, agreementsServed }) => {
+    return [...this.providers.values()].map(({ nodeId, open, config, agreementsServed }) => {
       const { name, subnet, hardware, pricing, agreementLimit } = config;
-      return { id: nodeId, name, subnet, hardware, pricing, agreementLimit, agreements: agreementsServed };
+      const view = { id: nodeId, open, name, subnet, hardware, pricing, agreementLimit };
+      return { ...view, agreements: agreementsServed };
     });
   }
 
@@ -107,9 +112,16 @@ export class ProviderNetwork
       else if (agreement.state === 'Terminated') this.onTerminated(agreement, 'the daemon was restarted');
       else if (agreement.state === 'Approved') {
         this.providers.get(agreement.provider)?.resume(agreement.id);
-        this.leases.get(agreement.id)?.start();
+        this.takeUp(agreement);
       }
     }
+  }
+
+  /** Goes on with an agreement that it has a lease of, or ends what a shutdown could not end. */
+  private takeUp({ id, provider }: Agreement): void {
+    const lease = this.leases.get(id);
+    lease?.start();
+    if (this.providers.get(provider)?.open === false) lease?.shutDown();
   }
 
   /** Stops all timers once the invoices under way are out. */
@@ -124,13 +136,15 @@ export class ProviderNetwork
   }
 
   /**
-   * A provider goes out of business in good order: it takes back its offer, and ends its agreements with `Shutdown`.
-   * Resolves when their VMs are gone. @throws Error when there is none of that name
+   * A provider goes out of business in good order: it takes back its offer, and ends its agreements with `Shutdown`. So it
+   * stays until {@link reopen}, over restarts too. Resolves when their VMs are gone. @throws Error when there is none of that name
    */
   async shutDown(name: string): Promise<void> {
     const provider = this.named(name);
-    if (provider.open) this.options.effects.record('provider-shut-down', { provider: name });
-    provider.close();
+    if (provider.open) {
+      provider.close();
+      this.options.shutDown.add(name);
+    }
     for (const lease of this.leasesOf(name)) lease.shutDown();
     await Promise.allSettled(this.finishing);
   }
@@ -138,7 +152,8 @@ export class ProviderNetwork
   /** It is in business again, with a new offer. @throws Error when there is none of that name */
   reopen(name: string): void {
     const provider = this.named(name);
-    if (!provider.open) this.options.effects.record('provider-reopened', { provider: name });
+    if (provider.open) return;
+    this.options.shutDown.remove(name);
     provider.reopen();
   }
 
@@ -217,8 +232,8 @@ export class ProviderNetwork
         if (this.missed.delete(id)) this.onConfirmed(agreement);
       } else if (!this.leases.has(id)) {
         // Of a provider that crashed.
-        const lease = this.addLease(agreement);
-        if (state === 'Approved') lease?.start();
+        this.addLease(agreement);
+        if (state === 'Approved') this.takeUp(agreement);
         else this.onTerminated(agreement, 'the provider was restarted');
       }
     }

@@ -17,6 +17,12 @@ import { offerTerms } from './offer';
 /** Where this provider stands with a live demand; `missed`: its offer did not get there. */
 type Standing = 'open' | 'missed' | 'postponed' | 'refused' | 'finallyRefused' | 'signed';
 
+/**
+ * A requestor has the answer to its counter-proposal before it hears of the provider's: programs lose what comes sooner.
+ * Milliseconds.
+ */
+const ROUND_TRIP_MS = 10;
+
 export class SimulatedProvider {
   readonly nodeId: string;
   private readonly terms;
@@ -57,7 +63,6 @@ export class SimulatedProvider {
 
   /** Offers anew to every live demand. */
   reopen(): void {
-    if (this.isOpen) return;
     this.isOpen = true;
     this.standings.clear();
     this.offer = this.newOffer();
@@ -94,7 +99,7 @@ export class SimulatedProvider {
       if (fault?.do === 'refuse') this.refuse(counter, fault.message ?? 'no', fault.isFinal ?? false);
       else this.answer(counter);
     };
-    const delayMs = this.config.negotiateSec * 1000 + delayOf(fault);
+    const delayMs = Math.max(this.config.negotiateSec * 1000, ROUND_TRIP_MS) + delayOf(fault);
     this.timers.after(delayMs, answer, byProvider(this.config.name));
   }
 

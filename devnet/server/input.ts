@@ -31,7 +31,7 @@ function syntaxComplaint(text: string): string {
 const MAX_DEPTH = 128;
 
 /** Where a JSON text is nested too deep, as a column; undefined when it is not. */
-function tooDeepAt(text: string): number | undefined {
+export function tooDeepAt(text: string): number | undefined {
   let depth = 0;
   let inString = false;
   for (let i = 0; i < text.length; i++) {

@@ -196,7 +196,9 @@ function about(fields) {
 
 function tone(kind) {
   if (
-    /^(fault|link-cut|.*-(crashed|expired|forgotten|frozen|refused|rejected|stopped|terminated)$)/.test(kind)
+    /^(fault|link-cut|.*-(crashed|expired|forgotten|frozen|refused|rejected|shut-down|stopped|terminated)$)/.test(
+      kind,
+    )
   )
     return 'bad';
   return /^paid|-(approved|accepted|settled)$/.test(kind) ? 'good' : '';
