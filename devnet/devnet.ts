@@ -147,8 +147,9 @@ export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> 
     ...{ database, acceptance, settlement, allocations, payables, payments },
     ...{ wallets, deposits, effects, timers, cycleSec: paymentCycleSec },
   });
-  const faults = new Faults(effects);
-  const links = new Links(timers, effects);
+  const names = { node: described.map(({ name }) => name), provider: providers.map(({ name }) => name) };
+  const faults = new Faults(effects, names);
+  const links = new Links(timers, effects, names);
   const conditions = new Conditions(faults, links, {
     nodeOf: (requestorId) => nodes.find((node) => node.requestorIds.includes(requestorId)),
     providerOf: (providerId) => network.nameOf(providerId),
@@ -188,7 +189,7 @@ export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> 
       const call = callName(request.method, request.routeOptions.url);
       return `${call ?? `${request.method} ${request.url}`} at node ${node.name}`;
     });
-    callFaults(app, node, { faults, links, providerOf, log });
+    callFaults(app, node, { faults, links, providerOf, hasVms: (name) => network.hasVms(name), log });
     identityRoutes(app);
     registryRoutes(app, () => node.url, options.images ?? []);
     yagnaScope(app, (scope) => {
@@ -213,7 +214,9 @@ export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> 
   function providerOf(request: FastifyRequest): string | undefined {
     const { id, proposal, activityId } = request.params as Record<string, string | undefined>;
     const body = parsedBody(request);
-    const agreementId = activityId === undefined ? (body.agreementId ?? id) : vms.agreementOf(activityId);
+    const { agreementId: asked } = request.query as { agreementId?: string };
+    const agreementId =
+      activityId === undefined ? (body.agreementId ?? asked ?? id) : vms.agreementOf(activityId);
     const proposalId = proposal ?? body.proposalId;
     const document = id === undefined ? undefined : documents.find(id);
     const providerId =
@@ -224,7 +227,7 @@ export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> 
   }
 
   const parts = {
-    ...{ effects, allocations, book, agreements, vms, nodes, faults, links, network },
+    ...{ effects, allocations, book, agreements, vms, nodes, faults, links, network, names },
     ...{ wallets, ledger, deposits, payables, reservations },
   };
   let admin: AdminServer | undefined;

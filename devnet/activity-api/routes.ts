@@ -6,6 +6,7 @@ import { send, yagnaScope } from '../server/http';
 import { Body, Query, queryFailure } from '../server/input';
 import { Stream, waitFor } from '../server/long-poll';
 import { pause } from '../timers';
+import { isSudden } from '../vm/ending';
 import { parseScript, ScriptSyntaxError } from '../vm/exe-script';
 import type { GolemActivity } from '../vm/golem-activity';
 import {
@@ -54,7 +55,7 @@ export function registerActivityRoutes(app: FastifyInstance, host: Host): void {
     scope.delete<ActivityPath>(`${BASE}/activity/:activityId`, async (request, reply) => {
       const row = activityOf(host, request);
       const { id } = row;
-      await answered(host, row.agreement_id, reply, `activity/DestroyActivity`);
+      await answered(host, row.agreement_id, reply, `activity/DestroyActivity`, row.ended !== 1);
       await withinTimeout(host.destroy(id), timeoutSec(request));
       return send(reply, 200, null);
     });
@@ -105,7 +106,7 @@ export function registerActivityRoutes(app: FastifyInstance, host: Host): void {
       await answered(host, row.agreement_id, reply, `exeunit/${row.id}/GetExecBatchResults`);
       if (request.headers.accept === 'text/event-stream') {
         const activity = reachableActivity(host, row, 'StreamExecBatchResults');
-        return streamScript(host, activity, request.params.batchId, reply);
+        return streamScript(host, activity, request.params.batchId, request, reply);
       }
       return send(reply, 200, await results(host, row, request, reply));
     });
@@ -127,7 +128,7 @@ async function create(host: Host, request: FastifyRequest, reply: FastifyReply):
   }
   const terms = host.terms(agreementId);
   if (terms && terms.requestorId !== request.requestorId) throw failure(404, `Not found: ${agreementId}`);
-  if (terms) await answered(host, agreementId, reply, 'activity/CreateActivity');
+  if (terms) await answered(host, agreementId, reply, 'activity/CreateActivity', true);
   let awaited = true;
   try {
     const activityId = await withinTimeout(
@@ -189,7 +190,7 @@ function providerOf(host: Host, row: ActivityRow): string {
 
 function endedState(row: ActivityRow): object {
   return {
-    state: ['Terminated', null],
+    state: [row.ended === 2 ? 'Unresponsive' : 'Terminated', null],
     ...(row.reason !== null && { reason: row.reason }),
     ...(row.error_message !== null && { errorMessage: row.error_message }),
   };
@@ -254,14 +255,13 @@ async function results(
   const script = activity.scripts.get(batchId);
   const done = await waitFor(activity.progress, reply, timeout, () => {
     if ((script?.finished ?? 0) > awaited) return read();
-    if (activity.reachable || (activity.ending === 'aborted' && !host.closing.signal.aborted))
-      return undefined;
+    if (activity.reachable || (isSudden(activity.ending) && !host.closing.signal.aborted)) return undefined;
     throw unreachable;
   });
   if (done) return done;
   // Of a VM that died nothing more is heard.
-  if (timeout > 0 && activity.ending === 'aborted') await pause(TIMEOUT_MARGIN_SEC * 1000);
-  if (commandIndex !== undefined || activity.ending === 'aborted') throw failure(408, 'Timeout');
+  if (timeout > 0 && isSudden(activity.ending)) await pause(TIMEOUT_MARGIN_SEC * 1000);
+  if (commandIndex !== undefined || isSudden(activity.ending)) throw failure(408, 'Timeout');
   return read();
 }
 
@@ -274,16 +274,22 @@ function timeoutSec(request: FastifyRequest): number {
 /** Wakes nobody. */
 const SILENCE = new Stream();
 
-/** Passes on when the provider answers; else there is no answer in time, or the word that nobody is there. */
+/**
+ * Passes on when the provider answers; else there is no answer in time, or the word that nobody is there.
+ * @param asksAgent whether the answer is the provider agent's, not its yagna's or exe-unit's
+ */
 async function answered(
   host: Host,
   agreementId: string,
   reply: FastifyReply,
   endpoint: string,
+  asksAgent = false,
 ): Promise<void> {
   const terms = host.terms(agreementId);
-  if (!terms || terms.reach === 'up') return;
-  if (terms.reach === 'gone') throw unreachable(`/net/${terms.providerId}/${endpoint}`);
+  if (!terms) return;
+  const reach = asksAgent && terms.isForgotten && terms.reach === 'up' ? 'silent' : terms.reach;
+  if (reach === 'up') return;
+  if (reach === 'gone') throw unreachable(`/net/${terms.providerId}/${endpoint}`);
   await waitFor(SILENCE, reply, timeoutSec(reply.request) + TIMEOUT_MARGIN_SEC, () => undefined);
   throw failure(408, 'Timeout');
 }

@@ -139,6 +139,10 @@ export class Host implements VmHost {
     for (const activity of this.under(agreementId)) void this.end(activity, 'aborted');
   }
 
+  loseForAgreement(agreementId: string): void {
+    for (const activity of this.under(agreementId)) void this.end(activity, 'lost');
+  }
+
   freezeForAgreement(agreementId: string, frozen: boolean): void {
     for (const activity of this.under(agreementId)) activity.freeze(frozen);
   }
