@@ -56,7 +56,7 @@ export function addDaemonCommands(program: Command): void {
       const [unknown] = command.args;
       if (unknown !== undefined) throw noSuchCommand(unknown, command);
       // eslint-disable-next-line @typescript-eslint/no-require-imports
-      const { startDevnet, NodesError, ProvidersError } = require('../devnet/index') as typeof devnetIndex;
+      const { startDevnet, OptionsError, ProvidersError } = require('../devnet/index') as typeof devnetIndex;
       await makeFolder('--data', options.data);
       const log: string[] = [];
       const devnet = await startDevnet({
@@ -70,7 +70,7 @@ export function addDaemonCommands(program: Command): void {
         dataDir: options.data,
         log: (line) => void log.push(line),
       }).catch((error: NodeJS.ErrnoException & { port?: number }) => {
-        if (error instanceof ProvidersError || error instanceof NodesError) throw usageError(error.message);
+        if (error instanceof ProvidersError || error instanceof OptionsError) throw usageError(error.message);
         throw listenFailure(error, options) ?? error;
       });
       // The first line says how isolated commands are.
