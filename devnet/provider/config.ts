@@ -8,18 +8,25 @@ import { z } from 'zod';
 const described = <T extends z.ZodType>(schema: T, description: string, unit?: string): T =>
   schema.meta({ description, ...(unit !== undefined && { unit }) });
 
+/** 100 years: dates that far are still dates. */
+const LONGEST_SEC = 3_155_760_000;
+
 const seconds = (byDefault: number, description: string) =>
-  described(z.number().nonnegative().default(byDefault), description, 'seconds');
+  described(z.number().nonnegative().max(LONGEST_SEC).default(byDefault), description, 'seconds');
 
 /** Of what happens again and again. */
 const interval = (byDefault: number, description: string) =>
-  described(z.number().positive().default(byDefault), description, 'seconds');
+  described(z.number().positive().max(LONGEST_SEC).default(byDefault), description, 'seconds');
 
 const price = (byDefault: string, description: string, unit: string) =>
   described(
     z
       .string({ error: 'expected an amount of GLM as a string such as "0.1"' })
-      .regex(/^\d+(\.\d+)?$/, 'expected an amount of GLM as a string such as "0.1"')
+      .regex(/^\d+(\.\d+)?$/, {
+        error: 'expected an amount of GLM as a string such as "0.1"',
+        abort: true,
+      })
+      .regex(/^\d{1,12}(\.\d{1,30})?$/, 'must have at most 12 digits before the point and 30 after it')
       .default(byDefault),
     description,
     unit,
@@ -87,7 +94,7 @@ export const providerSchema = z.strictObject({
   paymentDueSec: seconds(86_400, 'Time in which an invoice must be paid when no payment timeout was agreed.'),
 
   minExpirationSec: seconds(300, 'An agreement must last at least so long.'),
-  maxExpirationSec: seconds(3_155_760_000, 'An agreement may last no longer.'),
+  maxExpirationSec: seconds(LONGEST_SEC, 'An agreement may last no longer.'),
   maxExpirationWithoutAcceptanceSec: seconds(
     1800,
     'From here on agreements need a requestor who promises to accept debit notes in time.',
