@@ -229,9 +229,8 @@ async function results(
   const { batchId } = request.params;
   const query = new Query(request);
   const timeout = query.number('timeout', 0);
-  const commandIndex = query.integer('commandIndex');
+  const commandIndex = query.count('commandIndex');
   if (timeout < 0) throw queryFailure('timeout must not be negative');
-  if (commandIndex !== undefined && commandIndex < 0) throw queryFailure('invalid digit found in string');
   const unreachable = exeUnitUnreachable(host, row, 'GetExecBatchResults');
   const activity = host.find(row.id);
   if (!activity?.reachable && row.results_kept === 0) throw unreachable;

@@ -7,6 +7,7 @@ import { failure } from '../server/errors';
 import type { JsonObject } from '../server/input';
 import type { Timer, Timers } from '../timers';
 import type { AllocationChecks } from './allocation-checks';
+import type { WantedDeposit } from './allocation-request';
 import { Amount, computed, ZERO } from './amounts';
 import type { Deposits } from './deposits';
 import { heldBy, type Reservations } from './reservations';
@@ -21,7 +22,7 @@ export interface Allocation {
   id: string;
   requestor: string;
   platform: string;
-  /** As sent by the requestor. */
+  /** As sent by the requestor, but without exponent. */
   total: string;
   spent: Amount;
   created: string;
@@ -66,7 +67,7 @@ export interface NewAllocation {
   platform: string;
   timeoutNanos: bigint | undefined;
   makeDeposit: boolean;
-  deposit: unknown;
+  deposit: WantedDeposit | undefined;
 }
 
 export class Allocations {
@@ -108,7 +109,7 @@ export class Allocations {
     const asked = { requestor, platform, timeoutNanos, requestBody };
     wallets.open(requestor, platform);
     checks.timeout(asked);
-    const isFromDeposit = wanted.deposit !== undefined && wanted.deposit !== null;
+    const isFromDeposit = wanted.deposit !== undefined;
     const depositKey = isFromDeposit
       ? checks.deposit({ ...asked, deposit: wanted.deposit, amount: new Amount(wanted.total) })
       : undefined;
@@ -117,13 +118,13 @@ export class Allocations {
     const timeout = timeoutNanos ?? now + DEFAULT_LIFE_NANOS;
     const allocation = atomically(database, () => {
       this.sql.insert.run(
-        ...[id, requestor, platform, plain(wanted.total), formatNanos(now), formatNanos(timeout)],
+        ...[id, requestor, platform, wanted.total, formatNanos(now), formatNanos(timeout)],
         Number(timeout / 1_000_000n),
         wanted.makeDeposit ? 1 : 0,
         isFromDeposit ? JSON.stringify(wanted.deposit) : null,
       );
       if (depositKey !== undefined) deposits.use(depositKey, id);
-      effects.record('allocation-created', { allocationId: id, amount: plain(wanted.total), platform });
+      effects.record('allocation-created', { allocationId: id, amount: wanted.total, platform });
       const made = this.get(requestor, id);
       reservations.add(made, heldBy(made));
       return made;
@@ -169,7 +170,7 @@ export class Allocations {
     const deposit = this.checkAmended(allocation, total, timeoutNanos, body);
     const amended = atomically(this.parts.database, () => {
       this.sql.amend.run(
-        total === undefined ? allocation.total : plain(total),
+        total ?? allocation.total,
         timeoutNanos === undefined ? allocation.timeout : formatNanos(timeoutNanos),
         timeoutNanos === undefined ? allocation.timeoutMs : Number(timeoutNanos / 1_000_000n),
         deposit === undefined ? null : JSON.stringify(deposit),
@@ -286,11 +287,6 @@ function fromRow(row: AllocationRow): Allocation {
     depositKey: row.deposit_key ?? undefined,
     released: row.released === 1,
   };
-}
-
-/** An amount as the requestor wrote it, without exponent. */
-function plain(amount: string): string {
-  return /e/i.test(amount) ? new Amount(amount).toFixed() : amount.replace(/^\+/, '');
 }
 
 /** Totals stay as they were sent until something is spent; from then on all three carry 18 decimals. */

@@ -38,7 +38,7 @@ export function batchRoutes(scope: FastifyInstance, database: Database, cycleSec
   scope.get(`${BASE}/batchOrders`, (request, reply) => {
     const query = new Query(request);
     const after = Number((query.time('afterTimestamp') ?? 0n) / 1000n);
-    return send(reply, 200, orders(request, after, query.integer('maxItems') ?? -1));
+    return send(reply, 200, orders(request, after, query.count('maxItems') ?? -1));
   });
 
   scope.get(`${BASE}/batchOrders/:id`, (request, reply) => {
