@@ -3,7 +3,7 @@ import { connect } from 'node:net';
 import { request as httpRequest } from 'node:http';
 import { startDevnet, type Devnet } from '../devnet';
 import { CALLS } from '../devnet/faults/operations';
-import { Requestor, type Answer } from './support/devnet-requestor';
+import { PLATFORM, Requestor, type Answer } from './support/devnet-requestor';
 
 let devnet: Devnet;
 let requestor: Requestor;
@@ -274,6 +274,21 @@ describe('what belongs to another requestor', () => {
     }
     expect((await requestor.get(`/market-api/v1/agreements/${agreementId}`)).json.state).toBe('Approved');
     await requestor.terminate(agreementId);
+  });
+});
+
+describe('a demand that expires after the end of time', () => {
+  it.each([8.65e15, 1e18, 1e300])('is left unanswered by providers: %p', async (expiration) => {
+    const properties = { 'golem.srv.comp.expiration': expiration };
+    const demandId = await requestor.subscribe(requestor.terms(properties));
+    const [offer] = await requestor.events(demandId);
+    const terms = requestor.terms({ 'golem.com.payment.chosen-platform': PLATFORM, ...properties });
+    const path = `/market-api/v1/demands/${demandId}/proposals/${offer.proposal.proposalId}`;
+    expect((await requestor.post(path, terms)).status).toBe(200);
+    // An answer would have come before that to a later question.
+    await requestor.terminate(await requestor.rent());
+    expect(await requestor.events(demandId, 0)).toEqual([]);
+    await requestor.delete(`/market-api/v1/demands/${demandId}`);
   });
 });
 
