@@ -249,34 +249,6 @@ describe('every call of the API', () => {
   });
 });
 
-describe('what belongs to another requestor', () => {
-  it('is not there, whatever is done to it', async () => {
-    const other = new Requestor(devnet.node('bob').url, 'bob', devnet.adminUrl);
-    const allocationId = await requestor.allocate();
-    const demandId = await requestor.subscribe();
-    const agreementId = await requestor.rent('s');
-    const activityId = await requestor.createActivity(agreementId);
-    const ids = {
-      demands: demandId,
-      agreements: agreementId,
-      allocations: allocationId,
-      activity: activityId,
-    };
-    for (const call of withId) {
-      const kind = Object.entries(ids).find(([name]) => call.route.includes(`/${name}/:`));
-      if (!kind || ANY_ID.test(call.route)) continue;
-      const body =
-        call.method === 'GET' || call.method === 'DELETE' ? undefined : '{"text":"[]","message":"m"}';
-      const url = path(call.route.replace(/:(id|activityId)/, kind[1]));
-      const answer = await other.call(call.method, url, body);
-      expect([call, answer.status]).toEqual([call, expect.any(Number)]);
-      expect([call, answer.text, answer.status >= 400]).toEqual([call, answer.text, true]);
-    }
-    expect((await requestor.get(`/market-api/v1/agreements/${agreementId}`)).json.state).toBe('Approved');
-    await requestor.terminate(agreementId);
-  });
-});
-
 describe('a demand that expires after the end of time', () => {
   it.each([8.65e15, 1e18, 1e300])('is left unanswered by providers: %p', async (expiration) => {
     const properties = { 'golem.srv.comp.expiration': expiration };

@@ -156,11 +156,11 @@ async function create(host: Host, request: FastifyRequest): Promise<unknown> {
 function activityOf(host: Host, request: FastifyRequest<ActivityPath>): ActivityRow {
   const { activityId } = request.params;
   const row = host.store.activity(activityId);
-  if (!row || row.listed === 0) {
+  const terms = row && host.terms(row.agreement_id);
+  if (!terms || row.listed === 0) {
     throw failure(500, `DAO error: Not found: agreement id for activity: ${activityId}`);
   }
-  const terms = host.terms(row.agreement_id);
-  if (terms && terms.requestorId !== request.requestorId) {
+  if (terms.requestorId !== request.requestorId) {
     throw failure(403, `Forbidden: activity ${activityId} belongs to another requestor`);
   }
   return row;

@@ -60,7 +60,7 @@ export function allocationRoutes(
   scope.get(`${BASE}/allocations/:id/orders`, (_request, reply) => send(reply, 200, []));
 
   scope.get(`${BASE}/allocations/:id/expenditures`, (request, reply) =>
-    send(reply, 200, allocations.expenditures(idOf(request))),
+    send(reply, 200, allocations.expenditures(request.requestorId, idOf(request))),
   );
 
   scope.get(`${BASE}/demandDecorations`, (request, reply) => {

@@ -91,7 +91,10 @@ export class Allocations {
       ),
       release: database.prepare('UPDATE allocation SET released = 1, released_ms = ? WHERE id = ?'),
       spend: database.prepare('UPDATE allocation SET spent = ? WHERE id = ?'),
-      expenditures: database.prepare('SELECT * FROM expenditure WHERE allocation_id = ?'),
+      expenditures: database.prepare(
+        `SELECT e.* FROM expenditure e JOIN allocation a ON a.id = e.allocation_id
+         WHERE e.allocation_id = ? AND a.requestor = ?`,
+      ),
       expenditure: database.prepare(
         'SELECT accepted FROM expenditure WHERE allocation_id = ? AND agreement_id = ? AND activity_id = ?',
       ),
@@ -236,8 +239,9 @@ export class Allocations {
     return allocation;
   }
 
-  expenditures(id: string): object[] {
-    const rows = this.sql.expenditures.all(id) as {
+  /** What was taken from an allocation of this requestor, live or not; nothing when there is none of that id. */
+  expenditures(requestor: string, id: string): object[] {
+    const rows = this.sql.expenditures.all(id, requestor) as {
       agreement_id: string;
       activity_id: string;
       accepted: string;
