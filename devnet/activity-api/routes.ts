@@ -1,11 +1,10 @@
 /** yagna's activity API for requestors, over the activities of a VM host. */
 import { setTimeout as delay } from 'node:timers/promises';
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { hexId } from '../clock';
 import { failure, type HttpError, textFailure } from '../server/errors';
 import { send, yagnaScope } from '../server/http';
 import { Body, Query, queryFailure } from '../server/input';
-import { waitFor } from '../server/long-poll';
 import { parseScript, ScriptSyntaxError } from '../vm/exe-script';
 import type { GolemActivity } from '../vm/golem-activity';
 import {
@@ -15,19 +14,15 @@ import {
   AgreementNotFound,
   type Host,
 } from '../vm/host';
-import type { ActivityRow, ResultJson } from '../vm/vm-store';
+import type { ActivityRow } from '../vm/vm-store';
 import { streamActivities, streamScript } from './event-stream';
+import { scriptResults, sendResults, TIMEOUT_MARGIN_SEC, type ScriptPath } from './script-results';
 
 const DEFAULT_TIMEOUT_SEC = 5;
-/** How much longer than asked yagna waits for a provider. */
-const TIMEOUT_MARGIN_SEC = 1;
 const BASE = '/activity-api/v1';
 
 interface ActivityPath {
   Params: { activityId: string };
-}
-interface ScriptPath {
-  Params: { activityId: string; batchId: string };
 }
 
 export function registerActivityRoutes(app: FastifyInstance, host: Host): void {
@@ -105,7 +100,8 @@ export function registerActivityRoutes(app: FastifyInstance, host: Host): void {
         const activity = reachableActivity(host, row, 'StreamExecBatchResults');
         return streamScript(host, activity, request.params.batchId, reply);
       }
-      return send(reply, 200, await results(host, row, request, reply));
+      const unreachable = exeUnitUnreachable(host, row, 'GetExecBatchResults');
+      return sendResults(reply, await scriptResults(host, row, request, reply, unreachable));
     });
   });
 }
@@ -212,54 +208,6 @@ function script(text: string): ReturnType<typeof parseScript> {
     if (error instanceof ScriptSyntaxError) throw failure(400, `Bad request: ${error.message}`);
     throw error;
   }
-}
-
-type Result = ResultJson & { isBatchFinished: boolean };
-
-/**
- * Results of a script. Waits for its **last** command (or for the asked one), also when an earlier one has failed and
- * the last will never run, as yagna does.
- */
-async function results(
-  host: Host,
-  row: ActivityRow,
-  request: FastifyRequest<ScriptPath>,
-  reply: FastifyReply,
-): Promise<Result[]> {
-  const { batchId } = request.params;
-  const query = new Query(request);
-  const timeout = query.number('timeout', 0);
-  const commandIndex = query.count('commandIndex');
-  if (timeout < 0) throw queryFailure('timeout must not be negative');
-  const unreachable = exeUnitUnreachable(host, row, 'GetExecBatchResults');
-  const activity = host.find(row.id);
-  if (!activity?.reachable && row.results_kept === 0) throw unreachable;
-  const length = host.store.scriptLength(batchId, row.id);
-  if (length === undefined) throw failure(404, `Not found: batch_id = ${batchId}`);
-  if (length === 0) return [];
-  const awaited = commandIndex ?? length - 1;
-  const read = (): Result[] =>
-    host.store.results(batchId, commandIndex).map((result) => ({
-      ...result,
-      isBatchFinished: result.index === awaited || result.result === 'Error',
-    }));
-  if (!activity) {
-    const kept = read();
-    if (kept.length > awaited || kept.at(-1)?.result === 'Error') return kept;
-    throw unreachable;
-  }
-  const script = activity.scripts.get(batchId);
-  const done = await waitFor(activity.progress, reply, timeout, () => {
-    if ((script?.finished ?? 0) > awaited) return read();
-    if (activity.reachable || (activity.ending === 'aborted' && !host.closing.signal.aborted))
-      return undefined;
-    throw unreachable;
-  });
-  if (done) return done;
-  // Of a VM that died nothing more is heard.
-  if (timeout > 0 && activity.ending === 'aborted') await delay(TIMEOUT_MARGIN_SEC * 1000);
-  if (commandIndex !== undefined || activity.ending === 'aborted') throw failure(408, 'Timeout');
-  return read();
 }
 
 function timeoutSec(request: FastifyRequest): number {
