@@ -201,7 +201,7 @@ export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> 
       allocationRoutes(scope, allocations, wallets, identities);
       documentRoutes(scope, { documents, acceptance, payments });
       driverStatusRoutes(scope, payer);
-      batchRoutes(scope, database, paymentCycleSec);
+      batchRoutes(scope, database, payer);
       netRoutes(scope);
       serviceRoutes(scope, effects);
       otherSideRoutes(scope);
