@@ -70,6 +70,7 @@ describe('a description of providers', () => {
     expect(mistakesIn([{ name: 'a' }, { name: 'a', minExpirationSec: 60, maxExpirationSec: 30 }])).toEqual([
       'providers[1].name: another provider is named "a" too',
       'providers[1].minExpirationSec: must not be more than maxExpirationSec',
+      'providers[1].maxExpirationWithoutAcceptanceSec: must not be more than maxExpirationSec',
     ]);
   });
 
@@ -82,6 +83,26 @@ describe('a description of providers', () => {
       });
     });
     await expect(startDevnet({ providers: [] })).rejects.toThrow(/at least one provider is needed/);
+  });
+});
+
+describe('thresholds of expiration', () => {
+  const ACCEPT = 'golem.com.payment.debit-notes.accept-timeout?';
+
+  it('are for all agreements below the shortest, and for none above the longest', async () => {
+    const thresholds = { maxExpirationWithoutAcceptanceSec: 300, paymentTimeoutRequiredFromSec: 8000 };
+    const providers = [{ name: 'one', minExpirationSec: 600, maxExpirationSec: 7200, ...thresholds }];
+    await withDevnet({ providers }, async (requestor) => {
+      const answer = async (properties: object): Promise<unknown> => {
+        const demandId = await requestor.subscribe(requestor.terms({ ...properties }));
+        const [offer] = await requestor.events(demandId);
+        return await requestor.negotiate(demandId, offer.proposal.proposalId as string, { ...properties });
+      };
+      expect(await answer({ [ACCEPT]: 240 })).toMatchObject({ proposal: { state: 'Draft' } });
+      expect(await answer({ [ACCEPT]: null })).toMatchObject({
+        reason: { message: expect.stringMatching(/less than 10m or more than 5m from now$/) },
+      });
+    });
   });
 });
 

@@ -97,11 +97,11 @@ export const providerSchema = z.strictObject({
   maxExpirationSec: seconds(LONGEST_SEC, 'An agreement may last no longer.'),
   maxExpirationWithoutAcceptanceSec: seconds(
     1800,
-    'From here on agreements need a requestor who promises to accept debit notes in time.',
+    'From here on a demand must promise to accept debit notes in time; below `minExpirationSec`, every one.',
   ),
   paymentTimeoutRequiredFromSec: seconds(
     36_000,
-    'From here on agreements need payments while they last: a payment timeout in the demand.',
+    'From here on a demand must have a payment timeout, to pay as the agreement lasts; above `maxExpirationSec`, none.',
   ),
 
   idleLimitSec: seconds(90, 'It ends an agreement that has had no activity for so long (`NoActivity`).'),

@@ -136,6 +136,7 @@ const RANGES = [
   ['minDebitNoteIntervalSec', 'debitNoteIntervalSec', 'maxDebitNoteIntervalSec'],
   ['minPaymentTimeoutSec', 'paymentTimeoutSec', 'maxPaymentTimeoutSec'],
   ['minExpirationSec', 'maxExpirationSec'],
+  ['maxExpirationWithoutAcceptanceSec', 'maxExpirationSec'],
 ] as const;
 
 /** What each setting alone cannot tell: names that are taken, ranges that are upside down. */
