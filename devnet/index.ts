@@ -1,6 +1,6 @@
 /** A local Golem network for development and tests: `startDevnet()`. */
 export { DataDirError } from './data-dir';
-export { NodesError, startDevnet, type Devnet, type DevnetOptions } from './devnet';
+export { startDevnet, type Devnet, type DevnetOptions } from './devnet';
 export type { LedgerEntry, LedgerKind, PaidDocument } from './payment/ledger';
 export type { Wallet } from './payment/wallets';
 export type { OpenThings } from './admin/server';
@@ -16,6 +16,7 @@ export {
 } from './faults/operations';
 export type { RequestPattern } from './faults/request-pattern';
 export type { Cut, Links, Reach } from './faults/links';
+export { OptionsError } from './options';
 export type { NodeOptions, RequestorNode } from './requestor-node';
 export type { ProviderConfig } from './provider/config';
 export { DEFAULT_PROVIDERS } from './provider/default-providers';

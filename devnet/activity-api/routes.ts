@@ -6,7 +6,6 @@ import { send, yagnaScope } from '../server/http';
 import { Body, Query, queryFailure } from '../server/input';
 import { Stream, waitFor } from '../server/long-poll';
 import { pause } from '../timers';
-import { isSudden } from '../vm/ending';
 import { parseScript, ScriptSyntaxError } from '../vm/exe-script';
 import type { GolemActivity } from '../vm/golem-activity';
 import {
@@ -16,19 +15,15 @@ import {
   AgreementNotFound,
   type Host,
 } from '../vm/host';
-import type { ActivityRow, ResultJson } from '../vm/vm-store';
+import type { ActivityRow } from '../vm/vm-store';
 import { streamActivities, streamScript } from './event-stream';
+import { scriptResults, sendResults, TIMEOUT_MARGIN_SEC, type ScriptPath } from './script-results';
 
 const DEFAULT_TIMEOUT_SEC = 5;
-/** How much longer than asked yagna waits for a provider. */
-const TIMEOUT_MARGIN_SEC = 1;
 const BASE = '/activity-api/v1';
 
 interface ActivityPath {
   Params: { activityId: string };
-}
-interface ScriptPath {
-  Params: { activityId: string; batchId: string };
 }
 
 export function registerActivityRoutes(app: FastifyInstance, host: Host): void {
@@ -108,7 +103,8 @@ export function registerActivityRoutes(app: FastifyInstance, host: Host): void {
         const activity = reachableActivity(host, row, 'StreamExecBatchResults');
         return streamScript(host, activity, request.params.batchId, request, reply);
       }
-      return send(reply, 200, await results(host, row, request, reply));
+      const unreachable = exeUnitUnreachable(host, row, 'GetExecBatchResults');
+      return sendResults(reply, await scriptResults(host, row, request, reply, unreachable));
     });
   });
 }
@@ -159,11 +155,11 @@ async function create(host: Host, request: FastifyRequest, reply: FastifyReply):
 function activityOf(host: Host, request: FastifyRequest<ActivityPath>): ActivityRow {
   const { activityId } = request.params;
   const row = host.store.activity(activityId);
-  if (!row || row.listed === 0) {
+  const terms = row && host.terms(row.agreement_id);
+  if (!terms || row.listed === 0) {
     throw failure(500, `DAO error: Not found: agreement id for activity: ${activityId}`);
   }
-  const terms = host.terms(row.agreement_id);
-  if (terms && terms.requestorId !== request.requestorId) {
+  if (terms.requestorId !== request.requestorId) {
     throw failure(403, `Forbidden: activity ${activityId} belongs to another requestor`);
   }
   return row;
@@ -215,54 +211,6 @@ function script(text: string): ReturnType<typeof parseScript> {
     if (error instanceof ScriptSyntaxError) throw failure(400, `Bad request: ${error.message}`);
     throw error;
   }
-}
-
-type Result = ResultJson & { isBatchFinished: boolean };
-
-/**
- * Results of a script. Waits for its **last** command (or for the asked one), also when an earlier one has failed and
- * the last will never run, as yagna does.
- */
-async function results(
-  host: Host,
-  row: ActivityRow,
-  request: FastifyRequest<ScriptPath>,
-  reply: FastifyReply,
-): Promise<Result[]> {
-  const { batchId } = request.params;
-  const query = new Query(request);
-  const timeout = query.number('timeout', 0);
-  const commandIndex = query.integer('commandIndex');
-  if (timeout < 0) throw queryFailure('timeout must not be negative');
-  if (commandIndex !== undefined && commandIndex < 0) throw queryFailure('invalid digit found in string');
-  const unreachable = exeUnitUnreachable(host, row, 'GetExecBatchResults');
-  const activity = host.find(row.id);
-  if (!activity?.reachable && row.results_kept === 0) throw unreachable;
-  const length = host.store.scriptLength(batchId, row.id);
-  if (length === undefined) throw failure(404, `Not found: batch_id = ${batchId}`);
-  if (length === 0) return [];
-  const awaited = commandIndex ?? length - 1;
-  const read = (): Result[] =>
-    host.store.results(batchId, commandIndex).map((result) => ({
-      ...result,
-      isBatchFinished: result.index === awaited || result.result === 'Error',
-    }));
-  if (!activity) {
-    const kept = read();
-    if (kept.length > awaited || kept.at(-1)?.result === 'Error') return kept;
-    throw unreachable;
-  }
-  const script = activity.scripts.get(batchId);
-  const done = await waitFor(activity.progress, reply, timeout, () => {
-    if ((script?.finished ?? 0) > awaited) return read();
-    if (activity.reachable || (isSudden(activity.ending) && !host.closing.signal.aborted)) return undefined;
-    throw unreachable;
-  });
-  if (done) return done;
-  // Of a VM that died nothing more is heard.
-  if (timeout > 0 && isSudden(activity.ending)) await pause(TIMEOUT_MARGIN_SEC * 1000);
-  if (commandIndex !== undefined || isSudden(activity.ending)) throw failure(408, 'Timeout');
-  return read();
 }
 
 function timeoutSec(request: FastifyRequest): number {

@@ -145,7 +145,10 @@ function routes(app: FastifyInstance, parts: AdminParts): void {
   for (const action of ['start', 'restart'] as const) {
     app.post(`/nodes/:name/${action}`, async (request) => {
       const node = nodeOf(request.params);
-      await node[action](startOptions.parse(request.body ?? {}));
+      const options = startOptions.parse(request.body ?? {});
+      await node[action](options).catch((error: unknown) => {
+        throw portRefused(node, options.port ?? node.port, error);
+      });
       return nodeView(node);
     });
   }
@@ -229,6 +232,15 @@ function routes(app: FastifyInstance, parts: AdminParts): void {
 
 function notFound(message: string): Error {
   return Object.assign(new Error(message), { statusCode: 404 });
+}
+
+/** A node that cannot have a port, in words. */
+function portRefused(node: RequestorNode, port: number, error: unknown): unknown {
+  const { code } = error as NodeJS.ErrnoException;
+  if (code !== 'EADDRINUSE' && code !== 'EACCES') return error;
+  const why = code === 'EACCES' ? `nobody may listen on port ${port}` : `port ${port} is in use`;
+  const where = node.running ? `goes on at port ${node.port}` : 'stays down';
+  return Object.assign(new Error(`${why}; node ${node.name} ${where}`), { statusCode: 409 });
 }
 
 export function faultView({ id, fault, matches, hits }: ArmedFault): object {

@@ -44,11 +44,15 @@ export function negotiate(
   return refusal ?? { accept: { properties, constraints: offer.constraints } };
 }
 
+/** The last instant of JavaScript, milliseconds since the epoch; yagna's is about the same. */
+const END_OF_TIME_MS = 8.64e15;
+
 /** It has an expiration, and what it says about notes and payments are numbers. */
 function isReadable(demand: Properties): boolean {
   const isNumber = (value: unknown): boolean => typeof value === 'number' && value >= 0;
   return (
     isNumber(demand[PROP.expiration]) &&
+    Number(demand[PROP.expiration]) <= END_OF_TIME_MS &&
     [PROP.acceptTimeout, PROP.debitNoteInterval, PROP.paymentTimeout].every(
       (property) => (demand[property] ?? undefined) === undefined || isNumber(demand[property]),
     )

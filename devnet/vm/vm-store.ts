@@ -60,6 +60,14 @@ export interface ResultJson {
   eventDate: string;
 }
 
+/** A result that was not read yet. */
+export interface FinishedCommand {
+  index: number;
+  result: 'Ok' | 'Error';
+  /** Length of its output. */
+  bytes: number;
+}
+
 interface ResultRow {
   idx: number;
   result: 'Ok' | 'Error';
@@ -105,6 +113,11 @@ export class VmStore {
            CASE WHEN ?2 < 0 OR idx = ?2 THEN stdout END AS stdout, CASE WHEN ?2 < 0 OR idx = ?2 THEN stderr END AS stderr
          FROM vm_result WHERE script_id = ?1 AND (?2 < 0 OR idx <= ?2) ORDER BY idx`,
       ),
+      finished: database.prepare(
+        `SELECT idx AS "index", result, COALESCE(LENGTH(stdout), 0) + COALESCE(LENGTH(stderr), 0) AS bytes
+         FROM vm_result WHERE script_id = ? ORDER BY idx`,
+      ),
+      result: database.prepare('SELECT * FROM vm_result WHERE script_id = ? AND idx = ?'),
       dropResults: database.prepare(
         'DELETE FROM vm_result WHERE script_id IN (SELECT id FROM vm_script WHERE activity_id = ?)',
       ),
@@ -171,21 +184,34 @@ export class VmStore {
 
   /** Results so far, those up to `commandIndex` when given, with the output of that command only. */
   results(scriptId: string, commandIndex?: number): ResultJson[] {
-    const rows = this.sql.results.all(scriptId, commandIndex ?? -1) as ResultRow[];
-    return rows.map((row) => ({
-      index: row.idx,
-      result: row.result,
-      stdout: outputJson(output(row.stdout, row.stdout_format)),
-      stderr: outputJson(output(row.stderr, row.stderr_format)),
-      message: row.message,
-      eventDate: row.event_date,
-    }));
+    return (this.sql.results.all(scriptId, commandIndex ?? -1) as ResultRow[]).map(resultJson);
+  }
+
+  /** The results so far, without their output. */
+  finished(scriptId: string): FinishedCommand[] {
+    return this.sql.finished.all(scriptId) as FinishedCommand[];
+  }
+
+  result(scriptId: string, index: number): ResultJson | undefined {
+    const row = this.sql.result.get(scriptId, index) as ResultRow | undefined;
+    return row && resultJson(row);
   }
 
   dropScripts(activityId: string): void {
     this.sql.dropResults.run(activityId);
     this.sql.dropScripts.run(activityId);
   }
+}
+
+function resultJson(row: ResultRow): ResultJson {
+  return {
+    index: row.idx,
+    result: row.result,
+    stdout: outputJson(output(row.stdout, row.stdout_format)),
+    stderr: outputJson(output(row.stderr, row.stderr_format)),
+    message: row.message,
+    eventDate: row.event_date,
+  };
 }
 
 function output(bytes: Buffer | null, format: 'str' | 'bin' | null): Output | undefined {
