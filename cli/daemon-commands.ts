@@ -73,7 +73,7 @@ export function addDaemonCommands(program: Command): void {
       if (unknown !== undefined) throw noSuchCommand(unknown, command);
       // eslint-disable-next-line @typescript-eslint/no-require-imports
       const devnetModule = require('../devnet/index') as typeof devnetIndex;
-      const { DataDirError, startDevnet, NodesError, ProvidersError } = devnetModule;
+      const { DataDirError, startDevnet, OptionsError, ProvidersError } = devnetModule;
       const made = await makeFolder('--data', options.data);
       // From now on, so that what is half begun is taken back in order.
       const stopped = untilStopped();
@@ -95,7 +95,7 @@ export function addDaemonCommands(program: Command): void {
         log: (line) => void log.push(line),
       }).catch((error: NodeJS.ErrnoException & { port?: number }) => {
         removeMade(options.data, made);
-        if (error instanceof ProvidersError || error instanceof NodesError) throw usageError(error.message);
+        if (error instanceof ProvidersError || error instanceof OptionsError) throw usageError(error.message);
         if (error instanceof DataDirError) throw usageError(`${error.message}, with --data`);
         throw listenFailure(error, options) ?? error;
       });

@@ -16,11 +16,11 @@ import { DemandBook } from './market/book';
 import { scanRoutes } from './market/scan-routes';
 import { demandRoutes } from './market/demand-routes';
 import { netRoutes } from './net-api/routes';
+import { checkOptions, describedNodes, FIRST_NODE } from './options';
 import { Acceptance } from './payment/acceptance';
 import { AllocationChecks } from './payment/allocation-checks';
 import { allocationRoutes } from './payment/allocation-routes';
 import { Allocations } from './payment/allocations';
-import { Amount, isAmount } from './payment/amounts';
 import { Billing } from './payment/billing';
 import { Deposits } from './payment/deposits';
 import { DocumentEvents } from './payment/document-events';
@@ -34,7 +34,7 @@ import { Payer } from './payment/payer';
 import { Payments } from './payment/payments';
 import { Reservations } from './payment/reservations';
 import { Settlement } from './payment/settlement';
-import { DEFAULT_FUNDS, SUPPLY, Wallets } from './payment/wallets';
+import { DEFAULT_FUNDS, Wallets } from './payment/wallets';
 import { ProviderNetwork } from './provider/network';
 import { describeProviders, loadProviders, type ProvidersInput } from './provider/providers-file';
 import { ShutDownProviders } from './provider/shut-down';
@@ -114,7 +114,9 @@ export interface Devnet {
   close(): Promise<void>;
 }
 
+/** @throws OptionsError, ProvidersError with a line for each mistake in the options */
 export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> {
+  checkOptions(options);
   const { host = '127.0.0.1', paymentCycleSec = 1, log = () => undefined } = options;
   const { providers, rebroadcastSec } =
     typeof options.providers === 'string'
@@ -147,8 +149,9 @@ export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> 
     ...{ database, acceptance, settlement, allocations, payables, payments },
     ...{ wallets, deposits, effects, timers, cycleSec: paymentCycleSec },
   });
-  const faults = new Faults(effects);
-  const links = new Links(timers, effects);
+  const names = { node: described.map(({ name }) => name), provider: providers.map(({ name }) => name) };
+  const faults = new Faults(effects, names);
+  const links = new Links(timers, effects, names);
   const conditions = new Conditions(faults, links, {
     nodeOf: (requestorId) => nodes.find((node) => node.requestorIds.includes(requestorId)),
     providerOf: (providerId) => network.nameOf(providerId),
@@ -188,7 +191,7 @@ export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> 
       const call = callName(request.method, request.routeOptions.url);
       return `${call ?? `${request.method} ${request.url}`} at node ${node.name}`;
     });
-    callFaults(app, node, { faults, links, providerOf, log });
+    callFaults(app, node, { faults, links, providerOf, hasVms: (name) => network.hasVms(name), log });
     identityRoutes(app);
     registryRoutes(app, () => node.url, options.images ?? []);
     yagnaScope(app, (scope) => {
@@ -198,7 +201,7 @@ export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> 
       allocationRoutes(scope, allocations, wallets, identities);
       documentRoutes(scope, { documents, acceptance, payments });
       driverStatusRoutes(scope, payer);
-      batchRoutes(scope, database, paymentCycleSec);
+      batchRoutes(scope, database, payer);
       netRoutes(scope, effects);
       serviceRoutes(scope, effects);
       otherSideRoutes(scope);
@@ -213,7 +216,9 @@ export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> 
   function providerOf(request: FastifyRequest): string | undefined {
     const { id, proposal, activityId } = request.params as Record<string, string | undefined>;
     const body = parsedBody(request);
-    const agreementId = activityId === undefined ? (body.agreementId ?? id) : vms.agreementOf(activityId);
+    const { agreementId: asked } = request.query as { agreementId?: string };
+    const agreementId =
+      activityId === undefined ? (body.agreementId ?? asked ?? id) : vms.agreementOf(activityId);
     const proposalId = proposal ?? body.proposalId;
     const document = id === undefined ? undefined : documents.find(id);
     const providerId =
@@ -224,7 +229,7 @@ export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> 
   }
 
   const parts = {
-    ...{ effects, allocations, book, agreements, vms, nodes, faults, links, network },
+    ...{ effects, allocations, book, agreements, vms, nodes, faults, links, network, names },
     ...{ wallets, ledger, deposits, payables, payments, reservations },
   };
   let admin: AdminServer | undefined;
@@ -269,8 +274,6 @@ export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> 
   };
 }
 
-const FIRST_NODE = 'requestor';
-
 function parsedBody({ body }: FastifyRequest): { agreementId?: string; proposalId?: string } {
   try {
     const json: unknown = JSON.parse(String(body));
@@ -278,28 +281,4 @@ function parsedBody({ body }: FastifyRequest): { agreementId?: string; proposalI
   } catch {
     return {};
   }
-}
-
-/** The nodes asked for cannot be. */
-export class NodesError extends Error {}
-
-/** @throws NodesError when two nodes have the same name or app key, or one cannot be given its money. */
-function describedNodes({ port, appKeys = ['try_golem'], funds, nodes = [] }: DevnetOptions): NodeOptions[] {
-  const all = [
-    { name: FIRST_NODE, port, appKeys, funds },
-    ...nodes.map((node) => ({ funds, ...node, appKeys: node.appKeys ?? [`try_${node.name}`] })),
-  ];
-  for (const node of all) {
-    if (node.funds === undefined || (isAmount(node.funds) && new Amount(node.funds).lte(SUPPLY))) continue;
-    throw new NodesError(
-      `node "${node.name}" cannot hold ${node.funds} GLM: give a decimal from 0 to ${SUPPLY}`,
-    );
-  }
-  const twice = (list: readonly string[]): string | undefined =>
-    list.find((item, index) => list.indexOf(item) !== index);
-  const name = twice(all.map((node) => node.name));
-  if (name !== undefined) throw new NodesError(`two nodes of the devnet are named "${name}"`);
-  if (twice(all.flatMap((node) => node.appKeys)) !== undefined)
-    throw new NodesError('two nodes of the devnet have the same app key: give each one of its own');
-  return all;
 }

@@ -118,6 +118,35 @@ describe('a node that goes down and comes back', () => {
     });
   });
 
+  it('goes on where it is, with all that it knows, when another port cannot be had', async () => {
+    await withDevnet({ providers: [{ name: 'only' }], nodes: [{ name: 'bob' }] }, async (alice, devnet) => {
+      const bob = of(devnet, 'bob');
+      const demandId = await bob.subscribe();
+      const taken = devnet.node('requestor').port;
+      const move = async (action: string): Promise<[number, unknown]> => {
+        const answer = await fetch(`${devnet.adminUrl}/nodes/bob/${action}`, {
+          ...{ method: 'POST', headers: { 'content-type': 'application/json' } },
+          body: JSON.stringify({ port: taken }),
+        });
+        return [answer.status, await answer.json()];
+      };
+      const { port } = devnet.node('bob');
+      expect(await move('restart')).toEqual([
+        409,
+        { message: `port ${taken} is in use; node bob goes on at port ${port}` },
+      ]);
+      expect((await bob.get(`${MARKET}/demands`)).json).toMatchObject([{ demandId }]);
+      await expect(devnet.node('bob').restart({ port: taken })).rejects.toThrow('EADDRINUSE');
+      expect(devnet.node('bob')).toMatchObject({ running: true, port });
+
+      await devnet.node('bob').stop();
+      expect(await move('start')).toEqual([409, { message: `port ${taken} is in use; node bob stays down` }]);
+      await devnet.node('bob').start();
+      expect(devnet.node('bob')).toMatchObject({ running: true, port });
+      expect((await alice.get('/me')).status).toBe(200);
+    });
+  });
+
   it('pays only while it is up', async () => {
     await withDevnet({ providers: [{ name: 'only' }], paymentCycleSec: 0.2 }, async (requestor, devnet) => {
       const node = devnet.node('requestor');

@@ -15,19 +15,15 @@ import {
   AgreementNotFound,
   type Host,
 } from '../vm/host';
-import type { ActivityRow, ResultJson } from '../vm/vm-store';
+import type { ActivityRow } from '../vm/vm-store';
 import { streamActivities, streamScript } from './event-stream';
+import { scriptResults, sendResults, TIMEOUT_MARGIN_SEC, type ScriptPath } from './script-results';
 
 const DEFAULT_TIMEOUT_SEC = 5;
-/** How much longer than asked yagna waits for a provider. */
-const TIMEOUT_MARGIN_SEC = 1;
 const BASE = '/activity-api/v1';
 
 interface ActivityPath {
   Params: { activityId: string };
-}
-interface ScriptPath {
-  Params: { activityId: string; batchId: string };
 }
 
 export function registerActivityRoutes(app: FastifyInstance, host: Host): void {
@@ -54,7 +50,7 @@ export function registerActivityRoutes(app: FastifyInstance, host: Host): void {
     scope.delete<ActivityPath>(`${BASE}/activity/:activityId`, async (request, reply) => {
       const row = activityOf(host, request);
       const { id } = row;
-      await answered(host, row.agreement_id, reply, `activity/DestroyActivity`);
+      await answered(host, row.agreement_id, reply, `activity/DestroyActivity`, row.ended !== 1);
       await withinTimeout(host.destroy(id), timeoutSec(request));
       return send(reply, 200, null);
     });
@@ -105,9 +101,10 @@ export function registerActivityRoutes(app: FastifyInstance, host: Host): void {
       await answered(host, row.agreement_id, reply, `exeunit/${row.id}/GetExecBatchResults`);
       if (request.headers.accept === 'text/event-stream') {
         const activity = reachableActivity(host, row, 'StreamExecBatchResults');
-        return streamScript(host, activity, request.params.batchId, reply);
+        return streamScript(host, activity, request.params.batchId, request, reply);
       }
-      return send(reply, 200, await results(host, row, request, reply));
+      const unreachable = exeUnitUnreachable(host, row, 'GetExecBatchResults');
+      return sendResults(reply, await scriptResults(host, row, request, reply, unreachable));
     });
   });
 }
@@ -127,7 +124,7 @@ async function create(host: Host, request: FastifyRequest, reply: FastifyReply):
   }
   const terms = host.terms(agreementId);
   if (terms && terms.requestorId !== request.requestorId) throw failure(404, `Not found: ${agreementId}`);
-  if (terms) await answered(host, agreementId, reply, 'activity/CreateActivity');
+  if (terms) await answered(host, agreementId, reply, 'activity/CreateActivity', true);
   let awaited = true;
   try {
     const activityId = await withinTimeout(
@@ -158,11 +155,11 @@ async function create(host: Host, request: FastifyRequest, reply: FastifyReply):
 function activityOf(host: Host, request: FastifyRequest<ActivityPath>): ActivityRow {
   const { activityId } = request.params;
   const row = host.store.activity(activityId);
-  if (!row || row.listed === 0) {
+  const terms = row && host.terms(row.agreement_id);
+  if (!terms || row.listed === 0) {
     throw failure(500, `DAO error: Not found: agreement id for activity: ${activityId}`);
   }
-  const terms = host.terms(row.agreement_id);
-  if (terms && terms.requestorId !== request.requestorId) {
+  if (terms.requestorId !== request.requestorId) {
     throw failure(403, `Forbidden: activity ${activityId} belongs to another requestor`);
   }
   return row;
@@ -189,7 +186,7 @@ function providerOf(host: Host, row: ActivityRow): string {
 
 function endedState(row: ActivityRow): object {
   return {
-    state: ['Terminated', null],
+    state: [row.ended === 2 ? 'Unresponsive' : 'Terminated', null],
     ...(row.reason !== null && { reason: row.reason }),
     ...(row.error_message !== null && { errorMessage: row.error_message }),
   };
@@ -216,55 +213,6 @@ function script(text: string): ReturnType<typeof parseScript> {
   }
 }
 
-type Result = ResultJson & { isBatchFinished: boolean };
-
-/**
- * Results of a script. Waits for its **last** command (or for the asked one), also when an earlier one has failed and
- * the last will never run, as yagna does.
- */
-async function results(
-  host: Host,
-  row: ActivityRow,
-  request: FastifyRequest<ScriptPath>,
-  reply: FastifyReply,
-): Promise<Result[]> {
-  const { batchId } = request.params;
-  const query = new Query(request);
-  const timeout = query.number('timeout', 0);
-  const commandIndex = query.integer('commandIndex');
-  if (timeout < 0) throw queryFailure('timeout must not be negative');
-  if (commandIndex !== undefined && commandIndex < 0) throw queryFailure('invalid digit found in string');
-  const unreachable = exeUnitUnreachable(host, row, 'GetExecBatchResults');
-  const activity = host.find(row.id);
-  if (!activity?.reachable && row.results_kept === 0) throw unreachable;
-  const length = host.store.scriptLength(batchId, row.id);
-  if (length === undefined) throw failure(404, `Not found: batch_id = ${batchId}`);
-  if (length === 0) return [];
-  const awaited = commandIndex ?? length - 1;
-  const read = (): Result[] =>
-    host.store.results(batchId, commandIndex).map((result) => ({
-      ...result,
-      isBatchFinished: result.index === awaited || result.result === 'Error',
-    }));
-  if (!activity) {
-    const kept = read();
-    if (kept.length > awaited || kept.at(-1)?.result === 'Error') return kept;
-    throw unreachable;
-  }
-  const script = activity.scripts.get(batchId);
-  const done = await waitFor(activity.progress, reply, timeout, () => {
-    if ((script?.finished ?? 0) > awaited) return read();
-    if (activity.reachable || (activity.ending === 'aborted' && !host.closing.signal.aborted))
-      return undefined;
-    throw unreachable;
-  });
-  if (done) return done;
-  // Of a VM that died nothing more is heard.
-  if (timeout > 0 && activity.ending === 'aborted') await pause(TIMEOUT_MARGIN_SEC * 1000);
-  if (commandIndex !== undefined || activity.ending === 'aborted') throw failure(408, 'Timeout');
-  return read();
-}
-
 function timeoutSec(request: FastifyRequest): number {
   const timeout = new Query(request).number('timeout', DEFAULT_TIMEOUT_SEC);
   if (timeout < 0) throw queryFailure('timeout must not be negative');
@@ -274,16 +222,22 @@ function timeoutSec(request: FastifyRequest): number {
 /** Wakes nobody. */
 const SILENCE = new Stream();
 
-/** Passes on when the provider answers; else there is no answer in time, or the word that nobody is there. */
+/**
+ * Passes on when the provider answers; else there is no answer in time, or the word that nobody is there.
+ * @param asksAgent whether the answer is the provider agent's, not its yagna's or exe-unit's
+ */
 async function answered(
   host: Host,
   agreementId: string,
   reply: FastifyReply,
   endpoint: string,
+  asksAgent = false,
 ): Promise<void> {
   const terms = host.terms(agreementId);
-  if (!terms || terms.reach === 'up') return;
-  if (terms.reach === 'gone') throw unreachable(`/net/${terms.providerId}/${endpoint}`);
+  if (!terms) return;
+  const reach = asksAgent && terms.isForgotten && terms.reach === 'up' ? 'silent' : terms.reach;
+  if (reach === 'up') return;
+  if (reach === 'gone') throw unreachable(`/net/${terms.providerId}/${endpoint}`);
   await waitFor(SILENCE, reply, timeoutSec(reply.request) + TIMEOUT_MARGIN_SEC, () => undefined);
   throw failure(408, 'Timeout');
 }

@@ -6,6 +6,7 @@ import { send } from '../server/http';
 import { Body, marketMaxEvents, Query } from '../server/input';
 import { type Stream, waitFor } from '../server/long-poll';
 import { evaluate, parseConstraints, type Constraint, type Terms } from './constraints';
+import { readConstraints } from './terms-input';
 
 const BASE = '/market-api/v1/scan';
 const DEFAULT_TIMEOUT_SEC = 5;
@@ -36,17 +37,14 @@ export function scanRoutes(scope: FastifyInstance, board: OfferBoard, effects: E
   scope.post(BASE, (request, reply) => {
     const body = Body.of('market', request);
     const type = body.oneOf('type', ['offer', 'demand']);
-    const constraints = body.object()['constraints'];
+    const constraints = body.has('constraints') ? readConstraints(body) : '()';
     const id = String(next++);
     const { requestorId } = request;
     effects.record('scan-begun', { scanId: id, requestorId, type });
     scans.set(id, {
       requestor: requestorId,
       // Demands are not published by the devnet: such a scan finds nothing.
-      constraint:
-        type === 'demand'
-          ? undefined
-          : parseConstraints(typeof constraints === 'string' ? constraints : '()'),
+      constraint: type === 'demand' ? undefined : parseConstraints(constraints),
       seen: new Set(),
     });
     return send(reply, 201, id);

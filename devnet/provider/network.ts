@@ -87,6 +87,15 @@ export class ProviderNetwork
     return [...this.providers.values()].map((provider) => provider.config.name);
   }
 
+  /** Whether one of that name has a VM now. */
+  hasVms(name: string): boolean {
+    const alive = this.vms?.liveActivities() ?? [];
+    return alive.some(({ agreementId }) => {
+      const lease = this.leases.get(agreementId);
+      return lease !== undefined && this.nameOf(lease.agreement.provider) === name;
+    });
+  }
+
   /** What there is to see of each provider. */
   views(): ProviderView[] {
     return [...this.providers.values()].map(({ nodeId, open, config, agreementsServed }) => {
@@ -186,7 +195,7 @@ export class ProviderNetwork
     // Decided after the request that confirmed it, as over a network.
     const decide = (): void => {
       const current = agreements.find(agreement.id);
-      if (current?.state !== 'Pending') return;
+      if (current?.state !== 'Pending' || current.closed) return;
       if (!conditions.reachesRequestor(current.provider, current.requestor)) {
         this.missed.add(current.id);
         return;
@@ -211,13 +220,23 @@ export class ProviderNetwork
     this.finishing.add(finished);
   }
 
-  /** Its VMs are gone, and it does nothing more for its agreements until it is back. */
+  /** Its VMs are gone, and it will know nothing of its agreements, as ya-provider does not: it keeps none on disk. */
   onCrash(provider: string): void {
+    const { agreements } = this.options;
+    const cause = `crash of ${byProvider(provider)}`;
     for (const lease of this.leasesOf(provider)) {
-      lease.suspend();
+      lease.forget();
       this.leases.delete(lease.agreement.id);
-      because(`crash of ${byProvider(provider)}`, () => this.vms?.abortForAgreement(lease.agreement.id));
+      because(cause, () => this.vms?.loseForAgreement(lease.agreement.id));
     }
+    const crashed = this.named(provider);
+    for (const agreement of agreements.unclosed())
+      if (agreement.provider === crashed.nodeId) agreements.markClosed(agreement.id);
+    crashed.forget();
+  }
+
+  onVmsKilled(provider: string): void {
+    for (const lease of this.leasesOf(provider)) this.vms?.abortForAgreement(lease.agreement.id);
   }
 
   onFreeze(provider: string, frozen: boolean): void {
@@ -228,14 +247,7 @@ export class ProviderNetwork
     for (const agreement of this.options.agreements.unclosed()) {
       const { id, state, requestor } = agreement;
       if (this.options.conditions.reach(requestor, agreement.provider) !== 'up') continue;
-      if (state === 'Pending') {
-        if (this.missed.delete(id)) this.onConfirmed(agreement);
-      } else if (!this.leases.has(id)) {
-        // Of a provider that crashed.
-        this.addLease(agreement);
-        if (state === 'Approved') this.takeUp(agreement);
-        else this.onTerminated(agreement, 'the provider was restarted');
-      }
+      if (state === 'Pending' && this.missed.delete(id)) this.onConfirmed(agreement);
     }
     for (const lease of this.leases.values()) this.acting(lease, () => lease.restored());
     for (const provider of this.providers.values()) provider.restored();
@@ -270,6 +282,7 @@ export class ProviderNetwork
       startSec: config?.startSec ?? 0,
       startFails: config?.startFails,
       reach: this.options.conditions.reach(agreement.requestor, agreement.provider),
+      isForgotten: agreement.state === 'Approved' && agreement.closed,
       cpuThreads: config?.hardware.cpuThreads ?? 1,
       activityLimit: config?.activityLimit ?? 1,
       unresponsiveSec: config?.unresponsiveSec ?? 5,

@@ -69,6 +69,15 @@ export class SimulatedProvider {
     for (const demand of this.book.live()) this.onDemand(demand);
   }
 
+  /** It crashed: it serves nobody, and offers anew to every live demand once it is back. */
+  forget(): void {
+    this.serving.clear();
+    this.postponed = [];
+    this.standings.clear();
+    for (const demand of this.book.live())
+      if (matches(demand.parsed, this.offer.terms)) this.standings.set(demand.id, 'missed');
+  }
+
   get busy(): boolean {
     return this.serving.size >= this.config.agreementLimit;
   }
@@ -78,7 +87,7 @@ export class SimulatedProvider {
   }
 
   onDemand(demand: Demand): void {
-    if (!matches(demand.parsed, this.offer.terms)) return;
+    if (!this.isOpen || !matches(demand.parsed, this.offer.terms)) return;
     const fault = this.conditions.step('offer', this.nodeId, demand.requestor);
     if (fault?.do === 'withhold') return;
     const delayMs = this.config.offerDelaySec * 1000 + delayOf(fault);
@@ -92,10 +101,12 @@ export class SimulatedProvider {
   }
 
   onCounter(counter: Proposal): void {
+    if (!this.isOpen) return;
     // Answered after the request that made it, as over a network.
     const fault = this.conditions.step('negotiate', this.nodeId, counter.demand.requestor);
     if (fault?.do === 'withhold') return;
     const answer = (): void => {
+      if (!this.canAnswer(counter)) return;
       if (fault?.do === 'refuse') this.refuse(counter, fault.message ?? 'no', fault.isFinal ?? false);
       else this.answer(counter);
     };
@@ -167,8 +178,7 @@ export class SimulatedProvider {
 
   private answer(counter: Proposal): void {
     const { demand, previous } = counter;
-    if (!demand.subscribed || !previous || !this.isOpen) return;
-    if (!this.conditions.reachesRequestor(this.nodeId, demand.requestor)) return;
+    if (!previous || !this.canAnswer(counter)) return;
     const answer = negotiate(this.config, counter.properties, previous, this.busy, Date.now());
     if ('ignore' in answer) return;
     if ('accept' in answer) {
@@ -181,6 +191,11 @@ export class SimulatedProvider {
     if (!lacksCapacity) return;
     this.standings.set(demand.id, 'postponed');
     this.postponed.push(counter);
+  }
+
+  private canAnswer({ demand }: Proposal): boolean {
+    const isThere = demand.subscribed && this.isOpen;
+    return isThere && this.conditions.reachesRequestor(this.nodeId, demand.requestor);
   }
 
   private refuse(counter: Proposal, message: string, isFinal: boolean): void {

@@ -3,7 +3,7 @@
  * What the commands do is in golem-activity.ts.
  */
 import { z } from 'zod';
-import { tooDeepAt } from '../server/input';
+import { tooDeepAt } from '../server/json-text';
 import { parseDuration, type ProgressArgs } from './progress';
 
 /** How a stream of a command is kept: whole, its first or last bytes, and whether it is sent as it comes. */

@@ -10,7 +10,7 @@ import type { ProviderStep } from '../faults/operations';
 import { Stream } from '../server/long-poll';
 import { pause } from '../timers';
 import { capturesOf, type Captures } from './captured-output';
-import { endState, type Ending } from './ending';
+import { endState, isSudden, type Ending } from './ending';
 import { wireForm, type Command } from './exe-script';
 import type { Machine, MachineOptions } from './machine';
 import { CommandFailure, Runtime } from './runtime';
@@ -177,7 +177,7 @@ export class GolemActivity {
       const outputs = capturesOf(command);
       const failure = await this.perform(command, outputs, script, index);
       // A VM that died reports nothing.
-      if (this.ending === 'aborted') break;
+      if (isSudden(this.ending)) break;
       const result = failure ? 'Error' : 'Ok';
       const [exitCode, message] = [failure?.code ?? 0, failure?.message];
       const { eventDate } = script.finish(index, exitCode, message ?? null);

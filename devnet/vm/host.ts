@@ -136,6 +136,10 @@ export class Host implements VmHost {
   }
 
   abortForAgreement(agreementId: string): void {
+    for (const activity of this.under(agreementId)) void this.end(activity, 'died');
+  }
+
+  loseForAgreement(agreementId: string): void {
     for (const activity of this.under(agreementId)) void this.end(activity, 'provider-crashed');
   }
 
@@ -257,7 +261,8 @@ export class Host implements VmHost {
 }
 
 /** Of one that ended when the devnet did, or was about to end then. */
-function endReasonOf({ results_kept, reason }: ActivityRow): EndReason {
+function endReasonOf({ ended, results_kept, reason }: ActivityRow): EndReason {
   if (results_kept === 1) return 'devnet-stopped';
+  if (ended === 2) return 'provider-crashed';
   return reason === null ? 'destroyed' : 'agreement-ended';
 }

@@ -104,6 +104,7 @@ export class VmTestbed {
       deploySec: 0,
       startSec: 0,
       reach: 'up',
+      isForgotten: false,
       cpuThreads: 64,
       activityLimit: 1,
       unresponsiveSec: 5,
