@@ -15,6 +15,7 @@ import { Agreements } from './market/agreements';
 import { DemandBook } from './market/book';
 import { scanRoutes } from './market/scan-routes';
 import { demandRoutes } from './market/demand-routes';
+import { Networks } from './net-api/networks';
 import { netRoutes } from './net-api/routes';
 import { checkOptions, describedNodes, FIRST_NODE } from './options';
 import { Acceptance } from './payment/acceptance';
@@ -72,6 +73,10 @@ export interface DevnetOptions {
   images?: string[];
   /** Seconds for which ended agreements, released allocations and effects are remembered. Default 86,400. */
   retentionSec?: number;
+  /** Seconds in which a connection to a VM of a virtual network has to come about. Default 45, as for yagna. */
+  tcpConnectSec?: number;
+  /** Seconds after which such a connection is given up when nothing gets through any more. Default 120, as for yagna. */
+  tcpSilenceSec?: number;
   /** Gets a line for what a watcher may want to know; the first says how isolated commands are. */
   log?: (line: string) => void;
 }
@@ -187,11 +192,15 @@ export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> 
   payer.isUp = (requestor) => nodes.some((node) => node.running && node.requestorIds.includes(requestor));
 
   function yagnaRoutes(app: FastifyInstance, node: RequestorNode, identities: Identities): void {
+    const networks = new Networks();
     requestsAreCauses(app, (request) => {
       const call = callName(request.method, request.routeOptions.url);
       return `${call ?? `${request.method} ${request.url}`} at node ${node.name}`;
     });
-    callFaults(app, node, { faults, links, providerOf, hasVms: (name) => network.hasVms(name), log });
+    callFaults(app, node, {
+      ...{ faults, links, log, hasVms: (name) => network.hasVms(name) },
+      providerOf: (request) => providerOf(request, networks),
+    });
     identityRoutes(app);
     registryRoutes(app, () => node.url, options.images ?? []);
     yagnaScope(app, (scope) => {
@@ -202,7 +211,11 @@ export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> 
       documentRoutes(scope, { documents, acceptance, payments });
       driverStatusRoutes(scope, payer);
       batchRoutes(scope, database, payer);
-      netRoutes(scope);
+      netRoutes(scope, networks, {
+        ...{ vms, conditions, effects, timers },
+        connectSec: options.tcpConnectSec ?? 45,
+        silenceSec: options.tcpSilenceSec ?? 120,
+      });
       serviceRoutes(scope, effects);
       otherSideRoutes(scope);
     });
@@ -213,8 +226,8 @@ export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> 
   }
 
   /** What a call is about, by the ids in its path and body. */
-  function providerOf(request: FastifyRequest): string | undefined {
-    const { id, proposal, activityId } = request.params as Record<string, string | undefined>;
+  function providerOf(request: FastifyRequest, networks: Networks): string | undefined {
+    const { id, proposal, activityId, net, ip } = request.params as Record<string, string | undefined>;
     const body = parsedBody(request);
     const { agreementId: asked } = request.query as { agreementId?: string };
     const agreementId =
@@ -224,7 +237,8 @@ export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> 
     const providerId =
       (agreementId === undefined ? undefined : agreements.find(agreementId)?.provider) ??
       (proposalId === undefined ? undefined : book.findAnywhere(request.requestorId, proposalId)?.provider) ??
-      document?.provider;
+      document?.provider ??
+      vms.vmAt(net ?? '', networks.nodeAt(request.requestorId, net, ip) ?? '', ip ?? '')?.providerId;
     return providerId === undefined ? undefined : network.nameOf(providerId);
   }
 

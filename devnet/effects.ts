@@ -2,9 +2,9 @@
  * The ordered record of what happened on the network, for tests. Kinds: allocation-created, -amended, -released;
  * demand-created, -removed; proposal-countered; agreement-created, -confirmed, -approved, -rejected, -cancelled,
  * -terminated; activity-created, -destroyed; script-started, -finished; debit-note-issued, -accepted;
- * invoice-issued, -accepted, -rejected, -settled; paid, payment-short-of-funds; deposit-created, -closed; fault-armed,
- * -cleared; fault (one acts); link-cut, -restored; provider-shut-down, -reopened, -crashed, -revived, -frozen, -thawed;
- * node-started, -stopped.
+ * invoice-issued, -accepted, -rejected, -settled; paid, payment-short-of-funds; deposit-created, -closed; tcp-opened,
+ * -closed; fault-armed, -cleared; fault (one acts); link-cut, -restored; provider-shut-down, -reopened, -crashed,
+ * -revived, -frozen, -thawed; node-started, -stopped.
  */
 import { setMaxListeners } from 'node:events';
 import type { Database, EffectLog } from './contract';

@@ -48,6 +48,8 @@ const settings = {
   rebroadcastSec: seconds.optional(),
   images: z.array(text).optional(),
   retentionSec: seconds.optional(),
+  tcpConnectSec: seconds.optional(),
+  tcpSilenceSec: seconds.optional(),
   log: z.custom((value) => typeof value === 'function', 'expected a function').optional(),
 } satisfies Record<keyof DevnetOptions, z.ZodType>;
 const optionsSchema = z.strictObject(settings);
