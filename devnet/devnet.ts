@@ -225,8 +225,8 @@ export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> 
   }
 
   const parts = {
-    ...{ effects, allocations, book, agreements, vms, nodes, faults, links, network, database },
-    ...{ wallets, ledger, deposits },
+    ...{ effects, allocations, book, agreements, vms, nodes, faults, links, network },
+    ...{ wallets, ledger, deposits, payables, reservations },
   };
   let admin: AdminServer | undefined;
   const close = async (): Promise<void> => {

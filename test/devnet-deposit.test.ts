@@ -56,11 +56,22 @@ describe('a deposit', () => {
       expect(devnet.ledger.after()).toMatchObject([
         { kind: 'transfer', from: 'treasury', to: FUNDER, amount: '8' },
         { kind: 'deposit', from: FUNDER, to: CONTRACT, amount: '5', depositId: '0x2a' },
-        { kind: 'payment', from: CONTRACT, to: issuerId, amount, depositId: '0x2a' },
+        {
+          kind: 'payment',
+          from: CONTRACT,
+          to: issuerId,
+          amount,
+          depositId: '0x2a',
+          requestor: expect.any(String),
+        },
         { kind: 'deposit-closed', from: CONTRACT, to: FUNDER, depositId: '0x2a' },
       ]);
       const [deposit] = await requestor.admin('/deposits');
       expect(deposit).toMatchObject({ closed: true, spent: new Amount(amount).toFixed() });
+      const paid = new Amount(amount).toFixed();
+      expect((await requestor.admin('/state')).money).toEqual([
+        { node: 'requestor', platform: PLATFORM, balance: '0', reserved: '0', accepted: paid, paid },
+      ]);
       expectBalanced(devnet);
     });
   });

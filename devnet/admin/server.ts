@@ -5,7 +5,7 @@
 import type { AddressInfo } from 'node:net';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { z } from 'zod';
-import type { Database, VmHost } from '../contract';
+import type { VmHost } from '../contract';
 import type { Effects } from '../effects';
 import type { Agreements } from '../market/agreements';
 import type { DemandBook } from '../market/book';
@@ -17,11 +17,12 @@ import type { ProviderView } from '../provider/network';
 import type { Allocations } from '../payment/allocations';
 import type { RequestorNode } from '../requestor-node';
 import { waitFor } from '../server/long-poll';
+import type { MoneySources } from './money';
 import { moneyRoutes, type MoneyParts } from './money-routes';
 import { stateRoute } from './state';
 import { statusPage } from './status-page';
 
-export interface AdminParts extends MoneyParts {
+export interface AdminParts extends MoneyParts, MoneySources {
   effects: Effects;
   allocations: Allocations;
   book: DemandBook;
@@ -37,7 +38,6 @@ export interface AdminParts extends MoneyParts {
     views(): ProviderView[];
     nameOf(providerId: string): string;
   };
-  database: Database;
 }
 
 export interface AdminServer {

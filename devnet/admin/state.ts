@@ -11,7 +11,7 @@ const stateQuery = z.strictObject({ limit: z.coerce.number().int().min(0).defaul
 type Trouble = 'crashed' | 'frozen' | 'cut off';
 
 export function stateRoute(app: FastifyInstance, parts: AdminParts): void {
-  const money = new MoneyTotals(parts.database);
+  const money = new MoneyTotals(parts);
   app.get('/state', (request) => networkState(parts, money, stateQuery.parse(request.query).limit));
 }
 

@@ -74,9 +74,9 @@ function drawAll() {
     'money',
     state.money,
     ({ node, platform }) => `${node} ${platform}`,
-    ({ node, platform, reserved, accepted, paid }) => [
+    ({ node, platform, balance, reserved, accepted, paid }) => [
       ...[cell(node), cell(platform)],
-      ...[reserved, accepted, paid].map((amount) => cell(rounded(amount), 'number', amount)),
+      ...[balance, reserved, accepted, paid].map((amount) => cell(rounded(amount), 'number', amount)),
     ],
     'no allocation was made yet',
   );
