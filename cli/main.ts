@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { addDaemonCommands } from './daemon-commands';
+import { endWithReaders, exitOnceRead } from './exit';
 import { explain, EXIT_USAGE } from './failure';
 import { addJobCommands } from './job-commands';
 import { addSchemaCommand } from './schema-command';
@@ -31,16 +32,17 @@ function tellMistakes(command: Command, name: string): void {
   for (const each of command.commands) tellMistakes(each, `${name} ${each.name()}`);
 }
 
-// `golem-temporal events … | head` closes our output early, which is its right.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
+endWithReaders();
 
-main().then(
-  // Libraries may keep handles open for a while; whatever had to be waited for has been.
-  () => process.exit(process.exitCode ?? 0),
-  (error: unknown) => {
-    if (error instanceof CommanderError) process.exit(error.exitCode === 0 ? 0 : EXIT_USAGE);
-    const { message, exitCode } = explain(error);
-    console.error(`golem-temporal: ${message}`);
-    process.exit(exitCode);
-  },
-);
+// Libraries may keep handles open for a while; whatever had to be waited for has been.
+void main()
+  .then(
+    () => Number(process.exitCode ?? 0),
+    (error: unknown) => {
+      if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_USAGE;
+      const { message, exitCode } = explain(error);
+      console.error(`golem-temporal: ${message}`);
+      return exitCode;
+    },
+  )
+  .then(exitOnceRead);

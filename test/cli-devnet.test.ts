@@ -1,6 +1,8 @@
 /** The commands that steer a devnet that runs. */
 import { startDevnet, type Devnet } from '../devnet';
-import { requireBuild, runCli, startCli, type CliRun } from './support/cli';
+import { once } from 'node:events';
+import { text } from 'node:stream/consumers';
+import { requireBuild, runCli, spawnCli, startCli, type CliRun } from './support/cli';
 import { Requestor } from './support/devnet-requestor';
 
 let devnet: Devnet;
@@ -153,5 +155,44 @@ describe('golem-temporal devnet', () => {
       1,
       `golem-temporal: what answers at ${devnet.url} is no devnet's admin API\n`,
     ]);
+  });
+});
+
+describe('output that goes into a pipe', () => {
+  const ARMED = 1500;
+  beforeAll(() => {
+    for (let n = 0; n < ARMED; n += 1) devnet.faults.arm({ on: 'getVersion', do: 'delay', provider: 'one' });
+  });
+  afterAll(() => devnet.faults.disarmAll());
+  const env = (): NodeJS.ProcessEnv => ({ DEVNET_ADMIN_URL: devnet.adminUrl });
+
+  it.each([
+    ['effects', '--json', '--kind', 'fault-armed'],
+    ['fault', 'list'],
+  ])('reaches a slow reader whole: devnet %s', async (...args) => {
+    const child = spawnCli(['devnet', ...args], env());
+    const ended = once(child, 'close');
+    let read = '';
+    for await (const piece of child.stdout) {
+      read += String(piece);
+      // Meanwhile the command waits for its pipe.
+      await fetch(`${devnet.adminUrl}/state`);
+    }
+    expect(Buffer.byteLength(read)).toBeGreaterThan(2 * 65_536);
+    expect(
+      read
+        .trimEnd()
+        .split('\n')
+        .filter((line) => line.includes('delay')),
+    ).toHaveLength(ARMED);
+    expect(await ended).toEqual([0, null]);
+  });
+
+  it('may be closed by its reader before it is read', async () => {
+    const child = spawnCli(['devnet', 'effects'], env());
+    const [complaints, ended] = [text(child.stderr), once(child, 'close')];
+    await once(child.stdout, 'readable');
+    child.stdout.destroy();
+    expect([await complaints, await ended]).toEqual(['', [0, null]]);
   });
 });
