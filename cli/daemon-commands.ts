@@ -1,38 +1,14 @@
-/** `golem-temporal worker | devnet`: the two processes that run until they are told to stop. */
+/** `golem-temporal devnet`: the local network, which runs until it is told to stop. */
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { InvalidArgumentError, type Command } from 'commander';
 import type * as devnetIndex from '../devnet/index';
 import type { NodeOptions } from '../devnet/index';
-import type * as workerIndex from '../worker/index';
-import { isGrpcServiceError, type Client } from '@temporalio/client';
 import { makeFolder } from './data-folder';
 import { addDevnetCommands } from './devnet-commands';
 import { usageError, type CliError } from './failure';
-import { withTemporal } from './temporal-client';
 
-export function addDaemonCommands(program: Command): void {
-  program
-    .command('worker')
-    .description('run a worker: it carries out jobs, on the yagna of YAGNA_API_URL with the key YAGNA_APPKEY')
-    .option('--task-queue <name>', 'task queue to work on; its long polls are on <name>-watch', 'golem')
-    .action(async ({ taskQueue }: { taskQueue: string }) => {
-      if (!process.env.YAGNA_APPKEY && !process.env.GOLEM_CONNECTIONS) {
-        throw usageError('no yagna to work with: set YAGNA_APPKEY and YAGNA_API_URL, or GOLEM_CONNECTIONS');
-      }
-      // The worker's own connection is native, and so are its complaints.
-      await withTemporal(requireNamespace);
-      // Loaded here because it takes half a second that the other commands need not wait for.
-      // eslint-disable-next-line @typescript-eslint/no-require-imports
-      const { logPlainly, runWorker } = require('../worker/index') as typeof workerIndex;
-      logPlainly();
-      await runWorker({
-        taskQueue,
-        onReady: (queues) => console.log(`worker ready on task queues ${queues.join(', ')}`),
-        onTrouble: (line) => console.error(`golem-temporal: ${line}`),
-      });
-    });
-
+export function addDevnetCommand(program: Command): void {
   const devnet = program
     .command('devnet')
     .description(
@@ -157,17 +133,3 @@ async function untilStopped(): Promise<void> {
     process.once('SIGTERM', () => resolve());
   });
 }
-
-/** @throws CliError - the server does not know the namespace */
-async function requireNamespace({ workflowService, options: { namespace } }: Client): Promise<void> {
-  try {
-    await workflowService.describeNamespace({ namespace });
-  } catch (error) {
-    if (!isGrpcServiceError(error) || error.code !== NOT_FOUND) throw error;
-    throw usageError(
-      `Temporal has no namespace ${namespace}: create it, or set TEMPORAL_NAMESPACE to one it has`,
-    );
-  }
-}
-
-const NOT_FOUND = 5;

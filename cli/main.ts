@@ -1,26 +1,23 @@
 #!/usr/bin/env node
 /** The golem-temporal command. */
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
-import { addDaemonCommands } from './daemon-commands';
+import { addDevnetCommand } from './daemon-commands';
 import { endWithReaders, exitOnceRead } from './exit';
-import { explain, EXIT_USAGE } from './failure';
+import { CliError, EXIT_FAILED, EXIT_USAGE } from './failure';
 import { addJobCommands } from './job-commands';
+import { packageJson } from './package-json';
 import { addSchemaCommand } from './schema-command';
-
-// The command runs from dist/cli.
-const PACKAGE_JSON = join(__dirname, '..', '..', 'package.json');
+import { addWorkerCommand } from './worker-command';
 
 async function main(): Promise<void> {
-  const { version } = JSON.parse(readFileSync(PACKAGE_JSON, 'utf8')) as { version: string };
   const program = new Command('golem-temporal')
     .description('Durable Golem Network jobs as Temporal workflows')
-    .version(version)
+    .version(packageJson().version)
     // Each command's options are its own, also where one above it has an option of the same name.
     .enablePositionalOptions();
   addJobCommands(program);
-  addDaemonCommands(program);
+  addWorkerCommand(program);
+  addDevnetCommand(program);
   addSchemaCommand(program);
   tellMistakes(program, program.name());
   await program.parseAsync();
@@ -40,9 +37,8 @@ void main()
     () => Number(process.exitCode ?? 0),
     (error: unknown) => {
       if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_USAGE;
-      const { message, exitCode } = explain(error);
-      console.error(`golem-temporal: ${message}`);
-      return exitCode;
+      console.error(`golem-temporal: ${error instanceof Error ? error.message : String(error)}`);
+      return error instanceof CliError ? error.exitCode : EXIT_FAILED;
     },
   )
   .then(exitOnceRead);
