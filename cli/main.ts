@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /** The golem-temporal command. */
 import { Command, CommanderError } from 'commander';
-import { addDevnetCommand } from './daemon-commands';
+import { addDevnetCommand } from './start-devnet';
 import { endWithReaders, exitOnceRead } from './exit';
 import { CliError, EXIT_FAILED, EXIT_USAGE } from './failure';
 import { addJobCommands } from './job-commands';
@@ -13,6 +13,10 @@ async function main(): Promise<void> {
   const program = new Command('golem-temporal')
     .description('Durable Golem Network jobs as Temporal workflows')
     .version(packageJson().version)
+    // As all other complaints begin. Commands that are made from now on have it from here.
+    .configureOutput({
+      outputError: (text, write) => write(`golem-temporal: ${text.replace(/^error: /, '')}`),
+    })
     // Each command's options are its own, also where one above it has an option of the same name.
     .enablePositionalOptions();
   addJobCommands(program);

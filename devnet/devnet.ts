@@ -243,8 +243,8 @@ export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> 
     network.start(vms);
     vms.start();
     new Retention(database, timers, options.retentionSec ?? 86_400).start();
-    admin = await startAdminServer(parts, options.adminPort ?? 0);
     for (const node of nodes) await node.start();
+    admin = await startAdminServer(parts, options.adminPort ?? 0);
   } catch (error) {
     await close();
     throw error;
@@ -284,13 +284,15 @@ function parsedBody({ body }: FastifyRequest): { agreementId?: string; proposalI
 /** The nodes asked for cannot be. */
 export class NodesError extends Error {}
 
-/** @throws NodesError when two nodes have the same name or app key, or one cannot be given its money. */
+/** @throws NodesError when two nodes have the same name or app key, or one has no key or cannot be given its money. */
 function describedNodes({ port, appKeys = ['try_golem'], funds, nodes = [] }: DevnetOptions): NodeOptions[] {
   const all = [
     { name: FIRST_NODE, port, appKeys, funds },
     ...nodes.map((node) => ({ funds, ...node, appKeys: node.appKeys ?? [`try_${node.name}`] })),
   ];
   for (const node of all) {
+    if (node.appKeys.length === 0 || node.appKeys.some((key) => key.trim() === ''))
+      throw new NodesError(`node "${node.name}" needs an app key, and none that is empty`);
     if (node.funds === undefined || (isAmount(node.funds) && new Amount(node.funds).lte(SUPPLY))) continue;
     throw new NodesError(
       `node "${node.name}" cannot hold ${node.funds} GLM: give a decimal from 0 to ${SUPPLY}`,

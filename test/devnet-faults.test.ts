@@ -423,7 +423,8 @@ describe('a fault on a provider’s step', () => {
     ['impossibleUsage', (note: Answer['json'], honest: number) => Number(note.totalAmountDue) > 5 * honest],
     ['payable', (note: Answer['json']) => note.paymentDueDate !== undefined],
   ])('bills a note dishonestly (%s)', async (action, isSo) => {
-    await arming({ on: 'provider.debitNote', do: action, factor: 1000 }, async (requestor) => {
+    const factor = action === 'payable' ? undefined : 1000;
+    await arming({ on: 'provider.debitNote', do: action, factor }, async (requestor) => {
       await finish(requestor);
       const [note] = await notes(requestor);
       const [cpu, duration] = note.usageCounterVector as [number, number];
@@ -460,7 +461,8 @@ describe('a fault on a provider’s step', () => {
   it('sends a second, different invoice; a note after it; one of zero; one too large; one late; or none', async () => {
     await arming({ on: 'provider.invoice', do: 'twice' }, async (requestor, { faults }) => {
       const billed = async (action: string | undefined, of: string): Promise<Answer['json'][]> => {
-        if (action) faults.arm({ on: 'provider.invoice', do: action, factor: 3, sec: 0.2 });
+        const settings = { tooMuch: { factor: 3 }, delay: { sec: 0.2 } }[action ?? ''];
+        if (action) faults.arm({ on: 'provider.invoice', do: action, ...settings });
         const agreementId = await finish(requestor);
         if (of === 'invoice') await requestor.effect('invoice-issued', before);
         before = (await requestor.admin('/effects')).at(-1).seq;

@@ -40,6 +40,8 @@ describe('two requestors on one network', () => {
     await expect(startDevnet({ nodes: [{ name: 'bob', appKeys: ['try_golem'] }] })).rejects.toThrow(
       'same app key',
     );
+    for (const appKeys of [[], [''], ['key', ' ']])
+      await expect(startDevnet({ appKeys })).rejects.toThrow('"requestor" needs an app key');
   });
 });
 

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { nearestKey } from '../../model/nearest-key';
 import type { Effects } from '../effects';
+import { unusedSettings } from './action-settings';
 import { ArmedFault } from './armed-fault';
 import { CALL_NAMES, PROVIDER_STEPS, STEP_NAMES, type ProviderStep } from './operations';
 
@@ -67,7 +68,9 @@ export const faultSchema = z
     const allowed = actionsOn(fault.on);
     if (!allowed.includes(fault.do)) {
       problem('do', `"${fault.do}" can't happen on ${fault.on}; what can: ${allowed.join(', ')}`);
+      return;
     }
+    for (const [setting, unused] of unusedSettings(fault)) problem(setting, unused);
   });
 
 export type FaultInput = z.input<typeof faultSchema>;

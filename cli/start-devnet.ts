@@ -43,7 +43,6 @@ export function addDevnetCommand(program: Command): void {
     )
     .option('--data <folder>', 'where it keeps its state', defaultDataDir())
     .option('--retention <sec>', 'seconds for which it remembers what is over', seconds, 86_400)
-    .allowExcessArguments()
     .action(async (options: DevnetFlags, command: Command) => {
       const [unknown] = command.args;
       if (unknown !== undefined) throw noSuchCommand(unknown, command);
@@ -66,7 +65,7 @@ export function addDevnetCommand(program: Command): void {
         dataDir: options.data,
         retentionSec: options.retention,
         log: (line) => void log.push(line),
-      }).catch((error: NodeJS.ErrnoException & { port?: number }) => {
+      }).catch((error: ListenError) => {
         if (error instanceof ProvidersError || error instanceof NodesError) throw usageError(error.message);
         throw listenFailure(error, options) ?? error;
       });
@@ -74,6 +73,7 @@ export function addDevnetCommand(program: Command): void {
       if (log[0] !== undefined) console.error(log[0]);
       const [, ...others] = devnet.nodes;
       for (const node of others) console.log(`node ${node.name} at ${node.url}, app key ${node.appKey}`);
+      console.log(`devnet page at ${devnet.adminUrl}`);
       console.log(`devnet admin API at ${devnet.adminUrl}`);
       const keys = `app key${appKeys.length > 1 ? 's' : ''} ${appKeys.join(', ')}`;
       console.log(`devnet ready at ${devnet.url}, ${keys}`);
@@ -81,6 +81,8 @@ export function addDevnetCommand(program: Command): void {
       await devnet.close();
     });
   addDevnetCommands(devnet);
+  // Not before, because subcommands inherit it: an excess argument here is taken for one that there is not.
+  devnet.allowExcessArguments();
 }
 
 function noSuchCommand(name: string, { commands }: Command): Error {
@@ -88,16 +90,16 @@ function noSuchCommand(name: string, { commands }: Command): Error {
   return usageError(`devnet has no command "${name}"; there are: ${names.join(', ')}`);
 }
 
+type ListenError = NodeJS.ErrnoException & { port?: number };
+
 /** Undefined for an error that is not about where to listen. */
-function listenFailure(
-  { code, port, message }: NodeJS.ErrnoException & { port?: number },
-  flags: DevnetFlags,
-): CliError | undefined {
+function listenFailure({ code, port, message }: ListenError, flags: DevnetFlags): CliError | undefined {
   switch (code) {
-    case 'EADDRINUSE': {
-      const flag = port === flags.port ? '--port' : '--admin-port or --node';
-      return usageError(`port ${port} is in use: give another, or 0 for a free one, with ${flag}`);
-    }
+    case 'EADDRINUSE':
+      return usageError(
+        `port ${port} is in use, perhaps by a devnet that runs already: ` +
+          `give another, or 0 for a free one, with ${flagOfPort(port, flags)}`,
+      );
     case 'EACCES':
       if (port === undefined) return undefined;
       return usageError(`you may not listen on port ${port}: give one from 1024 up, or 0 for a free one`);
@@ -110,6 +112,12 @@ function listenFailure(
     default:
       return undefined;
   }
+}
+
+function flagOfPort(port: number | undefined, flags: DevnetFlags): string {
+  if (port === flags.port) return '--port';
+  if (flags.node?.some((node) => node.port === port)) return '--node';
+  return '--admin-port';
 }
 
 interface DevnetFlags {
@@ -146,7 +154,7 @@ function node(value: string): NodeOptions {
   const [name = '', portText, ...key] = value.split(':');
   if (!/^[\w-]+$/.test(name))
     throw new InvalidArgumentError('a node is given as name, name:port or name:port:key.');
-  const appKeys = key.length > 0 ? [key.join(':')] : undefined;
+  const appKeys = key.length > 0 ? [appKey(key.join(':'))] : undefined;
   return { name, port: portText ? port(portText) : 0, appKeys };
 }
 
