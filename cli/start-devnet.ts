@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { InvalidArgumentError, type Command } from 'commander';
 import type * as devnetIndex from '../devnet/index';
 import type { NodeOptions } from '../devnet/index';
-import { makeFolder } from './data-folder';
+import { makeFolder, removeMade } from './data-folder';
 import { addDevnetCommands } from './devnet-commands';
 import { usageError, type CliError } from './failure';
 
@@ -47,8 +47,11 @@ export function addDevnetCommand(program: Command): void {
       const [unknown] = command.args;
       if (unknown !== undefined) throw noSuchCommand(unknown, command);
       // eslint-disable-next-line @typescript-eslint/no-require-imports
-      const { startDevnet, NodesError, ProvidersError } = require('../devnet/index') as typeof devnetIndex;
-      await makeFolder('--data', options.data);
+      const devnetModule = require('../devnet/index') as typeof devnetIndex;
+      const { DataDirError, startDevnet, OptionsError, ProvidersError } = devnetModule;
+      const made = await makeFolder('--data', options.data);
+      // From now on, so that what is half begun is taken back in order.
+      const stopped = untilStopped();
       const { appKey: appKeys = ['try_golem'] } = options;
       const log: string[] = [];
       const devnet = await startDevnet({
@@ -66,7 +69,9 @@ export function addDevnetCommand(program: Command): void {
         retentionSec: options.retention,
         log: (line) => void log.push(line),
       }).catch((error: ListenError) => {
-        if (error instanceof ProvidersError || error instanceof NodesError) throw usageError(error.message);
+        removeMade(options.data, made);
+        if (error instanceof ProvidersError || error instanceof OptionsError) throw usageError(error.message);
+        if (error instanceof DataDirError) throw usageError(`${error.message}, with --data`);
         throw listenFailure(error, options) ?? error;
       });
       // The first line says how isolated commands are.
@@ -77,7 +82,7 @@ export function addDevnetCommand(program: Command): void {
       console.log(`devnet admin API at ${devnet.adminUrl}`);
       const keys = `app key${appKeys.length > 1 ? 's' : ''} ${appKeys.join(', ')}`;
       console.log(`devnet ready at ${devnet.url}, ${keys}`);
-      await untilStopped();
+      await stopped;
       await devnet.close();
     });
   addDevnetCommands(devnet);

@@ -2,7 +2,8 @@
  * One requestor's yagna: its app keys and its REST API on a port of its own. It can be stopped, started again and moved
  * to another port while the network goes on; what yagna keeps in memory (demands, scans) is forgotten then.
  */
-import type { AddressInfo } from 'node:net';
+import { once } from 'node:events';
+import { createServer as createProbe, type AddressInfo } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import type { Identities } from './identity';
 import { createServer } from './server/http';
@@ -112,9 +113,17 @@ export class RequestorNode {
     return this.stop();
   }
 
+  /** Goes down and comes back, at another port if one is given; when that cannot be had, nothing happens. */
   async restart(options: { port?: number } = {}): Promise<void> {
+    const before = this.listening;
+    const { port = before } = options;
+    if (this.running && port !== before) await mustBeFree(port, this.parts.host);
     await this.stop();
-    await this.start(options);
+    await this.start({ port }).catch(async (error: unknown) => {
+      // Somebody was quicker.
+      if (port !== before) await this.start({ port: before });
+      throw error;
+    });
   }
 
   private afterwards(step: () => Promise<void>): Promise<void> {
@@ -122,4 +131,11 @@ export class RequestorNode {
     this.changing = done.catch(() => undefined);
     return done;
   }
+}
+
+/** @throws what listening there is answered with */
+async function mustBeFree(port: number, host: string): Promise<void> {
+  const probe = createProbe().listen({ port, host });
+  await once(probe, 'listening');
+  await new Promise((closed) => probe.close(closed));
 }

@@ -3,7 +3,7 @@ import { connect } from 'node:net';
 import { request as httpRequest } from 'node:http';
 import { startDevnet, type Devnet } from '../devnet';
 import { CALLS } from '../devnet/faults/operations';
-import { Requestor, type Answer } from './support/devnet-requestor';
+import { PLATFORM, Requestor, type Answer } from './support/devnet-requestor';
 
 let devnet: Devnet;
 let requestor: Requestor;
@@ -249,31 +249,18 @@ describe('every call of the API', () => {
   });
 });
 
-describe('what belongs to another requestor', () => {
-  it('is not there, whatever is done to it', async () => {
-    const other = new Requestor(devnet.node('bob').url, 'bob', devnet.adminUrl);
-    const allocationId = await requestor.allocate();
-    const demandId = await requestor.subscribe();
-    const agreementId = await requestor.rent('s');
-    const activityId = await requestor.createActivity(agreementId);
-    const ids = {
-      demands: demandId,
-      agreements: agreementId,
-      allocations: allocationId,
-      activity: activityId,
-    };
-    for (const call of withId) {
-      const kind = Object.entries(ids).find(([name]) => call.route.includes(`/${name}/:`));
-      if (!kind || ANY_ID.test(call.route)) continue;
-      const body =
-        call.method === 'GET' || call.method === 'DELETE' ? undefined : '{"text":"[]","message":"m"}';
-      const url = path(call.route.replace(/:(id|activityId)/, kind[1]));
-      const answer = await other.call(call.method, url, body);
-      expect([call, answer.status]).toEqual([call, expect.any(Number)]);
-      expect([call, answer.text, answer.status >= 400]).toEqual([call, answer.text, true]);
-    }
-    expect((await requestor.get(`/market-api/v1/agreements/${agreementId}`)).json.state).toBe('Approved');
-    await requestor.terminate(agreementId);
+describe('a demand that expires after the end of time', () => {
+  it.each([8.65e15, 1e18, 1e300])('is left unanswered by providers: %p', async (expiration) => {
+    const properties = { 'golem.srv.comp.expiration': expiration };
+    const demandId = await requestor.subscribe(requestor.terms(properties));
+    const [offer] = await requestor.events(demandId);
+    const terms = requestor.terms({ 'golem.com.payment.chosen-platform': PLATFORM, ...properties });
+    const path = `/market-api/v1/demands/${demandId}/proposals/${offer.proposal.proposalId}`;
+    expect((await requestor.post(path, terms)).status).toBe(200);
+    // An answer would have come before that to a later question.
+    await requestor.terminate(await requestor.rent());
+    expect(await requestor.events(demandId, 0)).toEqual([]);
+    await requestor.delete(`/market-api/v1/demands/${demandId}`);
   });
 });
 

@@ -40,8 +40,6 @@ describe('two requestors on one network', () => {
     await expect(startDevnet({ nodes: [{ name: 'bob', appKeys: ['try_golem'] }] })).rejects.toThrow(
       'same app key',
     );
-    for (const appKeys of [[], [''], ['key', ' ']])
-      await expect(startDevnet({ appKeys })).rejects.toThrow('"requestor" needs an app key');
   });
 });
 
@@ -117,6 +115,35 @@ describe('a node that goes down and comes back', () => {
         400,
         expect.stringMatching(/^port: /),
       ]);
+    });
+  });
+
+  it('goes on where it is, with all that it knows, when another port cannot be had', async () => {
+    await withDevnet({ providers: [{ name: 'only' }], nodes: [{ name: 'bob' }] }, async (alice, devnet) => {
+      const bob = of(devnet, 'bob');
+      const demandId = await bob.subscribe();
+      const taken = devnet.node('requestor').port;
+      const move = async (action: string): Promise<[number, unknown]> => {
+        const answer = await fetch(`${devnet.adminUrl}/nodes/bob/${action}`, {
+          ...{ method: 'POST', headers: { 'content-type': 'application/json' } },
+          body: JSON.stringify({ port: taken }),
+        });
+        return [answer.status, await answer.json()];
+      };
+      const { port } = devnet.node('bob');
+      expect(await move('restart')).toEqual([
+        409,
+        { message: `port ${taken} is in use; node bob goes on at port ${port}` },
+      ]);
+      expect((await bob.get(`${MARKET}/demands`)).json).toMatchObject([{ demandId }]);
+      await expect(devnet.node('bob').restart({ port: taken })).rejects.toThrow('EADDRINUSE');
+      expect(devnet.node('bob')).toMatchObject({ running: true, port });
+
+      await devnet.node('bob').stop();
+      expect(await move('start')).toEqual([409, { message: `port ${taken} is in use; node bob stays down` }]);
+      await devnet.node('bob').start();
+      expect(devnet.node('bob')).toMatchObject({ running: true, port });
+      expect((await alice.get('/me')).status).toBe(200);
     });
   });
 

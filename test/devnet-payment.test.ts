@@ -1,6 +1,6 @@
 import { Decimal } from 'decimal.js';
 import { acceptInvoice, expectBalanced, invoicedRental, settled } from './support/devnet-rental';
-import { PLATFORM, withDevnet } from './support/devnet-requestor';
+import { PLATFORM, type Requestor, withDevnet } from './support/devnet-requestor';
 
 const PAYMENT = '/payment-api/v1';
 const ONE_PROVIDER = [{ name: 'one', pricing: { start: '0.001', cpuPerHour: '0.1', envPerHour: '0.05' } }];
@@ -40,6 +40,57 @@ describe('paying for a rental', () => {
       expect((await requestor.delete(`${PAYMENT}/allocations/${allocationId}`)).text).toBe('null');
       const open = await requestor.admin('/open');
       expect(open.counts).toEqual({ allocations: 0, demands: 0, agreements: 0, activities: 0 });
+    });
+  });
+});
+
+describe('the payment cycle', () => {
+  const times = async (requestor: Requestor): Promise<{ last: number; next: number }> => {
+    const [cycle] = (await requestor.get(`${PAYMENT}/batchCycles`)).json;
+    return { last: Date.parse(cycle.lastProcess), next: Date.parse(cycle.nextProcess) };
+  };
+
+  it('says when what is due will be paid', async () => {
+    const before = Date.now();
+    await withDevnet({ providers: ONE_PROVIDER, paymentCycleSec: 1000 }, async (requestor) => {
+      const started = Date.now();
+      const { last, next } = await times(requestor);
+      expect([last, next - 1_000_000].filter((ms) => ms < before || ms > started)).toEqual([]);
+      // An acceptance joins the payments that wait.
+      await acceptInvoice(requestor, await invoicedRental(requestor, 's'), await requestor.allocate());
+      expect(await times(requestor)).toEqual({ last, next });
+    });
+  });
+
+  it('says when payments were made last, and when what is accepted now will be paid', async () => {
+    await withDevnet({ providers: ONE_PROVIDER, paymentCycleSec: 0.2 }, async (requestor) => {
+      const invoice = await invoicedRental(requestor, 's');
+      await acceptInvoice(requestor, invoice, await requestor.allocate());
+      const paid = Date.parse((await requestor.effect('paid')).at);
+      const [asked, { last, next }, answered] = [Date.now(), await times(requestor), Date.now()];
+      expect(last).toBeLessThanOrEqual(paid);
+      expect([next - 200].filter((ms) => ms < asked || ms > answered)).toEqual([]);
+    });
+  });
+});
+
+describe('an allocation of another platform', () => {
+  it('bears the amount as in yagna, and the wallet of the document pays', async () => {
+    await withDevnet({ providers: ONE_PROVIDER, paymentCycleSec: 0 }, async (requestor, devnet) => {
+      await requestor.allocate('1');
+      const polygon = { totalAmount: '2', paymentPlatform: 'erc20-polygon-glm' };
+      const { allocationId } = (await requestor.post(`${PAYMENT}/allocations`, polygon)).json;
+      const invoice = await invoicedRental(requestor, 's');
+      expect((await acceptInvoice(requestor, invoice, allocationId)).status).toBe(200);
+      await settled(requestor, invoice.invoiceId);
+      const { json: allocation } = await requestor.get(`${PAYMENT}/allocations/${allocationId}`);
+      expect(allocation.spentAmount).toBe(invoice.amount);
+      const [payment] = (await requestor.get(`${PAYMENT}/invoices/${invoice.invoiceId}/payments`)).json;
+      expect(payment).toMatchObject({ paymentPlatform: PLATFORM, amount: invoice.amount });
+      const owner = (await requestor.get('/me')).json.identity;
+      expect(devnet.wallets.balance(owner, 'erc20-polygon-glm').toFixed()).toBe('1000');
+      expect(devnet.wallets.balance(owner, PLATFORM).plus(invoice.amount).toFixed()).toBe('1000');
+      expectBalanced(devnet);
     });
   });
 });

@@ -46,7 +46,8 @@ describe('a description of providers', () => {
     ]);
     const wrong = {
       ...{ name: '', idleLimitSec: '5m', agreementLimit: 1.5, platforms: [], minExpirationSec: -1 },
-      ...{ hardware: { bus: 3, cpuCores: 0 }, pricing: { start: 1 }, payableNotes: 'yes' },
+      ...{ hardware: { bus: 3, cpuCores: 0 }, payableNotes: 'yes', destroySec: 1e12 },
+      pricing: { start: 1, cpuPerHour: '9'.repeat(400), envPerHour: 'free' },
       ...{ acceptTimoutSec: 3, cores: 4, colour: 'red' },
     };
     expect([...mistakesIn([wrong])].sort()).toEqual([
@@ -54,6 +55,7 @@ describe('a description of providers', () => {
       'providers[0].agreementLimit: expected a whole number, not 1.5',
       'providers[0].colour: no such setting',
       'providers[0].cores: no such setting, did you mean "hardware.cpuCores"?',
+      'providers[0].destroySec: must be at most 3155760000, not 1000000000000',
       'providers[0].hardware.bus: no such setting; there are cpuCores, cpuThreads, memGib, storageGib, cpuBrand',
       'providers[0].hardware.cpuCores: must be more than 0, not 0',
       'providers[0].idleLimitSec: expected a number of seconds, not "5m"',
@@ -61,11 +63,19 @@ describe('a description of providers', () => {
       'providers[0].name: must not be empty',
       'providers[0].payableNotes: expected true or false, not "yes"',
       'providers[0].platforms: at least one is needed',
+      'providers[0].pricing.cpuPerHour: must have at most 12 digits before the point and 30 after it',
+      'providers[0].pricing.envPerHour: expected an amount of GLM as a string such as "0.1"',
       'providers[0].pricing.start: expected an amount of GLM as a string such as "0.1"',
     ]);
-    expect(mistakesIn([{ name: 'a' }, { name: 'a', minExpirationSec: 1e12 }])).toEqual([
+    expect(mistakesIn([{ name: 'a', platforms: ['erc20-polygon-glm', 'foo-bar'] }])).toEqual([
+      expect.stringMatching(
+        /^providers\[0\]\.platforms\[1\]: expected one of "erc20-mainnet-glm", .*, not "foo-bar"$/,
+      ),
+    ]);
+    expect(mistakesIn([{ name: 'a' }, { name: 'a', minExpirationSec: 60, maxExpirationSec: 30 }])).toEqual([
       'providers[1].name: another provider is named "a" too',
       'providers[1].minExpirationSec: must not be more than maxExpirationSec',
+      'providers[1].maxExpirationWithoutAcceptanceSec: must not be more than maxExpirationSec',
     ]);
   });
 
@@ -78,6 +88,26 @@ describe('a description of providers', () => {
       });
     });
     await expect(startDevnet({ providers: [] })).rejects.toThrow(/at least one provider is needed/);
+  });
+});
+
+describe('thresholds of expiration', () => {
+  const ACCEPT = 'golem.com.payment.debit-notes.accept-timeout?';
+
+  it('are for all agreements below the shortest, and for none above the longest', async () => {
+    const thresholds = { maxExpirationWithoutAcceptanceSec: 300, paymentTimeoutRequiredFromSec: 8000 };
+    const providers = [{ name: 'one', minExpirationSec: 600, maxExpirationSec: 7200, ...thresholds }];
+    await withDevnet({ providers }, async (requestor) => {
+      const answer = async (properties: object): Promise<unknown> => {
+        const demandId = await requestor.subscribe(requestor.terms({ ...properties }));
+        const [offer] = await requestor.events(demandId);
+        return await requestor.negotiate(demandId, offer.proposal.proposalId as string, { ...properties });
+      };
+      expect(await answer({ [ACCEPT]: 240 })).toMatchObject({ proposal: { state: 'Draft' } });
+      expect(await answer({ [ACCEPT]: null })).toMatchObject({
+        reason: { message: expect.stringMatching(/less than 10m or more than 5m from now$/) },
+      });
+    });
   });
 });
 

@@ -105,7 +105,7 @@ export function evaluate(constraint: Constraint, properties: Properties): boolea
     case 'empty':
       return true;
     case 'present':
-      return constraint.property in properties ? true : undefined;
+      return Object.hasOwn(properties, constraint.property) ? true : undefined;
     case 'not': {
       const value = evaluate(constraint.part, properties);
       return value === undefined ? undefined : !value;
@@ -122,7 +122,8 @@ export function evaluate(constraint: Constraint, properties: Properties): boolea
       return unknown ? undefined : !decisive;
     }
     case 'compare': {
-      const actual = properties[constraint.property];
+      const { property } = constraint;
+      const actual = Object.hasOwn(properties, property) ? properties[property] : undefined;
       if (actual === undefined || actual === null) return undefined;
       return compare(actual, constraint.type, constraint.comparison, constraint.value);
     }
@@ -160,11 +161,20 @@ function holds(comparison: Comparison, sign: number): boolean {
   return comparison === '>' ? sign > 0 : sign >= 0;
 }
 
-/** `*` in the constraint's value stands for any text. */
+/** `*` in the constraint's value stands for any text. Each piece between them is looked for once, from left to right. */
 function stringEquals(actual: string, wanted: string): boolean {
-  if (!wanted.includes('*')) return actual === wanted;
-  const pattern = wanted.split('*').map((piece) => piece.replace(/[.+?^${}()|[\]\\]/g, '\\$&'));
-  return new RegExp(`^${pattern.join('[\\s\\S]*')}$`).test(actual);
+  const [first = '', ...pieces] = wanted.split('*');
+  const last = pieces.pop();
+  if (last === undefined) return actual === wanted;
+  const end = actual.length - last.length;
+  if (first.length > end || !actual.startsWith(first) || !actual.endsWith(last)) return false;
+  const between = actual.slice(first.length, end);
+  let at = 0;
+  return pieces.every((piece) => {
+    const found = between.indexOf(piece, at);
+    at = found + piece.length;
+    return found >= 0;
+  });
 }
 
 /** `[a,b]` means the same members in any order; anything else means one of the members. */

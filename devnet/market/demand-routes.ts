@@ -7,7 +7,7 @@ import { send } from '../server/http';
 import { Body, marketMaxEvents, Query } from '../server/input';
 import { waitFor } from '../server/long-poll';
 import { proposalView, subscriptionNotFound, type DemandBook, type Proposal } from './book';
-import { flatten, type Terms } from './constraints';
+import { readTerms } from './terms-input';
 
 const BASE = '/market-api/v1';
 const DEFAULT_TIMEOUT_SEC = 5;
@@ -20,7 +20,7 @@ export function demandRoutes(
   conditions: Conditions,
 ): void {
   scope.post(`${BASE}/demands`, (request, reply) => {
-    const demand = book.subscribe(request.requestorId, termsOf(request));
+    const demand = book.subscribe(request.requestorId, readTerms(Body.of('market', request)));
     effects.record('demand-created', { demandId: demand.id });
     return send(reply, 201, demand.id);
   });
@@ -66,7 +66,7 @@ export function demandRoutes(
   );
 
   scope.post(`${BASE}/demands/:id/proposals/:proposal`, (request, reply) => {
-    const terms = termsOf(request);
+    const terms = readTerms(Body.of('market', request));
     const previous = proposalParam(request);
     if (conditions.reach(request.requestorId, previous.provider) !== 'up') {
       const gsb = `GSB error: Remote service at \`/net/${previous.provider}\` error: endpoint address not found.`;
@@ -107,12 +107,4 @@ function subscriptionParam(request: FastifyRequest): string {
   if (!/^[0-9a-f]{32}-[0-9a-f]{64}$/.test(id))
     throw pathFailure(`Subscription id [${id}] has invalid format.`);
   return id;
-}
-
-function termsOf(request: FastifyRequest): Terms {
-  const body = Body.of('market', request);
-  const properties = body.required('properties');
-  const constraints = body.string('constraints');
-  if (typeof properties !== 'object' || properties === null) throw body.fail('invalid type, expected a map');
-  return { properties: flatten(properties as Record<string, unknown>), constraints };
 }

@@ -5,6 +5,7 @@ import { send } from '../server/http';
 import { Body, marketMaxEvents, Query } from '../server/input';
 import { Stream, waitFor } from '../server/long-poll';
 import { evaluate, parseConstraints, type Constraint, type Terms } from './constraints';
+import { readConstraints } from './terms-input';
 
 const BASE = '/market-api/v1/scan';
 const DEFAULT_TIMEOUT_SEC = 5;
@@ -30,15 +31,12 @@ export function scanRoutes(scope: FastifyInstance, offers: () => PublicOffer[]):
   scope.post(BASE, (request, reply) => {
     const body = Body.of('market', request);
     const type = body.oneOf('type', ['offer', 'demand']);
-    const constraints = body.object()['constraints'];
+    const constraints = body.has('constraints') ? readConstraints(body) : '()';
     const id = String(next++);
     scans.set(id, {
       requestor: request.requestorId,
       // Demands are not published by the devnet: such a scan finds nothing.
-      constraint:
-        type === 'demand'
-          ? undefined
-          : parseConstraints(typeof constraints === 'string' ? constraints : '()'),
+      constraint: type === 'demand' ? undefined : parseConstraints(constraints),
       seen: new Set(),
       ended: new Stream(),
     });

@@ -3,9 +3,10 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Identities } from '../identity';
 import { problem } from '../server/errors';
 import { send } from '../server/http';
-import { Body, Query, type JsonObject } from '../server/input';
+import { Body, Query } from '../server/input';
+import { readAllocationRequest, readValidation } from './allocation-request';
 import { allocationView, type Allocations } from './allocations';
-import { parsePlatform, requestedPlatform } from './platforms';
+import { parsePlatform } from './platforms';
 import type { Wallets } from './wallets';
 
 const BASE = '/payment-api/v1';
@@ -17,23 +18,9 @@ export function allocationRoutes(
   identities: Identities,
 ): void {
   scope.post(`${BASE}/allocations`, (request, reply) => {
-    const body = Body.of('payment', request);
-    const total = body.amount('totalAmount');
-    const fields = body.object();
-    const optional = (name: string): unknown => fields[name] ?? null;
-    const timeout = optional('timeout') === null ? undefined : body.time('timeout');
-    const echo: JsonObject = {
-      address: optional('address'),
-      deposit: withNulls(optional('deposit'), ['contract', 'id', 'validate']),
-      extendTimeout: optional('extendTimeout'),
-      makeDeposit: fields['makeDeposit'] === true,
-      paymentPlatform: withNulls(optional('paymentPlatform'), ['driver', 'network', 'token']),
-      timeout: timeout === undefined ? null : fields['timeout'],
-      totalAmount: total,
-    };
-    const platform = requestedPlatform(fields['paymentPlatform'], echo);
-    const address = optional('address');
-    if (typeof address === 'string' && address !== '' && !identities.isLocal(address)) {
+    const asked = readAllocationRequest(Body.of('payment', request));
+    const { address, echo } = asked;
+    if (address !== undefined && address !== '' && !identities.isLocal(address)) {
       throw problem(500, {
         type: `${BASE}/allocations/internal-error`,
         detail: 'Unhandled internal error',
@@ -43,22 +30,11 @@ export function allocationRoutes(
         requestBody: echo,
       });
     }
-    const allocation = allocations.create(
-      request.requestorId,
-      {
-        total,
-        platform,
-        timeoutNanos: timeout,
-        makeDeposit: fields['makeDeposit'] === true,
-        deposit: fields['deposit'],
-      },
-      echo,
-    );
-    return send(reply, 201, allocationView(allocation));
+    return send(reply, 201, allocationView(allocations.create(request.requestorId, asked, echo)));
   });
 
   scope.get(`${BASE}/allocations`, (request, reply) => {
-    const max = new Query(request).integer('maxItems');
+    const max = new Query(request).count('maxItems');
     return send(reply, 200, allocations.live(request.requestorId).slice(0, max).map(allocationView));
   });
 
@@ -69,9 +45,9 @@ export function allocationRoutes(
   scope.put(`${BASE}/allocations/:id`, (request, reply) => {
     const body = Body.of('payment', request);
     const fields = body.object();
-    const has = (name: string): boolean => fields[name] !== undefined && fields[name] !== null;
-    const total = has('totalAmount') ? body.amount('totalAmount') : undefined;
-    const timeout = has('timeout') ? body.time('timeout') : undefined;
+    const total = body.has('totalAmount') ? body.amount('totalAmount') : undefined;
+    const timeout = body.has('timeout') ? body.time('timeout') : undefined;
+    if (body.has('deposit')) readValidation(body.inner('deposit', 'struct DepositUpdate'));
     const amended = allocations.amend(request.requestorId, idOf(request), total, timeout, fields);
     return send(reply, 200, allocationView(amended));
   });
@@ -84,7 +60,7 @@ export function allocationRoutes(
   scope.get(`${BASE}/allocations/:id/orders`, (_request, reply) => send(reply, 200, []));
 
   scope.get(`${BASE}/allocations/:id/expenditures`, (request, reply) =>
-    send(reply, 200, allocations.expenditures(idOf(request))),
+    send(reply, 200, allocations.expenditures(request.requestorId, idOf(request))),
   );
 
   scope.get(`${BASE}/demandDecorations`, (request, reply) => {
@@ -120,12 +96,6 @@ export function allocationRoutes(
   );
 
   scope.get(`${BASE}/providerAccounts`, (_request, reply) => send(reply, 200, []));
-}
-
-/** An object with the fields it may have, null where it has none; anything else as it is. */
-function withNulls(value: unknown, fields: readonly string[]): unknown {
-  if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(fields.map((field) => [field, (value as JsonObject)[field] ?? null]));
 }
 
 function idOf(request: FastifyRequest): string {

@@ -7,6 +7,7 @@ import { failure } from '../server/errors';
 import type { JsonObject } from '../server/input';
 import type { Timer, Timers } from '../timers';
 import type { AllocationChecks } from './allocation-checks';
+import type { WantedDeposit } from './allocation-request';
 import { Amount, computed, ZERO } from './amounts';
 import type { Deposits } from './deposits';
 import { heldBy, type Reservations } from './reservations';
@@ -21,7 +22,7 @@ export interface Allocation {
   id: string;
   requestor: string;
   platform: string;
-  /** As sent by the requestor. */
+  /** As sent by the requestor, but without exponent. */
   total: string;
   spent: Amount;
   created: string;
@@ -66,7 +67,7 @@ export interface NewAllocation {
   platform: string;
   timeoutNanos: bigint | undefined;
   makeDeposit: boolean;
-  deposit: unknown;
+  deposit: WantedDeposit | undefined;
 }
 
 export class Allocations {
@@ -90,7 +91,10 @@ export class Allocations {
       ),
       release: database.prepare('UPDATE allocation SET released = 1, released_ms = ? WHERE id = ?'),
       spend: database.prepare('UPDATE allocation SET spent = ? WHERE id = ?'),
-      expenditures: database.prepare('SELECT * FROM expenditure WHERE allocation_id = ?'),
+      expenditures: database.prepare(
+        `SELECT e.* FROM expenditure e JOIN allocation a ON a.id = e.allocation_id
+         WHERE e.allocation_id = ? AND a.requestor = ?`,
+      ),
       expenditure: database.prepare(
         'SELECT accepted FROM expenditure WHERE allocation_id = ? AND agreement_id = ? AND activity_id = ?',
       ),
@@ -108,7 +112,7 @@ export class Allocations {
     const asked = { requestor, platform, timeoutNanos, requestBody };
     wallets.open(requestor, platform);
     checks.timeout(asked);
-    const isFromDeposit = wanted.deposit !== undefined && wanted.deposit !== null;
+    const isFromDeposit = wanted.deposit !== undefined;
     const depositKey = isFromDeposit
       ? checks.deposit({ ...asked, deposit: wanted.deposit, amount: new Amount(wanted.total) })
       : undefined;
@@ -117,13 +121,13 @@ export class Allocations {
     const timeout = timeoutNanos ?? now + DEFAULT_LIFE_NANOS;
     const allocation = atomically(database, () => {
       this.sql.insert.run(
-        ...[id, requestor, platform, plain(wanted.total), formatNanos(now), formatNanos(timeout)],
+        ...[id, requestor, platform, wanted.total, formatNanos(now), formatNanos(timeout)],
         Number(timeout / 1_000_000n),
         wanted.makeDeposit ? 1 : 0,
         isFromDeposit ? JSON.stringify(wanted.deposit) : null,
       );
       if (depositKey !== undefined) deposits.use(depositKey, id);
-      effects.record('allocation-created', { allocationId: id, amount: plain(wanted.total), platform });
+      effects.record('allocation-created', { allocationId: id, amount: wanted.total, platform });
       const made = this.get(requestor, id);
       reservations.add(made, heldBy(made));
       return made;
@@ -169,7 +173,7 @@ export class Allocations {
     const deposit = this.checkAmended(allocation, total, timeoutNanos, body);
     const amended = atomically(this.parts.database, () => {
       this.sql.amend.run(
-        total === undefined ? allocation.total : plain(total),
+        total ?? allocation.total,
         timeoutNanos === undefined ? allocation.timeout : formatNanos(timeoutNanos),
         timeoutNanos === undefined ? allocation.timeoutMs : Number(timeoutNanos / 1_000_000n),
         deposit === undefined ? null : JSON.stringify(deposit),
@@ -235,8 +239,9 @@ export class Allocations {
     return allocation;
   }
 
-  expenditures(id: string): object[] {
-    const rows = this.sql.expenditures.all(id) as {
+  /** What was taken from an allocation of this requestor, live or not; nothing when there is none of that id. */
+  expenditures(requestor: string, id: string): object[] {
+    const rows = this.sql.expenditures.all(id, requestor) as {
       agreement_id: string;
       activity_id: string;
       accepted: string;
@@ -286,11 +291,6 @@ function fromRow(row: AllocationRow): Allocation {
     depositKey: row.deposit_key ?? undefined,
     released: row.released === 1,
   };
-}
-
-/** An amount as the requestor wrote it, without exponent. */
-function plain(amount: string): string {
-  return /e/i.test(amount) ? new Amount(amount).toFixed() : amount.replace(/^\+/, '');
 }
 
 /** Totals stay as they were sent until something is spent; from then on all three carry 18 decimals. */

@@ -1,7 +1,7 @@
 /** Amounts of GLM: exact decimals, printed as yagna prints them. */
 import { Decimal } from 'decimal.js';
 
-/** Decimals wide enough that no sum or product here is ever rounded. */
+/** Decimals wide enough that no sum or product of amounts is ever rounded. */
 export const Amount = Decimal.clone({ precision: 80, toExpNeg: -1000, toExpPos: 1000 });
 export type Amount = InstanceType<typeof Amount>;
 
@@ -16,7 +16,7 @@ export function sum(amounts: readonly string[]): Amount {
   return amounts.reduce<Amount>((total, amount) => total.plus(amount), ZERO);
 }
 
-/** Whether it is a decimal, not negative, with no more decimals than GLM has. */
+/** Whether it is a decimal, not negative, with no more decimals than GLM has, and not absurdly large. */
 export function isAmount(text: string): boolean {
-  return /^\d+(\.\d{1,18})?$/.test(text);
+  return /^\d{1,30}(\.\d{1,18})?$/.test(text);
 }

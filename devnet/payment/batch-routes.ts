@@ -5,6 +5,7 @@ import { formatNanos } from '../clock';
 import type { Database } from '../contract';
 import { send } from '../server/http';
 import { Query } from '../server/input';
+import type { Payer } from './payer';
 import { NETWORKS, platformOfNetwork } from './platforms';
 
 const BASE = '/payment-api/v1';
@@ -22,12 +23,10 @@ interface Payment {
   timestamp: string;
 }
 
-/** @param cycleSec between an acceptance and its payment. */
-export function batchRoutes(scope: FastifyInstance, database: Database, cycleSec: number): void {
+export function batchRoutes(scope: FastifyInstance, database: Database, payer: Payer): void {
   const payments = database.prepare(
     'SELECT at, body FROM payment WHERE requestor = ? AND at > ? ORDER BY at DESC LIMIT ?',
   );
-  const startedMs = Date.now();
 
   // The devnet pays each provider by a transfer of its own, so that an order is a payment.
   const orders = (request: FastifyRequest, afterMicros: number, max: number): { id: string }[] =>
@@ -38,7 +37,7 @@ export function batchRoutes(scope: FastifyInstance, database: Database, cycleSec
   scope.get(`${BASE}/batchOrders`, (request, reply) => {
     const query = new Query(request);
     const after = Number((query.time('afterTimestamp') ?? 0n) / 1000n);
-    return send(reply, 200, orders(request, after, query.integer('maxItems') ?? -1));
+    return send(reply, 200, orders(request, after, query.count('maxItems') ?? -1));
   });
 
   scope.get(`${BASE}/batchOrders/:id`, (request, reply) => {
@@ -47,15 +46,14 @@ export function batchRoutes(scope: FastifyInstance, database: Database, cycleSec
   });
 
   scope.get(`${BASE}/batchCycles`, (request, reply) => {
-    const cycleMs = Math.max(1, cycleSec * 1000);
-    const last = startedMs + Math.floor((Date.now() - startedMs) / cycleMs) * cycleMs;
+    const { intervalSec, lastMs, nextMs } = payer.cycle;
     const cycle = {
       cron: null,
       extraPayTimeSec: 0,
-      intervalSec: cycleSec,
-      lastProcess: cycleTime(last),
-      maxIntervalSec: cycleSec,
-      nextProcess: cycleTime(last + cycleMs),
+      intervalSec,
+      lastProcess: cycleTime(lastMs),
+      maxIntervalSec: intervalSec,
+      nextProcess: cycleTime(nextMs),
       nodeId: request.requestorId,
     };
     return send(

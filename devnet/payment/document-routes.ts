@@ -120,7 +120,7 @@ function eventQuery(request: FastifyRequest): EventQuery {
   const query = new Query(request);
   const timeoutSec = query.number('timeout', DEFAULT_TIMEOUT_SEC);
   const afterMicros = Number((query.time('afterTimestamp') ?? 0n) / 1000n);
-  const max = Math.max(0, query.integer('maxEvents') ?? query.integer('maxItems') ?? NO_LIMIT);
+  const max = query.count('maxEvents') ?? query.count('maxItems') ?? NO_LIMIT;
   // It crashes the handler of the real one, which drops the connection: a client that does it should hear why.
   if (timeoutSec < 0) throw queryFailure('timeout must not be negative');
   return { timeoutSec, afterMicros, session: query.text('appSessionId'), max };
@@ -131,7 +131,7 @@ function listQuery(request: FastifyRequest): { afterMs: number; max: number } {
   const after = query.time('afterTimestamp');
   return {
     afterMs: after === undefined ? 0 : Number(after / 1_000_000n),
-    max: query.integer('maxItems') ?? NO_LIMIT,
+    max: query.count('maxItems') ?? NO_LIMIT,
   };
 }
 

@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { documentId, formatMillis, nextEventNanos } from '../clock';
 import type { Database } from '../contract';
 import type { Effects } from '../effects';
-import type { Timer, Timers } from '../timers';
+import type { Timers } from '../timers';
 import type { Acceptance } from './acceptance';
 import type { Allocations } from './allocations';
 import { computed, sum } from './amounts';
@@ -33,6 +33,15 @@ export interface PayerParts {
   cycleSec: number;
 }
 
+/** When payments are made, milliseconds since the epoch. */
+export interface PaymentCycle {
+  intervalSec: number;
+  /** The last round; before the first, the start of the devnet. */
+  lastMs: number;
+  /** The next round: the one that waits, or that of a document accepted now. */
+  nextMs: number;
+}
+
 /** A payment that waits for money. */
 export interface Shortage {
   requestor: string;
@@ -46,7 +55,9 @@ export interface Shortage {
 export class Payer {
   /** Whether a requestor's daemon is up: only then does it pay. */
   isUp: (requestor: string) => boolean = () => true;
-  private next: Timer | undefined;
+  /** When the payments that are due are made. */
+  private nextMs: number | undefined;
+  private lastMs = Date.now();
   /** Payments that wait for money, by their bundles' keys. */
   private readonly short = new Map<string, Shortage>();
 
@@ -70,16 +81,27 @@ export class Payer {
     return [...this.short.values()].filter((shortage) => shortage.requestor === requestor);
   }
 
+  get cycle(): PaymentCycle {
+    const { lastMs, parts } = this;
+    return {
+      ...{ intervalSec: parts.cycleSec, lastMs },
+      nextMs: this.nextMs ?? Date.now() + parts.cycleSec * 1000,
+    };
+  }
+
   private schedule(): void {
-    if (this.next) return;
+    if (this.nextMs !== undefined) return;
     const pay = (): void => {
-      this.next = undefined;
+      this.nextMs = undefined;
       this.payAll();
     };
-    this.next = this.parts.timers.after(this.parts.cycleSec * 1000, pay, 'payment cycle');
+    const ms = this.parts.cycleSec * 1000;
+    this.nextMs = Date.now() + ms;
+    this.parts.timers.after(ms, pay, 'payment cycle');
   }
 
   private payAll(): void {
+    this.lastMs = Date.now();
     const { settlement, payables, deposits, allocations } = this.parts;
     const paying = new Set<string>();
     this.short.clear();

@@ -1,6 +1,7 @@
 /** Payment platforms: `driver-network-token`, which ones there are, and yagna's complaints about others. */
 import { problem } from '../server/errors';
 import type { JsonObject } from '../server/input';
+import type { WantedPlatform } from './allocation-request';
 
 export interface Platform {
   driver: string;
@@ -9,25 +10,27 @@ export interface Platform {
 }
 
 /** Networks of the erc20 driver with the name of their token. */
-const TOKENS: Record<string, string> = {
-  mainnet: 'GLM',
-  polygon: 'GLM',
-  goerli: 'tGLM',
-  holesky: 'tGLM',
-  hoodi: 'tGLM',
-  amoy: 'tGLM',
-  sepolia: 'tGLM',
-};
+const TOKENS = new Map([
+  ['mainnet', 'GLM'],
+  ['polygon', 'GLM'],
+  ['goerli', 'tGLM'],
+  ['holesky', 'tGLM'],
+  ['hoodi', 'tGLM'],
+  ['amoy', 'tGLM'],
+  ['sepolia', 'tGLM'],
+]);
 export const DRIVER = 'erc20';
 const DEFAULT_NETWORK = 'holesky';
+/** For who asks for the token `glm` and for no network. */
+const DEFAULT_MAINNET = 'polygon';
 
 /** Those on which payments are made today. */
-export const NETWORKS: readonly string[] = Object.keys(TOKENS).filter((network) => network !== 'goerli');
+export const NETWORKS: readonly string[] = [...TOKENS.keys()].filter((network) => network !== 'goerli');
 
 export const DEFAULT_PLATFORM = platformName({ driver: DRIVER, network: DEFAULT_NETWORK, token: 'tglm' });
 
 /** All there are. */
-export const PLATFORMS = Object.entries(TOKENS).map(([network, token]) =>
+export const PLATFORMS = [...TOKENS].map(([network, token]) =>
   platformName({ driver: DRIVER, network, token }),
 );
 
@@ -36,49 +39,55 @@ export function platformName({ driver, network, token }: Platform): string {
 }
 
 export function isNetwork(name: string): boolean {
-  return TOKENS[name] !== undefined;
+  return TOKENS.has(name);
 }
 
 export function platformOfNetwork(network: string): string {
-  return platformName({ driver: DRIVER, network, token: TOKENS[network] ?? 'tGLM' });
+  return platformName({ driver: DRIVER, network, token: TOKENS.get(network) ?? 'tGLM' });
 }
 
 export function parsePlatform(name: string): Platform {
   const [driver = '', network = ''] = name.split('-');
-  return { driver, network, token: TOKENS[network] ?? 'tGLM' };
+  return { driver, network, token: TOKENS.get(network) ?? 'tGLM' };
 }
 
 /**
  * The platform that a new allocation asks for: a name, an object with some of driver, network and token, or nothing.
  * @throws problem+json 400 when there is no such platform.
  */
-export function requestedPlatform(wanted: unknown, requestBody: JsonObject): string {
-  if (wanted === undefined || wanted === null) return DEFAULT_PLATFORM;
+export function requestedPlatform(wanted: WantedPlatform | undefined, requestBody: JsonObject): string {
+  if (wanted === undefined) return DEFAULT_PLATFORM;
   const isName = typeof wanted === 'string';
-  const parts = isName ? wanted.split('-') : [];
-  const fields = (isName ? {} : wanted) as Partial<Record<keyof Platform, string | null>>;
-  const requested = isName ? wanted : { driver: null, network: null, token: null, ...fields };
   const bad = (parseError: string): Error =>
     problem(400, {
       type: '/payment-api/v1/allocations/bad-payment-platform',
       detail: "Payment platform doesn't parse",
       parseError,
       requestBody,
-      requestedPaymentPlatform: requested,
+      requestedPaymentPlatform: wanted,
     });
   const form = isName ? 2 : 1;
+  const parts = isName ? wanted.split('-') : [];
   if (isName && parts.length !== 3)
-    throw bad(`Payment platform must be of the form driver-network-token: ${wanted}`);
-  const driver = isName ? parts[0] : (fields.driver ?? DRIVER);
-  const network = (isName ? parts[1] : fields.network) ?? DEFAULT_NETWORK;
+    throw bad(`paymentPlatform must be of the form driver-network-token instead of ${wanted}`);
+  const [driver = DRIVER, network, token] = isName
+    ? parts
+    : [wanted.driver ?? undefined, wanted.network ?? undefined, wanted.token ?? undefined];
+  const chosen = network ?? (token === 'glm' ? DEFAULT_MAINNET : DEFAULT_NETWORK);
   // Known networks are looked at first in a name, as yagna does.
-  const expected = TOKENS[network];
-  if (expected === undefined)
-    throw bad(`Validate network failed (${form}): Invalid network name: ${network}`);
+  const expected = TOKENS.get(chosen)?.toLowerCase();
+  if (expected === undefined) throw bad(`Validate network failed (${form}): Invalid network name: ${chosen}`);
   if (driver !== DRIVER) throw bad(`Validate driver failed (${form}): Invalid driver name ${driver}`);
-  const token = (isName ? parts[2] : fields.token) ?? expected;
-  if (token.toLowerCase() !== expected.toLowerCase()) {
-    throw bad(`Validate token failed (${form}): Token ${token} does not match expected token ${expected}`);
-  }
-  return platformName({ driver, network, token });
+  if (token !== undefined && token !== expected)
+    throw bad(`Validate token failed (${form}): ${tokenComplaint(token, expected, chosen)}`);
+  return platformName({ driver, network: chosen, token: expected });
+}
+
+function tokenComplaint(token: string, expected: string, network: string): string {
+  if (token === 'GLM' || token === 'tGLM')
+    return `Uppercase token names are not supported. Use lowercase glm or tglm instead of ${token}`;
+  return (
+    `Token ${token} does not match expected token ${expected} for driver ${DRIVER} and network ${network}. ` +
+    'Note that for test networks expected token name is tglm and for production networks it is glm'
+  );
 }

@@ -4,22 +4,30 @@
  * providers-file.ts.
  */
 import { z } from 'zod';
+import { PLATFORMS } from '../payment/platforms';
 
 const described = <T extends z.ZodType>(schema: T, description: string, unit?: string): T =>
   schema.meta({ description, ...(unit !== undefined && { unit }) });
 
+/** 100 years: dates that far are still dates. */
+const LONGEST_SEC = 3_155_760_000;
+
 const seconds = (byDefault: number, description: string) =>
-  described(z.number().nonnegative().default(byDefault), description, 'seconds');
+  described(z.number().nonnegative().max(LONGEST_SEC).default(byDefault), description, 'seconds');
 
 /** Of what happens again and again. */
 const interval = (byDefault: number, description: string) =>
-  described(z.number().positive().default(byDefault), description, 'seconds');
+  described(z.number().positive().max(LONGEST_SEC).default(byDefault), description, 'seconds');
 
 const price = (byDefault: string, description: string, unit: string) =>
   described(
     z
       .string({ error: 'expected an amount of GLM as a string such as "0.1"' })
-      .regex(/^\d+(\.\d+)?$/, 'expected an amount of GLM as a string such as "0.1"')
+      .regex(/^\d+(\.\d+)?$/, {
+        error: 'expected an amount of GLM as a string such as "0.1"',
+        abort: true,
+      })
+      .regex(/^\d{1,12}(\.\d{1,30})?$/, 'must have at most 12 digits before the point and 30 after it')
       .default(byDefault),
     description,
     unit,
@@ -57,8 +65,8 @@ export const providerSchema = z.strictObject({
   ),
   pricing: described(pricingSchema.prefault({}), 'Linear prices.'),
   platforms: described(
-    z.array(z.string().min(1)).min(1).default(['erc20-holesky-tglm', 'erc20-polygon-glm']),
-    'Payment platforms on which it takes money.',
+    z.array(z.enum(PLATFORMS)).min(1).default(['erc20-holesky-tglm', 'erc20-polygon-glm']),
+    'Payment platforms on which it takes money. A proposal that chooses another one is refused.',
   ),
   agreementLimit: described(z.number().int().positive().default(1), 'Agreements at the same time.'),
   activityLimit: described(
@@ -87,14 +95,14 @@ export const providerSchema = z.strictObject({
   paymentDueSec: seconds(86_400, 'Time in which an invoice must be paid when no payment timeout was agreed.'),
 
   minExpirationSec: seconds(300, 'An agreement must last at least so long.'),
-  maxExpirationSec: seconds(3_155_760_000, 'An agreement may last no longer.'),
+  maxExpirationSec: seconds(LONGEST_SEC, 'An agreement may last no longer.'),
   maxExpirationWithoutAcceptanceSec: seconds(
     1800,
-    'From here on agreements need a requestor who promises to accept debit notes in time.',
+    'From here on a demand must promise to accept debit notes in time; below `minExpirationSec`, every one.',
   ),
   paymentTimeoutRequiredFromSec: seconds(
     36_000,
-    'From here on agreements need payments while they last: a payment timeout in the demand.',
+    'From here on a demand must have a payment timeout, to pay as the agreement lasts; above `maxExpirationSec`, none.',
   ),
 
   idleLimitSec: seconds(90, 'It ends an agreement that has had no activity for so long (`NoActivity`).'),

@@ -1,23 +1,41 @@
-/** Says in plain language what is wrong in a description of providers: one line a mistake, with its place. */
+/** Says in plain language what is wrong in settings: one line a mistake, with its place. */
 import type { z } from 'zod';
 import { nearestKey } from '../../model/nearest-key';
 import { hardwareSchema, pricingSchema, providerSchema } from './config';
 
-const FILE_KEYS = ['profile', 'timeScale', 'rebroadcastSec', 'providers'];
-
-/** @param input the whole description, to quote from */
-export function mistakeOf(issue: z.core.$ZodIssue, input: unknown): string[] {
-  if (issue.code === 'unrecognized_keys') {
-    return issue.keys.map(
-      (key) => `${place([...issue.path, key])}: no such setting${advice(key, issue.path)}`,
-    );
-  }
-  return [`${place(issue.path)}: ${complaint(issue, valueAt(input, issue.path), issue.path.at(-1))}`];
+/** A form that settings have. */
+export interface Form {
+  /** What is wrong when no one setting is. */
+  name: string;
+  /** Names of the settings at a place in it. */
+  keysAt(path: readonly PropertyKey[]): string[];
 }
 
-function advice(key: string, path: readonly PropertyKey[]): string {
-  const known = keysAt(path);
-  const near = nearestKey(key, known) ?? nested(key, path);
+const FILE_KEYS = ['profile', 'timeScale', 'rebroadcastSec', 'providers'];
+const PROVIDERS: Form = {
+  name: 'providers',
+  keysAt: (path) => {
+    const last = path.at(-1);
+    if (last === undefined) return FILE_KEYS;
+    if (last === 'hardware') return Object.keys(hardwareSchema.shape);
+    if (last === 'pricing') return Object.keys(pricingSchema.shape);
+    return Object.keys(providerSchema.shape);
+  },
+};
+
+/** @param input the whole of it, to quote from */
+export function mistakeOf(issue: z.core.$ZodIssue, input: unknown, form = PROVIDERS): string[] {
+  if (issue.code === 'unrecognized_keys') {
+    return issue.keys.map(
+      (key) => `${place([...issue.path, key], form)}: no such setting${advice(key, issue.path, form)}`,
+    );
+  }
+  return [`${place(issue.path, form)}: ${complaint(issue, valueAt(input, issue.path), issue.path.at(-1))}`];
+}
+
+function advice(key: string, path: readonly PropertyKey[], form: Form): string {
+  const known = form.keysAt(path);
+  const near = nearestKey(key, known) ?? (form === PROVIDERS ? nested(key, path) : undefined);
   if (near !== undefined) return `, did you mean "${near}"?`;
   return known.length <= FEW ? `; there are ${known.join(', ')}` : '';
 }
@@ -28,7 +46,7 @@ const FEW = 6;
 function nested(key: string, path: readonly PropertyKey[]): string | undefined {
   if (typeof path.at(-1) !== 'number') return undefined;
   for (const group of ['hardware', 'pricing']) {
-    const near = nearestKey(key, keysAt([group]));
+    const near = nearestKey(key, PROVIDERS.keysAt([group]));
     if (near !== undefined) return `${group}.${near}`;
   }
   return undefined;
@@ -76,25 +94,17 @@ function nameOfType(expected: string, key: PropertyKey | undefined): string {
 const LONGEST_QUOTE = 60;
 
 function quote(value: unknown): string {
-  const text = JSON.stringify(value);
+  const text = typeof value === 'number' ? String(value) : JSON.stringify(value);
   return text.length > LONGEST_QUOTE ? `${text.slice(0, LONGEST_QUOTE)}…` : text;
 }
 
-function place(path: readonly PropertyKey[]): string {
+function place(path: readonly PropertyKey[], form: Form): string {
   const text = path.reduce<string>(
     (before, step) =>
       typeof step === 'number' ? `${before}[${step}]` : before + (before === '' ? '' : '.') + String(step),
     '',
   );
-  return text === '' ? 'providers' : text;
-}
-
-function keysAt(path: readonly PropertyKey[]): string[] {
-  const last = path.at(-1);
-  if (last === undefined) return FILE_KEYS;
-  if (last === 'hardware') return Object.keys(hardwareSchema.shape);
-  if (last === 'pricing') return Object.keys(pricingSchema.shape);
-  return Object.keys(providerSchema.shape);
+  return text === '' ? form.name : text;
 }
 
 function valueAt(input: unknown, path: readonly PropertyKey[]): unknown {

@@ -18,7 +18,7 @@ const fileSchema = z.strictObject({
     description:
       'Latencies of providers that give none: `instant` has none, `recorded` those of a recorded network.',
   }),
-  timeScale: z.number().positive().default(1).meta({
+  timeScale: z.number().min(0.001).max(10_000).default(1).meta({
     description:
       'Divides every duration of the providers, defaults included: with 360 an engagement of ten hours is run in 100 seconds.',
   }),
@@ -144,6 +144,7 @@ const RANGES = [
   ['minDebitNoteIntervalSec', 'debitNoteIntervalSec', 'maxDebitNoteIntervalSec'],
   ['minPaymentTimeoutSec', 'paymentTimeoutSec', 'maxPaymentTimeoutSec'],
   ['minExpirationSec', 'maxExpirationSec'],
+  ['maxExpirationWithoutAcceptanceSec', 'maxExpirationSec'],
 ] as const;
 
 /** What each setting alone cannot tell: names that are taken, ranges that are upside down. */

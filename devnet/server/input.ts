@@ -4,47 +4,15 @@
  */
 import type { FastifyRequest } from 'fastify';
 import { parseRfc3339 } from '../clock';
+import { OUT_OF_RANGE, readDecimal } from './decimal-text';
 import { failure, textFailure, type HttpError } from './errors';
+import { endOfField, syntaxComplaint, tooDeepAt } from './json-text';
 
 export type Api = 'market' | 'payment';
 export type JsonObject = Record<string, unknown>;
 
 function bodyFailure(api: Api, text: string): HttpError {
   return api === 'market' ? failure(400, text) : textFailure(400, text);
-}
-
-/** Where a JSON text ended too early, or what is wrong with it, roughly as yagna's parser says it. */
-function syntaxComplaint(text: string): string {
-  const place = `at line ${text.split('\n').length} column ${text.length - text.lastIndexOf('\n') - 1}`;
-  const trimmed = text.trimEnd();
-  if (trimmed === '' || trimmed.endsWith(':') || trimmed.endsWith(','))
-    return `EOF while parsing a value ${place}`;
-  if (trimmed.endsWith('{')) return `EOF while parsing an object ${place}`;
-  if (trimmed.endsWith('[')) return `EOF while parsing a list ${place}`;
-  if ((trimmed.match(/(?<!\\)"/g)?.length ?? 0) % 2 === 1) return `EOF while parsing a string ${place}`;
-  return /^[{["]/.test(trimmed) && !/[}\]"]$/.test(trimmed)
-    ? `EOF while parsing an object ${place}`
-    : 'expected value at line 1 column 1';
-}
-
-/** How deep a JSON text may be nested, as for yagna's parser. */
-const MAX_DEPTH = 128;
-
-/** Where a JSON text is nested too deep, as a column; undefined when it is not. */
-function tooDeepAt(text: string): number | undefined {
-  let depth = 0;
-  let inString = false;
-  for (let i = 0; i < text.length; i++) {
-    const character = text[i];
-    if (inString) {
-      if (character === '\\') i++;
-      else if (character === '"') inString = false;
-    } else if (character === '"') inString = true;
-    else if (character === '{' || character === '[') {
-      if (++depth > MAX_DEPTH) return i + 1;
-    } else if (character === '}' || character === ']') depth--;
-  }
-  return undefined;
 }
 
 /** A request's JSON body, with the text it came from for telling places in it. */
@@ -76,9 +44,13 @@ export class Body {
   }
 
   object(): JsonObject {
-    if (typeof this.json === 'object' && this.json !== null && !Array.isArray(this.json))
-      return this.json as JsonObject;
+    if (isObject(this.json)) return this.json;
     throw this.fail('invalid type, expected a map');
+  }
+
+  /** Whether a field is there, and not null. */
+  has(name: string): boolean {
+    return (this.object()[name] ?? null) !== null;
   }
 
   required(name: string): unknown {
@@ -90,7 +62,21 @@ export class Body {
   string(name: string): string {
     const value = this.required(name);
     if (typeof value === 'string') return value;
-    throw this.fail(`invalid type: ${typeName(value)}, expected a string`, this.columnAfter(name));
+    throw this.wrongType(name, value, 'a string');
+  }
+
+  /** False when it is not there. */
+  boolean(name: string): boolean {
+    const value = this.object()[name] ?? false;
+    if (typeof value === 'boolean') return value;
+    throw this.wrongType(name, value, 'a boolean');
+  }
+
+  /** An object in a field. @param kind what yagna's parser calls it */
+  inner(name: string, kind: string): Body {
+    const value = this.required(name);
+    if (isObject(value)) return new Body(this.api, this.text, value);
+    throw this.wrongType(name, value, kind);
   }
 
   oneOf<T extends string>(name: string, variants: readonly T[]): T {
@@ -101,12 +87,16 @@ export class Body {
     throw this.fail(`unknown variant \`${value}\`, expected ${expected}`, this.columnAfter(name));
   }
 
-  /** Decimal amount, from a string or a number, as text. */
+  /** Decimal amount, from a string or a number, as text without exponent. */
   amount(name: string): string {
     const value = this.required(name);
-    const text = typeof value === 'number' ? String(value) : value;
-    if (typeof text === 'string' && /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/.test(text)) return text;
-    throw this.fail('invalid digit found in string', this.columnAfter(name));
+    if (typeof value !== 'string' && typeof value !== 'number')
+      throw this.wrongType(name, value, 'a number or formatted decimal string');
+    // JSON has no infinity: that is a number too large for JavaScript.
+    const isTooLarge = typeof value === 'number' && !Number.isFinite(value);
+    const read = isTooLarge ? OUT_OF_RANGE : readDecimal(String(value));
+    if ('plain' in read) return read.plain;
+    throw this.fail(read.complaint, this.columnAfter(name));
   }
 
   /** RFC 3339 time in nanoseconds. */
@@ -116,10 +106,18 @@ export class Body {
     return nanos;
   }
 
-  private columnAfter(name: string): number {
-    const match = new RegExp(`"${name}"\\s*:\\s*("(?:[^"\\\\]|\\\\.)*"|[^,}\\s]+)`).exec(this.text);
-    return match ? match.index + match[0].length : this.text.length;
+  wrongType(name: string, value: unknown, expected: string): HttpError {
+    return this.fail(`invalid type: ${typeName(value)}, expected ${expected}`, this.columnAfter(name));
   }
+
+  /** Where the value of a field ends. */
+  columnAfter(name: string): number {
+    return endOfField(this.text, name) ?? this.text.length;
+  }
+}
+
+function isObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function typeName(value: unknown): string {
@@ -127,6 +125,7 @@ function typeName(value: unknown): string {
   if (typeof value === 'number')
     return Number.isInteger(value) ? `integer \`${value}\`` : `floating point \`${value}\``;
   if (typeof value === 'boolean') return `boolean \`${value}\``;
+  if (typeof value === 'string') return `string ${JSON.stringify(value)}`;
   return Array.isArray(value) ? 'sequence' : 'map';
 }
 
@@ -163,6 +162,13 @@ export class Query {
     if (!/^[+-]?\d+$/.test(text)) throw queryFailure('invalid digit found in string');
     if (Math.abs(Number(text)) >= 2 ** 31) throw queryFailure('number too large to fit in target type');
     return Number(text);
+  }
+
+  /** A number of things, of which there cannot be less than none. */
+  count(name: string): number | undefined {
+    const value = this.integer(name);
+    if (value !== undefined && value < 0) throw queryFailure('invalid digit found in string');
+    return value;
   }
 
   /** RFC 3339 time in nanoseconds. */

@@ -1,5 +1,6 @@
 /** What the VM host keeps over a restart: its activities, and the results of their scripts. */
 import type { Database } from '../contract';
+import type { ActivityState } from './activity-state';
 import { outputJson, type Output, type OutputJson } from './captured-output';
 
 const SCHEMA = `
@@ -32,7 +33,8 @@ export interface ActivityRow {
   cpu_sec: number;
   duration_sec: number;
   updated_ms: number;
-  ended: 0 | 1;
+  /** 2: lost with its provider, so that it is not known to have ended. */
+  ended: 0 | 1 | 2;
   reported: 0 | 1;
   reason: string | null;
   error_message: string | null;
@@ -56,6 +58,14 @@ export interface ResultJson {
   stderr: OutputJson | null;
   message: string | null;
   eventDate: string;
+}
+
+/** A result that was not read yet. */
+export interface FinishedCommand {
+  index: number;
+  result: 'Ok' | 'Error';
+  /** Length of its output. */
+  bytes: number;
 }
 
 interface ResultRow {
@@ -90,10 +100,10 @@ export class VmStore {
         'UPDATE vm_activity SET measured = ?, cpu_sec = ?, duration_sec = ?, updated_ms = ? WHERE id = ?',
       ),
       end: database.prepare(
-        'UPDATE vm_activity SET ended = 1, reason = ?, error_message = ?, results_kept = ? WHERE id = ?',
+        'UPDATE vm_activity SET ended = ?, reason = ?, error_message = ?, results_kept = ? WHERE id = ?',
       ),
       report: database.prepare('UPDATE vm_activity SET reported = 1 WHERE id = ?'),
-      unreported: database.prepare('SELECT * FROM vm_activity WHERE ended = 1 AND reported = 0 ORDER BY seq'),
+      unreported: database.prepare('SELECT * FROM vm_activity WHERE ended > 0 AND reported = 0 ORDER BY seq'),
       living: database.prepare('SELECT * FROM vm_activity WHERE ended = 0 AND reported = 0 ORDER BY seq'),
       addScript: database.prepare('INSERT INTO vm_script (id, activity_id, commands) VALUES (?, ?, ?)'),
       script: database.prepare('SELECT commands FROM vm_script WHERE id = ? AND activity_id = ?'),
@@ -103,6 +113,11 @@ export class VmStore {
            CASE WHEN ?2 < 0 OR idx = ?2 THEN stdout END AS stdout, CASE WHEN ?2 < 0 OR idx = ?2 THEN stderr END AS stderr
          FROM vm_result WHERE script_id = ?1 AND (?2 < 0 OR idx <= ?2) ORDER BY idx`,
       ),
+      finished: database.prepare(
+        `SELECT idx AS "index", result, COALESCE(LENGTH(stdout), 0) + COALESCE(LENGTH(stderr), 0) AS bytes
+         FROM vm_result WHERE script_id = ? ORDER BY idx`,
+      ),
+      result: database.prepare('SELECT * FROM vm_result WHERE script_id = ? AND idx = ?'),
       dropResults: database.prepare(
         'DELETE FROM vm_result WHERE script_id IN (SELECT id FROM vm_script WHERE activity_id = ?)',
       ),
@@ -128,8 +143,9 @@ export class VmStore {
     this.sql.usage.run(Number(usage.measured), usage.cpuSec, usage.durationSec, Date.now(), id);
   }
 
-  endActivity(id: string, state: { reason?: string; errorMessage?: string }, resultsKept: boolean): void {
-    this.sql.end.run(state.reason ?? null, state.errorMessage ?? null, Number(resultsKept), id);
+  endActivity(id: string, state: Partial<ActivityState>, resultsKept: boolean): void {
+    const ended = state.state?.[0] === 'Unresponsive' ? 2 : 1;
+    this.sql.end.run(ended, state.reason ?? null, state.errorMessage ?? null, Number(resultsKept), id);
   }
 
   /** Ended, and the provider knows it. */
@@ -168,21 +184,34 @@ export class VmStore {
 
   /** Results so far, those up to `commandIndex` when given, with the output of that command only. */
   results(scriptId: string, commandIndex?: number): ResultJson[] {
-    const rows = this.sql.results.all(scriptId, commandIndex ?? -1) as ResultRow[];
-    return rows.map((row) => ({
-      index: row.idx,
-      result: row.result,
-      stdout: outputJson(output(row.stdout, row.stdout_format)),
-      stderr: outputJson(output(row.stderr, row.stderr_format)),
-      message: row.message,
-      eventDate: row.event_date,
-    }));
+    return (this.sql.results.all(scriptId, commandIndex ?? -1) as ResultRow[]).map(resultJson);
+  }
+
+  /** The results so far, without their output. */
+  finished(scriptId: string): FinishedCommand[] {
+    return this.sql.finished.all(scriptId) as FinishedCommand[];
+  }
+
+  result(scriptId: string, index: number): ResultJson | undefined {
+    const row = this.sql.result.get(scriptId, index) as ResultRow | undefined;
+    return row && resultJson(row);
   }
 
   dropScripts(activityId: string): void {
     this.sql.dropResults.run(activityId);
     this.sql.dropScripts.run(activityId);
   }
+}
+
+function resultJson(row: ResultRow): ResultJson {
+  return {
+    index: row.idx,
+    result: row.result,
+    stdout: outputJson(output(row.stdout, row.stdout_format)),
+    stderr: outputJson(output(row.stderr, row.stderr_format)),
+    message: row.message,
+    eventDate: row.event_date,
+  };
 }
 
 function output(bytes: Buffer | null, format: 'str' | 'bin' | null): Output | undefined {

@@ -207,7 +207,7 @@ function about(fields) {
 const IN_GOOD_ORDER = ['Success', 'Shutdown', 'Expired'];
 
 function tone(kind, { reason, result }) {
-  if (/^(fault|link-cut|payment-short-of-funds|.*-(crashed|frozen|rejected|stopped))$/.test(kind))
+  if (/^(fault|link-cut|payment-short-of-funds|.*-(crashed|frozen|shut-down|rejected|stopped))$/.test(kind))
     return 'bad';
   if (kind === 'script-finished') return result === 'Ok' ? 'good' : 'bad';
   const code = reason?.['golem.provider.code'];
