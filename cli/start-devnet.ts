@@ -42,6 +42,7 @@ export function addDevnetCommand(program: Command): void {
       list(image),
     )
     .option('--data <folder>', 'where it keeps its state', defaultDataDir())
+    .option('--fresh', 'begin with nothing: what a devnet has left in --data is removed')
     .option('--retention <sec>', 'seconds for which it remembers what is over', seconds, 86_400)
     .action(async (options: DevnetFlags, command: Command) => {
       const [unknown] = command.args;
@@ -66,6 +67,7 @@ export function addDevnetCommand(program: Command): void {
         rebroadcastSec: options.rebroadcast,
         images: options.image,
         dataDir: options.data,
+        fresh: options.fresh,
         retentionSec: options.retention,
         log: (line) => void log.push(line),
       }).catch((error: ListenError) => {
@@ -137,6 +139,7 @@ interface DevnetFlags {
   rebroadcast?: number;
   image?: string[];
   data: string;
+  fresh?: true;
   retention: number;
 }
 

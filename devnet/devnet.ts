@@ -62,6 +62,8 @@ export interface DevnetOptions {
   providers?: ProvidersInput | string;
   /** Where state lives, kept over restarts. Default: a temporary directory, removed on close. */
   dataDir?: string;
+  /** Begin with nothing: what a devnet has left in `dataDir` is removed. Default false. */
+  fresh?: boolean;
   /** Seconds from an acceptance to the payment of all that was accepted by then; 0: at once. Default 1. */
   paymentCycleSec?: number;
   /** What a requestor's wallet holds at its first allocation on a platform, GLM. Default `'1000'`; `'0'`: nothing. */
@@ -123,7 +125,7 @@ export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> 
       ? loadProviders(options.providers)
       : describeProviders(options.providers ?? {});
   const described = describedNodes(options);
-  const dataDir = new DataDir(options.dataDir);
+  const dataDir = new DataDir(options.dataDir, options);
   const { database } = dataDir;
   const timers = new Timers();
 
