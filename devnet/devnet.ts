@@ -63,6 +63,8 @@ export interface DevnetOptions {
   providers?: ProvidersInput | string;
   /** Where state lives, kept over restarts. Default: a temporary directory, removed on close. */
   dataDir?: string;
+  /** Begin with nothing: what a devnet has left in `dataDir` is removed. Default false. */
+  fresh?: boolean;
   /** Seconds from an acceptance to the payment of all that was accepted by then; 0: at once. Default 1. */
   paymentCycleSec?: number;
   /** What a requestor's wallet holds at its first allocation on a platform, GLM. Default `'1000'`; `'0'`: nothing. */
@@ -128,7 +130,7 @@ export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> 
       ? loadProviders(options.providers)
       : describeProviders(options.providers ?? {});
   const described = describedNodes(options);
-  const dataDir = new DataDir(options.dataDir);
+  const dataDir = new DataDir(options.dataDir, options);
   const { database } = dataDir;
   const timers = new Timers();
 
@@ -260,8 +262,8 @@ export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> 
     network.start(vms);
     vms.start();
     new Retention(database, timers, options.retentionSec ?? 86_400).start();
-    admin = await startAdminServer(parts, options.adminPort ?? 0);
     for (const node of nodes) await node.start();
+    admin = await startAdminServer(parts, options.adminPort ?? 0);
   } catch (error) {
     await close(true);
     throw error;

@@ -44,6 +44,7 @@ const settings = {
   // Checked for themselves.
   providers: z.unknown().optional(),
   dataDir: text.optional(),
+  fresh: z.boolean().optional(),
   paymentCycleSec: seconds.optional(),
   rebroadcastSec: seconds.optional(),
   images: z.array(text).optional(),
