@@ -1,16 +1,33 @@
 /** Makes the folder that a flag names, or says in one line why it cannot be used. */
+import { existsSync, rmdirSync } from 'node:fs';
 import { access, constants, mkdir, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { usageError } from './failure';
 
-/** @throws CliError - it is a file, or cannot be made or written to */
-export async function makeFolder(flag: string, folder: string): Promise<void> {
+/**
+ * @returns the outermost folder that had to be made, if any
+ * @throws CliError - it is a file, or cannot be made or written to
+ */
+export async function makeFolder(flag: string, folder: string): Promise<string | undefined> {
   try {
-    await make(resolve(folder));
+    const made = await make(resolve(folder));
     await access(folder, constants.W_OK | constants.X_OK);
+    return made;
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     throw usageError(`${flag} ${folder} cannot be used: ${REASONS[code ?? ''] ?? message}`);
+  }
+}
+
+/** Takes back what {@link makeFolder} made, as far as it is empty still. */
+export function removeMade(folder: string, made: string | undefined): void {
+  if (made === undefined) return;
+  try {
+    for (let path = resolve(folder); path.startsWith(made); path = dirname(path)) {
+      if (existsSync(path)) rmdirSync(path);
+    }
+  } catch {
+    // Somebody put something there.
   }
 }
 
@@ -23,13 +40,14 @@ const REASONS: Record<string, string> = {
 };
 
 /** One folder after the other: node's recursive mkdir never ends in places such as /proc. */
-async function make(folder: string): Promise<void> {
-  if (await isFolder(folder)) return;
-  if (dirname(folder) !== folder) await make(dirname(folder));
+async function make(folder: string): Promise<string | undefined> {
+  if (await isFolder(folder)) return undefined;
+  const made = dirname(folder) === folder ? undefined : await make(dirname(folder));
   await mkdir(folder).catch(async (error: NodeJS.ErrnoException) => {
     // Somebody else was faster.
     if (error.code !== 'EEXIST' || !(await isFolder(folder))) throw error;
   });
+  return made ?? folder;
 }
 
 async function isFolder(path: string): Promise<boolean> {

@@ -1,5 +1,5 @@
 /**
- * `golem-temporal devnet fault | cut | crash | node | effects | open …`: the admin API of a devnet that runs, as
+ * `golem-temporal devnet fault | cut | crash | shutdown | node | effects | open …`: the admin API of a devnet that runs, as
  * commands. What can be armed and what is wrong with it, the devnet says.
  */
 import { InvalidArgumentError, type Command } from 'commander';
@@ -48,7 +48,11 @@ function faultCommands(devnet: Command): void {
   const fault = devnet.command('fault').description('arm faults, list and clear them');
 
   admin(
-    fault.command('arm <operation> <action>').description('have something go wrong; see `fault operations`'),
+    fault
+      .command('arm <operation> <action>')
+      .description(
+        "have something go wrong on an operation (see `fault operations`), or on a path such as 'GET /registry/*'",
+      ),
   )
     .option('--node <name>', 'only at this node')
     .option('--provider <name>', 'only where it concerns this provider')
@@ -56,11 +60,11 @@ function faultCommands(devnet: Command): void {
     .option('--times <n>', 'at so many matches, 0: at all of them (default: 1)', integer)
     .option('--probability <p>', 'chance of each match, 0 to 1 (default: 1)', number)
     .option('--seed <n>', 'of the chances, to have the same again', integer)
-    .option('--sec <s>', 'seconds, of a delay, cut, freeze or restart', number)
+    .option('--sec <s>', 'seconds, of a delay, cut, freeze, crash or restart', number)
     .option('--status <code>', 'of an answer (default: 503)', integer)
     .option('--body <text>', 'of an answer: JSON, or text')
     .option('--message <text>', 'why a provider refuses or fails')
-    .option('--factor <f>', 'by how much a bill is too large (default: 10)', number)
+    .option('--factor <f>', 'by how much a bill is too large, or a note too early (default: 10)', number)
     .option('--exit-code <n>', 'of a command that fails (default: 1)', integer)
     .option('--final', 'a refusal is for good')
     .action(async (on: string, action: string, { adminUrl, body, final, ...flags }: ArmFlags) => {
@@ -113,14 +117,15 @@ function linkCommands(devnet: Command): void {
         await clientOf({ adminUrl }).post(`/providers/${encodeURIComponent(provider)}/${action}`, { sec });
       },
     );
-  onProvider('crash', 'a provider is gone, and its VMs with it');
-  onProvider('revive', 'a crashed provider comes back, without its VMs');
-  onProvider('freeze', 'a provider stands still and answers nobody').option(
-    '--sec <s>',
-    'for so many seconds (default: until `thaw`)',
-    number,
-  );
+  const forSec = (command: Command, until: string): Command =>
+    command.option('--sec <s>', `for so many seconds (default: until \`${until}\`)`, number);
+  forSec(onProvider('crash', 'a provider is gone, and its VMs and agreements with it'), 'revive');
+  onProvider('revive', 'a crashed provider comes back, and knows nothing of what it had');
+  onProvider('kill-vms', "a provider's VMs die, and it goes on with its agreements");
+  forSec(onProvider('freeze', 'a provider stands still and answers nobody'), 'thaw');
   onProvider('thaw', 'a frozen provider goes on');
+  onProvider('shutdown', 'a provider takes its offer back and ends its agreements in good order');
+  onProvider('reopen', 'a provider that was shut down offers again');
 }
 
 async function effects(

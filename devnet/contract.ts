@@ -37,6 +37,8 @@ export interface AgreementTerms {
   startFails?: string;
   /** Whether the provider answers its requestor now. */
   reach: Reach;
+  /** Its provider has crashed since it was approved, and knows nothing of it any more. */
+  isForgotten: boolean;
   cpuThreads: number;
   /** Activities at the same time. */
   activityLimit: number;
@@ -87,8 +89,10 @@ export interface VmHost {
   destroyForAgreement(agreementId: string, reason: string): Promise<void>;
   /** The agreement under which an activity was created. */
   agreementOf(activityId: string): string | undefined;
-  /** The provider crashed: the VMs of its agreement are gone without a word. */
+  /** The exe-units of the agreement's activities are killed. */
   abortForAgreement(agreementId: string): void;
+  /** The provider crashed: its VMs are gone, and nobody says so. */
+  loseForAgreement(agreementId: string): void;
   /** The provider's machine stands still: no process of the agreement's VMs runs, until it goes on. */
   freezeForAgreement(agreementId: string, frozen: boolean): void;
   /**

@@ -1,11 +1,8 @@
 /** Puts the devnet together: database, market, payment, providers, VM host, nodes; and takes it apart again. */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { openThings, startAdminServer, type AdminServer, type OpenThings } from './admin/server';
 import { requestsAreCauses } from './cause';
-import { openDatabase } from './database';
+import { DataDir } from './data-dir';
 import { Effects } from './effects';
 import { callFaults } from './faults/call-faults';
 import { Conditions } from './faults/conditions';
@@ -40,6 +37,7 @@ import { Settlement } from './payment/settlement';
 import { DEFAULT_FUNDS, Wallets } from './payment/wallets';
 import { ProviderNetwork } from './provider/network';
 import { describeProviders, loadProviders, type ProvidersInput } from './provider/providers-file';
+import { ShutDownProviders } from './provider/shut-down';
 import { registryRoutes } from './registry-routes';
 import { RequestorNode, type NodeOptions } from './requestor-node';
 import { Retention } from './retention';
@@ -106,8 +104,8 @@ export interface Devnet {
   /** The node of that name. @throws Error when there is none */
   node(name: string): RequestorNode;
   /**
-   * A provider goes out of business in good order: its offer is gone, its agreements end with the code `Shutdown`.
-   * Resolves when their VMs are gone. @throws Error when there is none of that name
+   * A provider goes out of business in good order: its offer is gone, its agreements end with the code `Shutdown`, and
+   * so it stays, over restarts too. Resolves when their VMs are gone. @throws Error when there is none of that name
    */
   shutDownProvider(name: string): Promise<void>;
   /** A provider that was shut down is in business again. @throws Error when there is none of that name */
@@ -125,8 +123,8 @@ export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> 
       ? loadProviders(options.providers)
       : describeProviders(options.providers ?? {});
   const described = describedNodes(options);
-  const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), 'golem-devnet-')));
-  const database = openDatabase(dataDir);
+  const dataDir = new DataDir(options.dataDir);
+  const { database } = dataDir;
   const timers = new Timers();
 
   const effects = new Effects(database);
@@ -151,14 +149,16 @@ export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> 
     ...{ database, acceptance, settlement, allocations, payables, payments },
     ...{ wallets, deposits, effects, timers, cycleSec: paymentCycleSec },
   });
-  const faults = new Faults(effects);
-  const links = new Links(timers, effects);
+  const names = { node: described.map(({ name }) => name), provider: providers.map(({ name }) => name) };
+  const faults = new Faults(effects, names);
+  const links = new Links(timers, effects, names);
   const conditions = new Conditions(faults, links, {
     nodeOf: (requestorId) => nodes.find((node) => node.requestorIds.includes(requestorId)),
     providerOf: (providerId) => network.nameOf(providerId),
   });
   const network: ProviderNetwork = new ProviderNetwork({
     providers,
+    shutDown: new ShutDownProviders(database, effects),
     book,
     agreements,
     documents,
@@ -168,7 +168,7 @@ export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> 
     rebroadcastSec: options.rebroadcastSec ?? rebroadcastSec,
     log,
   });
-  const vms = createVmHost({ dataDir, database, agreements: network, effects, log });
+  const vms = createVmHost({ dataDir: dataDir.path, database, agreements: network, effects, log });
 
   const nodes: RequestorNode[] = described.map(({ name, port = 0, appKeys = [], funds = DEFAULT_FUNDS }) => {
     const identities = new Identities(database, appKeys);
@@ -191,7 +191,7 @@ export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> 
       const call = callName(request.method, request.routeOptions.url);
       return `${call ?? `${request.method} ${request.url}`} at node ${node.name}`;
     });
-    callFaults(app, node, { faults, links, providerOf, log });
+    callFaults(app, node, { faults, links, providerOf, hasVms: (name) => network.hasVms(name), log });
     identityRoutes(app);
     registryRoutes(app, () => node.url, options.images ?? []);
     yagnaScope(app, (scope) => {
@@ -216,7 +216,9 @@ export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> 
   function providerOf(request: FastifyRequest): string | undefined {
     const { id, proposal, activityId } = request.params as Record<string, string | undefined>;
     const body = parsedBody(request);
-    const agreementId = activityId === undefined ? (body.agreementId ?? id) : vms.agreementOf(activityId);
+    const { agreementId: asked } = request.query as { agreementId?: string };
+    const agreementId =
+      activityId === undefined ? (body.agreementId ?? asked ?? id) : vms.agreementOf(activityId);
     const proposalId = proposal ?? body.proposalId;
     const document = id === undefined ? undefined : documents.find(id);
     const providerId =
@@ -227,19 +229,18 @@ export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> 
   }
 
   const parts = {
-    ...{ effects, allocations, book, agreements, vms, nodes, faults, links, network, database },
-    ...{ wallets, ledger, deposits },
+    ...{ effects, allocations, book, agreements, vms, nodes, faults, links, network, names },
+    ...{ wallets, ledger, deposits, payables, reservations },
   };
   let admin: AdminServer | undefined;
-  const close = async (): Promise<void> => {
+  const close = async (failed = false): Promise<void> => {
     timers.close();
     effects.close();
     faults.disarmAll();
     await Promise.all([admin?.close(), ...nodes.map((node) => node.close())]);
     await network.close();
     await vms.close();
-    database.close();
-    if (options.dataDir === undefined) await rm(dataDir, { recursive: true, force: true });
+    dataDir.close({ failed });
   };
   try {
     network.start(vms);
@@ -248,7 +249,7 @@ export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> 
     admin = await startAdminServer(parts, options.adminPort ?? 0);
     for (const node of nodes) await node.start();
   } catch (error) {
-    await close();
+    await close(true);
     throw error;
   }
   const node = (name: string): RequestorNode => {
@@ -264,8 +265,9 @@ export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> 
     get port() {
       return first.port;
     },
-    ...{ appKey: first.appKey, adminUrl: admin.url, faults, links, effects, nodes, node, close },
+    ...{ appKey: first.appKey, adminUrl: admin.url, faults, links, effects, nodes, node },
     ...{ wallets, ledger, deposits },
+    close: () => close(),
     open: () => openThings(parts),
     shutDownProvider: (name) => network.shutDown(name),
     reopenProvider: (name) => network.reopen(name),

@@ -3,8 +3,10 @@
  * demand-created, -removed; proposal-countered; agreement-created, -confirmed, -approved, -rejected, -cancelled,
  * -terminated; activity-created, -destroyed; script-started, -finished; debit-note-issued, -accepted;
  * invoice-issued, -accepted, -rejected, -settled; paid, payment-short-of-funds; deposit-created, -closed; fault-armed,
- * -cleared; fault (one acts); link-cut, -restored; provider-crashed, -revived, -frozen, -thawed; node-started, -stopped.
+ * -cleared; fault (one acts); link-cut, -restored; provider-shut-down, -reopened, -crashed, -revived, -frozen, -thawed;
+ * node-started, -stopped.
  */
+import { setMaxListeners } from 'node:events';
 import type { Database, EffectLog } from './contract';
 import { presentCause } from './cause';
 import { formatNanos, nowNanos } from './clock';
@@ -31,6 +33,8 @@ export class Effects implements EffectLog {
   private waking = false;
 
   constructor(database: Database) {
+    // One for each that waits for an effect.
+    setMaxListeners(0, this.closing.signal);
     this.insert = database.prepare('INSERT INTO effect (at, kind, body) VALUES (?, ?, ?)');
     this.select = database.prepare(
       `SELECT seq, at, kind, body FROM effect WHERE seq > ?1

@@ -90,7 +90,7 @@ export class Retention {
   /** @returns whether it has deleted something. */
   private sweep(): boolean {
     const { sql } = this;
-    const beforeMs = Math.floor(Date.now() - this.retentionSec * 1000);
+    const beforeMs = Math.max(0, Math.floor(Date.now() - this.retentionSec * 1000));
     const before = new Date(beforeMs).toISOString().slice(0, -1);
     return atomically(this.database, () => {
       const agreements = sql.agreements.all(beforeMs, beforeMs * 1000) as { id: string }[];

@@ -36,6 +36,25 @@ export class Timers {
   }
 }
 
+/**
+ * Waits, however long; `Infinity` is for ever.
+ * @returns false when the signal came first
+ */
+export function pause(ms: number, signal?: AbortSignal): Promise<boolean> {
+  if (signal?.aborted) return Promise.resolve(false);
+  if (ms <= 0) return Promise.resolve(true);
+  return new Promise((resolve) => {
+    const end = (passed: boolean): void => {
+      timer.stop();
+      signal?.removeEventListener('abort', cut);
+      resolve(passed);
+    };
+    const cut = (): void => end(false);
+    const timer = new Timer(ms, () => end(true));
+    signal?.addEventListener('abort', cut);
+  });
+}
+
 export class Timer {
   private handle: NodeJS.Timeout;
 

@@ -40,10 +40,11 @@ function renewed(readme, schema, failures) {
 function renewedDevnet(page, operations) {
   const quoted = (names) => names.map((name) => `\`${name}\``).join(', ');
   const isStep = ({ on }) => on.startsWith('provider.');
-  const [any] = operations;
-  const calls = operations.filter((operation) => !isStep(operation) && operation !== any);
+  const [any, path, ...named] = operations;
+  const calls = named.filter((operation) => !isStep(operation)).map(({ on }) => on);
+  const wide = `${quoted([any.on])} (any call), ${quoted([path.on])} (any request; a path)`;
   const rows = [
-    [`${quoted([any.on])} (any call), ${quoted(calls.map(({ on }) => on))}`, quoted(any.actions)],
+    [`${wide}, ${quoted(calls)}`, quoted(any.actions)],
     ...operations.filter(isStep).map(({ on, actions }) => [quoted([on]), quoted(actions)]),
   ];
   return page.replace(

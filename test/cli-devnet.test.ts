@@ -32,7 +32,15 @@ describe('golem-temporal devnet fault', () => {
   it('arms what the flags say, lists it, and takes it back', async () => {
     const flags =
       '--node bob --provider two --nth 2 --times 0 --probability 0.5 --seed 7 --sec 1.5 --status 504 --message no';
-    const id = await done('fault', 'arm', 'getVersion', 'answer', ...flags.split(' '), '--body', '{"a": 1}');
+    const id = await done(
+      'fault',
+      'arm',
+      'getAgreement',
+      'answer',
+      ...flags.split(' '),
+      '--body',
+      '{"a": 1}',
+    );
     const more = await done(
       ...['fault', 'arm', 'provider.run', 'fail'],
       ...['--factor', '3', '--exit-code', '7', '--final', '--body', 'plain text'],
@@ -41,7 +49,7 @@ describe('golem-temporal devnet fault', () => {
       [
         id,
         {
-          ...{ on: 'getVersion', do: 'answer', node: 'bob', provider: 'two', nth: 2, times: 0 },
+          ...{ on: 'getAgreement', do: 'answer', node: 'bob', provider: 'two', nth: 2, times: 0 },
           ...{ probability: 0.5, seed: 7, sec: 1.5, status: 504, message: 'no', body: { a: 1 } },
         },
       ],
@@ -55,7 +63,10 @@ describe('golem-temporal devnet fault', () => {
     ]);
     const list = (await done('fault', 'list')).split('\n');
     expect(list).toHaveLength(2);
-    expect(list[0]).toMatch(new RegExp(`^${id}  answer on getVersion  node=bob  .*acted 0 of 0$`));
+    expect(list[0]).toMatch(new RegExp(`^${id}  answer on getAgreement  node=bob  .*acted 0 of 0$`));
+    const path = await done('fault', 'arm', 'GET /registry/*', 'dropBefore');
+    expect(devnet.faults.list().at(-1)?.fault).toMatchObject({ on: 'GET /registry/*', do: 'dropBefore' });
+    await done('fault', 'clear', path);
     await done('fault', 'clear', id);
     expect(devnet.faults.list().map((armed) => armed.id)).toEqual([more]);
     await done('fault', 'clear');
@@ -78,6 +89,12 @@ describe('golem-temporal devnet fault', () => {
     );
     expect(await refused('fault', 'arm', 'provider.run', 'zero')).toBe(
       'golem-temporal: do: "zero" can\'t happen on provider.run; what can: fail, hang, delay, die\n',
+    );
+    expect(await refused('fault', 'arm', 'createAllocation', 'crash')).toBe(
+      'golem-temporal: provider: createAllocation is about no provider: say which one is to crash\n',
+    );
+    expect(await refused('fault', 'arm', '/a?b', 'delay')).toBe(
+      'golem-temporal: on: "/a?b" is more than a path: give it without a query\n',
     );
     expect(await refused('fault', 'arm', 'exec', 'delay', '--provider', 'nobody')).toBe(
       'golem-temporal: no provider is named "nobody"; there are: one, two\n',
@@ -108,6 +125,32 @@ describe('golem-temporal devnet', () => {
     const thawed = devnet.effects.next('provider-thawed');
     await done('freeze', 'two', '--sec', '0.1');
     expect(await thawed).toMatchObject({ provider: 'two', cause: 'end of the freeze' });
+    const revived = devnet.effects.next('provider-revived');
+    await done('crash', 'two', '--sec', '0.1');
+    expect(await revived).toMatchObject({ provider: 'two', cause: 'end of the crash' });
+  });
+
+  it('kills the VMs of a provider, shuts it down and opens it again', async () => {
+    const agreementId = await alice.rent();
+    const activityId = await alice.createActivity(agreementId);
+    const [mine] = devnet.effects.all(0, ['agreement-approved']).slice(-1);
+    const name = mine?.cause.replace('provider ', '') ?? '';
+    const killed = devnet.effects.next('activity-destroyed');
+    await done('kill-vms', name);
+    expect(await killed).toMatchObject({ activityId });
+    const ended = devnet.effects.next('agreement-terminated');
+    await done('shutdown', name);
+    expect(await ended).toMatchObject({ agreementId, reason: { 'golem.provider.code': 'Shutdown' } });
+    const offering = async (): Promise<number> => {
+      const demandId = await alice.subscribe();
+      const offers = await alice.events(demandId, 0);
+      await alice.delete(`/market-api/v1/demands/${demandId}`);
+      return offers.length;
+    };
+    expect(await offering()).toBe(1);
+    await done('reopen', name);
+    expect(await offering()).toBe(2);
+    expect(await refused('shutdown', 'three')).toContain('there are: one, two');
   });
 
   it('stops a node, and starts it elsewhere', async () => {

@@ -3,6 +3,7 @@ import { startDevnet } from '../devnet';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { requireBuild, runCli, startCli } from './support/cli';
+import { Requestor } from './support/devnet-requestor';
 import { tempDir } from './support/temp-dir';
 import { temporalAddress } from './support/temporal';
 
@@ -148,6 +149,63 @@ describe('golem-temporal', () => {
       expectRefusal(await run('--data', file), 2, /--data \S+ cannot be used: it is a file/);
       expectRefusal(await run('--data', join(file, 'in')), 2, /it is a file, or lies in one/);
       expectRefusal(await run('--data', '/proc/foo/bar'), 2, /--data \/proc\/foo\/bar cannot be used/);
+    });
+
+    test('starts with the keys, money, images, rounds of offers and memory that its flags say', async () => {
+      const providers = join(folder, 'one.json');
+      await writeFile(providers, JSON.stringify([{ name: 'one' }]));
+      const devnet = await startCli([
+        ...['devnet', '--port', '0', '--data', join(folder, 'flags'), '--providers', providers],
+        ...['--app-key', 'first', '--app-key', 'second', '--node', 'bob:0:bobs'],
+        ...['--funds', '2.5', '--payment-cycle', '0', '--rebroadcast', '0.2', '--retention', '0.1'],
+        ...['--image', 'me/renderer:v2', '--image', 'me/tool'],
+      ]);
+      const bob = (await devnet.line(/^node bob at/)).split(/[ ,]/)[3]!;
+      const adminUrl = (await devnet.line(/^devnet admin API/)).split(' ').at(-1)!;
+      const ready = await devnet.line(/ready/);
+      expect(ready).toMatch(/, app keys first, second$/);
+      const url = ready.split(/[ ,]/)[3]!;
+      const requestors = [new Requestor(url, 'first', adminUrl), new Requestor(url, 'second')];
+      for (const requestor of [...requestors, new Requestor(bob, 'bobs')]) {
+        const { json } = await requestor.post('/payment-api/v1/allocations', { totalAmount: '3' });
+        expect(json.availableFunds).toBe('2.5');
+      }
+      const [first] = requestors as [Requestor, Requestor];
+      for (const [tag, status] of [
+        ['me/renderer:v2', 200],
+        ['me/tool', 200],
+        ['me/other', 404],
+      ] as const)
+        expect([tag, (await first.get(`/registry/v1/image/info?tag=${tag}`)).status]).toEqual([tag, status]);
+
+      // Refused, but not for good, and offered to again in the next round.
+      const demandId = await first.subscribe();
+      const [offer] = await first.events(demandId);
+      const nowhere = { 'golem.com.payment.chosen-platform': undefined };
+      const refusal = await first.negotiate(demandId, offer.proposal.proposalId as string, nowhere);
+      expect(refusal.eventType).toBe('ProposalRejectedEvent');
+      expect(await first.events(demandId)).toMatchObject([{ eventType: 'ProposalEvent' }]);
+      let oldest: { seq: number };
+      do [oldest] = await first.admin('/effects');
+      while (oldest!.seq === 1);
+      expect(await devnet.stop()).toEqual({ code: 0, signal: null });
+    });
+
+    test.each([
+      [['--funds', '-1'], /'--funds <glm>' argument '-1' is invalid\. an amount of GLM/],
+      [['--funds', '1e3'], /an amount of GLM, 0 or more, with up to 18 decimals/],
+      [['--funds', '1000000001'], /cannot hold 1000000001 GLM: give a decimal from 0 to 1000000000/],
+      [['--retention', 'long'], /'--retention <sec>' argument 'long' is invalid\. a number of seconds/],
+      [['--rebroadcast', '-1'], /'--rebroadcast <sec>' argument '-1' is invalid\. a number of seconds/],
+      [
+        ['--image', 'renderer'],
+        /'--image <tag>' argument 'renderer' is invalid\. an image is given as user\/name/,
+      ],
+      [['--app-key', ''], /an app key is not empty/],
+    ])('refuses %s', async (flags, complaint) => {
+      const run = await runCli(['devnet', '--port', '0', '--data', join(folder, 'unused'), ...flags]);
+      expect(run).toMatchObject({ code: 2, stdout: '' });
+      expect(run.stderr.split('\n')[0]).toMatch(complaint);
     });
 
     test('lists the mistakes in a providers file', async () => {

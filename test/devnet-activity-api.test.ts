@@ -1,4 +1,8 @@
+import { getEventListeners } from 'node:events';
 import { readFile } from 'node:fs/promises';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { AgreementTerms } from '../devnet/contract';
+import type { Host } from '../devnet/vm/host';
 import { PROVIDER, sh, Vm, VmTestbed, type ScriptEvent } from './support/vm-host';
 
 const UNKNOWN = 'f'.repeat(32);
@@ -121,6 +125,16 @@ describe('creating an activity', () => {
     expect(await bed.call('POST', '/activity', { agreementId })).toMatchObject({ status: 500 });
     await bed.host.destroyForAgreement(agreementId, 'test');
   });
+
+  test.each(['3000000', '1e300', 'Infinity'])(
+    'is waited for however long that is (timeout=%s)',
+    async (timeout) => {
+      const agreementId = bed.agreement({ createSec: 0.05 });
+      const created = await bed.call('POST', `/activity?timeout=${timeout}`, { agreementId });
+      expect(created).toMatchObject({ status: 200 });
+      await bed.host.destroyForAgreement(agreementId, 'test');
+    },
+  );
 });
 
 describe('an activity nobody knows', () => {
@@ -208,13 +222,34 @@ describe('scripts', () => {
     ],
     ['{}', 'invalid type: map, expected a sequence', 0],
     ['[{"run":{"args":[]}}]', 'missing field `entry_point`', 21],
-  ])('%s is refused', async (text, complaint, column) => {
+    [
+      `[{"transfer":{"from":"a","to":"b","progress":{"x":${'['.repeat(20_000)}${']'.repeat(20_000)}}}}]`,
+      'recursion limit exceeded',
+      175,
+    ],
+  ])('%.40s is refused', async (text, complaint, column) => {
     const vm = await bed.vm();
     expect(await vm.call('POST', '/exec', { text })).toEqual({
       status: 400,
       contentType: 'application/json',
       body: { message: `Bad request: Error("${complaint}", line: 1, column: ${column})` },
     });
+  });
+
+  test('an exe-unit that fails at one takes nobody with it', async () => {
+    const [vm, other] = [await bed.vm(), await bed.vm()];
+    const push = bed.effects.push.bind(bed.effects);
+    bed.effects.push = () => {
+      bed.effects.push = push;
+      throw new Error('broken');
+    };
+    const batchId = await vm.exec([sh('echo never')]);
+    expect(await vm.call('GET', `/exec/${batchId}?timeout=0.1&commandIndex=0`)).toMatchObject({
+      status: 408,
+    });
+    expect(bed.destroyed).toContain(vm.activityId);
+    expect(bed.log.join()).toContain(`the exe-unit of activity ${vm.activityId} failed: Error: broken`);
+    expect(await other.sh('echo still here')).toMatchObject({ stdout: 'still here\n' });
   });
 
   test('need a text', async () => {
@@ -471,4 +506,62 @@ test('after a restart of the daemon its VMs have ended, and what their scripts h
   } finally {
     await restarted.close();
   }
+});
+
+describe('of a client that has gone nothing is left', () => {
+  const host = (): Host => bed.host as Host;
+  const listeners = (): number => getEventListeners(host().closing.signal, 'abort').length;
+  let calls: string[];
+  let silent: AgreementTerms;
+  let clients: AbortController;
+  beforeEach(async () => {
+    const vm = await bed.vm();
+    const batchId = await vm.exec([sh('true')]);
+    const script = `/activity/${vm.activityId}/exec`;
+    const { activityId } = await bed.vm();
+    silent = [...bed.agreements.values()].at(-1)!;
+    silent.reach = 'silent';
+    calls = [
+      '/_monitor',
+      `${script}/${batchId}`,
+      `${script}/none`,
+      `/activity/${activityId}/state?timeout=1000`,
+    ];
+    clients = new AbortController();
+  });
+  afterEach(() => {
+    bed.isSlow = false;
+    silent.reach = 'up';
+  });
+
+  const call = (path: string): Promise<void> =>
+    fetch(bed.baseUrl + path, { headers: { accept: 'text/event-stream' }, signal: clients.signal }).then(
+      async (response) => void (await response.text()),
+      () => undefined,
+    );
+
+  test('of streams and of waiting calls', async () => {
+    const before = listeners();
+    const all = calls.map((path) => call(path).catch(() => undefined));
+    while (listeners() < before + 3) await nextTurn();
+    clients.abort();
+    await Promise.all(all);
+    while (listeners() > before || !host().changes.idle) await nextTurn();
+  });
+
+  test('when it went before its call was looked at', async () => {
+    const before = listeners();
+    bed.isSlow = true;
+    const all = calls.map(call);
+    while (bed.held < calls.length) await nextTurn();
+    clients.abort();
+    await Promise.all(all);
+    while (bed.held > 0) await nextTurn();
+    bed.isSlow = false;
+    await bed.call('GET', '/activity?agreementId=none');
+    expect({ listeners: listeners(), isIdle: host().changes.idle }).toEqual({
+      listeners: before,
+      isIdle: true,
+    });
+  });
 });

@@ -56,11 +56,22 @@ describe('a deposit', () => {
       expect(devnet.ledger.after()).toMatchObject([
         { kind: 'transfer', from: 'treasury', to: FUNDER, amount: '8' },
         { kind: 'deposit', from: FUNDER, to: CONTRACT, amount: '5', depositId: '0x2a' },
-        { kind: 'payment', from: CONTRACT, to: issuerId, amount, depositId: '0x2a' },
+        {
+          kind: 'payment',
+          from: CONTRACT,
+          to: issuerId,
+          amount,
+          depositId: '0x2a',
+          requestor: expect.any(String),
+        },
         { kind: 'deposit-closed', from: CONTRACT, to: FUNDER, depositId: '0x2a' },
       ]);
       const [deposit] = await requestor.admin('/deposits');
       expect(deposit).toMatchObject({ closed: true, spent: new Amount(amount).toFixed() });
+      const paid = new Amount(amount).toFixed();
+      expect((await requestor.admin('/state')).money).toEqual([
+        { node: 'requestor', platform: PLATFORM, balance: '0', reserved: '0', accepted: paid, paid },
+      ]);
       expectBalanced(devnet);
     });
   });
@@ -116,6 +127,52 @@ describe('a deposit', () => {
         ...DEPOSIT,
         validate: { flatFeeAmount: '0' },
       });
+    });
+  });
+
+  it('that was never used goes back to its funder once it is not valid any more', async () => {
+    await withDevnet({ providers: ONE, paymentCycleSec: 0 }, async (requestor, devnet) => {
+      const terminate = async (path: string): Promise<[number, Answer['json']]> => {
+        const response = await fetch(`${devnet.adminUrl}/deposits/${path}`, { method: 'DELETE' });
+        return [response.status, await response.json()];
+      };
+      await makeDeposit(devnet, { id: '0x1', validTo: inAnHour() });
+      await makeDeposit(devnet, { id: '0x2', validTo: inAnHour() });
+      await makeDeposit(devnet, { id: '0x3', validTo: '2026-01-01T00:00:00Z' });
+      const timeout = new Date(Date.now() + 600_000).toISOString();
+      const { json } = await allocate(requestor, { ...DEPOSIT, id: '0x2' }, { timeout });
+      const { allocationId } = json as { allocationId: string };
+
+      const at = `?contract=${CONTRACT}`;
+      expect(await terminate(`0x1${at}`)).toEqual([
+        409,
+        { message: expect.stringMatching(/^deposit 0x1 is valid until 20/) },
+      ]);
+      expect(await terminate(`0x2${at}`)).toEqual([
+        409,
+        { message: expect.stringContaining(`allocation ${allocationId} uses it`) },
+      ]);
+      expect(await terminate(`0x4${at}`)).toEqual([
+        404,
+        { message: `contract ${CONTRACT} has no deposit 0x4 on ${PLATFORM}` },
+      ]);
+      expect((await terminate('0x3'))[0]).toBe(400);
+      const before = devnet.wallets.balance(FUNDER, PLATFORM);
+      // The same number, written differently.
+      expect(await terminate(`03${at}`)).toEqual([
+        200,
+        expect.objectContaining({ id: '0x3', closed: true, spent: '0' }),
+      ]);
+      expect(devnet.wallets.balance(FUNDER, PLATFORM).minus(before).toFixed()).toBe('5');
+      expect(devnet.ledger.after().at(-1)).toMatchObject({
+        ...{ kind: 'deposit-closed', from: CONTRACT, to: FUNDER, amount: '5', depositId: '0x3' },
+      });
+      expect((await requestor.effect('deposit-closed')).cause).toContain('DELETE /deposits/03');
+      expect(await terminate(`0x3${at}`)).toEqual([409, { message: 'deposit 0x3 is closed already' }]);
+      expect((await allocate(requestor, { ...DEPOSIT, id: '0x3' }, { timeout })).json.instance).toMatch(
+        /no-deposit$/,
+      );
+      expectBalanced(devnet);
     });
   });
 

@@ -61,7 +61,7 @@ describe('docs/devnet.md', () => {
     expect(lines.slice(1).map((line) => line.split(/ +/)[3])).toEqual([
       ...['agreement-approved', 'invoice-accepted', 'allocation-released', undefined],
     ]);
-    expect((await shell(faults)).split('\n').filter((line) => line.includes(' acted '))).toHaveLength(4);
+    expect((await shell(faults)).split('\n').filter((line) => line.includes(' acted '))).toHaveLength(5);
     expect(devnet.faults.list()).toEqual([]);
     expect(devnet.links.state()).toEqual({ cuts: [], frozen: [], crashed: [] });
   });

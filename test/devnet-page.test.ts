@@ -29,8 +29,8 @@ describe('the status page', () => {
         await rows(page, 'money', 'requestor').getByText('7').waitFor();
         await rows(page, 'effects', 'agreement-approved').getByText('provider one').waitFor();
 
-        devnet.faults.arm({ on: 'getVersion', do: 'delay', provider: 'one' });
-        await rows(page, 'faults', 'getVersion').getByText('delay').waitFor();
+        devnet.faults.arm({ on: 'getActivityState', do: 'delay', provider: 'one' });
+        await rows(page, 'faults', 'getActivityState').getByText('delay').waitFor();
         await requestor.terminate(agreementId);
         await rows(page, 'agreements', 'none').waitFor();
         await rows(page, 'activities', 'none').waitFor();

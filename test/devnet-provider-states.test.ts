@@ -134,6 +134,23 @@ describe('a provider', () => {
     });
   });
 
+  it('takes payments on the platforms of its offer only, and says which', async () => {
+    const providers = [{ name: 'one', platforms: [PLATFORM] }];
+    await withDevnet({ providers }, async (requestor) => {
+      for (const chosen of ['erc20-polygon-glm', 'foo-bar']) {
+        const demandId = await requestor.subscribe();
+        const [offer] = await requestor.events(demandId);
+        const { proposalId } = offer.proposal as { proposalId: string };
+        const platform = { 'golem.com.payment.chosen-platform': chosen };
+        expect((await requestor.negotiate(demandId, proposalId, platform)).reason).toEqual({
+          message: `No payments are taken on ${chosen}; choose one of the offer's platforms: ${PLATFORM}`,
+          'golem.proposal.rejection.is-final': false,
+        });
+      }
+      expect(await requestor.rent()).toMatch(/^[0-9a-f]{64}$/);
+    });
+  });
+
   it('that takes no payments while an agreement lasts offers none, and none of its notes is payable', async () => {
     const providers = [{ name: 'one', payableNotes: false, debitNoteIntervalSec: 1 }];
     await withDevnet({ providers }, async (requestor) => {

@@ -67,6 +67,11 @@ describe('a description of providers', () => {
       'providers[0].pricing.envPerHour: expected an amount of GLM as a string such as "0.1"',
       'providers[0].pricing.start: expected an amount of GLM as a string such as "0.1"',
     ]);
+    expect(mistakesIn([{ name: 'a', platforms: ['erc20-polygon-glm', 'foo-bar'] }])).toEqual([
+      expect.stringMatching(
+        /^providers\[0\]\.platforms\[1\]: expected one of "erc20-mainnet-glm", .*, not "foo-bar"$/,
+      ),
+    ]);
     expect(mistakesIn([{ name: 'a' }, { name: 'a', minExpirationSec: 60, maxExpirationSec: 30 }])).toEqual([
       'providers[1].name: another provider is named "a" too',
       'providers[1].minExpirationSec: must not be more than maxExpirationSec',

@@ -32,6 +32,37 @@ afterEach(async () => {
 });
 
 describe('after a restart of the daemon', () => {
+  it('a provider that was shut down stays so until it is opened again', async () => {
+    await devnet.shutDownProvider('one');
+    await restart();
+    expect((await requestor.admin('/state')).providers).toMatchObject([
+      { name: 'one', trouble: 'shut down' },
+    ]);
+    const demandId = await requestor.subscribe();
+    expect(await requestor.events(demandId, 0)).toEqual([]);
+    devnet.reopenProvider('one');
+    expect(await requestor.events(demandId)).toHaveLength(1);
+    await restart();
+    expect(await requestor.events(await requestor.subscribe())).toHaveLength(1);
+    const changes = devnet.effects.all(0, ['provider-shut-down', 'provider-reopened']);
+    expect(changes.map(({ kind, provider }) => [kind, provider])).toEqual([
+      ['provider-shut-down', 'one'],
+      ['provider-reopened', 'one'],
+    ]);
+  });
+
+  it('a provider that was shut down while cut off ends its agreements', async () => {
+    const agreementId = await requestor.rent('s');
+    devnet.links.cut({ provider: 'one' });
+    await devnet.shutDownProvider('one');
+    expect((await requestor.get(`${MARKET}/agreements/${agreementId}`)).json.state).toBe('Approved');
+    await restart();
+    expect(await requestor.effect('agreement-terminated')).toMatchObject({
+      ...{ agreementId, terminator: 'Provider', reason: { 'golem.provider.code': 'Shutdown' } },
+    });
+    await requestor.firstEvent('invoice', 's');
+  });
+
   it('identity, allocations, agreements and their events are as they were; demands are gone', async () => {
     const allocationId = await requestor.allocate();
     const demandId = await requestor.subscribe();

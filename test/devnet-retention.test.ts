@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import Libsql from 'libsql';
 import { startDevnet, type Devnet } from '../devnet';
+import { Amount } from '../devnet/payment/amounts';
 import { PLATFORM, Requestor } from './support/devnet-requestor';
 
 const [MARKET, PAYMENT, ACTIVITY] = ['/market-api/v1', '/payment-api/v1', '/activity-api/v1/activity'];
@@ -46,13 +47,15 @@ async function ended(session: string): Promise<{ agreementId: string; invoiceId:
   return { agreementId, invoiceId, amount: json.amount };
 }
 
-async function complete(session: string): Promise<void> {
+/** @returns what it has cost */
+async function complete(session: string): Promise<string> {
   const allocationId = await requestor.allocate();
   const { invoiceId, amount } = await ended(session);
   const acceptance = { totalAmountAccepted: amount, allocationId };
   await requestor.post(`${PAYMENT}/invoices/${invoiceId}/accept`, acceptance);
   await requestor.firstEvent('invoice', session, 'SETTLED');
   await requestor.delete(`${PAYMENT}/allocations/${allocationId}`);
+  return amount;
 }
 
 /** Rows of each table that is not kept for good; the newest effect always stays. */
@@ -92,6 +95,24 @@ it('complete rentals leave no rows behind, and the file does not grow', async ()
     sizes.push(statSync(join(dataDir, 'devnet.sqlite')).size);
   }
   expect(sizes[2]).toBeLessThanOrEqual((sizes[0] ?? 0) + 8 * 4096);
+});
+
+it('what a node has paid is known when the payments are long forgotten, also after a restart', async () => {
+  await start(RETENTION_SEC);
+  const fresh = rows();
+  const paid = new Amount(await complete('first')).plus(await complete('second'));
+  const money = {
+    ...{ node: 'requestor', platform: PLATFORM, balance: new Amount(1000).minus(paid).toFixed() },
+    ...{ reserved: '0', accepted: paid.toFixed(), paid: paid.toFixed() },
+  };
+  expect((await requestor.admin('/state')).money).toEqual([money]);
+  await untilRows(fresh);
+  expect((await requestor.admin('/state')).money).toEqual([money]);
+  await devnet.close();
+  await start();
+  expect((await requestor.admin('/state')).money).toEqual([money]);
+  await requestor.allocate('7');
+  expect((await requestor.admin('/state')).money).toEqual([{ ...money, reserved: '7' }]);
 });
 
 it('the number of an effect is never given twice, however much was forgotten', async () => {

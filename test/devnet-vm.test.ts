@@ -1,9 +1,10 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { accessSync, constants, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { tellsSignals } from '../devnet/vm/launch';
 import { availableNamespaces } from '../devnet/vm/namespaced-machine';
 import type { VmHostSettings } from '../devnet/vm';
 import { burn, sh, Vm, VmTestbed } from './support/vm-host';
@@ -71,17 +72,23 @@ describe.each(isolations)('a VM of the devnet (%s)', (isolation) => {
     expect(String(stdout).slice(0, 8)).toBe('\u00ff\u00febinxxx');
   });
 
-  test('tells exit codes as programs and shells give them', async () => {
+  const afterSignal = (signal: number): number =>
+    isolation === 'private' && tellsSignals() ? signal : 128 + signal;
+
+  test('tells exit codes as programs give them, and signals, of which stderr says nothing', async () => {
     const vm = await bed.vm();
     for (const [text, code] of [
       ['exit 255', 255],
       ['/golem/work', 126],
       ['exec /no/such/program', 127],
-      ['kill -SEGV $$', 139],
-      ['kill -KILL $$', 137],
+      ['exit 137', 137],
+      ['exit 139', 139],
+      ['kill -SEGV $$', afterSignal(11)],
+      ['kill -KILL $$', afterSignal(9)],
     ] as const) {
-      const { result, message } = await vm.sh(text);
+      const { result, message, stderr } = await vm.sh(text);
       expect([text, result, message]).toEqual([text, 'Error', `ExeScript command exited with code ${code}`]);
+      if (code !== 126 && code !== 127) expect([text, stderr]).toEqual([text, null]);
     }
     expect(await vm.state()).toEqual({ state: ['Ready', null] });
   });
@@ -148,8 +155,12 @@ describe.each(isolations)('a VM of the devnet (%s)', (isolation) => {
 
   test('survives a program that kills its own process group', async () => {
     const vm = await bed.vm();
-    expect(await vm.sh('kill 0')).toMatchObject({ message: 'ExeScript command exited with code 143' });
-    expect(await vm.sh('kill -9 $$')).toMatchObject({ message: 'ExeScript command exited with code 137' });
+    expect(await vm.sh('kill 0')).toMatchObject({
+      message: `ExeScript command exited with code ${afterSignal(15)}`,
+    });
+    expect(await vm.sh('kill -9 $$')).toMatchObject({
+      message: `ExeScript command exited with code ${afterSignal(9)}`,
+    });
     expect(await vm.sh('echo alive')).toMatchObject({ stdout: 'alive\n' });
   });
 
@@ -189,7 +200,9 @@ describe.each(isolations)('a VM of the devnet (%s)', (isolation) => {
     const vm = await bed.vm();
     const mark = `9${process.pid}${isolations.indexOf(isolation)}`;
     await vm.untilReady(
-      `sleep ${mark}1 & (setsid sleep ${mark}2 >/dev/null 2>&1 &); echo x > /golem/output/file; echo > ready; sleep ${mark}3`,
+      `sleep ${mark}1 & (setsid sleep ${mark}2 >/dev/null 2>&1 &); echo x > /golem/output/file;
+       mkdir -p closed/to/all; touch closed/to/all/file; chmod 000 closed/to/all closed/to; chmod 444 closed;
+       echo > ready; sleep ${mark}3`,
     );
     expect(commandLines().some((line) => line.includes(`sleep ${mark}`))).toBe(true);
     expect(await vm.call('DELETE')).toEqual({ status: 200, contentType: 'application/json', body: null });
@@ -225,6 +238,23 @@ describe.each(isolations)('a VM of the devnet (%s)', (isolation) => {
       expect(await vm.sh('touch /usr/devnet-was-here')).toMatchObject({ result: 'Error' });
       expect(await vm.sh(`ls ${process.cwd()}`)).toMatchObject({ result: 'Error' });
     });
+
+    const shared = '/opt';
+    (isWritable(shared) ? test : test.skip)(
+      "shows nothing of the devnet's own files, wherever they are",
+      async () => {
+        const dataDir = mkdtempSync(join(shared, 'devnet-vm-test-'));
+        const inShared = await VmTestbed.start({}, dataDir);
+        try {
+          const [one, other] = await Promise.all([inShared.vm(), inShared.vm()]);
+          await one.sh('echo secret > file');
+          expect(await one.sh('cat /golem/work/file')).toMatchObject({ stdout: 'secret\n' });
+          expect(await other.sh(`find ${dataDir}`)).toMatchObject({ stdout: `${dataDir}\n` });
+        } finally {
+          await inShared.close();
+        }
+      },
+    );
 
     test('one that dies is Terminated, and its scripts stay unanswered', async () => {
       const vm = await bed.vm();
@@ -268,6 +298,8 @@ describe.each(isolations)('a VM of the devnet (%s)', (isolation) => {
       daemon.kill('SIGKILL');
       await once(daemon, 'exit');
       await untilNoCommandHas(mark);
+      await untilNoCommandHas(activityId);
+      expect(readdirSync(join(dataDir, 'vms'))).toEqual([]);
 
       const again = await VmTestbed.start(settings(isolation), dataDir);
       try {
@@ -299,16 +331,27 @@ function settings(isolation: Isolation): VmHostSettings {
   return isolation === 'plain' ? { isolation } : {};
 }
 
+function isWritable(folder: string): boolean {
+  try {
+    accessSync(folder, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** Of all processes, but for zombies. */
 function commandLines(): string[] {
   const lines = execFileSync('ps', ['-A', '-ww', '-o', 'stat=,args='], { encoding: 'utf8' }).split('\n');
   return lines.filter((line) => !line.startsWith('Z') && !line.includes('vm-daemon'));
 }
 
-/** The process that holds a VM's namespaces, a shell that was given the VM's directory. */
+/** The first process in a VM's namespaces, a shell that was given the VM's directory. */
 function firstProcessOf(activityId: string): number {
   const lines = execFileSync('ps', ['-A', '-ww', '-o', 'pid=,comm=,args='], { encoding: 'utf8' }).split('\n');
-  const line = lines.find((text) => /^ *\d+ sh /.test(text) && text.includes(activityId));
+  const line = lines.find(
+    (text) => /^ *\d+ sh /.test(text) && text.includes(activityId) && !text.includes('holder'),
+  );
   return Number(line?.trim().split(' ')[0]);
 }
 

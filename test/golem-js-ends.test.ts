@@ -98,9 +98,23 @@ describe('golem-js on the devnet', () => {
     });
   });
 
-  test('fails a command whose provider has crashed, and pays when the provider is back', async () => {
+  test('fails a command whose VM has died, and pays for what there was', async () => {
     await onDevnet({}, async (devnet) => {
       const lines = await runGolemJs(devnet, 'cutShort', async (program) => {
+        await commandStarted(devnet);
+        devnet.links.killVms('one');
+        await program.line(({ failure }) => failure !== undefined);
+        program.tell();
+      });
+      expect(lines.find(({ failure }) => failure)?.why).toContain('endpoint address not found');
+      expectOrder(lines, ['errorGettingBatchResults', 'invoiceAccepted', 'allocationReleased']);
+      expectNothingOpen(devnet);
+    });
+  });
+
+  test('fails a command whose provider has crashed, and never hears of a bill', async () => {
+    await onDevnet({}, async (devnet) => {
+      const lines = await runGolemJs(devnet, 'unbilled', async (program) => {
         await commandStarted(devnet);
         devnet.links.crash('one');
         await program.line(({ failure }) => failure !== undefined);
@@ -110,8 +124,8 @@ describe('golem-js on the devnet', () => {
       expect(lines.find(({ failure }) => failure)?.why).toContain('endpoint address not found');
       const [lost] = devnet.effects.all(0, ['activity-destroyed']);
       expect(lost?.cause).toBe('crash of provider one');
-      expectOrder(lines, ['errorGettingBatchResults', 'invoiceAccepted', 'allocationReleased']);
-      expectNothingOpen(devnet);
+      expect(lines.find(({ unbilled }) => unbilled)).toBeDefined();
+      expect(devnet.effects.all(0, ['invoice-issued'])).toEqual([]);
     });
   });
 

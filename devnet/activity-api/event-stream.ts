@@ -16,9 +16,11 @@ export function streamScript(
   host: Host,
   activity: GolemActivity,
   batchId: string,
+  request: FastifyRequest,
   reply: FastifyReply,
 ): FastifyReply {
-  const stream = new EventStream(host, reply);
+  if (request.lateFault?.replacesStream) return reply.send();
+  const stream = new EventStream(host, request, reply);
   const script = activity.scripts.get(batchId);
   if (!script) {
     stream.ping();
@@ -43,7 +45,8 @@ export function streamScript(
 
 /** The requestor's activities, now and at each change. */
 export function streamActivities(host: Host, request: FastifyRequest, reply: FastifyReply): FastifyReply {
-  const stream = new EventStream(host, reply);
+  if (request.lateFault?.replacesStream) return reply.send();
+  const stream = new EventStream(host, request, reply);
   const tell = (): void => {
     const activities = host.liveActivities().flatMap(({ activityId, agreementId }) => {
       const activity = host.find(activityId);
@@ -60,18 +63,22 @@ export function streamActivities(host: Host, request: FastifyRequest, reply: Fas
   return reply;
 }
 
-/** One open answer. Ends when the client hangs up or the host closes. */
+/** One open answer. Ends when the client hangs up, which it may have done before, or the host closes. */
 class EventStream {
   private readonly raw;
+  private readonly fault;
   private pinging: NodeJS.Timeout | undefined;
 
-  constructor(host: Host, reply: FastifyReply) {
+  constructor(host: Host, request: FastifyRequest, reply: FastifyReply) {
     reply.hijack();
     this.raw = reply.raw;
+    this.fault = request.lateFault;
+    this.fault?.onStream(this.raw);
     this.raw.writeHead(200, { 'content-type': 'text/event-stream' });
     this.raw.flushHeaders();
     const close = (): void => void this.raw.end();
     host.closing.signal.addEventListener('abort', close, { once: true });
+    if (host.closing.signal.aborted) close();
     this.onClose(() => {
       clearInterval(this.pinging);
       host.closing.signal.removeEventListener('abort', close);
@@ -81,16 +88,18 @@ class EventStream {
   write(text: string): void {
     if (this.raw.writableEnded || this.raw.destroyed) return;
     if (this.raw.writableLength > MAX_UNREAD_BYTES) this.raw.destroy();
-    else this.raw.write(text);
+    else this.raw.write(text, () => this.fault?.onEvent(this.raw));
   }
 
   /** Now, and every 15 s. */
   ping(): void {
+    if (this.raw.destroyed) return;
     this.write(':ping\n');
     this.pinging = setInterval(() => this.write(':ping\n'), PING_MS);
   }
 
   onClose(action: () => void): void {
-    this.raw.once('close', action);
+    if (this.raw.destroyed) action();
+    else this.raw.once('close', action);
   }
 }

@@ -1,10 +1,11 @@
 /** yagna's activity API for requestors, over the activities of a VM host. */
-import { setTimeout as delay } from 'node:timers/promises';
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { hexId } from '../clock';
 import { failure, type HttpError, textFailure } from '../server/errors';
 import { send, yagnaScope } from '../server/http';
 import { Body, Query, queryFailure } from '../server/input';
+import { Stream, waitFor } from '../server/long-poll';
+import { pause } from '../timers';
 import { parseScript, ScriptSyntaxError } from '../vm/exe-script';
 import type { GolemActivity } from '../vm/golem-activity';
 import {
@@ -27,7 +28,9 @@ interface ActivityPath {
 
 export function registerActivityRoutes(app: FastifyInstance, host: Host): void {
   yagnaScope(app, (scope) => {
-    scope.post(`${BASE}/activity`, async (request, reply) => send(reply, 200, await create(host, request)));
+    scope.post(`${BASE}/activity`, async (request, reply) =>
+      send(reply, 200, await create(host, request, reply)),
+    );
 
     scope.get(`${BASE}/activity`, (request, reply) => {
       const agreementId = new Query(request).required('agreementId');
@@ -47,20 +50,20 @@ export function registerActivityRoutes(app: FastifyInstance, host: Host): void {
     scope.delete<ActivityPath>(`${BASE}/activity/:activityId`, async (request, reply) => {
       const row = activityOf(host, request);
       const { id } = row;
-      await answered(host, row.agreement_id, request, `activity/DestroyActivity`);
+      await answered(host, row.agreement_id, reply, `activity/DestroyActivity`, row.ended !== 1);
       await withinTimeout(host.destroy(id), timeoutSec(request));
       return send(reply, 200, null);
     });
 
     scope.get<ActivityPath>(`${BASE}/activity/:activityId/state`, async (request, reply) => {
       const row = activityOf(host, request);
-      await answered(host, row.agreement_id, request, `activity/GetState`);
+      await answered(host, row.agreement_id, reply, `activity/GetState`);
       return send(reply, 200, host.find(row.id)?.state ?? endedState(row));
     });
 
     scope.get<ActivityPath>(`${BASE}/activity/:activityId/usage`, async (request, reply) => {
       const row = activityOf(host, request);
-      await answered(host, row.agreement_id, request, `activity/GetUsage`);
+      await answered(host, row.agreement_id, reply, `activity/GetUsage`);
       return send(reply, 200, usage(host, row));
     });
 
@@ -77,7 +80,7 @@ export function registerActivityRoutes(app: FastifyInstance, host: Host): void {
       const text = Body.of('payment', request).string('text');
       const row = activityOf(host, request);
       const commands = script(text);
-      await answered(host, row.agreement_id, request, `exeunit/${row.id}/Exec`);
+      await answered(host, row.agreement_id, reply, `exeunit/${row.id}/Exec`);
       const activity = reachableActivity(host, row, 'Exec');
       // It still answers polls, and takes nothing more.
       if (activity.ending) throw exeUnitUnreachable(host, row, 'Exec');
@@ -87,18 +90,18 @@ export function registerActivityRoutes(app: FastifyInstance, host: Host): void {
     });
 
     // Only an exe-unit in an enclave listens to encrypted scripts, and no provider of the devnet has one.
-    scope.post<ActivityPath>(`${BASE}/activity/:activityId/encrypted`, async (request) => {
+    scope.post<ActivityPath>(`${BASE}/activity/:activityId/encrypted`, async (request, reply) => {
       const row = activityOf(host, request);
-      await answered(host, row.agreement_id, request, `exeunit/${row.id}/CallEncryptedService`);
+      await answered(host, row.agreement_id, reply, `exeunit/${row.id}/CallEncryptedService`);
       throw exeUnitUnreachable(host, row, 'CallEncryptedService');
     });
 
     scope.get<ScriptPath>(`${BASE}/activity/:activityId/exec/:batchId`, async (request, reply) => {
       const row = activityOf(host, request);
-      await answered(host, row.agreement_id, request, `exeunit/${row.id}/GetExecBatchResults`);
+      await answered(host, row.agreement_id, reply, `exeunit/${row.id}/GetExecBatchResults`);
       if (request.headers.accept === 'text/event-stream') {
         const activity = reachableActivity(host, row, 'StreamExecBatchResults');
-        return streamScript(host, activity, request.params.batchId, reply);
+        return streamScript(host, activity, request.params.batchId, request, reply);
       }
       const unreachable = exeUnitUnreachable(host, row, 'GetExecBatchResults');
       return sendResults(reply, await scriptResults(host, row, request, reply, unreachable));
@@ -106,7 +109,7 @@ export function registerActivityRoutes(app: FastifyInstance, host: Host): void {
   });
 }
 
-async function create(host: Host, request: FastifyRequest): Promise<unknown> {
+async function create(host: Host, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
   const { json } = Body.of('payment', request);
   const bare = typeof json === 'string';
   const agreementId = bare ? json : (json as { agreementId?: unknown } | null)?.agreementId;
@@ -121,7 +124,7 @@ async function create(host: Host, request: FastifyRequest): Promise<unknown> {
   }
   const terms = host.terms(agreementId);
   if (terms && terms.requestorId !== request.requestorId) throw failure(404, `Not found: ${agreementId}`);
-  if (terms) await answered(host, agreementId, request, 'activity/CreateActivity');
+  if (terms) await answered(host, agreementId, reply, 'activity/CreateActivity', true);
   let awaited = true;
   try {
     const activityId = await withinTimeout(
@@ -183,7 +186,7 @@ function providerOf(host: Host, row: ActivityRow): string {
 
 function endedState(row: ActivityRow): object {
   return {
-    state: ['Terminated', null],
+    state: [row.ended === 2 ? 'Unresponsive' : 'Terminated', null],
     ...(row.reason !== null && { reason: row.reason }),
     ...(row.error_message !== null && { errorMessage: row.error_message }),
   };
@@ -216,32 +219,39 @@ function timeoutSec(request: FastifyRequest): number {
   return timeout;
 }
 
-/** Passes on when the provider answers; else there is no answer in time, or the word that nobody is there. */
+/** Wakes nobody. */
+const SILENCE = new Stream();
+
+/**
+ * Passes on when the provider answers; else there is no answer in time, or the word that nobody is there.
+ * @param asksAgent whether the answer is the provider agent's, not its yagna's or exe-unit's
+ */
 async function answered(
   host: Host,
   agreementId: string,
-  request: FastifyRequest,
+  reply: FastifyReply,
   endpoint: string,
+  asksAgent = false,
 ): Promise<void> {
   const terms = host.terms(agreementId);
-  if (!terms || terms.reach === 'up') return;
-  if (terms.reach === 'gone') throw unreachable(`/net/${terms.providerId}/${endpoint}`);
-  await delay((timeoutSec(request) + TIMEOUT_MARGIN_SEC) * 1000, undefined, { signal: host.closing.signal });
+  if (!terms) return;
+  const reach = asksAgent && terms.isForgotten && terms.reach === 'up' ? 'silent' : terms.reach;
+  if (reach === 'up') return;
+  if (reach === 'gone') throw unreachable(`/net/${terms.providerId}/${endpoint}`);
+  await waitFor(SILENCE, reply, timeoutSec(reply.request) + TIMEOUT_MARGIN_SEC, () => undefined);
   throw failure(408, 'Timeout');
 }
 
 /** 408 when the provider needs longer; its work goes on. */
 async function withinTimeout<T>(work: Promise<T>, timeout: number, onTimeout?: () => void): Promise<T> {
   const timer = new AbortController();
-  const late = delay((timeout + TIMEOUT_MARGIN_SEC) * 1000, undefined, { signal: timer.signal }).then(() => {
-    onTimeout?.();
-    throw failure(408, 'Timeout');
+  const late = pause((timeout + TIMEOUT_MARGIN_SEC) * 1000, timer.signal).then((passed) => {
+    if (passed) onTimeout?.();
+    return undefined;
   });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    timer.abort();
-    late.catch(() => undefined);
-    work.catch(() => undefined);
-  }
+  const done = work.then((value) => ({ value }));
+  const answer = await Promise.race([done, late]).finally(() => timer.abort());
+  if (answer) return answer.value;
+  done.catch(() => undefined);
+  throw failure(408, 'Timeout');
 }

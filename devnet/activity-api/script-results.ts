@@ -1,11 +1,12 @@
 /** Results of a script: what they wait for, and how they are sent, however many and long they are. */
 import { Readable } from 'node:stream';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { failure } from '../server/errors';
 import { send } from '../server/http';
 import { Query, queryFailure } from '../server/input';
 import { waitFor } from '../server/long-poll';
+import { pause } from '../timers';
+import { isSudden } from '../vm/ending';
 import type { Host } from '../vm/host';
 import type { ActivityRow, FinishedCommand, ResultJson, VmStore } from '../vm/vm-store';
 
@@ -64,14 +65,13 @@ export async function scriptResults(
   const script = activity.scripts.get(batchId);
   const done = await waitFor(activity.progress, reply, timeout, () => {
     if ((script?.finished ?? 0) > awaited) return read();
-    if (activity.reachable || (activity.ending === 'aborted' && !host.closing.signal.aborted))
-      return undefined;
+    if (activity.reachable || (isSudden(activity.ending) && !host.closing.signal.aborted)) return undefined;
     throw unreachable;
   });
   if (done) return done;
   // Of a VM that died nothing more is heard.
-  if (timeout > 0 && activity.ending === 'aborted') await delay(TIMEOUT_MARGIN_SEC * 1000);
-  if (commandIndex !== undefined || activity.ending === 'aborted') throw failure(408, 'Timeout');
+  if (timeout > 0 && isSudden(activity.ending)) await pause(TIMEOUT_MARGIN_SEC * 1000);
+  if (commandIndex !== undefined || isSudden(activity.ending)) throw failure(408, 'Timeout');
   return read();
 }
 

@@ -3,7 +3,14 @@ import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { parseRfc3339 } from '../clock';
 import { isAmount } from '../payment/amounts';
-import { DEPOSIT_ID, DepositExists, type Deposit, type Deposits } from '../payment/deposits';
+import {
+  DEPOSIT_ID,
+  DepositExists,
+  DepositHeld,
+  depositKey,
+  type Deposit,
+  type Deposits,
+} from '../payment/deposits';
 import type { Ledger } from '../payment/ledger';
 import { DEFAULT_PLATFORM, PLATFORMS } from '../payment/platforms';
 import { InsufficientBalance, TREASURY, type Wallets } from '../payment/wallets';
@@ -34,12 +41,15 @@ const transferBody = z.strictObject({
   platform,
 });
 
-const depositBody = z.strictObject({
+const depositPlace = z.strictObject({
   id: z.string().regex(DEPOSIT_ID, 'must be a number of up to 256 bits in hex'),
   contract: address,
+  platform,
+});
+
+const depositBody = depositPlace.extend({
   funder: address,
   amount,
-  platform,
   spender: address.optional(),
   validTo: z
     .string()
@@ -74,6 +84,17 @@ export function moneyRoutes(app: FastifyInstance, parts: MoneyParts): void {
     const validToNanos = validTo === undefined ? undefined : parseRfc3339(validTo);
     return depositView(refusable(() => deposits.create({ ...wanted, validToNanos })));
   });
+
+  // `contract`, and `platform` if need be, say which: ids are each contract's own.
+  app.delete('/deposits/:id', (request) => {
+    const place = depositPlace.parse({ ...(request.params as object), ...(request.query as object) });
+    const deposit = deposits.find(depositKey(place.platform, place.contract, place.id));
+    if (!deposit) {
+      const message = `contract ${place.contract} has no deposit ${place.id} on ${place.platform}`;
+      throw Object.assign(new Error(message), { statusCode: 404 });
+    }
+    return depositView(refusable(() => deposits.terminate(deposit)));
+  });
 }
 
 function depositView({ key: _key, validToNanos: _nanos, ...deposit }: Deposit): object {
@@ -86,7 +107,8 @@ function refusable<T>(action: () => T): T {
     return action();
   } catch (error) {
     if (error instanceof InsufficientBalance) throw Object.assign(error, { statusCode: 400 });
-    if (error instanceof DepositExists) throw Object.assign(error, { statusCode: 409 });
+    if (error instanceof DepositExists || error instanceof DepositHeld)
+      throw Object.assign(error, { statusCode: 409 });
     throw error;
   }
 }

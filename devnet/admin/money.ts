@@ -1,77 +1,72 @@
-/** What each node has reserved, accepted and paid on each platform, for the eye: the payment side keeps the books. */
-import type { Database } from '../contract';
+/**
+ * What each node holds, has reserved, accepted and paid on each platform, for the eye. Added up from wallets, ledger
+ * and what is still to be paid: allocations and payments are forgotten some time after they are over.
+ */
 import { type Amount, ZERO } from '../payment/amounts';
+import type { Ledger } from '../payment/ledger';
+import type { Payables } from '../payment/payables';
+import type { Reservations } from '../payment/reservations';
+import type { Wallets } from '../payment/wallets';
 
 export interface NodeMoney {
   node: string;
   platform: string;
-  /** In live allocations and not spent, GLM. */
+  /** In its wallet, GLM. */
+  balance: string;
+  /** Of that, in live allocations and not spent. */
   reserved: string;
-  /** Taken from allocations by accepting notes and invoices. */
+  /** All that it ever accepted in notes and invoices, paid or not, out of deposits too. */
   accepted: string;
+  /** Of that, paid. */
   paid: string;
 }
 
-interface Sums {
-  reserved: Amount;
-  accepted: Amount;
-  paid: Amount;
+export interface MoneySources {
+  wallets: Wallets;
+  ledger: Ledger;
+  payables: Payables;
+  reservations: Reservations;
 }
 
 export class MoneyTotals {
-  private readonly allocations;
-  private readonly payments;
-  /** Payments are only added, and there may be many: each is read once. */
+  /** The ledger only grows, and may be long: each entry is read once. */
   private readonly paid = new Map<string, Amount>();
-  private lastPayment = 0;
+  private lastEntry = 0;
 
-  constructor(database: Database) {
-    this.allocations = database.prepare('SELECT requestor, platform, total, spent, released FROM allocation');
-    this.payments = database.prepare('SELECT seq, requestor, body FROM payment WHERE seq > ? ORDER BY seq');
-  }
+  constructor(private readonly sources: MoneySources) {}
 
   /** @param nodeOf name of the node that has a requestor's identity */
   now(nodeOf: (requestor: string) => string): NodeMoney[] {
-    const sums = new Map<string, Sums>();
-    const sumsOf = (key: string): Sums => {
-      const found = sums.get(key) ?? { reserved: ZERO, accepted: ZERO, paid: ZERO };
-      sums.set(key, found);
-      return found;
-    };
-    for (const row of this.allocations.all() as AllocationRow[]) {
-      const of = sumsOf(`${row.requestor} ${row.platform}`);
-      of.accepted = of.accepted.plus(row.spent);
-      if (row.released === 0) of.reserved = of.reserved.plus(row.total).minus(row.spent);
-    }
-    this.readPayments();
-    for (const [key, paid] of this.paid) sumsOf(key).paid = paid;
-    return [...sums].map(([key, { reserved, accepted, paid }]) => {
-      const [requestor = '', platform = ''] = key.split(' ');
-      const amounts = { reserved: reserved.toFixed(), accepted: accepted.toFixed(), paid: paid.toFixed() };
-      return { node: nodeOf(requestor), platform, ...amounts };
+    const { wallets, payables, reservations } = this.sources;
+    this.readLedger();
+    const due = new Map<string, Amount>();
+    for (const { requestor, platform, amount } of payables.bundles()) add(due, requestor, platform, amount);
+    return wallets.accounts().map(({ owner, platform, balance }) => {
+      const paid = this.paid.get(keyOf(owner, platform)) ?? ZERO;
+      const accepted = paid.plus(due.get(keyOf(owner, platform)) ?? ZERO);
+      const reserved = reservations.of(owner, platform);
+      return {
+        ...{ node: nodeOf(owner), platform, balance },
+        ...{ reserved: reserved.toFixed(), accepted: accepted.toFixed(), paid: paid.toFixed() },
+      };
     });
   }
 
-  private readPayments(): void {
-    for (const { seq, requestor, body } of this.payments.all(this.lastPayment) as PaymentRow[]) {
-      const { paymentPlatform, amount } = JSON.parse(body) as { paymentPlatform: string; amount: string };
-      const key = `${requestor} ${paymentPlatform}`;
-      this.paid.set(key, (this.paid.get(key) ?? ZERO).plus(amount));
-      this.lastPayment = seq;
+  private readLedger(): void {
+    for (const { seq, kind, platform, from, requestor, amount } of this.sources.ledger.after(
+      this.lastEntry,
+    )) {
+      this.lastEntry = seq;
+      if (kind === 'payment') add(this.paid, requestor ?? from, platform, amount);
     }
   }
 }
 
-interface AllocationRow {
-  requestor: string;
-  platform: string;
-  total: string;
-  spent: string;
-  released: number;
+function add(sums: Map<string, Amount>, owner: string, platform: string, amount: Amount | string): void {
+  const key = keyOf(owner, platform);
+  sums.set(key, (sums.get(key) ?? ZERO).plus(amount));
 }
 
-interface PaymentRow {
-  seq: number;
-  requestor: string;
-  body: string;
+function keyOf(owner: string, platform: string): string {
+  return `${owner} ${platform}`;
 }

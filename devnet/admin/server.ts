@@ -5,23 +5,25 @@
 import type { AddressInfo } from 'node:net';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { z } from 'zod';
-import type { Database, VmHost } from '../contract';
+import type { VmHost } from '../contract';
 import type { Effects } from '../effects';
 import type { Agreements } from '../market/agreements';
 import type { DemandBook } from '../market/book';
 import { requestsAreCauses } from '../cause';
 import type { ArmedFault } from '../faults/armed-fault';
-import { faultSchema, operations, type Faults } from '../faults/faults';
+import { operations, type FaultInput, type Faults } from '../faults/faults';
+import { checkNames, type KnownNames } from '../faults/known-names';
 import type { Links } from '../faults/links';
 import type { ProviderView } from '../provider/network';
 import type { Allocations } from '../payment/allocations';
 import type { RequestorNode } from '../requestor-node';
 import { waitFor } from '../server/long-poll';
+import type { MoneySources } from './money';
 import { moneyRoutes, type MoneyParts } from './money-routes';
 import { stateRoute } from './state';
 import { statusPage } from './status-page';
 
-export interface AdminParts extends MoneyParts {
+export interface AdminParts extends MoneyParts, MoneySources {
   effects: Effects;
   allocations: Allocations;
   book: DemandBook;
@@ -30,14 +32,13 @@ export interface AdminParts extends MoneyParts {
   nodes: readonly RequestorNode[];
   faults: Faults;
   links: Links;
+  names: KnownNames;
   network: {
-    names(): string[];
     shutDown(name: string): Promise<void>;
     reopen(name: string): void;
     views(): ProviderView[];
     nameOf(providerId: string): string;
   };
-  database: Database;
 }
 
 export interface AdminServer {
@@ -111,7 +112,8 @@ const cutOptions = z.strictObject({
   provider: z.string().optional(),
   sec: z.number().min(0).optional(),
 });
-const freezeOptions = z.strictObject({ sec: z.number().min(0).optional() });
+const troubleOptions = z.strictObject({ sec: z.number().min(0).optional() });
+const nothing = z.strictObject({});
 const startOptions = z.strictObject({ port: z.number().int().min(0).max(65_535).optional() });
 
 function routes(app: FastifyInstance, parts: AdminParts): void {
@@ -154,10 +156,8 @@ function routes(app: FastifyInstance, parts: AdminParts): void {
   app.get('/faults', () => parts.faults.list().map(faultView));
 
   app.post('/faults', (request) => {
-    const fault = faultSchema.parse(request.body ?? {});
-    if (fault.node !== undefined) named('node', fault.node);
-    if (fault.provider !== undefined) named('provider', fault.provider);
-    return faultView(parts.faults.arm(fault));
+    // It checks what it is given.
+    return faultView(parts.faults.arm((request.body ?? {}) as FaultInput));
   });
 
   app.delete('/faults', () => {
@@ -175,8 +175,6 @@ function routes(app: FastifyInstance, parts: AdminParts): void {
 
   app.post('/links/cut', (request) => {
     const { sec, ...cut } = cutOptions.parse(request.body ?? {});
-    if (cut.node !== undefined) named('node', cut.node);
-    if (cut.provider !== undefined) named('provider', cut.provider);
     parts.links.cut(cut, sec);
     return parts.links.state();
   });
@@ -186,42 +184,49 @@ function routes(app: FastifyInstance, parts: AdminParts): void {
     return parts.links.state();
   });
 
-  for (const action of ['crash', 'revive', 'freeze', 'thaw'] as const) {
+  for (const action of ['crash', 'freeze'] as const) {
     app.post(`/providers/:name/${action}`, (request) => {
-      const { name } = request.params as { name: string };
-      const { sec } = freezeOptions.parse(request.body ?? {});
-      named('provider', name);
-      parts.links[action](name, sec);
+      parts.links[action](providerOf(request.params), troubleOptions.parse(request.body ?? {}).sec);
+      return parts.links.state();
+    });
+  }
+
+  for (const [action, undo] of [
+    ['revive', 'revive'],
+    ['thaw', 'thaw'],
+    ['kill-vms', 'killVms'],
+  ] as const) {
+    app.post(`/providers/:name/${action}`, (request) => {
+      nothing.parse(request.body ?? {});
+      parts.links[undo](providerOf(request.params));
       return parts.links.state();
     });
   }
 
   // In good order, unlike a crash: its agreements end with `Shutdown`.
   app.post('/providers/:name/shutdown', async (request) => {
-    const { name } = request.params as { name: string };
-    named('provider', name);
+    const name = providerOf(request.params);
     await parts.network.shutDown(name);
     return { name, open: false };
   });
 
   app.post('/providers/:name/reopen', (request) => {
-    const { name } = request.params as { name: string };
-    named('provider', name);
+    const name = providerOf(request.params);
     parts.network.reopen(name);
     return { name, open: true };
   });
 
   /** @throws 404 with the names that there are */
-  function named(kind: 'node' | 'provider', name: string): void {
-    const known = kind === 'node' ? nodes.map((node) => node.name) : parts.network.names();
-    if (!known.includes(name))
-      throw notFound(`no ${kind} is named "${name}"; there are: ${known.join(', ')}`);
+  function providerOf(params: unknown): string {
+    const { name } = params as { name: string };
+    checkNames(parts.names, { provider: name });
+    return name;
   }
 
   function nodeOf(params: unknown): RequestorNode {
     const { name } = params as { name: string };
-    named('node', name);
-    return nodes.find((each) => each.name === name) as RequestorNode; // named() has found it
+    checkNames(parts.names, { node: name });
+    return nodes.find((each) => each.name === name) as RequestorNode; // checkNames() has found it
   }
 }
 

@@ -2,16 +2,17 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { formatNanos, nowNanos } from '../clock';
+import type { ProviderView } from '../provider/network';
 import { MoneyTotals } from './money';
 import { faultView, nodeView, type AdminParts } from './server';
 
 /** `limit`: of the providers, agreements, activities and allocations that are listed, each; `counts` has all. */
 const stateQuery = z.strictObject({ limit: z.coerce.number().int().min(0).default(1000) });
 
-type Trouble = 'crashed' | 'frozen' | 'cut off';
+type Trouble = 'crashed' | 'frozen' | 'cut off' | 'shut down';
 
 export function stateRoute(app: FastifyInstance, parts: AdminParts): void {
-  const money = new MoneyTotals(parts.database);
+  const money = new MoneyTotals(parts);
   app.get('/state', (request) => networkState(parts, money, stateQuery.parse(request.query).limit));
 }
 
@@ -20,7 +21,7 @@ function networkState(parts: AdminParts, money: MoneyTotals, limit: number): obj
   const nodeNames = new Map(nodes.flatMap((node) => node.requestorIds.map((id) => [id, node.name] as const)));
   const nodeOf = (requestor: string): string => nodeNames.get(requestor) ?? requestor;
 
-  const providers = network.views().map((view) => ({ ...view, trouble: troubleOf(view.name) }));
+  const providers = network.views().map((view) => ({ ...view, trouble: troubleOf(view) }));
   const agreements = parts.agreements.live();
   const providerOf = new Map(agreements.map(({ id, provider }) => [id, network.nameOf(provider)]));
   const activities = parts.vms.liveActivities();
@@ -54,12 +55,13 @@ function networkState(parts: AdminParts, money: MoneyTotals, limit: number): obj
     links: links.state(),
   };
 
-  function troubleOf(provider: string): Trouble | undefined {
+  function troubleOf({ name: provider, open }: ProviderView): Trouble | undefined {
     const { cuts, crashed, frozen } = links.state();
     if (crashed.includes(provider)) return 'crashed';
     if (frozen.includes(provider)) return 'frozen';
     const isCut = cuts.some((cut) => cut.provider === undefined || cut.provider === provider);
-    return isCut ? 'cut off' : undefined;
+    if (isCut) return 'cut off';
+    return open ? undefined : 'shut down';
   }
 }
 

@@ -1,15 +1,17 @@
-/** Lets the armed faults act on the calls of a node's API: before they take effect, or once they have. */
-import { setTimeout as delay } from 'node:timers/promises';
+/** Lets the armed faults act on the requests to a node: before they take effect, or once they have. */
+import { setMaxListeners } from 'node:events';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { RequestorNode } from '../requestor-node';
 import { delayOf, type Fault, type Faults } from './faults';
+import { answerOf, LateFault } from './late-fault';
 import type { Links } from './links';
-import { callName } from './operations';
+import { pause } from '../timers';
+import { callName, happensToProvider } from './operations';
 
 declare module 'fastify' {
   interface FastifyRequest {
     /** The fault that acts once the call has taken effect. */
-    faultAfter: Fault | undefined;
+    lateFault: LateFault | undefined;
   }
 }
 
@@ -18,16 +20,19 @@ export interface CallFaultParts {
   links: Links;
   /** Name of the provider that a call is about, if it is about one. */
   providerOf(request: FastifyRequest): string | undefined;
+  hasVms(provider: string): boolean;
   log(line: string): void;
 }
 
 export function callFaults(
   app: FastifyInstance,
   node: RequestorNode,
-  { faults, links, providerOf, log }: CallFaultParts,
+  { faults, links, providerOf, hasVms, log }: CallFaultParts,
 ): void {
   const closing = new AbortController();
-  app.decorateRequest('faultAfter', undefined);
+  // One for each call that a fault holds up.
+  setMaxListeners(0, closing.signal);
+  app.decorateRequest('lateFault', undefined);
   // What still waits when the daemon goes down never takes effect.
   app.addHook('preClose', (done) => {
     closing.abort();
@@ -37,29 +42,37 @@ export function callFaults(
   app.addHook('preHandler', async (request, reply) => {
     if (faults.list().length === 0) return;
     const on = callName(request.method, request.routeOptions.url);
-    if (on === undefined) return;
+    const [path = ''] = request.url.split('?');
     const provider = (): string | undefined => providerOf(request);
-    const fault = faults.take({ on, node: node.name, provider });
-    if (fault) return await before(fault, request, reply, provider());
+    const fault = faults.take({
+      ...{ on, request: { method: request.method, path }, node: node.name, provider },
+      can: (each) => !happensToProvider(each.do) || canHappenTo(provider() ?? each.provider, each),
+    });
+    if (fault) return await before(fault, request, reply, provider() ?? fault.provider);
   });
 
   app.addHook('onSend', async (request, reply, payload) => {
-    const fault = request.faultAfter;
-    if (!fault) return payload;
-    request.faultAfter = undefined;
-    if (fault.do === 'dropAfter' || fault.do === 'restartNodeAfter') {
-      reply.raw.destroy();
-      if (fault.do === 'restartNodeAfter') void takeDown(fault);
-      return payload;
-    }
-    if (fault.do === 'delayAfter') {
-      await pause(fault);
-      return payload;
-    }
-    const { status, type, bytes } = answerOf(fault);
-    reply.code(status).header('content-type', type).removeHeader('content-length');
-    return bytes;
+    const { lateFault } = request;
+    if (!lateFault) return payload;
+    request.lateFault = undefined;
+    return await lateFault.onAnswer(reply, payload);
   });
+
+  /** A provider that is down cannot go down, one without VMs cannot lose them. */
+  function canHappenTo(provider: string | undefined, { do: action }: Fault): boolean {
+    if (provider === undefined) return true;
+    const { crashed, frozen } = links.state();
+    switch (action) {
+      case 'crash':
+        return !crashed.includes(provider);
+      case 'freeze':
+        return !crashed.includes(provider) && !frozen.includes(provider);
+      case 'killVms':
+        return hasVms(provider);
+      default:
+        return true;
+    }
+  }
 
   async function before(
     fault: Fault,
@@ -69,7 +82,7 @@ export function callFaults(
   ): Promise<unknown> {
     switch (fault.do) {
       case 'delay':
-        if (await pause(fault)) return undefined;
+        if (await pause(delayOf(fault), closing.signal)) return undefined;
         return drop(reply);
       case 'dropBefore':
         return drop(reply);
@@ -82,16 +95,22 @@ export function callFaults(
         void takeDown(fault);
         return drop(reply);
       case 'cut':
-        links.cut({ node: node.name, provider: provider ?? fault.provider }, fault.sec);
+        links.cut({ node: node.name, provider }, fault.sec);
         return undefined;
       case 'crash':
-        if (provider !== undefined) links.crash(provider);
+        if (provider !== undefined) links.crash(provider, fault.sec);
+        return undefined;
+      case 'killVms':
+        if (provider !== undefined) links.killVms(provider);
         return undefined;
       case 'freeze':
         if (provider !== undefined) links.freeze(provider, fault.sec);
         return undefined;
       default:
-        request.faultAfter = fault;
+        request.lateFault = new LateFault(fault, {
+          pause: (late) => pause(delayOf(late), closing.signal),
+          takeDown: (late) => void takeDown(late),
+        });
         return undefined;
     }
   }
@@ -99,19 +118,9 @@ export function callFaults(
   async function takeDown(fault: Fault): Promise<void> {
     await node.stop();
     if (fault.do === 'stopNode') return;
-    if (fault.sec) await delay(fault.sec * 1000, undefined, { ref: false });
+    if (fault.sec) await pause(fault.sec * 1000);
     // Somebody may have taken its port.
     await node.start().catch((error: unknown) => log(`node ${node.name} did not start: ${String(error)}`));
-  }
-
-  /** @returns false when the daemon went down meanwhile. */
-  async function pause(fault: Fault): Promise<boolean> {
-    try {
-      await delay(delayOf(fault), undefined, { signal: closing.signal });
-      return true;
-    } catch {
-      return false;
-    }
   }
 }
 
@@ -120,11 +129,4 @@ function drop(reply: FastifyReply): FastifyReply {
   reply.hijack();
   reply.raw.destroy();
   return reply;
-}
-
-function answerOf(fault: Fault): { status: number; type: string; bytes: Buffer } {
-  const { status = 503, body = { message: fault.message ?? 'a fault that was armed' } } = fault;
-  return typeof body === 'string'
-    ? { status, type: 'text/plain; charset=utf-8', bytes: Buffer.from(body) }
-    : { status, type: 'application/json', bytes: Buffer.from(JSON.stringify(body)) };
 }

@@ -29,11 +29,19 @@ export class Conditions {
     return (node?.running ?? false) && this.reach(requestorId, providerId) === 'up';
   }
 
-  /** The fault that acts on a provider's step, if any. */
-  step(step: ProviderStep, providerId: string, requestorId: string): Fault | undefined {
+  /**
+   * The fault that acts on a provider's step, if any.
+   * @param can whether a fault would change anything there
+   */
+  step(
+    step: ProviderStep,
+    providerId: string,
+    requestorId: string,
+    can?: (fault: Fault) => boolean,
+  ): Fault | undefined {
     if (this.faults.list().length === 0) return undefined;
     const provider = this.names.providerOf(providerId);
     const node = this.names.nodeOf(requestorId)?.name;
-    return because(byProvider(provider), () => this.faults.takeStep(step, provider, node));
+    return because(byProvider(provider), () => this.faults.takeStep(step, provider, node, can));
   }
 }

@@ -1,37 +1,49 @@
-/** Faults that are armed on the network: which call or provider step, the n-th time or by chance, and what happens then. */
+/** Faults that are armed on the network: which request or provider step, the n-th time or by chance, and what happens then. */
 import { z } from 'zod';
 import { nearestKey } from '../../model/nearest-key';
 import type { Effects } from '../effects';
 import { ArmedFault } from './armed-fault';
-import { CALL_NAMES, PROVIDER_STEPS, STEP_NAMES, type ProviderStep } from './operations';
-
-/** What may happen to a call. `cut`, `crash` and `freeze` concern the provider that the call is about. */
-export const CALL_ACTIONS = [
-  'delay',
-  'dropBefore',
-  'dropAfter',
-  'answer',
-  'answerAfter',
-  'delayAfter',
-  'stopNode',
-  'restartNode',
-  'restartNodeAfter',
-  'cut',
-  'crash',
-  'freeze',
-] as const;
+import { checkNames, type KnownNames } from './known-names';
+import {
+  CALL_ACTIONS,
+  CALL_NAMES,
+  happensToProvider,
+  isAboutProvider,
+  PROVIDER_STEPS,
+  STEP_NAMES,
+  type CallAction,
+  type CallName,
+  type ProviderStep,
+  type StepAction,
+} from './operations';
+import {
+  isPattern,
+  matchesRequest,
+  problemOf,
+  type RequestLine,
+  type RequestPattern,
+} from './request-pattern';
 
 const STEP_PREFIX = 'provider.';
-const OPERATIONS = ['*', ...CALL_NAMES, ...STEP_NAMES.map((step) => `${STEP_PREFIX}${step}`)];
+const ANY_CALL = '*';
+const ANY_REQUEST = '/*';
+const NAMED = [...CALL_NAMES, ...STEP_NAMES.map((step) => `${STEP_PREFIX}${step}`)];
+const OPERATIONS = [ANY_CALL, ...NAMED];
 
 export const faultSchema = z
   .strictObject({
-    /** A call of the API such as `createAgreement`, `*` for any, or a provider's step such as `provider.debitNote`. */
+    /**
+     * A call of the API such as `createAgreement`, `*` for any; a path such as `GET /registry/*`, with or without the
+     * method, for every request to it; or a provider's step such as `provider.debitNote`.
+     */
     on: z.string(),
     do: z.string(),
     /** Only at the node of this name. Default: all nodes. */
     node: z.string().optional(),
-    /** Only where it concerns the provider of this name. Default: all. */
+    /**
+     * Only where it concerns the provider of this name. Default: all. What happens to a provider (`crash` …) happens to
+     * this one where the call concerns none.
+     */
     provider: z.string().optional(),
     /** The first match that it acts on. Default 1. */
     nth: z.number().int().min(1).default(1),
@@ -41,7 +53,7 @@ export const faultSchema = z
     probability: z.number().min(0).max(1).default(1),
     /** Of the chances: the same seed makes the same choices. Default: any. */
     seed: z.number().int().min(0).max(0xffffffff).optional(),
-    /** Seconds, of a delay, cut, freeze or restart. Default: 1 for a delay, else until it is restored. */
+    /** Seconds, of a delay, cut, freeze, crash or restart. Default: 1 for a delay, else until it is restored. */
     sec: z.number().min(0).optional(),
     /** Of an `answer`. Default 503. */
     status: z.number().int().min(200).max(599).optional(),
@@ -53,32 +65,50 @@ export const faultSchema = z
     exitCode: z.number().int().min(1).max(255).optional(),
     /** Whether a refusal of the provider's is for good. Default false. */
     isFinal: z.boolean().optional(),
-    /** By how much a bill or usage is too large. Default 10. */
+    /** By how much a bill or usage is too large, or a note too early. Default 10. */
     factor: z.number().positive().optional(),
   })
   .superRefine((fault, context) => {
     const problem = (path: string, message: string): void =>
       context.addIssue({ code: 'custom', path: [path], message });
-    if (!OPERATIONS.includes(fault.on)) {
+    if (isPattern(fault.on)) {
+      const wrong = problemOf(fault.on);
+      if (wrong !== undefined) return problem('on', wrong);
+    } else if (!OPERATIONS.includes(fault.on)) {
       const near = nearestKey(fault.on, OPERATIONS);
-      problem('on', `there is no "${fault.on}"${near ? `; did you mean "${near}"?` : ''}`);
-      return;
+      return problem('on', `there is no "${fault.on}"${near ? `; did you mean "${near}"?` : ''}`);
     }
     const allowed = actionsOn(fault.on);
     if (!allowed.includes(fault.do)) {
-      problem('do', `"${fault.do}" can't happen on ${fault.on}; what can: ${allowed.join(', ')}`);
+      return problem('do', `"${fault.do}" can't happen on ${fault.on}; what can: ${allowed.join(', ')}`);
+    }
+    if (!(CALL_NAMES as readonly string[]).includes(fault.on) || isAboutProvider(fault.on)) return;
+    const none = `${fault.on} is about no provider`;
+    if (!happensToProvider(fault.do)) {
+      if (fault.provider !== undefined) problem('provider', `${none}, so the fault would never act`);
+    } else if (fault.provider === undefined && fault.do !== 'cut') {
+      problem('provider', `${none}: say which one is to ${WHAT_HAPPENS[fault.do] ?? fault.do}`);
     }
   });
 
-export type FaultInput = z.input<typeof faultSchema>;
-export type Fault = z.output<typeof faultSchema>;
+const WHAT_HAPPENS: Record<string, string> = { killVms: 'lose its VMs' };
 
-/** Everything a fault can be armed on, with what can happen there. */
+/** A fault as it is armed. An action must be one that can happen where it is armed. */
+export type FaultInput = Omit<z.input<typeof faultSchema>, 'on' | 'do'> &
+  (
+    | { on: typeof ANY_CALL | CallName | RequestPattern; do: CallAction }
+    | {
+        [Step in ProviderStep]: { on: `${typeof STEP_PREFIX}${Step}`; do: StepAction<Step> };
+      }[ProviderStep]
+  );
+export type Fault = Omit<z.output<typeof faultSchema>, 'do'> & { do: CallAction | StepAction };
+
+/** Everything a fault can be armed on, with what can happen there; `/*` stands for all the paths that it may be given. */
 export function operations(): { on: string; actions: readonly string[] }[] {
-  return OPERATIONS.map((on) => ({ on, actions: actionsOn(on) }));
+  return [ANY_CALL, ANY_REQUEST, ...NAMED].map((on) => ({ on, actions: actionsOn(on) }));
 }
 
-/** What can happen on a call or step. */
+/** What can happen on a call, request or step. */
 export function actionsOn(on: string): readonly string[] {
   if (!on.startsWith(STEP_PREFIX)) return CALL_ACTIONS;
   return PROVIDER_STEPS[on.slice(STEP_PREFIX.length) as ProviderStep];
@@ -86,20 +116,34 @@ export function actionsOn(on: string): readonly string[] {
 
 /** Where something is about to happen. */
 export interface FaultPoint {
-  on: string;
+  /** The call or step; undefined for a request that is none of yagna's calls for requestors. */
+  on: string | undefined;
+  /** Of a call. */
+  request?: RequestLine;
   node?: string;
   /** Name of the provider that it concerns; looked up only when a fault asks for it. */
   provider(): string | undefined;
+  /** Whether the fault would change anything here: one that would not does not act. Default: it would. */
+  can?(fault: Fault): boolean;
 }
 
 export class Faults {
   private armed: ArmedFault[] = [];
 
-  constructor(private readonly effects: Effects) {}
+  constructor(
+    private readonly effects: Effects,
+    private readonly known: KnownNames,
+  ) {}
 
-  /** @throws ZodError that names each wrong field */
+  /**
+   * Checked at run time too, for input that no compiler has seen.
+   * @throws ZodError that names each wrong field
+   * @throws UnknownName - there is no such node or provider
+   */
   arm(input: FaultInput): ArmedFault {
-    const armed = new ArmedFault(faultSchema.parse(input));
+    const fault = faultSchema.parse(input) as Fault;
+    checkNames(this.known, fault);
+    const armed = new ArmedFault(fault);
     this.armed.push(armed);
     this.effects.record('fault-armed', { faultId: armed.id, ...summary(armed.fault) });
     return armed;
@@ -137,17 +181,23 @@ export class Faults {
     }
     if (!acting) return undefined;
     const { id, fault } = acting;
-    this.effects.record('fault', {
-      ...{ faultId: id, on: point.on, do: fault.do, node: point.node, provider: point.provider() },
-    });
+    const { node, request } = point;
+    const on = point.on ?? `${request?.method} ${request?.path}`;
+    const provider = point.provider() ?? (happensToProvider(fault.do) ? fault.provider : undefined);
+    this.effects.record('fault', { faultId: id, on, do: fault.do, node, provider });
     acting.act();
     return fault;
   }
 
   /** The same for a provider's step. */
-  takeStep(step: ProviderStep, provider: string, node?: string): Fault | undefined {
+  takeStep(
+    step: ProviderStep,
+    provider: string,
+    node?: string,
+    can?: (fault: Fault) => boolean,
+  ): Fault | undefined {
     if (this.armed.length === 0) return undefined;
-    return this.take({ on: `${STEP_PREFIX}${step}`, node, provider: () => provider });
+    return this.take({ on: `${STEP_PREFIX}${step}`, node, provider: () => provider, can });
   }
 }
 
@@ -156,10 +206,25 @@ export function delayOf(fault: Fault | undefined): number {
   return fault?.do === 'delay' || fault?.do === 'delayAfter' ? (fault.sec ?? 1) * 1000 : 0;
 }
 
-function concerns(fault: Fault, { on, node, provider }: FaultPoint): boolean {
-  if (fault.on !== on && !(fault.on === '*' && !on.startsWith(STEP_PREFIX))) return false;
-  if (fault.node !== undefined && fault.node !== node) return false;
-  return fault.provider === undefined || fault.provider === provider();
+function concerns(fault: Fault, point: FaultPoint): boolean {
+  if (!isOn(fault.on, point)) return false;
+  if (fault.node !== undefined && fault.node !== point.node) return false;
+  return concernsProvider(fault, point) && (point.can?.(fault) ?? true);
+}
+
+function isOn(on: string, point: FaultPoint): boolean {
+  if (isPattern(on)) return point.request !== undefined && matchesRequest(on, point.request);
+  if (on === ANY_CALL) return point.request !== undefined && point.on !== undefined;
+  return on === point.on;
+}
+
+function concernsProvider(fault: Fault, point: FaultPoint): boolean {
+  if (!happensToProvider(fault.do))
+    return fault.provider === undefined || fault.provider === point.provider();
+  const provider = point.provider();
+  // What is about nobody in particular can be cut off from everybody.
+  if (provider === undefined) return fault.provider !== undefined || fault.do === 'cut';
+  return fault.provider === undefined || fault.provider === provider;
 }
 
 function summary({ on, do: action, node, provider }: Fault): object {

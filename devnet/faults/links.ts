@@ -4,6 +4,7 @@
  */
 import type { EffectLog } from '../contract';
 import type { Timer, Timers } from '../timers';
+import { checkNames, type KnownNames } from './known-names';
 
 /** `silent`: requests get no answer. `gone`: the other side says that nobody is there. */
 export type Reach = 'up' | 'silent' | 'gone';
@@ -15,8 +16,10 @@ export interface Cut {
 }
 
 export interface LinkListener {
-  /** The provider's processes end at once. */
+  /** The provider's processes end at once, and what it knew is gone. */
   onCrash(provider: string): void;
+  /** Its VMs die, and it lives on. */
+  onVmsKilled(provider: string): void;
   /** The provider's processes stand still, or go on. */
   onFreeze(provider: string, frozen: boolean): void;
   /** Somebody may reach somebody again. */
@@ -26,12 +29,13 @@ export interface LinkListener {
 export class Links {
   listener: LinkListener | undefined;
   private readonly frozen = new Map<string, Timer | undefined>();
-  private readonly crashed = new Set<string>();
+  private readonly crashed = new Map<string, Timer | undefined>();
   private cuts: Cut[] = [];
 
   constructor(
     private readonly timers: Timers,
     private readonly effects: EffectLog,
+    private readonly known: KnownNames,
   ) {}
 
   /** How a node gets on with a provider, both by name. */
@@ -48,14 +52,15 @@ export class Links {
 
   /** What is wrong at the moment. */
   state(): { cuts: readonly Cut[]; frozen: string[]; crashed: string[] } {
-    return { cuts: this.cuts, frozen: [...this.frozen.keys()], crashed: [...this.crashed] };
+    return { cuts: this.cuts, frozen: [...this.frozen.keys()], crashed: [...this.crashed.keys()] };
   }
 
-  /** Until {@link restore}, or for so many seconds. */
+  /** Until {@link restore}, or for so many seconds. @throws UnknownName */
   cut(cut: Cut, sec?: number): void {
+    checkNames(this.known, cut);
     this.cuts.push(cut);
     this.effects.record('link-cut', { ...cut });
-    if (sec !== undefined) this.timers.after(sec * 1000, () => this.end(cut), 'end of the cut');
+    this.after(sec, () => this.end(cut), 'end of the cut');
   }
 
   private end(cut: Cut): void {
@@ -65,18 +70,18 @@ export class Links {
     this.listener?.onRestored();
   }
 
+  /** Until {@link thaw}, or for so many seconds. @throws UnknownName */
   freeze(provider: string, sec?: number): void {
+    checkNames(this.known, { provider });
     if (this.frozen.has(provider) || this.crashed.has(provider)) return;
-    const thaw =
-      sec === undefined
-        ? undefined
-        : this.timers.after(sec * 1000, () => this.thaw(provider), 'end of the freeze');
+    const thaw = this.after(sec, () => this.thaw(provider), 'end of the freeze');
     this.frozen.set(provider, thaw);
     this.effects.record('provider-frozen', { provider });
     this.listener?.onFreeze(provider, true);
   }
 
   thaw(provider: string): void {
+    checkNames(this.known, { provider });
     if (!this.frozen.has(provider)) return;
     this.timers.cancel(this.frozen.get(provider));
     this.frozen.delete(provider);
@@ -85,26 +90,47 @@ export class Links {
     this.listener?.onRestored();
   }
 
-  crash(provider: string): void {
+  /**
+   * It is gone, with its VMs and what it knew of its agreements, until {@link revive}, or for so many seconds.
+   * @throws UnknownName
+   */
+  crash(provider: string, sec?: number): void {
+    checkNames(this.known, { provider });
     if (this.crashed.has(provider)) return;
     this.thaw(provider);
-    this.crashed.add(provider);
+    this.crashed.set(
+      provider,
+      this.after(sec, () => this.revive(provider), 'end of the crash'),
+    );
     this.effects.record('provider-crashed', { provider });
     this.listener?.onCrash(provider);
   }
 
-  /** A crashed provider comes back, without the VMs that it had. */
+  /** A crashed provider comes back, and begins anew. @throws UnknownName */
   revive(provider: string): void {
-    if (!this.crashed.delete(provider)) return;
+    checkNames(this.known, { provider });
+    if (!this.crashed.has(provider)) return;
+    this.timers.cancel(this.crashed.get(provider));
+    this.crashed.delete(provider);
     this.effects.record('provider-revived', { provider });
     this.listener?.onRestored();
+  }
+
+  /** The exe-units of its activities die; it notices, and goes on with its agreements. @throws UnknownName */
+  killVms(provider: string): void {
+    checkNames(this.known, { provider });
+    this.listener?.onVmsKilled(provider);
+  }
+
+  private after(sec: number | undefined, action: () => void, cause: string): Timer | undefined {
+    return sec === undefined ? undefined : this.timers.after(sec * 1000, action, cause);
   }
 
   /** All is well again. */
   restore(): void {
     for (const cut of this.cuts.splice(0)) this.effects.record('link-restored', { ...cut });
     for (const provider of [...this.frozen.keys()]) this.thaw(provider);
-    for (const provider of [...this.crashed]) this.revive(provider);
+    for (const provider of [...this.crashed.keys()]) this.revive(provider);
     this.listener?.onRestored();
   }
 }

@@ -1,13 +1,10 @@
 /**
- * Names of what a fault can be armed on: the calls of yagna's REST API, by the names that its client libraries give
- * them, and the steps that a provider takes.
+ * What a fault can be armed on, and what may happen there: the calls of yagna's REST API, by the names that its client
+ * libraries give them, and the steps that a provider takes. The types of `faults.arm` follow from these tables.
  */
 
-/** The net API has two paths for each call. */
-const NET_BASE = '/net-api/v2/vpn';
-
-/** Route (as registered) by method, to the call's name. */
-export const CALLS: Record<string, Record<string, string>> = {
+/** Route (as registered) by method, to the call's name. The net API has a second path for each of its calls. */
+export const CALLS = {
   '/version/get': { GET: 'getVersion' },
   '/me': { GET: 'getIdentity' },
   '/market-api/v1/demands': { GET: 'getDemands', POST: 'subscribeDemand' },
@@ -69,22 +66,66 @@ export const CALLS: Record<string, Record<string, string>> = {
   '/payment-api/v1/payments': { GET: 'getPayments' },
   '/payment-api/v1/payments/status': { GET: 'paymentsStatus' },
   '/payment-api/v1/payments/:id': { GET: 'getPayment' },
-  [`${NET_BASE}/net`]: { GET: 'getNetworks', POST: 'createNetwork' },
-  [`${NET_BASE}/net/:net`]: { GET: 'getNetwork', DELETE: 'removeNetwork' },
-  [`${NET_BASE}/net/:net/addresses`]: { GET: 'getAddresses', POST: 'addAddress' },
-  [`${NET_BASE}/net/:net/nodes`]: { GET: 'getNodes', POST: 'addNode' },
-  [`${NET_BASE}/net/:net/nodes/:node`]: { DELETE: 'removeNode' },
+  '/net-api/v2/vpn/net': { GET: 'getNetworks', POST: 'createNetwork' },
+  '/net-api/v2/vpn/net/:net': { GET: 'getNetwork', DELETE: 'removeNetwork' },
+  '/net-api/v2/vpn/net/:net/addresses': { GET: 'getAddresses', POST: 'addAddress' },
+  '/net-api/v2/vpn/net/:net/nodes': { GET: 'getNodes', POST: 'addNode' },
+  '/net-api/v2/vpn/net/:net/nodes/:node': { DELETE: 'removeNode' },
   '/healthcheck': { GET: 'getHealth' },
   '/metrics-api/v1/expose': { GET: 'getMetrics' },
-};
+} as const;
 
-export const CALL_NAMES: readonly string[] = Object.values(CALLS).flatMap((methods) =>
-  Object.values(methods),
-);
+type Routes = typeof CALLS;
+export type CallName = { [Route in keyof Routes]: Routes[Route][keyof Routes[Route]] }[keyof Routes];
 
-/** Undefined for a route that is none of yagna's. */
-export function callName(method: string, route: string | undefined): string | undefined {
-  return route === undefined ? undefined : CALLS[route.replace(/^\/net-api\/v1/, NET_BASE)]?.[method];
+const ROUTES = Object.entries<Record<string, CallName>>(CALLS);
+export const CALL_NAMES: readonly CallName[] = ROUTES.flatMap(([, methods]) => Object.values(methods));
+
+const BY_ROUTE = new Map(ROUTES);
+
+/** Undefined for a route that is none of yagna's for requestors. */
+export function callName(method: string, route: string | undefined): CallName | undefined {
+  return BY_ROUTE.get(route?.replace(/^\/net-api\/v1/, '/net-api/v2/vpn') ?? '')?.[method];
+}
+
+const ROUTE_TO_A_PROVIDER =
+  /\/(proposals\/:proposal|(agreements|debitNotes|invoices)\/:id|activity\/:activityId)/;
+const ABOUT_A_PROVIDER: ReadonlySet<string> = new Set<CallName>([
+  ...ROUTES.filter(([route]) => ROUTE_TO_A_PROVIDER.test(route)).flatMap(([, methods]) =>
+    Object.values(methods),
+  ),
+  // By an id in the body or query.
+  ...(['createAgreement', 'createActivity', 'getActivities'] as const),
+]);
+
+/** Whether a call may be about a provider: it names an agreement, activity, proposal, debit note or invoice. */
+export function isAboutProvider(call: string): boolean {
+  return ABOUT_A_PROVIDER.has(call);
+}
+
+/** What may happen to a call, or to any other request. */
+export const CALL_ACTIONS = [
+  'delay',
+  'dropBefore',
+  'dropAfter',
+  'answer',
+  'answerAfter',
+  'delayAfter',
+  'stopNode',
+  'restartNode',
+  'restartNodeAfter',
+  'cut',
+  'crash',
+  'freeze',
+  'killVms',
+] as const;
+export type CallAction = (typeof CALL_ACTIONS)[number];
+
+const ON_PROVIDER: readonly string[] = ['cut', 'crash', 'freeze', 'killVms'] satisfies CallAction[];
+
+/** Whether an action happens to a provider: the one that the call is about, or one that the fault names. */
+export function happensToProvider(action: string): boolean {
+  return ON_PROVIDER.includes(action);
 }
 
 /** What a provider does, and what may go wrong with it. */
@@ -105,11 +146,13 @@ export const PROVIDER_STEPS = {
     'impossibleUsage',
     'lessThanBefore',
     'payable',
+    'tooOften',
     'otherAgreement',
   ],
   invoice: ['withhold', 'twice', 'tooMuch', 'zero', 'noteAfter', 'delay'],
 } as const;
 
 export type ProviderStep = keyof typeof PROVIDER_STEPS;
+export type StepAction<Step extends ProviderStep = ProviderStep> = (typeof PROVIDER_STEPS)[Step][number];
 
 export const STEP_NAMES = Object.keys(PROVIDER_STEPS) as ProviderStep[];

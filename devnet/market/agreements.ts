@@ -34,7 +34,7 @@ export interface Agreement {
   approved: string | undefined;
   approvedMs: number | undefined;
   termination: string | undefined;
-  /** The provider has sent its final invoice. */
+  /** The provider has done with it: its final invoice is out, or a crash has made it forget the agreement. */
   closed: boolean;
 }
 
@@ -111,6 +111,9 @@ export class Agreements {
         `SELECT id, state, requestor, provider, created, valid_to_ms FROM agreement
          WHERE state IN ('Proposal', 'Pending', 'Approved') ORDER BY seq`,
       ),
+      besides: database.prepare(
+        "SELECT * FROM agreement WHERE requestor = ? AND provider = ? AND state = 'Approved' AND id <> ? LIMIT 1",
+      ),
       state: database.prepare('UPDATE agreement SET state = ?, ended_ms = ? WHERE id = ?'),
       confirm: database.prepare('UPDATE agreement SET session = ? WHERE id = ?'),
       approve: database.prepare('UPDATE agreement SET approved = ?, approved_ms = ? WHERE id = ?'),
@@ -176,6 +179,12 @@ export class Agreements {
         return { id, requestor, provider, created, state: currentState(row) };
       })
       .filter(({ state }) => state !== 'Expired');
+  }
+
+  /** Another approved agreement of the same two parties. */
+  besides({ id, requestor, provider }: Agreement): Agreement | undefined {
+    const row = this.sql.besides.get(requestor, provider, id) as AgreementRow | undefined;
+    return row && this.read(row);
   }
 
   confirm(agreement: Agreement, session: string | undefined): void {

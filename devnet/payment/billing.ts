@@ -4,7 +4,7 @@ import type { Database } from '../contract';
 import { atomically } from '../database';
 import type { Effects } from '../effects';
 import type { Agreement } from '../market/agreements';
-import { type Amount, computed, sum } from './amounts';
+import { type Amount, computed } from './amounts';
 import type { DebitNoteRow, Documents, InvoiceRow } from './documents';
 
 export class Billing {
@@ -91,12 +91,7 @@ export class Billing {
     return atomically(this.database, () => this.writeInvoice(...invoice));
   }
 
-  /** @param change what a dishonest provider makes of the amount */
-  private writeInvoice(
-    agreement: Agreement,
-    paymentDueNanos: bigint,
-    change: (amount: Amount) => Amount = (amount) => amount,
-  ): InvoiceRow {
+  private writeInvoice(agreement: Agreement, paymentDueNanos: bigint, amount: Amount): InvoiceRow {
     const now = nowNanos();
     const id = documentId();
     const activities = this.documents.activities(agreement.id);
@@ -110,7 +105,7 @@ export class Billing {
       formatMillis(now),
       Number(now / 1_000_000n),
       JSON.stringify(activities.map((activity) => activity.id)),
-      computed(change(sum(activities.map((activity) => activity.due)))),
+      computed(amount),
       formatNanos(paymentDueNanos),
     );
     const invoice = this.documents.invoice(agreement.requestor, id);

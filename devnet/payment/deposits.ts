@@ -1,8 +1,9 @@
 /**
  * The contract that holds deposits, simulated. A funder locks money in it for a requestor to spend; an allocation made
- * with the deposit pays out of it; what is left when that allocation is released and paid goes back to the funder.
+ * with the deposit pays out of it; what is left when that allocation is released and paid goes back to the funder, who
+ * can terminate one that was never used once it is not valid any more.
  */
-import { formatNanos } from '../clock';
+import { formatNanos, nowNanos } from '../clock';
 import type { Database } from '../contract';
 import type { Effects } from '../effects';
 import { Amount } from './amounts';
@@ -61,6 +62,8 @@ interface DepositRow {
 }
 
 export class DepositExists extends Error {}
+/** The funder's money has to stay where it is. */
+export class DepositHeld extends Error {}
 
 const SCHEMA = `
 CREATE TABLE IF NOT EXISTS deposit (
@@ -137,16 +140,36 @@ export class Deposits {
   closeFinished(isDone: (deposit: Deposit) => boolean): void {
     for (const deposit of (this.sql.used.all() as DepositRow[]).map(fromRow)) {
       if (!isDone(deposit)) continue;
-      const { key, id, contract, funder, platform, amount, spent } = deposit;
-      const left = new Amount(amount).minus(spent);
-      if (left.gt(this.wallets.balance(contract, platform))) continue;
-      atomically(this.database, () => {
-        this.sql.close.run(key);
-        const back = { platform, from: contract, to: funder, amount: left.toFixed(), depositId: id };
-        if (left.gt(0)) this.wallets.move({ kind: 'deposit-closed', ...back });
-        this.effects.record('deposit-closed', { depositId: id, contract, funder, left: left.toFixed() });
-      });
+      const left = new Amount(deposit.amount).minus(deposit.spent);
+      if (left.lte(this.wallets.balance(deposit.contract, deposit.platform))) this.close(deposit);
     }
+  }
+
+  /**
+   * The funder takes back a deposit that nobody has used, as `terminateDeposit` of the real contract lets it.
+   * @throws DepositHeld while it is valid, when it is used by an allocation, and when it is closed
+   * @throws InsufficientBalance when the contract holds too little, for a transfer has taken it
+   */
+  terminate(deposit: Deposit): Deposit {
+    const { key, id, closed, allocationId, validTo, validToNanos } = deposit;
+    if (closed) throw new DepositHeld(`deposit ${id} is closed already`);
+    if (allocationId !== undefined) {
+      const reason = `allocation ${allocationId} uses it, and once that is released and paid, what is left comes back`;
+      throw new DepositHeld(`deposit ${id} cannot be terminated: ${reason}`);
+    }
+    if (nowNanos() <= validToNanos) throw new DepositHeld(`deposit ${id} is valid until ${validTo}`);
+    this.close(deposit);
+    return this.find(key) as Deposit; // closed, not removed
+  }
+
+  private close({ key, id, contract, funder, platform, amount, spent }: Deposit): void {
+    const left = new Amount(amount).minus(spent);
+    atomically(this.database, () => {
+      this.sql.close.run(key);
+      const back = { platform, from: contract, to: funder, amount: left.toFixed(), depositId: id };
+      if (left.gt(0)) this.wallets.move({ kind: 'deposit-closed', ...back });
+      this.effects.record('deposit-closed', { depositId: id, contract, funder, left: left.toFixed() });
+    });
   }
 }
 

@@ -75,6 +75,7 @@ export class Documents {
         'SELECT * FROM debit_note WHERE requestor = ? AND created_ms > ? ORDER BY seq LIMIT ?',
       ),
       notesOf: database.prepare('SELECT * FROM debit_note WHERE agreement_id = ? ORDER BY seq'),
+      lastNote: database.prepare('SELECT * FROM debit_note WHERE activity_id = ? ORDER BY seq DESC LIMIT 1'),
       noteStatus: database.prepare('UPDATE debit_note SET status = ? WHERE id = ?'),
       invoice: database.prepare('SELECT * FROM invoice WHERE id = ?'),
       invoices: database.prepare(
@@ -120,6 +121,11 @@ export class Documents {
 
   notesOf(agreementId: string): DebitNoteRow[] {
     return this.sql.notesOf.all(agreementId) as DebitNoteRow[];
+  }
+
+  /** The newest note of an activity. */
+  lastNote(activityId: string): DebitNoteRow | undefined {
+    return this.sql.lastNote.get(activityId) as DebitNoteRow | undefined;
   }
 
   invoicesOf(agreementId: string): InvoiceRow[] {

@@ -38,6 +38,8 @@ export interface LedgerEntry {
   amount: string;
   paymentId?: string;
   depositId?: string;
+  /** For whom a deposit paid. */
+  requestor?: string;
   /** What a payment was for. */
   for?: PaidDocument[];
 }
@@ -83,7 +85,7 @@ export class Ledger {
     return (this.select.all(seq, limit) as LedgerRow[]).map(({ payer, payee, details, ...row }) => ({
       ...{ seq: row.seq, at: row.at, kind: row.kind, platform: row.platform },
       ...{ from: payer, to: payee, amount: row.amount },
-      ...(JSON.parse(details) as Pick<LedgerEntry, 'paymentId' | 'depositId' | 'for'>),
+      ...(JSON.parse(details) as Pick<LedgerEntry, 'paymentId' | 'depositId' | 'requestor' | 'for'>),
     }));
   }
 }

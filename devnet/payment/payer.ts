@@ -146,7 +146,7 @@ export class Payer {
     atomically(database, () => {
       wallets.move({
         ...{ kind: 'payment', platform, from: this.source(bundle), to: provider, amount, paymentId },
-        ...(deposit === undefined ? {} : { depositId: deposits.find(deposit)?.id }),
+        ...(deposit === undefined ? {} : { depositId: deposits.find(deposit)?.id, requestor }),
         for: bundle.payables.map(paidDocument),
       });
       if (deposit !== undefined) deposits.spend(deposit, bundle.amount);

@@ -51,6 +51,9 @@ export class Wallets {
          ON CONFLICT (owner, platform) DO UPDATE SET balance = excluded.balance`,
       ),
       list: database.prepare('SELECT owner, platform, balance FROM wallet ORDER BY platform, owner'),
+      accounts: database.prepare(
+        'SELECT owner, platform, balance FROM wallet WHERE opened = 1 ORDER BY platform, owner',
+      ),
       open: database.prepare('UPDATE wallet SET opened = 1 WHERE owner = ? AND platform = ?'),
       isOpen: database.prepare('SELECT 1 FROM wallet WHERE owner = ? AND platform = ? AND opened = 1'),
       opened: database.prepare(
@@ -86,9 +89,12 @@ export class Wallets {
   }
 
   list(): Wallet[] {
-    return (this.sql.list.all() as Wallet[]).map(({ owner, platform, balance }) => ({
-      ...{ owner, platform, balance },
-    }));
+    return this.sql.list.all() as Wallet[];
+  }
+
+  /** The accounts of requestors, from their first allocation on. */
+  accounts(): Wallet[] {
+    return this.sql.accounts.all() as Wallet[];
   }
 
   /** The sum of all wallets of a platform, always {@link SUPPLY}. */

@@ -4,6 +4,7 @@
  * providers-file.ts.
  */
 import { z } from 'zod';
+import { PLATFORMS } from '../payment/platforms';
 
 const described = <T extends z.ZodType>(schema: T, description: string, unit?: string): T =>
   schema.meta({ description, ...(unit !== undefined && { unit }) });
@@ -64,8 +65,8 @@ export const providerSchema = z.strictObject({
   ),
   pricing: described(pricingSchema.prefault({}), 'Linear prices.'),
   platforms: described(
-    z.array(z.string().min(1)).min(1).default(['erc20-holesky-tglm', 'erc20-polygon-glm']),
-    'Payment platforms on which it takes money.',
+    z.array(z.enum(PLATFORMS)).min(1).default(['erc20-holesky-tglm', 'erc20-polygon-glm']),
+    'Payment platforms on which it takes money. A proposal that chooses another one is refused.',
   ),
   agreementLimit: described(z.number().int().positive().default(1), 'Agreements at the same time.'),
   activityLimit: described(

@@ -7,7 +7,7 @@ import { byProvider } from '../cause';
 import { nowNanos } from '../clock';
 import type { VmHost } from '../contract';
 import type { Agreement, Agreements } from '../market/agreements';
-import type { Amount } from '../payment/amounts';
+import { sum, type Amount } from '../payment/amounts';
 import type { Billing } from '../payment/billing';
 import type { DebitNoteRow, Documents } from '../payment/documents';
 import type { Conditions } from '../faults/conditions';
@@ -17,6 +17,15 @@ import { Timers, type Timer } from '../timers';
 import * as reasons from './break-reasons';
 import type { Provider } from './config';
 import { cost } from './cost';
+import {
+  changesInvoice,
+  changesNote,
+  dishonestNote,
+  factorOf,
+  invoiceAmounts,
+  type NoteContext,
+  type NoteTerms,
+} from './dishonest-bills';
 import { agreedTerms, type Agreed } from './negotiation';
 
 /** However small a time scale makes the interval between debit notes. */
@@ -41,6 +50,7 @@ export class Lease {
   private idle: Timer | undefined;
   private lastPayableMs: number;
   private ended = false;
+  private isForgotten = false;
   /** What the requestor has to be told once it can be reached: a note of an activity, an end, the invoice. */
   private readonly unsent = new Map<string, () => void>();
   /** When the requestor last got a note; the approval counts as one. */
@@ -117,11 +127,14 @@ export class Lease {
     await this.near.vms.destroyForAgreement(this.agreement.id, reason);
     for (const activityId of this.runningActivities()) this.issueNote(activityId, true);
     this.tell('invoice', () => {
-      const { documents, timers } = this.near;
-      const fault = documents.invoicesOf(this.agreement.id).length === 0 ? this.fault('invoice') : undefined;
+      const { agreements, documents, timers } = this.near;
+      const { id } = this.agreement;
+      const isBilled = (): boolean => documents.invoicesOf(id).length > 0;
+      const fault = isBilled() ? undefined : this.invoiceFault();
       const close = (): void => {
-        if (documents.invoicesOf(this.agreement.id).length === 0) this.issueInvoice(fault);
-        this.near.agreements.markClosed(this.agreement.id);
+        if (this.isForgotten) return;
+        if (!isBilled()) this.issueInvoice(fault);
+        agreements.markClosed(id);
         this.onClosed();
       };
       const delayMs = this.provider.invoiceDelaySec * 1000 + delayOf(fault);
@@ -130,30 +143,24 @@ export class Lease {
     });
   }
 
+  private invoiceFault(): Fault | undefined {
+    const activities = this.near.documents.activities(this.agreement.id).length;
+    return this.fault('invoice', (fault) => changesInvoice(fault, this.total, activities));
+  }
+
+  /** Of all its activities. */
+  private get total(): Amount {
+    return sum(this.near.documents.activities(this.agreement.id).map(({ due }) => due));
+  }
+
   private issueInvoice(fault: Fault | undefined): void {
     const { billing, documents } = this.near;
     const dueSec = this.agreed.paymentTimeoutSec ?? this.provider.paymentDueSec;
-    if (fault?.do === 'withhold') return;
-    const issue = (change?: (amount: Amount) => Amount): void =>
-      void billing.issueInvoice(this.agreement, nanosIn(dueSec), change);
-    const { factor = 10 } = fault ?? {};
-    switch (fault?.do) {
-      case 'zero':
-        return issue((amount) => amount.times(0));
-      case 'tooMuch':
-        return issue((amount) => amount.times(factor));
-      case 'twice':
-        issue();
-        return issue((amount) => amount.times(0.9).toDecimalPlaces(18));
-      case 'noteAfter': {
-        issue();
-        const [activity] = documents.activities(this.agreement.id);
-        if (activity) this.sendNote(activity.id, true);
-        return;
-      }
-      default:
-        return issue();
-    }
+    for (const amount of invoiceAmounts(fault, this.total))
+      billing.issueInvoice(this.agreement, nanosIn(dueSec), amount);
+    if (fault?.do !== 'noteAfter') return;
+    const [activity] = documents.activities(this.agreement.id);
+    if (activity) this.sendNote(activity.id, true);
   }
 
   /** The requestor may be reached again. */
@@ -171,13 +178,21 @@ export class Lease {
 
   /** Tells the requestor something, now or once it can be reached; a newer message of the same name replaces an older. */
   private tell(name: string, send: () => void): void {
+    if (this.isForgotten) return;
     if (this.reachesRequestor) send();
     else this.unsent.set(name, send);
   }
 
-  private fault(step: ProviderStep): Fault | undefined {
+  private fault(step: ProviderStep, can: (fault: Fault) => boolean): Fault | undefined {
     const { provider, requestor } = this.agreement;
-    return this.near.conditions.step(step, provider, requestor);
+    return this.near.conditions.step(step, provider, requestor, can);
+  }
+
+  /** The provider crashed, and knows nothing of it any more: no note, no end, no invoice will come. */
+  forget(): void {
+    this.isForgotten = true;
+    this.suspend();
+    this.unsent.clear();
   }
 
   /** The daemon stops; the agreement lives on. */
@@ -200,14 +215,22 @@ export class Lease {
 
   /** Notes come at whole intervals since the approval, as ya-provider times them. */
   private scheduleNote(activityId: string): void {
-    const intervalMs = Math.max(this.agreed.debitNoteIntervalSec * 1000, SHORTEST_INTERVAL_MS);
     const sinceApproval = Date.now() - this.approvedMs;
-    const nextAt = (Math.floor(sinceApproval / intervalMs) + 1) * intervalMs;
-    const timer = this.timers.after(nextAt - sinceApproval, () => {
-      this.issueNote(activityId, false);
+    const nextAt = (Math.floor(sinceApproval / this.intervalMs) + 1) * this.intervalMs;
+    this.noteIn(nextAt - sinceApproval, activityId);
+  }
+
+  private noteIn(ms: number, activityId: string): void {
+    this.timers.cancel(this.noteTimers.get(activityId));
+    const timer = this.timers.after(ms, () => {
       this.scheduleNote(activityId);
+      this.issueNote(activityId, false);
     });
     this.noteTimers.set(activityId, timer);
+  }
+
+  private get intervalMs(): number {
+    return Math.max(this.agreed.debitNoteIntervalSec * 1000, SHORTEST_INTERVAL_MS);
   }
 
   private issueNote(activityId: string, isLast: boolean): void {
@@ -218,50 +241,34 @@ export class Lease {
   private sendNote(activityId: string, isLast: boolean): void {
     const { billing, vms } = this.near;
     const used = vms.usage(activityId);
-    let usage = [Number(used.cpuSec), Number(used.durationSec)];
-    let paymentDue = this.paymentDue(isLast);
-    let { agreement } = this;
-    let change = (amount: Amount): Amount => amount;
-    const fault = this.fault('debitNote');
-    const { factor = 10 } = fault ?? {};
-    switch (fault?.do) {
-      case 'withhold':
-        return billing.bill(activityId, cost(this.coefficients, usage), isLast);
-      case 'tooMuch':
-        change = (amount) => amount.times(factor);
-        break;
-      case 'impossibleUsage':
-        usage = usage.map((counter) => counter * factor);
-        break;
-      case 'lessThanBefore':
-        change = (amount) => amount.times(0.5).toDecimalPlaces(18);
-        break;
-      case 'payable':
-        paymentDue = nanosIn(this.provider.paymentDueSec);
-        break;
-      case 'otherAgreement':
-        agreement = this.anotherAgreement() ?? agreement;
-        break;
-    }
+    const usage = [Number(used.cpuSec), Number(used.durationSec)];
+    const honest: NoteTerms = {
+      ...{ agreement: this.agreement, usage, amount: cost(this.coefficients, usage) },
+      paymentDue: this.paymentDue(isLast),
+    };
+    const context = this.noteContext(activityId, isLast);
+    const fault = this.fault('debitNote', (each) => changesNote(each, honest, context));
+    if (fault?.do === 'withhold') return billing.bill(activityId, honest.amount, isLast);
+    const terms = dishonestNote(fault, honest, context);
     const issue = (): DebitNoteRow =>
-      billing.issueNote(
-        agreement,
-        activityId,
-        change(cost(this.coefficients, usage)),
-        usage,
-        paymentDue,
-        isLast,
-      );
+      billing.issueNote(terms.agreement, activityId, terms.amount, terms.usage, terms.paymentDue, isLast);
     const note = issue();
     this.lastNoteMs = note.created_ms;
     if (!this.ended) this.watchDeadlines(note);
     if (fault?.do === 'twice') issue();
+    if (fault?.do === 'tooOften')
+      this.noteIn(Math.max(this.intervalMs / factorOf(fault), SHORTEST_INTERVAL_MS), activityId);
   }
 
-  private anotherAgreement(): Agreement | undefined {
-    const { agreements } = this.near;
-    const other = agreements.live().find(({ id }) => id !== this.agreement.id);
-    return other && agreements.find(other.id);
+  private noteContext(activityId: string, isLast: boolean): NoteContext {
+    const { documents, agreements } = this.near;
+    return {
+      isLast,
+      before: () => documents.lastNote(activityId)?.due,
+      price: (usage) => cost(this.coefficients, usage),
+      dueUnasked: () => nanosIn(this.provider.paymentDueSec),
+      otherAgreement: () => agreements.besides(this.agreement),
+    };
   }
 
   /** Looked at whenever a note cannot be sent: has none been for longer than one may wait to be accepted? */

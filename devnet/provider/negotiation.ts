@@ -32,8 +32,8 @@ export function negotiate(
   const properties = Object.fromEntries(
     Object.entries(offer.properties).filter(([, value]) => !isEmptyMap(value)),
   );
-  const missing = requireChosenPlatform(demand);
-  if (missing) return missing;
+  const unpaid = requireChosenPlatform(provider, demand);
+  if (unpaid) return unpaid;
   if (!isReadable(demand)) return { ignore: true };
   const refusal =
     checkExpiration(provider, demand, now) ??
@@ -68,9 +68,16 @@ export function noCapacity(provider: Provider): Refusal {
   };
 }
 
-function requireChosenPlatform(demand: Properties): Refusal | undefined {
-  if (typeof demand[PROP.chosenPlatform] === 'string') return undefined;
-  return { refuse: 'Missing fields: /golem/com/payment/chosen-platform', isFinal: false };
+/** ya-provider only asks that some platform is chosen, and is never paid on one that it doesn't have. */
+function requireChosenPlatform({ platforms }: Provider, demand: Properties): Refusal | undefined {
+  const chosen = demand[PROP.chosenPlatform];
+  if (typeof chosen !== 'string')
+    return { refuse: 'Missing fields: /golem/com/payment/chosen-platform', isFinal: false };
+  if (platforms.includes(chosen)) return undefined;
+  return {
+    refuse: `No payments are taken on ${chosen}; choose one of the offer's platforms: ${platforms.join(', ')}`,
+    isFinal: false,
+  };
 }
 
 function checkExpiration(provider: Provider, demand: Properties, now: number): Refusal | undefined {

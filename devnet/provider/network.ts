@@ -18,10 +18,12 @@ import type { Timer, Timers } from '../timers';
 import type { Provider } from './config';
 import { Lease } from './lease';
 import { USAGE_VECTOR } from './offer';
+import type { ShutDownProviders } from './shut-down';
 import { SimulatedProvider } from './simulated-provider';
 
 export interface NetworkOptions {
   providers: readonly Provider[];
+  shutDown: ShutDownProviders;
   book: DemandBook;
   agreements: Agreements;
   documents: Documents;
@@ -40,6 +42,8 @@ export interface ProviderView extends Pick<
 > {
   /** Its node id. */
   id: string;
+  /** Whether it is in business: not shut down. */
+  open: boolean;
   /** Agreements that it serves now. */
   agreements: number;
 }
@@ -61,6 +65,7 @@ export class ProviderNetwork
     const { book, agreements, documents, timers, conditions } = options;
     for (const config of options.providers) {
       const provider = new SimulatedProvider(config, book, agreements, timers, conditions);
+      if (options.shutDown.has(config.name)) provider.close();
       this.providers.set(provider.nodeId, provider);
     }
     book.providers = this;
@@ -79,11 +84,21 @@ export class ProviderNetwork
     return [...this.providers.values()].map((provider) => provider.config.name);
   }
 
+  /** Whether one of that name has a VM now. */
+  hasVms(name: string): boolean {
+    const alive = this.vms?.liveActivities() ?? [];
+    return alive.some(({ agreementId }) => {
+      const lease = this.leases.get(agreementId);
+      return lease !== undefined && this.nameOf(lease.agreement.provider) === name;
+    });
+  }
+
   /** What there is to see of each provider. */
   views(): ProviderView[] {
-    return [...this.providers.values()].map(({ nodeId, config, agreementsServed }) => {
+    return [...this.providers.values()].map(({ nodeId, open, config, agreementsServed }) => {
       const { name, subnet, hardware, pricing, agreementLimit } = config;
-      return { id: nodeId, name, subnet, hardware, pricing, agreementLimit, agreements: agreementsServed };
+      const view = { id: nodeId, open, name, subnet, hardware, pricing, agreementLimit };
+      return { ...view, agreements: agreementsServed };
     });
   }
 
@@ -100,9 +115,16 @@ export class ProviderNetwork
       else if (agreement.state === 'Terminated') this.onTerminated(agreement, 'the daemon was restarted');
       else if (agreement.state === 'Approved') {
         this.providers.get(agreement.provider)?.resume(agreement.id);
-        this.leases.get(agreement.id)?.start();
+        this.takeUp(agreement);
       }
     }
+  }
+
+  /** Goes on with an agreement that it has a lease of, or ends what a shutdown could not end. */
+  private takeUp({ id, provider }: Agreement): void {
+    const lease = this.leases.get(id);
+    lease?.start();
+    if (this.providers.get(provider)?.open === false) lease?.shutDown();
   }
 
   /** Stops all timers once the invoices under way are out. */
@@ -117,18 +139,25 @@ export class ProviderNetwork
   }
 
   /**
-   * A provider goes out of business in good order: it takes back its offer, and ends its agreements with `Shutdown`.
-   * Resolves when their VMs are gone. @throws Error when there is none of that name
+   * A provider goes out of business in good order: it takes back its offer, and ends its agreements with `Shutdown`. So it
+   * stays until {@link reopen}, over restarts too. Resolves when their VMs are gone. @throws Error when there is none of that name
    */
   async shutDown(name: string): Promise<void> {
-    this.named(name).close();
+    const provider = this.named(name);
+    if (provider.open) {
+      provider.close();
+      this.options.shutDown.add(name);
+    }
     for (const lease of this.leasesOf(name)) lease.shutDown();
     await Promise.allSettled(this.finishing);
   }
 
   /** It is in business again, with a new offer. @throws Error when there is none of that name */
   reopen(name: string): void {
-    this.named(name).reopen();
+    const provider = this.named(name);
+    if (provider.open) return;
+    this.options.shutDown.remove(name);
+    provider.reopen();
   }
 
   private named(name: string): SimulatedProvider {
@@ -160,7 +189,7 @@ export class ProviderNetwork
     // Decided after the request that confirmed it, as over a network.
     const decide = (): void => {
       const current = agreements.find(agreement.id);
-      if (current?.state !== 'Pending') return;
+      if (current?.state !== 'Pending' || current.closed) return;
       if (!conditions.reachesRequestor(current.provider, current.requestor)) {
         this.missed.add(current.id);
         return;
@@ -185,13 +214,23 @@ export class ProviderNetwork
     this.finishing.add(finished);
   }
 
-  /** Its VMs are gone, and it does nothing more for its agreements until it is back. */
+  /** Its VMs are gone, and it will know nothing of its agreements, as ya-provider does not: it keeps none on disk. */
   onCrash(provider: string): void {
+    const { agreements } = this.options;
+    const cause = `crash of ${byProvider(provider)}`;
     for (const lease of this.leasesOf(provider)) {
-      lease.suspend();
+      lease.forget();
       this.leases.delete(lease.agreement.id);
-      because(`crash of ${byProvider(provider)}`, () => this.vms?.abortForAgreement(lease.agreement.id));
+      because(cause, () => this.vms?.loseForAgreement(lease.agreement.id));
     }
+    const crashed = this.named(provider);
+    for (const agreement of agreements.unclosed())
+      if (agreement.provider === crashed.nodeId) agreements.markClosed(agreement.id);
+    crashed.forget();
+  }
+
+  onVmsKilled(provider: string): void {
+    for (const lease of this.leasesOf(provider)) this.vms?.abortForAgreement(lease.agreement.id);
   }
 
   onFreeze(provider: string, frozen: boolean): void {
@@ -202,14 +241,7 @@ export class ProviderNetwork
     for (const agreement of this.options.agreements.unclosed()) {
       const { id, state, requestor } = agreement;
       if (this.options.conditions.reach(requestor, agreement.provider) !== 'up') continue;
-      if (state === 'Pending') {
-        if (this.missed.delete(id)) this.onConfirmed(agreement);
-      } else if (!this.leases.has(id)) {
-        // Of a provider that crashed.
-        const lease = this.addLease(agreement);
-        if (state === 'Approved') lease?.start();
-        else this.onTerminated(agreement, 'the provider was restarted');
-      }
+      if (state === 'Pending' && this.missed.delete(id)) this.onConfirmed(agreement);
     }
     for (const lease of this.leases.values()) this.acting(lease, () => lease.restored());
     for (const provider of this.providers.values()) provider.restored();
@@ -244,6 +276,7 @@ export class ProviderNetwork
       startSec: config?.startSec ?? 0,
       startFails: config?.startFails,
       reach: this.options.conditions.reach(agreement.requestor, agreement.provider),
+      isForgotten: agreement.state === 'Approved' && agreement.closed,
       cpuThreads: config?.hardware.cpuThreads ?? 1,
       activityLimit: config?.activityLimit ?? 1,
       unresponsiveSec: config?.unresponsiveSec ?? 5,

@@ -15,6 +15,12 @@ import { offerTerms } from './offer';
 /** Where this provider stands with a live demand; `missed`: its offer did not get there. */
 type Standing = 'open' | 'missed' | 'postponed' | 'refused' | 'finallyRefused' | 'signed';
 
+/**
+ * A requestor has the answer to its counter-proposal before it hears of the provider's: programs lose what comes sooner.
+ * Milliseconds.
+ */
+const ROUND_TRIP_MS = 10;
+
 export class SimulatedProvider {
   readonly nodeId: string;
   private readonly terms;
@@ -54,11 +60,19 @@ export class SimulatedProvider {
 
   /** Offers anew to every live demand. */
   reopen(): void {
-    if (this.isOpen) return;
     this.isOpen = true;
     this.standings.clear();
     this.offer = this.newOffer();
     for (const demand of this.book.live()) this.onDemand(demand);
+  }
+
+  /** It crashed: it serves nobody, and offers anew to every live demand once it is back. */
+  forget(): void {
+    this.serving.clear();
+    this.postponed = [];
+    this.standings.clear();
+    for (const demand of this.book.live())
+      if (matches(demand.parsed, this.offer.terms)) this.standings.set(demand.id, 'missed');
   }
 
   get busy(): boolean {
@@ -70,7 +84,7 @@ export class SimulatedProvider {
   }
 
   onDemand(demand: Demand): void {
-    if (!matches(demand.parsed, this.offer.terms)) return;
+    if (!this.isOpen || !matches(demand.parsed, this.offer.terms)) return;
     const fault = this.conditions.step('offer', this.nodeId, demand.requestor);
     if (fault?.do === 'withhold') return;
     const delayMs = this.config.offerDelaySec * 1000 + delayOf(fault);
@@ -84,10 +98,13 @@ export class SimulatedProvider {
   }
 
   onCounter(counter: Proposal): void {
+    if (!this.isOpen) return;
     // Answered after the request that made it, as over a network.
     const fault = this.conditions.step('negotiate', this.nodeId, counter.demand.requestor);
     if (fault?.do === 'withhold') return;
-    this.timers.after(this.config.negotiateSec * 1000 + delayOf(fault), () => {
+    const delayMs = Math.max(this.config.negotiateSec * 1000, ROUND_TRIP_MS) + delayOf(fault);
+    this.timers.after(delayMs, () => {
+      if (!this.canAnswer(counter)) return;
       if (fault?.do === 'refuse') this.refuse(counter, fault.message ?? 'no', fault.isFinal ?? false);
       else this.answer(counter);
     });
@@ -156,8 +173,7 @@ export class SimulatedProvider {
 
   private answer(counter: Proposal): void {
     const { demand, previous } = counter;
-    if (!demand.subscribed || !previous || !this.isOpen) return;
-    if (!this.conditions.reachesRequestor(this.nodeId, demand.requestor)) return;
+    if (!previous || !this.canAnswer(counter)) return;
     const answer = negotiate(this.config, counter.properties, previous, this.busy, Date.now());
     if ('ignore' in answer) return;
     if ('accept' in answer) {
@@ -170,6 +186,11 @@ export class SimulatedProvider {
     if (!lacksCapacity) return;
     this.standings.set(demand.id, 'postponed');
     this.postponed.push(counter);
+  }
+
+  private canAnswer({ demand }: Proposal): boolean {
+    const isThere = demand.subscribed && this.isOpen;
+    return isThere && this.conditions.reachesRequestor(this.nodeId, demand.requestor);
   }
 
   private refuse(counter: Proposal, message: string, isFinal: boolean): void {

@@ -3,6 +3,7 @@
  * What the commands do is in golem-activity.ts.
  */
 import { z } from 'zod';
+import { tooDeepAt } from '../server/json-text';
 import { parseDuration, type ProgressArgs } from './progress';
 
 /** How a stream of a command is kept: whole, its first or last bytes, and whether it is sent as it comes. */
@@ -169,6 +170,8 @@ function parseCommand(command: unknown, text: string): Command {
 }
 
 function parseJson(text: string): unknown {
+  const column = tooDeepAt(text);
+  if (column !== undefined) throw new ScriptSyntaxError('recursion limit exceeded', column);
   try {
     return JSON.parse(text);
   } catch (error) {

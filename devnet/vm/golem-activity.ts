@@ -7,11 +7,11 @@ import type { AgreementTerms, EffectLog } from '../contract';
 import { delayOf, type Fault } from '../faults/faults';
 import type { ProviderStep } from '../faults/operations';
 import { Stream } from '../server/long-poll';
+import { pause } from '../timers';
 import { capturesOf, type Captures } from './captured-output';
-import { endState, type Ending } from './ending';
+import { endState, isSudden, type Ending } from './ending';
 import { wireForm, type Command } from './exe-script';
 import type { Machine, MachineOptions } from './machine';
-import { pause } from './pause';
 import { CommandFailure, Runtime } from './runtime';
 import { Script } from './script';
 import {
@@ -30,9 +30,11 @@ export interface ActivityParts {
   activityId: string;
   terms: AgreementTerms;
   directory: string;
+  dataDir: string;
   startMachine(options: MachineOptions): Promise<Machine>;
   store: VmStore;
   effects: EffectLog;
+  log(line: string): void;
   /** The fault that acts on a step, if any. */
   fault(step: ProviderStep): Fault | undefined;
   /** The VM ended by itself. */
@@ -67,9 +69,9 @@ export class GolemActivity {
   constructor(private readonly parts: ActivityParts) {
     this.activityId = parts.activityId;
     this.agreementId = parts.terms.agreementId;
-    const { terms, directory, startMachine } = parts;
+    const { terms, directory, dataDir, startMachine } = parts;
     this.runtime = new Runtime({
-      ...{ terms, directory, startMachine, ended: this.interrupt.signal },
+      ...{ terms, directory, dataDir, startMachine, ended: this.interrupt.signal },
       onDied: () => this.acting(() => parts.onDied()),
     });
   }
@@ -89,7 +91,13 @@ export class GolemActivity {
     const script = new Script(batchId, commands);
     this.scripts.set(batchId, script);
     this.parts.store.addScript(batchId, this.activityId, commands.length);
-    this.queue = this.queue.then(() => this.runScript(script));
+    this.queue = this.queue.then(() => this.runScript(script)).catch((error: unknown) => this.fail(error));
+  }
+
+  /** What must not happen in the exe-unit ends it, and not the devnet. */
+  private fail(error: unknown): void {
+    this.parts.log(`the exe-unit of activity ${this.activityId} failed: ${String(error)}`);
+    if (!this.ending) this.acting(() => this.parts.onDied());
   }
 
   /** Before the first deploy nothing is measured. */
@@ -138,10 +146,13 @@ export class GolemActivity {
     this.ending = ending;
     this.enter(endState(ending, [...this.scripts.values()]));
     this.interrupt.abort();
-    await this.runtime.drop();
-    await this.queue;
-    this.endedMs = Date.now();
-    this.progress.wake();
+    try {
+      await this.runtime.drop();
+      await this.queue;
+    } finally {
+      this.endedMs = Date.now();
+      this.progress.wake();
+    }
   }
 
   private async runScript(script: Script): Promise<void> {
@@ -155,7 +166,7 @@ export class GolemActivity {
       const outputs = capturesOf(command);
       const failure = await this.perform(command, outputs, script, index);
       // A VM that died reports nothing.
-      if (this.ending === 'aborted') break;
+      if (isSudden(this.ending)) break;
       const { eventDate } = script.finish(index, failure?.code ?? 0, failure?.message ?? null);
       this.parts.store.addResult(script.batchId, index, {
         result: failure ? 'Error' : 'Ok',
@@ -278,7 +289,7 @@ export class GolemActivity {
   }
 
   /** Ends early with the activity. */
-  private pause(ms: number): Promise<void> {
-    return pause(ms, this.interrupt.signal);
+  private async pause(ms: number): Promise<void> {
+    await pause(ms, this.interrupt.signal);
   }
 }

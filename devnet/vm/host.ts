@@ -1,6 +1,5 @@
 /** All activities of the devnet: creates, finds and ends them, tells the provider side, and remembers over restarts. */
 import { setMaxListeners } from 'node:events';
-import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import { registerActivityRoutes } from '../activity-api/routes';
@@ -9,11 +8,12 @@ import { atomically } from '../database';
 import type { AgreementTerms, VmHost, VmHostOptions } from '../contract';
 import { delayOf } from '../faults/faults';
 import { Stream } from '../server/long-poll';
+import { pause } from '../timers';
 import type { StatePair } from './activity-state';
 import { ABORTED, type Ending } from './ending';
 import { GolemActivity } from './golem-activity';
 import type { Machine, MachineOptions } from './machine';
-import { pause } from './pause';
+import { removeTreeSync } from './remove-tree';
 import { VmStore, type Usage } from './vm-store';
 
 /** Why an activity could not be created. */
@@ -47,9 +47,10 @@ export class Host implements VmHost {
   constructor(private readonly parts: HostParts) {
     this.store = new VmStore(parts.database);
     this.directory = join(parts.dataDir, 'vms');
+    // One for each open event stream, and each step that takes its time.
     setMaxListeners(0, this.closing.signal);
     // What a killed daemon left: its VMs ended with it.
-    rmSync(this.directory, { recursive: true, force: true, maxRetries: 10 });
+    this.clear();
     for (const row of this.store.living()) this.store.endActivity(row.id, ABORTED, true);
   }
 
@@ -84,9 +85,11 @@ export class Host implements VmHost {
       activityId,
       terms,
       directory: join(this.directory, activityId),
+      dataDir: this.parts.dataDir,
       startMachine: this.parts.startMachine,
       store: this.store,
       effects: this.parts.effects,
+      log: this.parts.log,
       fault: (step) => this.parts.agreements.fault(agreementId, step),
       onDied: () => void this.end(activity, 'aborted'),
       onChange: () => this.changes.wake(),
@@ -136,6 +139,10 @@ export class Host implements VmHost {
     for (const activity of this.under(agreementId)) void this.end(activity, 'aborted');
   }
 
+  loseForAgreement(agreementId: string): void {
+    for (const activity of this.under(agreementId)) void this.end(activity, 'lost');
+  }
+
   freezeForAgreement(agreementId: string, frozen: boolean): void {
     for (const activity of this.under(agreementId)) activity.freeze(frozen);
   }
@@ -179,7 +186,9 @@ export class Host implements VmHost {
 
   private async finish(activity: GolemActivity, ending: Ending): Promise<void> {
     const { activityId, agreementId } = activity;
-    await activity.end(ending);
+    await activity.end(ending).catch((error: unknown) => {
+      this.parts.log(`what activity ${activityId} left could not be removed: ${String(error)}`);
+    });
     const resultsKept = ending === 'aborted' && this.closing.signal.aborted;
     atomically(this.parts.database, () => {
       this.store.saveUsage(activityId, this.currentUsage(activityId));
@@ -234,10 +243,18 @@ export class Host implements VmHost {
     this.closing.abort();
     await Promise.all([...this.live.values()].map((activity) => this.end(activity, 'aborted')));
     this.changes.wake();
-    rmSync(this.directory, { recursive: true, force: true, maxRetries: 10 });
+    this.clear();
   }
 
-  private pause(ms: number): Promise<void> {
+  private clear(): void {
+    try {
+      removeTreeSync(this.directory);
+    } catch (error) {
+      this.parts.log(`what VMs left could not be removed: ${String(error)}`);
+    }
+  }
+
+  private pause(ms: number): Promise<boolean> {
     return pause(ms, this.closing.signal);
   }
 }

@@ -2,7 +2,7 @@
  * Starts one program of a VM and waits for its end, not for the end of what it left running in the background, even
  * when that still holds its stdout.
  */
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
@@ -10,13 +10,37 @@ import type { OutputSink } from './machine';
 
 // The program becomes a child of a waiting shell, and that shell an orphan of the VM, so that the VM's first process
 // buries it and with it gets the CPU time. The exit code and the CPU time of what it waited for come by descriptor 3.
-// The trap lets the waiting shell outlive a program that signals its whole group.
-const WAIT_FOR_PROGRAM = '( trap : TERM HUP INT; ( exec "$@" ) 3>&-; { echo $?; times; } >&3 ) &';
+// The trap lets the waiting shell outlive a program that signals its whole group; what it has to say itself of a program's
+// end is none of the program's stderr.
+const WAIT_FOR_PROGRAM =
+  '( trap : TERM HUP INT; exec 5>&2 2>/dev/null; ( exec "$@" 2>&5 5>&- ) 3>&-; { echo $?; times; } >&3 ) &';
+
+// A shell cannot tell a program that a signal has ended from one that exits with 128 and more. util-linux's setsid exits
+// with the bare wait status, and then says that its child did not exit normally; 128 in it is for a dumped core.
+const WAIT_AND_TELL_SIGNALS = `( trap : TERM HUP INT
+exec 4>&1 5>&2
+said=$(exec setsid --fork --wait /bin/sh -c 'exec "$@" >&4 2>&5 4>&- 5>&-' sh "$@" 2>&1 3>&-)
+code=$?
+[ -z "$said" ] || code=$((code & 127))
+{ echo $code; times; } >&3 ) &`;
+
+let signalsAreTold: boolean | undefined;
+
+/** Whether this machine has what it takes to tell a signal from an exit code. */
+export function tellsSignals(): boolean {
+  signalsAreTold ??= spawnSync('setsid', ['--fork', '--wait', '/bin/sh', '-c', 'kill -9 $$']).status === 9;
+  return signalsAreTold;
+}
 
 export interface Launch {
   /** Program and arguments that lead into the VM, if it takes any. */
   enter: string[];
   command: string[];
+  /**
+   * A program that signal n has ended gets the exit code n, and runs in a session of its own; else it is 128 + n. Only
+   * where {@link tellsSignals}.
+   */
+  bareSignals?: boolean;
   environment: NodeJS.ProcessEnv;
   cwd?: string;
   output: OutputSink;
@@ -32,8 +56,9 @@ export interface Ended {
 
 /** @returns undefined when whoever waited for the program was killed. */
 export async function launch(launched: Launch): Promise<Ended | undefined> {
-  const { enter, command, environment, cwd, output, onStart } = launched;
-  const [program = '', ...args] = [...enter, '/bin/sh', '-c', WAIT_FOR_PROGRAM, 'sh', ...command];
+  const { enter, command, bareSignals, environment, cwd, output, onStart } = launched;
+  const wait = bareSignals ? WAIT_AND_TELL_SIGNALS : WAIT_FOR_PROGRAM;
+  const [program = '', ...args] = [...enter, '/bin/sh', '-c', wait, 'sh', ...command];
   const child = spawn(program, args, {
     stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
     env: environment,

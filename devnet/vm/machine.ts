@@ -17,7 +17,7 @@ export interface Machine {
   readonly gone: Promise<void>;
   /**
    * Runs a program to its end, with nothing on stdin and none of the daemon's environment.
-   * @returns its exit code; 127 when there is no such program, 128 + n after signal n.
+   * @returns its exit code; 127 when there is no such program, n after signal n, or 128 + n where that cannot be told.
    * @throws MachineGone - the VM ended before the program did
    */
   run(program: string, args: readonly string[], output: OutputSink): Promise<number>;
@@ -34,6 +34,8 @@ export class MachineGone extends Error {}
 export interface MachineOptions {
   /** Made by the machine, and removed by it. */
   directory: string;
+  /** The devnet's own files, hidden from programs where that can be done. */
+  dataDir: string;
   /** How many CPUs its programs may use at once. */
   cpuThreads: number;
 }

@@ -5,8 +5,16 @@
  */
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import {
+  closeSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  readlinkSync,
+  realpathSync,
+  rmSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
@@ -17,10 +25,11 @@ import {
   type MachineOptions,
   type OutputSink,
 } from './machine';
-import { launch } from './launch';
+import { launch, tellsSignals } from './launch';
 import { freezeProcesses, namespaceSeconds, processIds } from './process-times';
+import { REMOVE_TREE, removeTree } from './remove-tree';
 
-// $1: the root directory. Prints the first process's id as this machine knows it, which is all that /proc says before
+// $1: the root directory, $2: the kind of namespaces, $3: what of this machine is not shown. Prints the first process's id as this machine knows it, which is all that /proc says before
 // the VM's own is mounted. `wait` also buries orphans, so that their CPU time is counted where it belongs; a killed
 // `cat` is started again.
 const FIRST_PROCESS = `
@@ -36,6 +45,7 @@ for name in usr bin sbin lib lib32 lib64 libx32 etc opt nix; do
     mount -o remount,bind,ro "$name" 2>/dev/null || [ "$2" = user ]
   fi
 done
+if [ -d ".$3" ]; then mount -t tmpfs -o ro tmpfs ".$3"; fi
 for name in null zero full random urandom tty; do
   : >"dev/$name"
   mount --bind "/dev/$name" "dev/$name"
@@ -51,6 +61,11 @@ cd /golem/work
 echo "ready $pid"
 set +e
 while cat <&3 >/dev/null & wait $!; [ $? -gt 128 ]; do :; done
+`;
+
+// $1: the VM's directory; what follows is the command that holds the namespaces.
+const HOLDER = `( directory=$1; shift; exec "$@" )
+${REMOVE_TREE}
 `;
 
 export type Namespaces = 'root' | 'user';
@@ -71,7 +86,7 @@ function tryNamespaces(): Namespaces | undefined {
     const directory = mkdtempSync(join(tmpdir(), 'devnet-vm-'));
     try {
       makeRoot(rootOf(directory));
-      const [program, args] = firstProcess(rootOf(directory), namespaces);
+      const [program = '', ...args] = firstProcess(rootOf(directory), namespaces);
       const probe = spawnSync(program, args, {
         // Nothing to be read from descriptor 3: the VM ends at once.
         stdio: ['ignore', 'pipe', 'ignore', nothing],
@@ -91,12 +106,10 @@ function tryNamespaces(): Namespaces | undefined {
   return found;
 }
 
-function firstProcess(root: string, namespaces: Namespaces): [program: string, args: string[]] {
+function firstProcess(root: string, namespaces: Namespaces, hidden = ''): string[] {
   const user = namespaces === 'user' ? ['-U', '-r'] : [];
-  return [
-    'unshare',
-    [...user, '-m', '-p', '-i', '-f', '/bin/sh', '-c', FIRST_PROCESS, 'vm', root, namespaces],
-  ];
+  const vm = ['/bin/sh', '-c', FIRST_PROCESS, 'vm', root, namespaces, hidden || root];
+  return ['unshare', ...user, '-m', '-p', '-i', '-f', ...vm];
 }
 
 function makeRoot(root: string): void {
@@ -119,8 +132,9 @@ export class NamespacedMachine implements Machine {
   static async start(options: MachineOptions, namespaces: Namespaces): Promise<NamespacedMachine> {
     const root = rootOf(options.directory);
     makeRoot(root);
-    const [program, args] = firstProcess(root, namespaces);
-    const child = spawn(program, args, {
+    const vm = firstProcess(root, namespaces, realpathSync(options.dataDir));
+    // It outlives the daemon for as long as it takes to remove the VM's files.
+    const child = spawn('/bin/sh', ['-c', HOLDER, 'holder', options.directory, ...vm], {
       stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
       env: environment('/'),
       // Ctrl-C in the daemon's terminal is the daemon's to answer.
@@ -139,7 +153,7 @@ export class NamespacedMachine implements Machine {
     });
     const pid = await Promise.race([firstProcessId(child), exited]);
     if (pid === undefined) {
-      await rm(options.directory, { recursive: true, force: true });
+      await removeTree(options.directory);
       throw new Error(`the VM could not be set up: ${complaint.trim()}`);
     }
     return new NamespacedMachine(options, namespaces, child, pid, exited);
@@ -166,6 +180,7 @@ export class NamespacedMachine implements Machine {
     const ended = await launch({
       enter: ['nsenter', ...user, ...entry, '--'],
       command: [...this.pin, program, ...args],
+      bareSignals: tellsSignals(),
       environment: environment('/root'),
       output,
       onStart: (started) => this.entering.add((group = started)),
@@ -177,7 +192,7 @@ export class NamespacedMachine implements Machine {
       await this.gone;
       throw new MachineGone();
     }
-    return 137;
+    return tellsSignals() ? SIGKILL : 128 + SIGKILL;
   }
 
   cpuSeconds(): number {
@@ -212,7 +227,7 @@ export class NamespacedMachine implements Machine {
     }
     await this.gone;
     this.holder.stdio[3]?.destroy();
-    await rm(this.options.directory, { recursive: true, force: true, maxRetries: 5 });
+    await removeTree(this.options.directory);
   }
 
   private get procDir(): string {
@@ -252,6 +267,8 @@ function killQuietly(pid: number): void {
     // It ended in the meantime.
   }
 }
+
+const SIGKILL = 9;
 
 let nextCpu = 0;
 

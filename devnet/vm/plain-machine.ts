@@ -7,7 +7,6 @@
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { launch } from './launch';
 import {
@@ -19,6 +18,7 @@ import {
   type OutputSink,
 } from './machine';
 import { freezeProcesses, processIds, processTimes } from './process-times';
+import { REMOVE_TREE, removeTree } from './remove-tree';
 
 // $1: the VM's directory, $2: its mark. Where /proc tells environments, the VM's processes are known by the mark, else by
 // the files in `groups`, which are named after process groups that may be alive. Two rounds, for what the first missed.
@@ -33,7 +33,7 @@ if [ -r /proc/self/environ ]; then
 else
   for group in "$1"/groups/*; do kill -9 "-\${group##*/}" 2>/dev/null; done
 fi
-rm -rf "$1"
+${REMOVE_TREE}
 `;
 
 /** Environment variable by which a VM's processes are recognised. */
@@ -115,8 +115,11 @@ export class PlainMachine implements Machine {
     }
     this.keeper.stdio[3]?.destroy();
     await this.keeperExit;
-    await rm(this.options.directory, { recursive: true, force: true, maxRetries: 5 });
-    this.announceGone();
+    try {
+      await removeTree(this.options.directory);
+    } finally {
+      this.announceGone();
+    }
   }
 
   /** Their numbers may be given to others. */

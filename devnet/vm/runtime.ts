@@ -4,9 +4,9 @@
  */
 import { mkdir } from 'node:fs/promises';
 import type { AgreementTerms } from '../contract';
+import { pause } from '../timers';
 import type { RunCommand, TransferCommand } from './exe-script';
 import { MachineGone, VOLUMES, type Machine, type MachineOptions, type OutputSink } from './machine';
-import { pause } from './pause';
 import { transfer, type OnBytes } from './transfer';
 import { resolveInside } from './vm-path';
 
@@ -23,6 +23,7 @@ export class CommandFailure extends Error {
 export interface RuntimeParts {
   terms: AgreementTerms;
   directory: string;
+  dataDir: string;
   startMachine(options: MachineOptions): Promise<Machine>;
   /** Aborted when the activity ends. */
   ended: AbortSignal;
@@ -56,10 +57,10 @@ export class Runtime {
 
   /** @returns what ya-runtime-vm prints. @throws MachineGone - the activity ended meanwhile */
   async deploy(volumes: string[]): Promise<string> {
-    const { terms, directory, startMachine, ended, onDied } = this.parts;
+    const { terms, directory, dataDir, startMachine, ended, onDied } = this.parts;
     await pause(terms.deploySec * 1000, ended);
     if (ended.aborted) throw new MachineGone();
-    const machine = await startMachine({ directory, cpuThreads: terms.cpuThreads });
+    const machine = await startMachine({ directory, dataDir, cpuThreads: terms.cpuThreads });
     this.hadMachine = true;
     this.machine = machine;
     if (ended.aborted) {
@@ -98,11 +99,15 @@ export class Runtime {
     const { machine } = this;
     if (!machine) return;
     this.dropping = true;
-    await machine.destroy();
-    this.dropping = false;
-    if (this.machine !== machine) return;
-    this.earlierSeconds += machine.cpuSeconds();
-    this.machine = undefined;
+    try {
+      await machine.destroy();
+    } finally {
+      this.dropping = false;
+      if (this.machine === machine) {
+        this.earlierSeconds += machine.cpuSeconds();
+        this.machine = undefined;
+      }
+    }
   }
 
   private deployed(): Machine {

@@ -1,5 +1,6 @@
 /** What the VM host keeps over a restart: its activities, and the results of their scripts. */
 import type { Database } from '../contract';
+import type { ActivityState } from './activity-state';
 import { outputJson, type Output, type OutputJson } from './captured-output';
 
 const SCHEMA = `
@@ -32,7 +33,8 @@ export interface ActivityRow {
   cpu_sec: number;
   duration_sec: number;
   updated_ms: number;
-  ended: 0 | 1;
+  /** 2: lost with its provider, so that it is not known to have ended. */
+  ended: 0 | 1 | 2;
   reported: 0 | 1;
   reason: string | null;
   error_message: string | null;
@@ -98,10 +100,10 @@ export class VmStore {
         'UPDATE vm_activity SET measured = ?, cpu_sec = ?, duration_sec = ?, updated_ms = ? WHERE id = ?',
       ),
       end: database.prepare(
-        'UPDATE vm_activity SET ended = 1, reason = ?, error_message = ?, results_kept = ? WHERE id = ?',
+        'UPDATE vm_activity SET ended = ?, reason = ?, error_message = ?, results_kept = ? WHERE id = ?',
       ),
       report: database.prepare('UPDATE vm_activity SET reported = 1 WHERE id = ?'),
-      unreported: database.prepare('SELECT * FROM vm_activity WHERE ended = 1 AND reported = 0 ORDER BY seq'),
+      unreported: database.prepare('SELECT * FROM vm_activity WHERE ended > 0 AND reported = 0 ORDER BY seq'),
       living: database.prepare('SELECT * FROM vm_activity WHERE ended = 0 AND reported = 0 ORDER BY seq'),
       addScript: database.prepare('INSERT INTO vm_script (id, activity_id, commands) VALUES (?, ?, ?)'),
       script: database.prepare('SELECT commands FROM vm_script WHERE id = ? AND activity_id = ?'),
@@ -141,8 +143,9 @@ export class VmStore {
     this.sql.usage.run(Number(usage.measured), usage.cpuSec, usage.durationSec, Date.now(), id);
   }
 
-  endActivity(id: string, state: { reason?: string; errorMessage?: string }, resultsKept: boolean): void {
-    this.sql.end.run(state.reason ?? null, state.errorMessage ?? null, Number(resultsKept), id);
+  endActivity(id: string, state: Partial<ActivityState>, resultsKept: boolean): void {
+    const ended = state.state?.[0] === 'Unresponsive' ? 2 : 1;
+    this.sql.end.run(ended, state.reason ?? null, state.errorMessage ?? null, Number(resultsKept), id);
   }
 
   /** Ended, and the provider knows it. */

@@ -67,10 +67,7 @@ export const CHAINS: readonly ChainPlan[] = [
     scale: 5,
     before: {
       // Its exe-unit is killed, which the provider survives.
-      'f1_exeunit_killed 10': ({ links }) => {
-        links.crash(PROVIDER);
-        links.revive(PROVIDER);
-      },
+      'f1_exeunit_killed 10': ({ links }) => links.killVms(PROVIDER),
       'f2_provider_node_down 11': ({ links }) => links.freeze(PROVIDER),
       'f2_provider_node_down 19': ({ links }) => links.thaw(PROVIDER),
       'f3_requestor_restart 17': ({ nodes }) => nodes[0]?.start(),

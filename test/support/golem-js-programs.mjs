@@ -142,6 +142,15 @@ export async function cutShort({ glm, tell, told }) {
   await rental.stopAndFinalize();
 }
 
+/** The same, and the provider will not even send an invoice: it does not wait for one for long. */
+export async function unbilled({ glm, tell, told }) {
+  const rental = await glm.oneOf({ order: orderWithNotes });
+  const exe = await rental.getExeUnit();
+  await exe.run(UNTIL_STOPPED, { maxRetries: 1 }).catch((error) => tell(failureOf(error)));
+  await told();
+  await rental.stopAndFinalize(3000).catch((error) => tell({ unbilled: error.message }));
+}
+
 /** Its command is cut short by the program itself. */
 export async function stop({ glm, tell, told }) {
   const rental = await glm.oneOf({ order });

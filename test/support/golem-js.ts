@@ -24,7 +24,16 @@ export interface Line {
 
 /** Exports of golem-js-programs.mjs. */
 export type ProgramName =
-  'oneOf' | 'manyOf' | 'contention' | 'batches' | 'debitNotes' | 'idle' | 'cutShort' | 'stop' | 'abort';
+  | 'oneOf'
+  | 'manyOf'
+  | 'contention'
+  | 'batches'
+  | 'debitNotes'
+  | 'idle'
+  | 'cutShort'
+  | 'unbilled'
+  | 'stop'
+  | 'abort';
 
 export interface Program {
   /** The first line that matches; with none left to come it is undefined. */

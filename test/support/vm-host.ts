@@ -18,6 +18,10 @@ export class VmTestbed {
   readonly destroyed: string[] = [];
   readonly effects: Effect[] = [];
   readonly log: string[] = [];
+  /** Has each call wait until its client has gone, and is looked at only then. */
+  isSlow = false;
+  /** How many calls wait so. */
+  held = 0;
   readonly baseUrl: string = '';
   host!: VmHost; // set by start(), without which there is no testbed
   private database!: Libsql.Database; // likewise
@@ -59,9 +63,14 @@ export class VmTestbed {
     );
     this.app = Fastify({ forceCloseConnections: true });
     this.app.decorateRequest('requestorId', '');
-    this.app.addHook('onRequest', (request, _reply, next) => {
+    this.app.addHook('onRequest', (request, reply, next) => {
       request.requestorId = String(request.headers['x-requestor'] ?? REQUESTOR);
-      next();
+      if (!this.isSlow) return next();
+      this.held += 1;
+      reply.raw.once('close', () => {
+        this.held -= 1;
+        next();
+      });
     });
     this.host.registerRoutes(this.app);
     this.host.start();
@@ -95,6 +104,7 @@ export class VmTestbed {
       deploySec: 0,
       startSec: 0,
       reach: 'up',
+      isForgotten: false,
       cpuThreads: 64,
       activityLimit: 1,
       unresponsiveSec: 5,

@@ -74,9 +74,9 @@ function drawAll() {
     'money',
     state.money,
     ({ node, platform }) => `${node} ${platform}`,
-    ({ node, platform, reserved, accepted, paid }) => [
+    ({ node, platform, balance, reserved, accepted, paid }) => [
       ...[cell(node), cell(platform)],
-      ...[reserved, accepted, paid].map((amount) => cell(rounded(amount), 'number', amount)),
+      ...[balance, reserved, accepted, paid].map((amount) => cell(rounded(amount), 'number', amount)),
     ],
     'no allocation was made yet',
   );
@@ -178,7 +178,7 @@ function about(fields) {
 }
 
 function tone(kind) {
-  if (/^(fault|link-cut|.*-(crashed|frozen|rejected|stopped|terminated)$)/.test(kind)) return 'bad';
+  if (/^(fault|link-cut|.*-(crashed|frozen|shut-down|rejected|stopped|terminated)$)/.test(kind)) return 'bad';
   return /^paid|-(approved|accepted|settled)$/.test(kind) ? 'good' : '';
 }
 

@@ -1,0 +1,68 @@
+/** The folder of a devnet's state: for one devnet at a time, and gone with it when it is a temporary one. */
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import Libsql from 'libsql';
+import type { Database } from './contract';
+import { openDatabase } from './database';
+
+/** The folder cannot be used; the message says why. */
+export class DataDirError extends Error {}
+
+export class DataDir {
+  readonly path: string;
+  readonly database: Database;
+  private readonly temporary: boolean;
+  private readonly isNew: boolean;
+  private readonly lock: Libsql.Database;
+  private readonly removeAtExit = (): void => rmSync(this.path, { recursive: true, force: true });
+
+  /**
+   * @param path default: a temporary one, which even a process that ends without closing it removes
+   * @throws DataDirError - another devnet is at work in it, or its state cannot be read
+   */
+  constructor(path?: string) {
+    this.temporary = path === undefined;
+    this.isNew = path === undefined || !existsSync(path) || readdirSync(path).length === 0;
+    this.path = path ?? mkdtempSync(join(tmpdir(), 'golem-devnet-'));
+    mkdirSync(this.path, { recursive: true });
+    this.lock = lock(this.path);
+    try {
+      this.database = openDatabase(this.path);
+    } catch (error) {
+      this.leave(true);
+      if (!/not a database|malformed/.test(String(error))) throw error;
+      throw new DataDirError(`${this.path} holds a broken devnet.sqlite: remove it, or give another folder`);
+    }
+    if (this.temporary) process.once('exit', this.removeAtExit);
+  }
+
+  /** Lets others have it. @param failed whether the devnet never came up: what was new or empty goes, too */
+  close({ failed = false } = {}): void {
+    // Else most of the state stays in the write-ahead log, where it looks lost.
+    this.database.pragma('wal_checkpoint(TRUNCATE)');
+    this.database.close();
+    this.leave(failed);
+  }
+
+  private leave(failed: boolean): void {
+    this.lock.close();
+    process.removeListener('exit', this.removeAtExit);
+    if (this.temporary || (failed && this.isNew)) rmSync(this.path, { recursive: true, force: true });
+  }
+}
+
+/** Held until it is closed or the process ends, however it ends: by a transaction that nobody else can begin. */
+function lock(path: string): Libsql.Database {
+  const database = new Libsql(join(path, 'devnet.lock'), { timeout: 0 });
+  try {
+    database.exec('BEGIN IMMEDIATE');
+    return database;
+  } catch (error) {
+    database.close();
+    if (!/locked|busy/i.test(String(error))) throw error;
+    throw new DataDirError(
+      `${path} is in use by another devnet: stop that one, or give this one another folder`,
+    );
+  }
+}
