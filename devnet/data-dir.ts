@@ -15,7 +15,6 @@ export class DataDir {
   private readonly temporary: boolean;
   private readonly isNew: boolean;
   private readonly lock: Libsql.Database;
-  private readonly removeAtExit = (): void => rmSync(this.path, { recursive: true, force: true });
 
   /**
    * @param path default: a temporary one, which even a process that ends without closing it removes
@@ -34,7 +33,7 @@ export class DataDir {
       if (!/not a database|malformed/.test(String(error))) throw error;
       throw new DataDirError(`${this.path} holds a broken devnet.sqlite: remove it, or give another folder`);
     }
-    if (this.temporary) process.once('exit', this.removeAtExit);
+    if (this.temporary) removeAtExit(this.path);
   }
 
   /** Lets others have it. @param failed whether the devnet never came up: what was new or empty goes, too */
@@ -47,9 +46,20 @@ export class DataDir {
 
   private leave(failed: boolean): void {
     this.lock.close();
-    process.removeListener('exit', this.removeAtExit);
+    atExit.delete(this.path);
     if (this.temporary || (failed && this.isNew)) rmSync(this.path, { recursive: true, force: true });
   }
+}
+
+/** Temporary folders in use. */
+const atExit = new Set<string>();
+let watched = false;
+
+function removeAtExit(path: string): void {
+  atExit.add(path);
+  if (watched) return;
+  watched = true;
+  process.once('exit', () => atExit.forEach((each) => rmSync(each, { recursive: true, force: true })));
 }
 
 /** Held until it is closed or the process ends, however it ends: by a transaction that nobody else can begin. */
