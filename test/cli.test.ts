@@ -205,7 +205,7 @@ describe('golem-temporal', () => {
     test.each([
       [['--funds', '-1'], /'--funds <glm>' argument '-1' is invalid\. an amount of GLM/],
       [['--funds', '1e3'], /an amount of GLM, 0 or more, with up to 18 decimals/],
-      [['--funds', '1000000001'], /cannot hold 1000000001 GLM: give a decimal from 0 to 1000000000/],
+      [['--funds', '1000000001'], /funds: give a decimal from 0 to 1000000000/],
       [['--retention', 'long'], /'--retention <sec>' argument 'long' is invalid\. a number of seconds/],
       [['--rebroadcast', '-1'], /'--rebroadcast <sec>' argument '-1' is invalid\. a number of seconds/],
       [
