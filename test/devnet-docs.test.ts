@@ -66,6 +66,15 @@ describe('docs/devnet.md', () => {
     expect(devnet.links.state()).toEqual({ cuts: [], frozen: [], crashed: [] });
   });
 
+  test('the images that it names are in the registry', async () => {
+    const named = [...page.matchAll(/`(golem\/[a-z-]+(?::[\w.-]+)?)`/g)].map(([, tag = '']) => tag);
+    expect(named.length).toBeGreaterThan(7);
+    for (const tag of named) {
+      const { status } = await fetch(`${devnet.url}/registry/v1/image/info?tag=${tag}`);
+      expect([tag, status]).toEqual([tag, 200]);
+    }
+  });
+
   test('its program for golem-js', async () => {
     const [program = ''] = blocks('js');
     expect(await run(process.execPath, ['--input-type=module', '-e', program])).toContain('hello from ');
