@@ -34,5 +34,7 @@ describe('the type of a fault', () => {
     expect(accepts({ on: 'getVersion', do: 'delay', seconds: 3 })).toBe(false);
     // @ts-expect-error - a number it must be
     expect(accepts({ on: 'getVersion', do: 'delay', sec: '3' })).toBe(false);
+    // Which no type can tell.
+    expect(accepts({ on: 'provider.invoice', do: 'tooMuch', factor: 1e308 })).toBe(false);
   });
 });
