@@ -121,7 +121,7 @@ export default tseslint.config(
       'no-console': 'off',
     },
   },
-  imports('model', [], { packages: ['decimal\\.js', 'zod'] }),
+  imports('model', [], { packages: ['decimal\\.js', 'jsonc-parser', 'zod'] }),
   imports('workflows', ['model'], {
     typesOnly: ['activities'],
     packages: ['decimal\\.js', '@temporalio/workflow', '@temporalio/common'],

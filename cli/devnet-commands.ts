@@ -21,8 +21,8 @@ export function addDevnetCommands(devnet: Command): void {
   const actions = ['stop', 'start', 'restart'];
   admin(node.option('--port <port>', 'where it listens from now on', integer)).action(
     async (name: string, action: string, options: Admin & { port?: number }) => {
-      if (!actions.includes(action)) node.error(`error: a node can be told to ${actions.join(', ')}`);
-      if (action === 'stop' && options.port !== undefined) node.error('error: stop takes no --port');
+      if (!actions.includes(action)) node.error(`a node can be told to ${actions.join(', ')}`);
+      if (action === 'stop' && options.port !== undefined) node.error('stop takes no --port');
       const path = `/nodes/${encodeURIComponent(name)}/${action}`;
       const { url, running } = await clientOf(options).post<NodeState>(path, { port: options.port });
       console.log(`node ${name} ${running ? `runs at ${url}` : 'is stopped'}`);

@@ -14,7 +14,8 @@ export function faultLine(fault: {
   hits: number;
 }): string {
   const { id, on, do: action, matches, hits, ...fields } = fault;
-  return [id, `${action} on ${on}`, ...pairs(fields), `acted ${hits} of ${matches}`].join('  ');
+  const acted = matches === 0 ? 'no match yet' : `acted on ${hits} of ${count(matches, 'match', 'matches')}`;
+  return [id, `${action} on ${on}`, ...pairs(fields), acted].join('  ');
 }
 
 export function openLines(open: {
@@ -35,6 +36,10 @@ export function openLines(open: {
       ({ activityId, agreementId }) => `activity ${activityId} of agreement ${agreementId}`,
     ),
   ];
+}
+
+function count(number: number, one: string, many: string): string {
+  return `${number} ${number === 1 ? one : many}`;
 }
 
 function pairs(fields: object): string[] {

@@ -1,25 +1,27 @@
 #!/usr/bin/env node
 /** The golem-temporal command. */
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
-import { addDaemonCommands } from './daemon-commands';
-import { explain, EXIT_USAGE } from './failure';
+import { addDevnetCommand } from './start-devnet';
+import { endWithReaders, exitOnceRead } from './exit';
+import { CliError, EXIT_FAILED, EXIT_USAGE } from './failure';
 import { addJobCommands } from './job-commands';
+import { packageJson } from './package-json';
 import { addSchemaCommand } from './schema-command';
-
-// The command runs from dist/cli.
-const PACKAGE_JSON = join(__dirname, '..', '..', 'package.json');
+import { addWorkerCommand } from './worker-command';
 
 async function main(): Promise<void> {
-  const { version } = JSON.parse(readFileSync(PACKAGE_JSON, 'utf8')) as { version: string };
   const program = new Command('golem-temporal')
     .description('Durable Golem Network jobs as Temporal workflows')
-    .version(version)
+    .version(packageJson().version)
+    // As all other complaints begin. Commands that are made from now on have it from here.
+    .configureOutput({
+      outputError: (text, write) => write(`golem-temporal: ${text.replace(/^error: /, '')}`),
+    })
     // Each command's options are its own, also where one above it has an option of the same name.
     .enablePositionalOptions();
   addJobCommands(program);
-  addDaemonCommands(program);
+  addWorkerCommand(program);
+  addDevnetCommand(program);
   addSchemaCommand(program);
   tellMistakes(program, program.name());
   await program.parseAsync();
@@ -31,16 +33,16 @@ function tellMistakes(command: Command, name: string): void {
   for (const each of command.commands) tellMistakes(each, `${name} ${each.name()}`);
 }
 
-// `golem-temporal events … | head` closes our output early, which is its right.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
+endWithReaders();
 
-main().then(
-  // Libraries may keep handles open for a while; whatever had to be waited for has been.
-  () => process.exit(process.exitCode ?? 0),
-  (error: unknown) => {
-    if (error instanceof CommanderError) process.exit(error.exitCode === 0 ? 0 : EXIT_USAGE);
-    const { message, exitCode } = explain(error);
-    console.error(`golem-temporal: ${message}`);
-    process.exit(exitCode);
-  },
-);
+// Libraries may keep handles open for a while; whatever had to be waited for has been.
+void main()
+  .then(
+    () => Number(process.exitCode ?? 0),
+    (error: unknown) => {
+      if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_USAGE;
+      console.error(`golem-temporal: ${error instanceof Error ? error.message : String(error)}`);
+      return error instanceof CliError ? error.exitCode : EXIT_FAILED;
+    },
+  )
+  .then(exitOnceRead);

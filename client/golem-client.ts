@@ -10,7 +10,7 @@ import {
   type WorkflowStartOptions,
 } from '@temporalio/client';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
-import { settlementId } from '../model/ids';
+import { DEFAULT_TASK_QUEUE, settlementId } from '../model/ids';
 import type {
   JobProgress,
   JobResult,
@@ -22,7 +22,6 @@ import { GolemJobError, jobError, NoAnswerError } from './errors';
 import { eventsPage, type EventsPage, type JobEvent } from './job-events';
 import { belongsTo, JobWorkflows } from './job-workflows';
 
-export const DEFAULT_TASK_QUEUE = 'golem';
 /** Temporal tells nobody when a query's answer changes, so it is asked, this often and no more. */
 const ASK_EVERY_MS = 1_000;
 const ASK_RARELY_MS = 10_000;

@@ -1,7 +1,6 @@
 /** `golem-temporal/client`: start, follow and end Golem jobs from any Node program. */
 export { GolemJobError, NoAnswerError, UnknownJobError } from './errors';
 export {
-  DEFAULT_TASK_QUEUE,
   GolemClient,
   type ConnectOptions,
   type EventsOptions,
@@ -9,4 +8,5 @@ export {
   type GolemClientOptions,
   type StartJobOptions,
 } from './golem-client';
+export { DEFAULT_TASK_QUEUE } from '../model/ids';
 export type { EventsPage, JobEvent } from './job-events';

@@ -7,7 +7,7 @@ import { relative, resolve } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import pc from 'picocolors';
-import { explain } from '../cli/failure';
+import { asCliError } from '../cli/job-failure';
 import { describeTasks, jobView } from '../cli/job-view';
 import { watchJob } from '../cli/watch-job';
 import { GolemClient } from '../client/index';
@@ -53,7 +53,7 @@ export async function runDemo(args: readonly string[]): Promise<number> {
       say('stopped; every process that was started here has ended');
       return 130;
     }
-    console.error(`npm start: ${explain(error).message}`);
+    console.error(`npm start: ${asCliError(error).message}`);
     return 1;
   }
 }
@@ -137,7 +137,7 @@ async function play(stage: Stage, keep: boolean, leaving: Leaving, signal: Abort
 async function cancelAndSettle(golem: GolemClient, jobId: string): Promise<void> {
   say('cancelling the job and paying what is owed; Ctrl-C again ends everything at once');
   await golem.cancel(jobId);
-  await golem.settled(jobId).catch((error: unknown) => say(explain(error).message));
+  await golem.settled(jobId).catch((error: unknown) => say(asCliError(error).message));
 }
 
 async function connect(stage: Stage): Promise<Connection> {

@@ -2,12 +2,14 @@
  * What the two halves of the devnet expect from each other: the VM host (devnet/vm and devnet/activity-api, which
  * really runs commands and serves /activity-api/v1) and everything else (market, payment, providers, server).
  */
+import type { Socket } from 'node:net';
 import type Libsql from 'libsql';
 import type { EffectFields, EffectKind } from './effect-kinds';
 import type { Fault } from './faults/faults';
 import type { Reach } from './faults/links';
 import type { ProviderStep } from './faults/operations';
 import type { FastifyInstance } from 'fastify';
+import type { Waitable } from './server/long-poll';
 
 /** The shared database handle. Each side makes its own tables; the VM host's are prefixed `vm_`. */
 export type Database = Libsql.Database;
@@ -71,6 +73,20 @@ export interface EffectLog {
   record<K extends EffectKind>(kind: K, fields: EffectFields<K>): void;
 }
 
+/** A VM at its address in a virtual network. */
+export interface VmInNetwork {
+  activityId: string;
+  providerId: string;
+  providerName: string;
+  /** Resolves when the VM is gone. */
+  gone: Promise<void>;
+  /**
+   * Connects to one of its TCP ports.
+   * @throws an Error as of `net.connect`, with `ECONNREFUSED` where nothing listens; the signal's reason
+   */
+  connect(port: number, signal: AbortSignal): Promise<Socket>;
+}
+
 /** Built by `createVmHost(options: VmHostOptions): VmHost` of devnet/vm. */
 export interface VmHost {
   /** /activity-api/v1/*, for each requestor node. The server's onRequest hook has checked the app key already. */
@@ -85,6 +101,10 @@ export interface VmHost {
   liveActivities(): { activityId: string; agreementId: string; state: [string, string | null] }[];
   /** Kills the VMs of an ended agreement; resolves when their processes are gone. */
   destroyForAgreement(agreementId: string, reason: string): Promise<void>;
+  /** Woken when an activity appears, changes its state or ends. */
+  readonly changes: Waitable;
+  /** The VM on a provider whose `deploy` gave it this address in this network: of several, the newest. */
+  vmAt(networkId: string, providerId: string, ip: string): VmInNetwork | undefined;
   /** The agreement under which an activity was created. */
   agreementOf(activityId: string): string | undefined;
   /** The exe-units of the agreement's activities are killed. */

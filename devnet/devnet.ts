@@ -15,6 +15,7 @@ import { Agreements } from './market/agreements';
 import { DemandBook } from './market/book';
 import { scanRoutes } from './market/scan-routes';
 import { demandRoutes } from './market/demand-routes';
+import { Networks } from './net-api/networks';
 import { netRoutes } from './net-api/routes';
 import { checkOptions, describedNodes, FIRST_NODE } from './options';
 import { Acceptance } from './payment/acceptance';
@@ -62,6 +63,8 @@ export interface DevnetOptions {
   providers?: ProvidersInput | string;
   /** Where state lives, kept over restarts. Default: a temporary directory, removed on close. */
   dataDir?: string;
+  /** Begin with nothing: what a devnet has left in `dataDir` is removed. Default false. */
+  fresh?: boolean;
   /** Seconds from an acceptance to the payment of all that was accepted by then; 0: at once. Default 1. */
   paymentCycleSec?: number;
   /** What a requestor's wallet holds at its first allocation on a platform, GLM. Default `'1000'`; `'0'`: nothing. */
@@ -72,6 +75,10 @@ export interface DevnetOptions {
   images?: string[];
   /** Seconds for which what is over is remembered: agreements, allocations, the ledger, effects. Default 86,400. */
   retentionSec?: number;
+  /** Seconds in which a connection to a VM of a virtual network has to come about. Default 45, as for yagna. */
+  tcpConnectSec?: number;
+  /** Seconds after which such a connection is given up when nothing gets through any more. Default 120, as for yagna. */
+  tcpSilenceSec?: number;
   /** Gets a line for what a watcher may want to know; the first says how isolated commands are. */
   log?: (line: string) => void;
 }
@@ -123,7 +130,7 @@ export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> 
       ? loadProviders(options.providers)
       : describeProviders(options.providers ?? {});
   const described = describedNodes(options);
-  const dataDir = new DataDir(options.dataDir);
+  const dataDir = new DataDir(options.dataDir, options);
   const { database } = dataDir;
   const timers = new Timers();
 
@@ -187,11 +194,15 @@ export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> 
   payer.isUp = (requestor) => nodes.some((node) => node.running && node.requestorIds.includes(requestor));
 
   function yagnaRoutes(app: FastifyInstance, node: RequestorNode, identities: Identities): void {
+    const networks = new Networks(effects);
     requestsAreCauses(app, (request) => {
       const call = callName(request.method, request.routeOptions.url);
       return `${call ?? `${request.method} ${request.url}`} at node ${node.name}`;
     });
-    callFaults(app, node, { faults, links, providerOf, hasVms: (name) => network.hasVms(name), log });
+    callFaults(app, node, {
+      ...{ faults, links, log, hasVms: (name) => network.hasVms(name) },
+      providerOf: (request) => providerOf(request, networks),
+    });
     identityRoutes(app);
     registryRoutes(app, () => node.url, options.images ?? []);
     yagnaScope(app, (scope) => {
@@ -202,7 +213,11 @@ export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> 
       documentRoutes(scope, { documents, acceptance, payments });
       driverStatusRoutes(scope, payer);
       batchRoutes(scope, database, payer);
-      netRoutes(scope, effects);
+      netRoutes(scope, networks, {
+        ...{ vms, conditions, effects, timers },
+        connectSec: options.tcpConnectSec ?? 45,
+        silenceSec: options.tcpSilenceSec ?? 120,
+      });
       serviceRoutes(scope, effects);
       otherSideRoutes(scope);
     });
@@ -213,8 +228,8 @@ export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> 
   }
 
   /** What a call is about, by the ids in its path and body. */
-  function providerOf(request: FastifyRequest): string | undefined {
-    const { id, proposal, activityId } = request.params as Record<string, string | undefined>;
+  function providerOf(request: FastifyRequest, networks: Networks): string | undefined {
+    const { id, proposal, activityId, net, ip } = request.params as Record<string, string | undefined>;
     const body = parsedBody(request);
     const { agreementId: asked } = request.query as { agreementId?: string };
     const agreementId =
@@ -224,7 +239,8 @@ export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> 
     const providerId =
       (agreementId === undefined ? undefined : agreements.find(agreementId)?.provider) ??
       (proposalId === undefined ? undefined : book.findAnywhere(request.requestorId, proposalId)?.provider) ??
-      document?.provider;
+      document?.provider ??
+      vms.vmAt(net ?? '', networks.nodeAt(request.requestorId, net, ip) ?? '', ip ?? '')?.providerId;
     return providerId === undefined ? undefined : network.nameOf(providerId);
   }
 
@@ -246,8 +262,8 @@ export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> 
     network.start(vms);
     vms.start();
     new Retention(database, timers, options.retentionSec ?? 86_400).start();
-    admin = await startAdminServer(parts, options.adminPort ?? 0);
     for (const node of nodes) await node.start();
+    admin = await startAdminServer(parts, options.adminPort ?? 0);
   } catch (error) {
     await close(true);
     throw error;

@@ -23,6 +23,7 @@ const command = { ...activity, batchId: text, index: z.number(), command: text }
 const note = { debitNoteId: text, ...activity, amount };
 const invoice = { invoiceId: text, ...agreement };
 const network = { networkId: text, requestorId: text };
+const tcp = { networkId: text, ip: text, port: z.number(), activityId: text, provider: text };
 const fault = { faultId: text, on: text, do: text, node: text.optional(), provider: text.optional() };
 const cut = { node: text.optional(), provider: text.optional() };
 const provider = { provider: text };
@@ -138,6 +139,8 @@ export const EFFECTS = {
   'network-address-added': kind('The requestor has an address in it.', { ...network, ip: text }),
   'network-node-added': kind('A node has an address in it.', { ...network, nodeId: text, ip: text }),
   'network-node-removed': kind('A node has none any more.', { ...network, nodeId: text }),
+  'tcp-opened': kind('A requestor has a connection to a VM in it.', tcp),
+  'tcp-closed': kind('The connection is over.', tcp),
   'network-removed': kind('The requestor removed the network.', network),
   'network-forgotten': kind('Its node went down, and yagna keeps networks in memory.', network),
 

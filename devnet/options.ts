@@ -44,10 +44,13 @@ const settings = {
   // Checked for themselves.
   providers: z.unknown().optional(),
   dataDir: text.optional(),
+  fresh: z.boolean().optional(),
   paymentCycleSec: seconds.optional(),
   rebroadcastSec: seconds.optional(),
   images: z.array(text).optional(),
   retentionSec: seconds.optional(),
+  tcpConnectSec: seconds.optional(),
+  tcpSilenceSec: seconds.optional(),
   log: z.custom((value) => typeof value === 'function', 'expected a function').optional(),
 } satisfies Record<keyof DevnetOptions, z.ZodType>;
 const optionsSchema = z.strictObject(settings);

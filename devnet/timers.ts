@@ -59,13 +59,16 @@ export class Timer {
   private handle: NodeJS.Timeout;
 
   constructor(ms: number, action: () => void) {
+    const dueMs = performance.now() + ms;
     const step = (left: number): NodeJS.Timeout =>
       setTimeout(
         () => {
-          if (left > LONGEST_MS) this.handle = step(left - LONGEST_MS);
+          // Node calls up to a millisecond early.
+          const more = dueMs - performance.now();
+          if (more > 0) this.handle = step(more);
           else action();
         },
-        Math.max(0, Math.min(left, LONGEST_MS)),
+        Math.max(0, Math.min(Math.ceil(left), LONGEST_MS)),
       ).unref();
     this.handle = step(ms);
   }

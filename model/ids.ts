@@ -23,6 +23,9 @@ export type Amount = Brand<string, 'Amount'>;
 /** A point in time as an RFC 3339 string. */
 export type Timestamp = string;
 
+/** Task queue of jobs, and of the workers that carry them out, unless another one is named. */
+export const DEFAULT_TASK_QUEUE = 'golem';
+
 /** Workflow id of a job's settlement. */
 export const settlementId = (jobId: string): string => `${jobId}/settlement`;
 /** Workflow id of a job's n-th rental, from 1. */

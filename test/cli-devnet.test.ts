@@ -1,6 +1,8 @@
 /** The commands that steer a devnet that runs. */
 import { startDevnet, type Devnet } from '../devnet';
-import { requireBuild, runCli, startCli, type CliRun } from './support/cli';
+import { once } from 'node:events';
+import { text } from 'node:stream/consumers';
+import { requireBuild, runCli, spawnCli, startCli, type CliRun } from './support/cli';
 import { Requestor } from './support/devnet-requestor';
 
 let devnet: Devnet;
@@ -31,7 +33,7 @@ async function refused(...args: string[]): Promise<string> {
 describe('golem-temporal devnet fault', () => {
   it('arms what the flags say, lists it, and takes it back', async () => {
     const flags =
-      '--node bob --provider two --nth 2 --times 0 --probability 0.5 --seed 7 --sec 1.5 --status 504 --message no';
+      '--node bob --provider two --nth 2 --times 0 --probability 0.5 --seed 7 --status 504 --message no';
     const id = await done(
       'fault',
       'arm',
@@ -42,35 +44,53 @@ describe('golem-temporal devnet fault', () => {
       '{"a": 1}',
     );
     const more = await done(
-      ...['fault', 'arm', 'provider.run', 'fail'],
-      ...['--factor', '3', '--exit-code', '7', '--final', '--body', 'plain text'],
+      ...['fault', 'arm', 'provider.run', 'fail', '--exit-code', '7', '--message', 'no disk'],
     );
+    const others = [
+      await done('fault', 'arm', 'provider.invoice', 'tooMuch', '--factor', '3'),
+      await done('fault', 'arm', 'provider.negotiate', 'refuse', '--final'),
+      await done('fault', 'arm', 'exec', 'answerAfter', '--body', 'plain text'),
+      await done('fault', 'arm', 'exec', 'delay', '--sec', '1.5'),
+    ];
     expect(devnet.faults.list().map((armed) => [armed.id, armed.fault])).toEqual([
       [
         id,
         {
           ...{ on: 'getAgreement', do: 'answer', node: 'bob', provider: 'two', nth: 2, times: 0 },
-          ...{ probability: 0.5, seed: 7, sec: 1.5, status: 504, message: 'no', body: { a: 1 } },
+          ...{ probability: 0.5, seed: 7, status: 504, message: 'no', body: { a: 1 } },
         },
       ],
       [
         more,
         {
           ...{ on: 'provider.run', do: 'fail', nth: 1, times: 1, probability: 1 },
-          ...{ factor: 3, exitCode: 7, isFinal: true, body: 'plain text' },
+          ...{ exitCode: 7, message: 'no disk' },
         },
       ],
+      ...[
+        { on: 'provider.invoice', do: 'tooMuch', factor: 3 },
+        { on: 'provider.negotiate', do: 'refuse', isFinal: true },
+        { on: 'exec', do: 'answerAfter', body: 'plain text' },
+        { on: 'exec', do: 'delay', sec: 1.5 },
+      ].map((fault, i) => [others[i], { ...fault, nth: 1, times: 1, probability: 1 }]),
     ]);
     const list = (await done('fault', 'list')).split('\n');
-    expect(list).toHaveLength(2);
-    expect(list[0]).toMatch(new RegExp(`^${id}  answer on getAgreement  node=bob  .*acted 0 of 0$`));
+    expect(list).toHaveLength(6);
+    expect(list[0]).toMatch(new RegExp(`^${id}  answer on getAgreement  node=bob  .*no match yet$`));
     const path = await done('fault', 'arm', 'GET /registry/*', 'dropBefore');
     expect(devnet.faults.list().at(-1)?.fault).toMatchObject({ on: 'GET /registry/*', do: 'dropBefore' });
     await done('fault', 'clear', path);
     await done('fault', 'clear', id);
-    expect(devnet.faults.list().map((armed) => armed.id)).toEqual([more]);
+    expect(devnet.faults.list().map((armed) => armed.id)).toEqual([more, ...others]);
     await done('fault', 'clear');
     expect(await done('fault', 'list')).toBe('');
+  });
+
+  it('lists how often a fault has acted, and could have', async () => {
+    await done('fault', 'arm', 'getVersion', 'answer', '--status', '500', '--nth', '2');
+    for (const status of [200, 500]) expect((await alice.get('/version/get')).status).toBe(status);
+    expect(await done('fault', 'list')).toMatch(/ acted on 1 of 2 matches$/);
+    await done('fault', 'clear');
   });
 
   it('names every operation, with what can happen there', async () => {
@@ -99,12 +119,20 @@ describe('golem-temporal devnet fault', () => {
     expect(await refused('fault', 'arm', 'exec', 'delay', '--provider', 'nobody')).toBe(
       'golem-temporal: no provider is named "nobody"; there are: one, two\n',
     );
+    expect(await refused('fault', 'arm', 'createAgreement', 'delay', '--exit-code', '3')).toBe(
+      'golem-temporal: exitCode: delay on createAgreement does not use it; it is for: fail\n',
+    );
+    expect(await refused('fault', 'arm', 'provider.approve', 'refuse', '--final')).toBe(
+      'golem-temporal: isFinal: refuse on provider.approve does not use it; it is for: refuse on provider.negotiate\n',
+    );
     expect(await refused('fault', 'arm', 'exec', 'delay', '--sec', 'soon')).toContain('it is not a number');
     expect(await refused('fault', 'arm', 'exec')).toContain("missing required argument 'action'");
     expect(await refused('fault', 'clear', 'none')).toBe('golem-temporal: no fault none is armed\n');
     expect(await refused('frobnicate')).toMatch(
       /devnet has no command "frobnicate"; there are: fault, cut, /,
     );
+    for (const command of ['restore', 'open', 'effects', 'cut', 'fault list', 'crash one', 'node bob stop'])
+      expect(await refused(...command.split(' '), 'extra')).toContain('too many arguments');
     expect(await refused('open', '--admin-url', 'here')).toContain('--admin-url here is no URL');
   });
 });
@@ -202,5 +230,44 @@ describe('golem-temporal devnet', () => {
       1,
       `golem-temporal: what answers at ${devnet.url} is no devnet's admin API\n`,
     ]);
+  });
+});
+
+describe('output that goes into a pipe', () => {
+  const ARMED = 1500;
+  beforeAll(() => {
+    for (let n = 0; n < ARMED; n += 1) devnet.faults.arm({ on: 'getHealth', do: 'delay' });
+  });
+  afterAll(() => devnet.faults.disarmAll());
+  const env = (): NodeJS.ProcessEnv => ({ DEVNET_ADMIN_URL: devnet.adminUrl });
+
+  it.each([
+    ['effects', '--json', '--kind', 'fault-armed'],
+    ['fault', 'list'],
+  ])('reaches a slow reader whole: devnet %s', async (...args) => {
+    const child = spawnCli(['devnet', ...args], env());
+    const ended = once(child, 'close');
+    let read = '';
+    for await (const piece of child.stdout) {
+      read += String(piece);
+      // Meanwhile the command waits for its pipe.
+      await fetch(`${devnet.adminUrl}/state`);
+    }
+    expect(Buffer.byteLength(read)).toBeGreaterThan(2 * 65_536);
+    expect(
+      read
+        .trimEnd()
+        .split('\n')
+        .filter((line) => line.includes('getHealth')),
+    ).toHaveLength(ARMED);
+    expect(await ended).toEqual([0, null]);
+  });
+
+  it('may be closed by its reader before it is read', async () => {
+    const child = spawnCli(['devnet', 'effects'], env());
+    const [complaints, ended] = [text(child.stderr), once(child, 'close')];
+    await once(child.stdout, 'readable');
+    child.stdout.destroy();
+    expect([await complaints, await ended]).toEqual(['', [0, null]]);
   });
 });

@@ -35,12 +35,23 @@ describe('golem-temporal', () => {
     expect(await runCli(['frobnicate'])).toMatchObject({ code: 2, stdout: '' });
     expect(await runCli(['start'])).toMatchObject({ code: 2, stdout: '' });
     expect(await runCli(['devnet', '--port', 'http'])).toMatchObject({ code: 2, stdout: '' });
+    for (const args of [
+      ['frobnicate'],
+      ['--frob'],
+      ['devnet', '--port', 'http'],
+      ['devnet', 'node', 'a', 'b'],
+    ])
+      expect((await runCli(args)).stderr).toMatch(/^golem-temporal: .*\n\(see golem-temporal.* --help\)\n$/);
   });
 
   test('a spec file that is not there or not JSON is refused in one line, before Temporal is asked', async () => {
     const env = { TEMPORAL_ADDRESS: '127.0.0.1:1' };
     expectRefusal(await runCli(['start', join(folder, 'none.json')], { env }), 2, /there is no such file/);
-    expectRefusal(await runCli(['start', '-'], { env, input: '{ image' }), 2, /standard input is not JSON/);
+    expectRefusal(
+      await runCli(['start', '-'], { env, input: '{\n  "image": x' }),
+      2,
+      /standard input is not JSON: line 2, column 12: invalid symbol/,
+    );
     expectRefusal(await runCli(['start', '-'], { env, input: '[]' }), 2, /must hold one JSON object/);
   });
 
@@ -114,20 +125,20 @@ describe('golem-temporal', () => {
       const line = await devnet.line(/ready/);
       expect(line).toMatch(/^devnet ready at http:\/\/127\.0\.0\.1:\d+, app key secret$/);
       const url = line.split(/[ ,]/)[3]!;
+      const page = (await devnet.line(/^devnet page at/)).split(' ').at(-1)!;
+      expect(await (await fetch(page)).text()).toContain('<title>Golem devnet</title>');
       expect((await fetch(`${url}/me`)).status).toBe(401);
       expect((await fetch(`${url}/me`, { headers: { authorization: 'Bearer secret' } })).status).toBe(200);
 
       const port = new URL(url).port;
-      const second = await runCli([
-        'devnet',
-        '--port',
-        port,
-        '--admin-port',
-        '0',
-        '--data',
-        join(folder, 'second'),
-      ]);
-      expectRefusal(second, 2, new RegExp(`port ${port} is in use`));
+      const second = (...flags: string[]): ReturnType<typeof runCli> =>
+        runCli(['devnet', '--data', join(folder, 'second'), ...flags]);
+      const inUse = (flag: string): RegExp =>
+        new RegExp(`port ${port} is in use, perhaps by a devnet that runs already: .* with ${flag}$`, 'm');
+      // Its own port is named, also where that of its admin API is taken too.
+      expectRefusal(await second('--port', port, '--admin-port', new URL(page).port), 2, inUse('--port'));
+      expectRefusal(await second('--port', '0', '--admin-port', port), 2, inUse('--admin-port'));
+      expectRefusal(await second('--port', '0', '--node', `bob:${port}`), 2, inUse('--node'));
       expect(await devnet.stop()).toEqual({ code: 0, signal: null });
       expect(warnings).toEqual([
         expect.stringMatching(/run on this machine, (with private mounts|unisolated)/),
@@ -194,7 +205,7 @@ describe('golem-temporal', () => {
     test.each([
       [['--funds', '-1'], /'--funds <glm>' argument '-1' is invalid\. an amount of GLM/],
       [['--funds', '1e3'], /an amount of GLM, 0 or more, with up to 18 decimals/],
-      [['--funds', '1000000001'], /cannot hold 1000000001 GLM: give a decimal from 0 to 1000000000/],
+      [['--funds', '1000000001'], /funds: give a decimal from 0 to 1000000000/],
       [['--retention', 'long'], /'--retention <sec>' argument 'long' is invalid\. a number of seconds/],
       [['--rebroadcast', '-1'], /'--rebroadcast <sec>' argument '-1' is invalid\. a number of seconds/],
       [
@@ -202,6 +213,7 @@ describe('golem-temporal', () => {
         /'--image <tag>' argument 'renderer' is invalid\. an image is given as user\/name/,
       ],
       [['--app-key', ''], /an app key is not empty/],
+      [['--node', 'bob:0:'], /an app key is not empty/],
     ])('refuses %s', async (flags, complaint) => {
       const run = await runCli(['devnet', '--port', '0', '--data', join(folder, 'unused'), ...flags]);
       expect(run).toMatchObject({ code: 2, stdout: '' });
@@ -214,6 +226,20 @@ describe('golem-temporal', () => {
       const run = await runCli(['devnet', '--port', '0', '--providers', file, '--data', join(folder, 'bad')]);
       expect(run).toMatchObject({ code: 2, stdout: '' });
       expect(run.stderr).toContain('providers[0].cores: no such setting');
+    });
+
+    test.each([
+      ['', 'it is a folder'],
+      ['none.json', 'there is no such file'],
+      ['comma.json', 'it is not JSON: line 3, column 1: value expected'],
+    ])('says what is wrong with a providers file that cannot be read: %s', async (name, reason) => {
+      await writeFile(join(folder, 'comma.json'), '[\n  { "name": "a" },\n]\n');
+      const file = join(folder, name);
+      const run = await runCli(['devnet', '--port', '0', '--providers', file, '--data', join(folder, 'bad')]);
+      expect(run).toEqual({
+        ...{ code: 2, stdout: '' },
+        stderr: `golem-temporal: ${file} cannot be used:\n  ${reason}\n`,
+      });
     });
   });
 });

@@ -7,6 +7,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { DataDirError, startDevnet } from '../devnet';
 import { requireBuild, runCli, startCli } from './support/cli';
+import { withDevnet } from './support/devnet-requestor';
 import { tempDir } from './support/temp-dir';
 
 const folder = tempDir('data-dir');
@@ -40,6 +41,51 @@ it('is named when its state cannot be read, and left as it is', async () => {
   writeFileSync(join(dataDir, 'devnet.sqlite'), 'something else '.repeat(1000));
   await expect(startDevnet({ dataDir })).rejects.toThrow(/broken holds a broken devnet\.sqlite/);
   expect(readdirSync(dataDir)).toContain('devnet.sqlite');
+});
+
+describe('--fresh', () => {
+  it('begins with nothing, also where the state is broken', async () => {
+    const dataDir = join(folder, 'used');
+    await withDevnet({ dataDir }, async (requestor) => {
+      await requestor.allocate();
+    });
+    mkdirSync(join(dataDir, 'vms', 'left'), { recursive: true });
+    await withDevnet({ dataDir }, async (_requestor, devnet) => {
+      expect(devnet.open().counts.allocations).toBe(1);
+      const taken = await runCli(['devnet', '--port', '0', '--data', dataDir, '--fresh']);
+      expect([taken.code, taken.stderr]).toEqual([2, expect.stringContaining('in use by another devnet')]);
+      expect(devnet.open().counts.allocations).toBe(1);
+    });
+    const fresh = await startCli(['devnet', '--port', '0', '--data', dataDir, '--fresh']);
+    const adminUrl = (await fresh.line(/^devnet admin API/)).split(' ').at(-1)!;
+    expect(await (await fetch(`${adminUrl}/effects`)).json()).toMatchObject([
+      { seq: 1, kind: 'node-started' },
+    ]);
+    expect(await fresh.stop()).toEqual({ code: 0, signal: null });
+
+    writeFileSync(join(dataDir, 'devnet.sqlite'), 'something else '.repeat(1000));
+    await withDevnet({ dataDir, fresh: true }, async (_requestor, devnet) => {
+      expect(devnet.open().counts.allocations).toBe(0);
+      await Promise.resolve();
+    });
+    await withDevnet({ dataDir: join(folder, 'none', 'yet'), fresh: true }, () => Promise.resolve());
+  });
+
+  it.each([
+    ['other files beside it', ['devnet.sqlite', 'notes.txt'], 'notes.txt'],
+    ['VMs of somebody', ['vms'], 'vms'],
+    ['other files only', ['a'], 'a'],
+  ])('touches nothing where there are %s', async (_what, names, named) => {
+    const dataDir = join(folder, names.join('-'));
+    mkdirSync(dataDir);
+    for (const name of names) writeFileSync(join(dataDir, name), '');
+    const refused = await runCli(['devnet', '--port', '0', '--data', dataDir, '--fresh']);
+    expect(refused).toEqual({
+      ...{ code: 2, stdout: '' },
+      stderr: `golem-temporal: ${dataDir} is not emptied, for ${named} may be no devnet's: give another folder, with --data\n`,
+    });
+    expect(readdirSync(dataDir)).toEqual(names);
+  });
 });
 
 it('does not stay when a start fails that would have made it', async () => {

@@ -61,9 +61,18 @@ describe('docs/devnet.md', () => {
     expect(lines.slice(1).map((line) => line.split(/ +/)[3])).toEqual([
       ...['agreement-approved', 'invoice-accepted', 'allocation-released', undefined],
     ]);
-    expect((await shell(faults)).split('\n').filter((line) => line.includes(' acted '))).toHaveLength(5);
+    expect((await shell(faults)).split('\n').filter((line) => line.endsWith('no match yet'))).toHaveLength(5);
     expect(devnet.faults.list()).toEqual([]);
     expect(devnet.links.state()).toEqual({ cuts: [], frozen: [], crashed: [] });
+  });
+
+  test('the images that it names are in the registry', async () => {
+    const named = [...page.matchAll(/`(golem\/[a-z-]+(?::[\w.-]+)?)`/g)].map(([, tag = '']) => tag);
+    expect(named.length).toBeGreaterThan(7);
+    for (const tag of named) {
+      const { status } = await fetch(`${devnet.url}/registry/v1/image/info?tag=${tag}`);
+      expect([tag, status]).toEqual([tag, 200]);
+    }
   });
 
   test('its program for golem-js', async () => {

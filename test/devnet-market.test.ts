@@ -97,7 +97,7 @@ describe('providers', () => {
 describe('offers', () => {
   it('come only from providers that match in both directions', async () => {
     const providers = [
-      { name: 'small' },
+      { name: 'small', capabilities: [] },
       { name: 'vpn', capabilities: ['vpn', 'inet'] },
       { name: 'elsewhere', subnet: 'other' },
       { name: 'mainnet', platforms: ['erc20-polygon-glm'] },

@@ -1,13 +1,16 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { accessSync, constants, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { tellsSignals } from '../devnet/vm/launch';
 import { availableNamespaces } from '../devnet/vm/namespaced-machine';
 import type { VmHostSettings } from '../devnet/vm';
-import { burn, sh, Vm, VmTestbed } from './support/vm-host';
+import { burn, PROVIDER, REQUESTOR, sh, Vm, VmTestbed } from './support/vm-host';
+import { VMS_HAVE_NODE } from './support/virtual-network';
 
 type Isolation = 'private' | 'plain';
 const isolations: Isolation[] = availableNamespaces() ? ['private', 'plain'] : ['plain'];
@@ -223,6 +226,34 @@ describe.each(isolations)('a VM of the devnet (%s)', (isolation) => {
     expect(await vm.sh('ls')).toMatchObject({ result: 'Ok', stdout: null });
   });
 
+  const noNode = VMS_HAVE_NODE ? '' : ' (skipped because VMs do not see this node)';
+  (VMS_HAVE_NODE ? test : test.skip)(`is reached by its address in a virtual network${noNode}`, async () => {
+    const net = { id: 'some', ip: '192.168.0.0', mask: '255.255.255.0', nodeIp: '192.168.0.2', nodes: {} };
+    const vm = await bed.vm(
+      {},
+      { net: [net, { ...net, id: 'other', ip: '10.0.0.0/8', nodeIp: '10.1.2.3' }] },
+    );
+    const port = await freePort();
+    const server = `require("net").createServer((socket) => socket.end("hello")).listen(${port}, () => console.log("up"))`;
+    await vm.sh(`mkfifo up; '${process.execPath}' -e '${server}' >up & head -1 up`);
+    const { signal } = new AbortController();
+    for (const [network, ip] of [
+      ['some', '192.168.0.2'],
+      ['other', '10.1.2.3'],
+    ] as const) {
+      const found = bed.host.vmAt(network, PROVIDER.toUpperCase().replace('X', 'x'), ip);
+      expect(found?.activityId).toBe(vm.activityId);
+      const socket = await found?.connect(port, signal);
+      expect(socket && (await text(socket))).toBe('hello');
+      await expect(found?.connect(1, signal)).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+      await expect(found?.connect(port, AbortSignal.abort())).rejects.toMatchObject({ name: 'AbortError' });
+    }
+    expect(bed.host.vmAt('some', PROVIDER, '10.1.2.3')).toBeUndefined();
+    expect(bed.host.vmAt('some', REQUESTOR, '192.168.0.2')).toBeUndefined();
+    await vm.call('DELETE');
+    expect(bed.host.vmAt('some', PROVIDER, '192.168.0.2')).toBeUndefined();
+  });
+
   // Without namespaces there is no one process that is the VM, and all processes see each other.
   if (isolation === 'private') {
     test('sees its own processes only, and cannot signal any other', async () => {
@@ -338,6 +369,14 @@ function isWritable(folder: string): boolean {
   } catch {
     return false;
   }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0);
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  await once(server.close(), 'close');
+  return port;
 }
 
 /** Of all processes, but for zombies. */

@@ -215,7 +215,9 @@ describe('connections', () => {
       expect(failure.message).toContain(file);
       expect(failure.message).not.toContain(APP_KEY);
     }
-    expect(unknown('one', { GOLEM_CONNECTIONS: join(dir, 'none.json') }).message).toMatch(/ENOENT/);
+    expect(unknown('one', { GOLEM_CONNECTIONS: join(dir, 'none.json') }).message).toMatch(
+      /none\.json\): there is no such file$/,
+    );
     expect(unknown('default', { YAGNA_APPKEY: `${APP_KEY}\n` }).message).not.toContain(APP_KEY);
     await Promise.resolve();
   });

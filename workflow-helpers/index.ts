@@ -10,6 +10,7 @@ import {
   setHandler,
   uuid4,
 } from '@temporalio/workflow';
+import { DEFAULT_TASK_QUEUE } from '../model/ids';
 import type { JobProgress, JobResult } from '../model/result';
 import type { WrittenSpec } from '../model/spec-schema';
 
@@ -48,7 +49,7 @@ export async function executeGolemJob(
   try {
     return await executeChild<(spec: WrittenSpec) => Promise<JobResult>>('golemJob', {
       workflowId,
-      taskQueue: options.taskQueue ?? 'golem',
+      taskQueue: options.taskQueue ?? DEFAULT_TASK_QUEUE,
       args: [onProgress ? { ...spec, notify: { signal: progressSignal.name } } : spec],
       cancellationType: ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
       parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,

@@ -7,6 +7,8 @@
 import { readFileSync } from 'node:fs';
 import { IdentityApi, VersionApi } from 'ya-ts-client';
 import { z } from 'zod';
+import { fileProblem } from '../../model/file-problem';
+import { parseJsonText } from '../../model/json-text';
 import { REQUEST_TIMEOUT_MS, requestLifetimeMs } from '../../model/request-lifetime';
 import { Documents } from './documents';
 import { failure } from './errors';
@@ -154,11 +156,10 @@ function readEndpoints(env: Readonly<Record<string, string | undefined>>): Recor
 function readFile(path: string): Record<string, Endpoint> {
   let content: unknown;
   try {
-    content = JSON.parse(readFileSync(path, 'utf8'));
+    content = parseJsonText(readFileSync(path, 'utf8'));
   } catch (error) {
-    // A syntax error quotes the text around it, which may be a key.
-    const code = (error as NodeJS.ErrnoException).code ?? 'it is no JSON';
-    throw failure('UnknownConnection', `Cannot read GOLEM_CONNECTIONS (${path}): ${code}`);
+    const why = error instanceof SyntaxError ? `it is not JSON: ${error.message}` : fileProblem(error);
+    throw failure('UnknownConnection', `Cannot read GOLEM_CONNECTIONS (${path}): ${why}`);
   }
   return check(z.record(z.string(), endpointSchema), content, `GOLEM_CONNECTIONS (${path})`);
 }

@@ -19,7 +19,7 @@ export function streamScript(
   request: FastifyRequest,
   reply: FastifyReply,
 ): FastifyReply {
-  if (request.lateFault?.replacesStream) return reply.send();
+  if (request.lateFault?.replacesAnswer) return reply.send();
   const stream = new EventStream(host, request, reply);
   const script = activity.scripts.get(batchId);
   if (!script) {
@@ -45,7 +45,7 @@ export function streamScript(
 
 /** The requestor's activities, now and at each change. */
 export function streamActivities(host: Host, request: FastifyRequest, reply: FastifyReply): FastifyReply {
-  if (request.lateFault?.replacesStream) return reply.send();
+  if (request.lateFault?.replacesAnswer) return reply.send();
   const stream = new EventStream(host, request, reply);
   const tell = (): void => {
     const activities = host.liveActivities().flatMap(({ activityId, agreementId }) => {

@@ -13,6 +13,13 @@ declare module 'fastify' {
     /** The fault that acts once the call has taken effect. */
     lateFault: LateFault | undefined;
   }
+  interface FastifyReply {
+    /**
+     * For a route that answers by itself, once the call has taken effect.
+     * @returns false when a fault has answered instead, or the connection is gone
+     */
+    tookEffect(): Promise<boolean>;
+  }
 }
 
 export interface CallFaultParts {
@@ -56,6 +63,17 @@ export function callFaults(
     if (!lateFault) return payload;
     request.lateFault = undefined;
     return await lateFault.onAnswer(reply, payload);
+  });
+
+  app.decorateReply('tookEffect', async function (this: FastifyReply) {
+    const { lateFault } = this.request;
+    if (!lateFault?.replacesAnswer) {
+      this.request.lateFault = undefined;
+      await lateFault?.onAnswer(this, undefined);
+      if (!this.raw.destroyed) return true;
+      this.hijack();
+    } else void this.send();
+    return false;
   });
 
   /** A provider that is down cannot go down, one without VMs cannot lose them. */

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { nearestKey } from '../../model/nearest-key';
 import type { Effects } from '../effects';
+import { unusedSettings } from './action-settings';
 import { ArmedFault } from './armed-fault';
 import { checkNames, type KnownNames } from './known-names';
 import {
@@ -82,6 +83,7 @@ export const faultSchema = z
     if (!allowed.includes(fault.do)) {
       return problem('do', `"${fault.do}" can't happen on ${fault.on}; what can: ${allowed.join(', ')}`);
     }
+    for (const [setting, unused] of unusedSettings(fault)) problem(setting, unused);
     if (!(CALL_NAMES as readonly string[]).includes(fault.on) || isAboutProvider(fault.on)) return;
     const none = `${fault.on} is about no provider`;
     if (!happensToProvider(fault.do)) {

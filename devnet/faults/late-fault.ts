@@ -34,8 +34,8 @@ export class LateFault {
     return bytes;
   }
 
-  /** There will be no stream: an empty answer is to be sent, of which the fault makes its own. */
-  get replacesStream(): boolean {
+  /** There will be neither stream nor connection: an empty answer is to be sent, of which the fault makes its own. */
+  get replacesAnswer(): boolean {
     return this.fault.do === 'answerAfter';
   }
 

@@ -3,6 +3,7 @@
  * processes are gone); whatever needs it asks here first.
  */
 import type { EffectLog } from '../contract';
+import { Stream } from '../server/long-poll';
 import type { Timer, Timers } from '../timers';
 import { checkNames, type KnownNames } from './known-names';
 
@@ -28,6 +29,8 @@ export interface LinkListener {
 
 export class Links {
   listener: LinkListener | undefined;
+  /** Woken when somebody may reach somebody again, or no more. */
+  readonly changes = new Stream();
   private readonly frozen = new Map<string, Timer | undefined>();
   private readonly crashed = new Map<string, Timer | undefined>();
   private cuts: Cut[] = [];
@@ -60,6 +63,7 @@ export class Links {
     checkNames(this.known, cut);
     this.cuts.push(cut);
     this.effects.record('link-cut', { ...cut });
+    this.changes.wake();
     this.after(sec, () => this.end(cut), 'end of the cut');
   }
 
@@ -67,7 +71,12 @@ export class Links {
     if (!this.cuts.includes(cut)) return;
     this.cuts = this.cuts.filter((each) => each !== cut);
     this.effects.record('link-restored', { ...cut });
+    this.restored();
+  }
+
+  private restored(): void {
     this.listener?.onRestored();
+    this.changes.wake();
   }
 
   /** Until {@link thaw}, or for so many seconds. @throws UnknownName */
@@ -77,6 +86,7 @@ export class Links {
     const thaw = this.after(sec, () => this.thaw(provider), 'end of the freeze');
     this.frozen.set(provider, thaw);
     this.effects.record('provider-frozen', { provider });
+    this.changes.wake();
     this.listener?.onFreeze(provider, true);
   }
 
@@ -87,7 +97,7 @@ export class Links {
     this.frozen.delete(provider);
     this.effects.record('provider-thawed', { provider });
     this.listener?.onFreeze(provider, false);
-    this.listener?.onRestored();
+    this.restored();
   }
 
   /**
@@ -103,6 +113,7 @@ export class Links {
       this.after(sec, () => this.revive(provider), 'end of the crash'),
     );
     this.effects.record('provider-crashed', { provider });
+    this.changes.wake();
     this.listener?.onCrash(provider);
   }
 
@@ -113,7 +124,7 @@ export class Links {
     this.timers.cancel(this.crashed.get(provider));
     this.crashed.delete(provider);
     this.effects.record('provider-revived', { provider });
-    this.listener?.onRestored();
+    this.restored();
   }
 
   /** The exe-units of its activities die; it notices, and goes on with its agreements. @throws UnknownName */
@@ -131,6 +142,6 @@ export class Links {
     for (const cut of this.cuts.splice(0)) this.effects.record('link-restored', { ...cut });
     for (const provider of [...this.frozen.keys()]) this.thaw(provider);
     for (const provider of [...this.crashed.keys()]) this.revive(provider);
-    this.listener?.onRestored();
+    this.restored();
   }
 }

@@ -71,6 +71,7 @@ export const CALLS = {
   '/net-api/v2/vpn/net/:net/addresses': { GET: 'getAddresses', POST: 'addAddress' },
   '/net-api/v2/vpn/net/:net/nodes': { GET: 'getNodes', POST: 'addNode' },
   '/net-api/v2/vpn/net/:net/nodes/:node': { DELETE: 'removeNode' },
+  '/net-api/v2/vpn/net/:net/tcp/:ip/:port': { GET: 'connectTcp' },
   '/healthcheck': { GET: 'getHealth' },
   '/metrics-api/v1/expose': { GET: 'getMetrics' },
 } as const;
@@ -89,7 +90,7 @@ export function callName(method: string, route: string | undefined): CallName | 
 }
 
 const ROUTE_TO_A_PROVIDER =
-  /\/(proposals\/:proposal|(agreements|debitNotes|invoices)\/:id|activity\/:activityId)/;
+  /\/(net\/:net\/tcp|proposals\/:proposal|(agreements|debitNotes|invoices)\/:id|activity\/:activityId)/;
 const ABOUT_A_PROVIDER: ReadonlySet<string> = new Set<CallName>([
   ...ROUTES.filter(([route]) => ROUTE_TO_A_PROVIDER.test(route)).flatMap(([, methods]) =>
     Object.values(methods),
@@ -98,7 +99,7 @@ const ABOUT_A_PROVIDER: ReadonlySet<string> = new Set<CallName>([
   ...(['createAgreement', 'createActivity', 'getActivities'] as const),
 ]);
 
-/** Whether a call may be about a provider: it names an agreement, activity, proposal, debit note or invoice. */
+/** Whether a call may be about a provider: it names an agreement, activity, proposal, debit note, invoice or VM. */
 export function isAboutProvider(call: string): boolean {
   return ABOUT_A_PROVIDER.has(call);
 }

@@ -1,42 +1,34 @@
 /**
- * yagna's net API: virtual private networks of a requestor, under both of yagna's paths. The devnet keeps their
- * blueprints, addresses and nodes, in memory as yagna does, and carries no traffic through them: VMs share one machine.
+ * yagna's net API: virtual private networks of a requestor, under both of yagna's paths, and TCP connections to the VMs
+ * in them (tcp-connections.ts). How VMs come into a network is in devnet/vm/virtual-networks.ts.
  */
 import { isIPv4 } from 'node:net';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { hexId } from '../clock';
-import type { EffectLog } from '../contract';
-import { failure, HttpError } from '../server/errors';
+import { failure } from '../server/errors';
 import { send } from '../server/http';
 import { Body } from '../server/input';
 import { Ipv4Network, isNodeAddress } from './ipv4-network';
+import { invalidAddress, type Networks, type VirtualNetwork } from './networks';
+import { TcpConnections, type TcpParts } from './tcp-connections';
 
 /** The OpenAPI file has the first, client libraries call the second. */
 const BASES = ['/net-api/v1', '/net-api/v2/vpn'];
 
-interface VirtualNetwork {
-  network: Ipv4Network;
-  blueprint: { id: string; ip: string; mask: string; gateway: string };
-  addresses: Set<string>;
-  /** Node id by address. */
-  nodes: Map<string, string>;
-}
-
-export function netRoutes(scope: FastifyInstance, effects: EffectLog): void {
-  const byRequestor = new Map<string, Map<string, VirtualNetwork>>();
-  for (const base of BASES) register(base);
-  scope.addHook('onClose', () => {
-    for (const [requestorId, networks] of byRequestor)
-      for (const networkId of networks.keys())
-        effects.record('network-forgotten', { networkId, requestorId });
+export function netRoutes(scope: FastifyInstance, networks: Networks, parts: TcpParts): void {
+  const connections = new TcpConnections(networks, parts);
+  scope.addHook('preClose', (done) => {
+    connections.close();
+    done();
   });
+  scope.addHook('onClose', () => networks.forget());
+  for (const base of BASES) register(base);
 
   function register(base: string): void {
-    scope.get(`${base}/net`, (request, reply) =>
+    scope.get(`${base}/net`, ({ requestorId }, reply) =>
       send(
         reply,
         200,
-        [...networksOf(request).values()].map(({ blueprint }) => blueprint),
+        [...networks.of(requestorId).values()].map(({ blueprint }) => blueprint),
       ),
     );
 
@@ -46,24 +38,14 @@ export function netRoutes(scope: FastifyInstance, effects: EffectLog): void {
       const [mask, gateway] = [optionalText(body, 'mask'), optionalText(body, 'gateway')];
       const network = Ipv4Network.parse(ip, mask);
       if (!network) throw failure(400, `Invalid network address: ${ip}`);
-      if (gateway !== undefined && !isIPv4(gateway)) throw invalidAddress(gateway);
-      const blueprint = {
-        ...{ id: hexId(16), ip: network.cidr, mask: network.mask },
-        gateway: gateway ?? network.firstHost,
-      };
-      const addresses = new Set([network.firstHost]);
-      networksOf(request).set(blueprint.id, { network, blueprint, addresses, nodes: new Map() });
-      effects.record('network-created', { ...named(request, blueprint.id), ip: blueprint.ip });
-      return send(reply, 200, blueprint);
+      if (gateway !== undefined && !isIPv4(gateway)) throw invalidAddress();
+      return send(reply, 200, networks.create(request.requestorId, network, gateway).blueprint);
     });
 
     scope.get(`${base}/net/:net`, (request, reply) => send(reply, 200, networkOf(request).blueprint));
 
     scope.delete(`${base}/net/:net`, (request, reply) => {
-      const networks = networksOf(request);
-      const { id } = networkOf(request).blueprint;
-      networks.delete(id);
-      effects.record('network-removed', named(request, id));
+      networks.remove(request.requestorId, (request.params as { net: string }).net);
       return send(reply, 200, null);
     });
 
@@ -77,10 +59,8 @@ export function netRoutes(scope: FastifyInstance, effects: EffectLog): void {
     });
 
     scope.post(`${base}/net/:net/addresses`, (request, reply) => {
-      const { network, addresses } = networkOf(request);
-      const ip = addressIn(network, Body.of('payment', request));
-      if (!addresses.has(ip)) effects.record('network-address-added', { ...named(request), ip });
-      addresses.add(ip);
+      const found = networkOf(request);
+      networks.addAddress(found, addressIn(found.network, Body.of('payment', request)));
       return send(reply, 200, null);
     });
 
@@ -93,56 +73,29 @@ export function netRoutes(scope: FastifyInstance, effects: EffectLog): void {
     );
 
     scope.post(`${base}/net/:net/nodes`, (request, reply) => {
-      const { network, nodes } = networkOf(request);
+      const found = networkOf(request);
       const body = Body.of('payment', request);
       const id = body.string('id');
-      const ip = addressIn(network, body);
-      // An address that is taken stays with the node that has it, and yagna says nothing of it.
-      if (!nodes.has(ip)) {
-        nodes.set(ip, id);
-        effects.record('network-node-added', { ...named(request), nodeId: id, ip });
-      }
+      networks.addNode(found, addressIn(found.network, body), id);
       return send(reply, 200, null);
     });
 
     scope.delete(`${base}/net/:net/nodes/:node`, (request, reply) => {
-      const { nodes } = networkOf(request);
-      const { node } = request.params as { node: string };
-      const its = [...nodes].filter(([, id]) => id === node);
-      for (const [ip] of its) nodes.delete(ip);
-      if (its.length > 0) effects.record('network-node-removed', { ...named(request), nodeId: node });
+      networks.removeNode(networkOf(request), (request.params as { node: string }).node);
       return send(reply, 200, null);
     });
 
-    for (const path of [`${base}/net/:net/tcp/:ip/:port`, `${base}/net/:net/raw/from/:source/to/:target`]) {
-      scope.get(path, (request) => {
-        networkOf(request);
-        throw failure(501, 'the devnet carries no traffic through virtual networks');
-      });
-    }
+    scope.get(`${base}/net/:net/tcp/:ip/:port`, (request, reply) => connections.open(request, reply));
+
+    scope.get(`${base}/net/:net/raw/from/:source/to/:target`, (request) => {
+      networkOf(request);
+      throw failure(501, 'the devnet carries TCP connections through virtual networks, and no bare packets');
+    });
   }
 
-  function networksOf({ requestorId }: FastifyRequest): Map<string, VirtualNetwork> {
-    let networks = byRequestor.get(requestorId);
-    if (!networks) byRequestor.set(requestorId, (networks = new Map<string, VirtualNetwork>()));
-    return networks;
-  }
-
-  /** As with yagna, who has networks is forbidden others, and who has none is told that there is none. */
   function networkOf(request: FastifyRequest): VirtualNetwork {
-    const networks = networksOf(request);
-    const network = networks.get((request.params as { net: string }).net);
-    if (network) return network;
-    throw networks.size > 0 ? new HttpError(403, undefined) : failure(404, 'Network not found');
+    return networks.get(request.requestorId, (request.params as { net: string }).net);
   }
-}
-
-/** What a network's effects call it. */
-function named(
-  { requestorId, params }: FastifyRequest,
-  networkId = (params as { net: string }).net,
-): { networkId: string; requestorId: string } {
-  return { networkId, requestorId };
 }
 
 function optionalText(body: Body, name: string): string | undefined {
@@ -151,12 +104,8 @@ function optionalText(body: Body, name: string): string | undefined {
 
 function addressIn(network: Ipv4Network, body: Body): string {
   const ip = body.string('ip');
-  if (!isIPv4(ip)) throw invalidAddress(ip);
+  if (!isIPv4(ip)) throw invalidAddress();
   if (!network.contains(ip)) throw failure(400, `Network address mismatch: ${ip}`);
   if (!isNodeAddress(ip)) throw failure(400, `IP address not allowed: ${ip}`);
   return ip;
-}
-
-function invalidAddress(ip: string): HttpError {
-  return failure(400, `Invalid IP address: ${ip}`);
 }

@@ -119,7 +119,7 @@ function contractComplaint({ amount }: Deposit, validate: unknown): string | und
     flatFeeAmount: '0',
   };
   for (const [name, value] of Object.entries(validate)) {
-    if (terms[name] === undefined) return `it knows no argument ${name}`;
+    if (!Object.hasOwn(terms, name)) return `it knows no argument ${name}`;
     if (terms[name] !== String(value)) return `failed due to ${name} mismatch`;
   }
   return undefined;

@@ -60,8 +60,8 @@ export const providerSchema = z.strictObject({
   runtime: described(z.string().min(1).default('vm'), 'Name of its runtime.'),
   runtimeVersion: described(z.string().min(1).default('0.4.2'), 'Version of its runtime.'),
   capabilities: described(
-    z.array(z.string()).default(['manifest-support', 'start-entrypoint']),
-    'What the runtime can do, as `golem.runtime.capabilities`. It is only said: the network is the same with and without `inet`.',
+    z.array(z.string()).default(['vpn', 'manifest-support', 'start-entrypoint']),
+    'What the runtime can do, as `golem.runtime.capabilities`. It is only said: what VMs can do is the same without `inet` or `vpn`.',
   ),
   pricing: described(pricingSchema.prefault({}), 'Linear prices.'),
   platforms: described(

@@ -215,14 +215,16 @@ export class Lease {
 
   /** Notes come at whole intervals since the approval, as ya-provider times them. */
   private scheduleNote(activityId: string): void {
-    const sinceApproval = Date.now() - this.approvedMs;
-    const nextAt = (Math.floor(sinceApproval / this.intervalMs) + 1) * this.intervalMs;
-    this.noteIn(nextAt - sinceApproval, activityId);
+    // The hair is for what division loses: the interval that has just passed is not the next one.
+    const passed = Math.floor((Date.now() - this.approvedMs) / this.intervalMs + 1e-6);
+    this.noteAt(this.approvedMs + (passed + 1) * this.intervalMs, activityId);
   }
 
-  private noteIn(ms: number, activityId: string): void {
+  private noteAt(atMs: number, activityId: string): void {
     this.timers.cancel(this.noteTimers.get(activityId));
-    const timer = this.timers.after(ms, () => {
+    const timer = this.timers.after(atMs - Date.now(), () => {
+      // A timer may be a millisecond early, and a note is never.
+      if (Date.now() < atMs) return this.noteAt(atMs, activityId);
       this.scheduleNote(activityId);
       this.issueNote(activityId, false);
     });
@@ -257,7 +259,7 @@ export class Lease {
     if (!this.ended) this.watchDeadlines(note);
     if (fault?.do === 'twice') issue();
     if (fault?.do === 'tooOften')
-      this.noteIn(Math.max(this.intervalMs / factorOf(fault), SHORTEST_INTERVAL_MS), activityId);
+      this.noteAt(Date.now() + Math.max(this.intervalMs / factorOf(fault), SHORTEST_INTERVAL_MS), activityId);
   }
 
   private noteContext(activityId: string, isLast: boolean): NoteContext {

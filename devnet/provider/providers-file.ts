@@ -4,6 +4,8 @@
  */
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
+import { fileProblem } from '../../model/file-problem';
+import { parseJsonText } from '../../model/json-text';
 import { providerSchema, type Provider, type ProviderConfig } from './config';
 import { DEFAULT_PROVIDERS } from './default-providers';
 import { PROFILE_NAMES, PROFILES, type Profile } from './profiles';
@@ -80,11 +82,17 @@ export function checkProviders(input: unknown, source?: string): Provider[] {
 
 /** Reads a JSON file. @throws ProvidersError with one line a mistake. */
 export function loadProviders(file: string): DescribedProviders {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new ProvidersError(file, [fileProblem(error)]);
+  }
   let input: unknown;
   try {
-    input = JSON.parse(readFileSync(file, 'utf8'));
+    input = parseJsonText(text);
   } catch (error) {
-    throw new ProvidersError(file, [error instanceof Error ? error.message : String(error)]);
+    throw new ProvidersError(file, [`it is not JSON: ${(error as SyntaxError).message}`]);
   }
   return describeProviders(input, file);
 }

@@ -2,6 +2,7 @@
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { Identities } from '../identity';
 import { HttpError, textFailure } from './errors';
+import { acceptUpgrades } from './upgrades';
 
 const OPEN_PATHS = ['/registry/', '/metrics-api/'];
 /** Longest body of a request. */
@@ -16,6 +17,7 @@ export function createServer(identities: Identities): FastifyInstance {
     routerOptions: { maxParamLength: 200 },
     frameworkErrors: (error, _request, reply) => refusePath(error.code, reply as unknown as FastifyReply),
   });
+  acceptUpgrades(app);
   app.decorateRequest('requestorId', '');
   app.addHook('onRequest', (request, reply, next) => {
     const path = request.url;

@@ -43,6 +43,14 @@ export class Stream implements Waitable {
   }
 }
 
+/** Woken when any of them is. */
+export function anyOf(...streams: Waitable[]): Waitable {
+  return {
+    add: (waiter) => streams.forEach((stream) => stream.add(waiter)),
+    remove: (waiter) => streams.forEach((stream) => stream.remove(waiter)),
+  };
+}
+
 /** Streams by name. One is kept only while somebody waits on it, so names may come without end. */
 export class Streams {
   private readonly byName = new Map<string, Stream>();

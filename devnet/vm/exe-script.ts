@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { tooDeepAt } from '../server/json-text';
+import type { VmNetwork } from './machine';
 import { parseDuration, type ProgressArgs } from './progress';
 
 /** How a stream of a command is kept: whole, its first or last bytes, and whether it is sent as it comes. */
@@ -36,10 +37,17 @@ export interface TransferCommand {
   progress?: ProgressArgs;
 }
 
+export interface DeployCommand {
+  name: 'deploy';
+  volumes: string[];
+  networks: VmNetwork[];
+  progress?: ProgressArgs;
+}
+
 export type Command =
   | RunCommand
   | TransferCommand
-  | { name: 'deploy'; volumes: string[]; progress?: ProgressArgs }
+  | DeployCommand
   | { name: 'start'; args: string[] }
   | { name: 'sign' }
   | { name: 'terminate' };
@@ -95,17 +103,30 @@ const progress = z
     return { wire, ...(intervalMs !== undefined && { intervalMs }) };
   });
 
+/** `null` for what is absent, as some clients send it. */
+const optional = z
+  .string()
+  .nullish()
+  .transform((value) => value ?? undefined);
+
+const network = z.object({
+  ...{ id: z.string(), ip: z.string(), mask: optional, gateway: optional, nodeIp: z.string() },
+  /** Node id by address. */
+  nodes: z.record(z.string(), z.string()),
+});
+
 const BODIES = {
   sign: z.object({}).transform((): Command => ({ name: 'sign' })),
   terminate: z.object({}).transform((): Command => ({ name: 'terminate' })),
   deploy: z
     .object({
       volumes: z.union([z.array(z.string()), z.record(z.string(), z.unknown())]).nullish(),
+      net: z.array(network).nullish(),
       progress,
     })
-    .transform(({ volumes, progress }): Command => {
+    .transform(({ volumes, net, progress }): Command => {
       const paths = Array.isArray(volumes) ? volumes : Object.keys(volumes ?? {});
-      return { name: 'deploy', volumes: paths, ...(progress && { progress }) };
+      return { name: 'deploy', volumes: paths, networks: net ?? [], ...(progress && { progress }) };
     }),
   start: z
     .object({ args: z.array(z.string()).default([]) })
@@ -214,7 +235,7 @@ export function wireForm(command: Command): object {
     case 'deploy':
       return {
         deploy: {
-          ...{ net: [], hosts: {} },
+          ...{ net: command.networks, hosts: {} },
           ...(command.volumes.length > 0 && { volumes: command.volumes }),
           ...(command.progress && { progress: command.progress.wire }),
         },

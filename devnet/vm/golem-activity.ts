@@ -118,6 +118,10 @@ export class GolemActivity {
     };
   }
 
+  /** Its VM, if that has this address in this network. */
+  readonly machineAt = (networkId: string, ip: string): Machine | undefined =>
+    this.runtime.machineAt(networkId, ip);
+
   /** Its processes stand still, or go on; no command begins meanwhile. */
   freeze(frozen: boolean): void {
     this.frozen = frozen;
@@ -231,7 +235,7 @@ export class GolemActivity {
             ? new Progress(command.progress, (json) => script.emit(index, { progress: json }))
             : undefined;
         if (command.name === 'deploy') {
-          sink.stdout(Buffer.from(await this.runtime.deploy(command.volumes)));
+          sink.stdout(Buffer.from(await this.runtime.deploy(command)));
           // There is no image to download.
           progress?.say('Deployed image from cache');
         }

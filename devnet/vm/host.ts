@@ -5,7 +5,7 @@ import type { FastifyInstance } from 'fastify';
 import { registerActivityRoutes } from '../activity-api/routes';
 import { hexId } from '../clock';
 import { atomically } from '../database';
-import type { AgreementTerms, VmHost, VmHostOptions } from '../contract';
+import type { AgreementTerms, VmHost, VmHostOptions, VmInNetwork } from '../contract';
 import { delayOf } from '../faults/faults';
 import { Stream } from '../server/long-poll';
 import { pause } from '../timers';
@@ -32,6 +32,8 @@ export class ActivityRefused extends Error {}
 
 export interface HostParts extends VmHostOptions {
   startMachine(options: MachineOptions): Promise<Machine>;
+  /** Ends what all machines have shared, once they are gone. */
+  closeMachines(): Promise<void> | undefined;
 }
 
 export class Host implements VmHost {
@@ -129,6 +131,19 @@ export class Host implements VmHost {
       return;
     }
     await this.end(activity, 'destroyed');
+  }
+
+  vmAt(networkId: string, nodeId: string, ip: string): VmInNetwork | undefined {
+    for (const { activityId, agreementId, machineAt } of [...this.live.values()].reverse()) {
+      const machine = machineAt(networkId, ip);
+      if (!machine) continue;
+      const { providerId, providerName } = this.terms(agreementId) ?? {};
+      if (providerId === undefined || providerName === undefined) continue;
+      if (providerId !== nodeId.toLowerCase()) continue;
+      const connect: VmInNetwork['connect'] = (port, signal) => machine.connect(networkId, port, signal);
+      return { activityId, providerId, providerName, gone: machine.gone, connect };
+    }
+    return undefined;
   }
 
   agreementOf(activityId: string): string | undefined {
@@ -243,6 +258,7 @@ export class Host implements VmHost {
   async close(): Promise<void> {
     this.closing.abort();
     await Promise.all([...this.live.values()].map((activity) => this.end(activity, 'devnet-stopped')));
+    await this.parts.closeMachines();
     this.changes.wake();
     this.clear();
   }

@@ -3,6 +3,8 @@
  * Two kinds exist: with Linux namespaces of its own (namespaced-machine.ts), and, where the kernel allows none,
  * plain child processes (plain-machine.ts).
  */
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 
 export interface OutputSink {
@@ -21,6 +23,11 @@ export interface Machine {
    * @throws MachineGone - the VM ended before the program did
    */
   run(program: string, args: readonly string[], output: OutputSink): Promise<number>;
+  /**
+   * Connects to a TCP port of the VM, in one of its networks.
+   * @throws an Error as of `net.connect`, with `ECONNREFUSED` where nothing listens; the signal's reason
+   */
+  connect(networkId: string, port: number, signal: AbortSignal): Promise<Socket>;
   /** CPU seconds of all its processes, ended and living, by the kernel's count. Never falls. */
   cpuSeconds(): number;
   /** Stops every process of the VM, or lets them go on. */
@@ -38,6 +45,18 @@ export interface MachineOptions {
   dataDir: string;
   /** How many CPUs its programs may use at once. */
   cpuThreads: number;
+  /** It is to be in these. */
+  networks?: readonly VmNetwork[];
+}
+
+/** A virtual network that a VM is in, as `deploy` describes it. */
+export interface VmNetwork {
+  id: string;
+  /** Of the network: an address that `mask` goes with, or with a prefix such as `/24`. */
+  ip: string;
+  mask?: string;
+  /** The VM's own. */
+  nodeIp: string;
 }
 
 /** The directories that every image has. */
@@ -46,6 +65,18 @@ export const VOLUMES = ['/golem/work', '/golem/output', '/golem/input'] as const
 /** All that a program in a VM finds in its environment. */
 export function environment(home: string): NodeJS.ProcessEnv {
   return { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', HOME: home };
+}
+
+/** Connects to a port of this machine, whose network VMs share that have none of their own. */
+export async function connectHere(port: number, signal: AbortSignal): Promise<Socket> {
+  const socket = connect(port, '127.0.0.1');
+  try {
+    await once(socket, 'connect', { signal });
+    return socket;
+  } catch (error) {
+    socket.destroy();
+    throw error;
+  }
 }
 
 export function rootOf(directory: string): string {

@@ -1,7 +1,8 @@
 /**
- * A VM with mount, PID and IPC namespaces of its own. Its first process builds a root directory (this machine's
- * programs read-only, /golem and /tmp its own), and holds the namespaces until it is killed or the daemon's end of a
- * pipe closes; with it the kernel ends every process of the VM, daemonised ones too. Programs enter by nsenter.
+ * A VM with mount, PID and IPC namespaces of its own, and a network namespace if it is in virtual networks. Its first
+ * process builds a root directory (this machine's programs read-only, /golem and /tmp its own), and holds the namespaces
+ * until it is killed or the daemon's end of a pipe closes; with it the kernel ends every process of the VM, daemonised
+ * ones too. Programs enter by nsenter.
  */
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -15,9 +16,11 @@ import {
   realpathSync,
   rmSync,
 } from 'node:fs';
+import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
+  connectHere,
   environment,
   MachineGone,
   rootOf,
@@ -28,6 +31,7 @@ import {
 import { launch, tellsSignals } from './launch';
 import { freezeProcesses, namespaceSeconds, processIds } from './process-times';
 import { REMOVE_TREE, removeTree } from './remove-tree';
+import type { Membership, VirtualNetworks } from './virtual-networks';
 
 // $1: the root directory, $2: the kind of namespaces, $3: what of this machine is not shown. Prints the first process's id as this machine knows it, which is all that /proc says before
 // the VM's own is mounted. `wait` also buries orphans, so that their CPU time is counted where it belongs; a killed
@@ -106,10 +110,11 @@ function tryNamespaces(): Namespaces | undefined {
   return found;
 }
 
-function firstProcess(root: string, namespaces: Namespaces, hidden = ''): string[] {
-  const user = namespaces === 'user' ? ['-U', '-r'] : [];
+function firstProcess(root: string, namespaces: Namespaces, hidden = '', membership?: Membership): string[] {
+  const user = namespaces === 'user' && !membership ? ['-U', '-r'] : [];
+  const own = [...user, ...(membership ? ['-n'] : []), '-m', '-p', '-i', '-f'];
   const vm = ['/bin/sh', '-c', FIRST_PROCESS, 'vm', root, namespaces, hidden || root];
-  return ['unshare', ...user, '-m', '-p', '-i', '-f', ...vm];
+  return [...(membership?.enter ?? []), 'unshare', ...own, ...vm];
 }
 
 function makeRoot(root: string): void {
@@ -129,10 +134,15 @@ export class NamespacedMachine implements Machine {
   private readonly entering = new Set<number>();
 
   /** @throws Error - the VM could not be set up */
-  static async start(options: MachineOptions, namespaces: Namespaces): Promise<NamespacedMachine> {
+  static async start(
+    options: MachineOptions,
+    namespaces: Namespaces,
+    networks?: VirtualNetworks,
+  ): Promise<NamespacedMachine> {
+    const membership = await networks?.join(options.networks ?? []);
     const root = rootOf(options.directory);
     makeRoot(root);
-    const vm = firstProcess(root, namespaces, realpathSync(options.dataDir));
+    const vm = firstProcess(root, namespaces, realpathSync(options.dataDir), membership);
     // It outlives the daemon for as long as it takes to remove the VM's files.
     const child = spawn('/bin/sh', ['-c', HOLDER, 'holder', options.directory, ...vm], {
       stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
@@ -151,17 +161,22 @@ export class NamespacedMachine implements Machine {
         resolve();
       });
     });
+    if (membership) void exited.then(() => membership.leave());
     const pid = await Promise.race([firstProcessId(child), exited]);
     if (pid === undefined) {
       await removeTree(options.directory);
       throw new Error(`the VM could not be set up: ${complaint.trim()}`);
     }
-    return new NamespacedMachine(options, namespaces, child, pid, exited);
+    const machine = new NamespacedMachine({ ...options, namespaces, membership }, child, pid, exited);
+    await membership?.plug(pid).catch(async (error: Error) => {
+      await machine.destroy();
+      throw new Error(`the VM could not be put into its network: ${error.message}`);
+    });
+    return machine;
   }
 
   private constructor(
-    private readonly options: MachineOptions,
-    private readonly namespaces: Namespaces,
+    private readonly options: MachineOptions & { namespaces: Namespaces; membership?: Membership },
     private readonly holder: ChildProcess,
     private readonly firstPid: number,
     exited: Promise<void>,
@@ -174,8 +189,9 @@ export class NamespacedMachine implements Machine {
 
   async run(program: string, args: readonly string[], output: OutputSink): Promise<number> {
     if (this.ending) throw new MachineGone();
-    const entry = ['-t', String(this.firstPid), '-m', '-p', '-i', '-w'];
-    const user = this.namespaces === 'user' ? ['-U', '--preserve-credentials'] : [];
+    const net = this.options.membership ? ['-n'] : [];
+    const entry = ['-t', String(this.firstPid), ...net, '-m', '-p', '-i', '-w'];
+    const user = this.options.namespaces === 'user' ? ['-U', '--preserve-credentials'] : [];
     let group = 0;
     const ended = await launch({
       enter: ['nsenter', ...user, ...entry, '--'],
@@ -193,6 +209,11 @@ export class NamespacedMachine implements Machine {
       throw new MachineGone();
     }
     return tellsSignals() ? SIGKILL : 128 + SIGKILL;
+  }
+
+  connect(networkId: string, port: number, signal: AbortSignal): Promise<Socket> {
+    const { membership } = this.options;
+    return membership ? membership.connect(networkId, port, signal) : connectHere(port, signal);
   }
 
   cpuSeconds(): number {

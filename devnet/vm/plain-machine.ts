@@ -7,9 +7,11 @@
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { launch } from './launch';
 import {
+  connectHere,
   environment,
   MachineGone,
   rootOf,
@@ -92,6 +94,10 @@ export class PlainMachine implements Machine {
     if (ended) return ended.exitCode;
     if (this.ending) throw new MachineGone();
     return 137;
+  }
+
+  connect(_networkId: string, port: number, signal: AbortSignal): Promise<Socket> {
+    return connectHere(port, signal);
   }
 
   cpuSeconds(): number {

@@ -5,8 +5,16 @@
 import { mkdir } from 'node:fs/promises';
 import type { AgreementTerms } from '../contract';
 import { pause } from '../timers';
-import type { RunCommand, TransferCommand } from './exe-script';
-import { MachineGone, VOLUMES, type Machine, type MachineOptions, type OutputSink } from './machine';
+import { deploymentReport, networkComplaint } from './deployment';
+import type { DeployCommand, RunCommand, TransferCommand } from './exe-script';
+import {
+  MachineGone,
+  VOLUMES,
+  type Machine,
+  type MachineOptions,
+  type OutputSink,
+  type VmNetwork,
+} from './machine';
 import { transfer, type OnBytes } from './transfer';
 import { resolveInside } from './vm-path';
 
@@ -35,6 +43,7 @@ export class Runtime {
   private machine: Machine | undefined;
   private dropping = false;
   private volumes: string[] = [...VOLUMES];
+  private networks: readonly VmNetwork[] = [];
   private earlierSeconds = 0;
   private hadMachine = false;
 
@@ -55,14 +64,24 @@ export class Runtime {
     this.machine?.freeze(frozen);
   }
 
+  /** Its VM, if that has this address in this network. */
+  machineAt(networkId: string, ip: string): Machine | undefined {
+    return this.networks.some(({ id, nodeIp }) => id === networkId && nodeIp === ip)
+      ? this.machine
+      : undefined;
+  }
+
   /** @returns what ya-runtime-vm prints. @throws MachineGone - the activity ended meanwhile */
-  async deploy(volumes: string[]): Promise<string> {
+  async deploy({ volumes, networks }: DeployCommand): Promise<string> {
+    const complaint = networkComplaint(networks);
+    if (complaint !== undefined) throw new CommandFailure(-1, complaint);
     const { terms, directory, dataDir, startMachine, ended, onDied } = this.parts;
     await pause(terms.deploySec * 1000, ended);
     if (ended.aborted) throw new MachineGone();
-    const machine = await startMachine({ directory, dataDir, cpuThreads: terms.cpuThreads });
+    const machine = await startMachine({ directory, dataDir, cpuThreads: terms.cpuThreads, networks });
     this.hadMachine = true;
     this.machine = machine;
+    this.networks = networks;
     if (ended.aborted) {
       await this.drop();
       throw new MachineGone();
@@ -72,11 +91,7 @@ export class Runtime {
     });
     this.volumes = [...VOLUMES, ...volumes];
     for (const path of volumes) await mkdir(await resolveInside(machine.root, path), { recursive: true });
-    const listed = [
-      ...VOLUMES.map((path) => ({ name: `vol-${path.slice(1).replace('/', '-')}`, path })),
-      ...volumes.map((path, n) => ({ name: `vol-custom-${n}`, path })),
-    ].map(({ name, path }) => `{"name": ${JSON.stringify(name)}, "path": ${JSON.stringify(path)}}`);
-    return `{"valid": {"Ok": ""}, "vols": [${listed.join(', ')}], "startMode": "empty"}\n`;
+    return deploymentReport(volumes);
   }
 
   async start(): Promise<void> {

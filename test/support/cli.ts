@@ -1,5 +1,5 @@
 /** The built command, as users run it. */
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { join } from 'node:path';
 import { startChild, type Child } from '../../cli/child-process';
 import { isStale } from '../../scripts/build';
@@ -17,12 +17,17 @@ export interface CliRun {
   stderr: string;
 }
 
+/** `golem-temporal` as a bare process, for whoever reads its output in a way of their own. */
+export function spawnCli(args: string[], env: NodeJS.ProcessEnv = {}): ChildProcessWithoutNullStreams {
+  return spawn(process.execPath, [CLI, ...args], { env: { ...process.env, ...env } });
+}
+
 /** Runs `golem-temporal` to its end. */
 export function runCli(
   args: string[],
   options: { env?: NodeJS.ProcessEnv; input?: string } = {},
 ): Promise<CliRun> {
-  const child = spawn(process.execPath, [CLI, ...args], { env: { ...process.env, ...options.env } });
+  const child = spawnCli(args, options.env);
   let stdout = '';
   let stderr = '';
   child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));

@@ -3,6 +3,7 @@
  * where that is another one than the file says, the reason. In the order in which one requestor can make them all.
  */
 import type { Requestor } from './devnet-requestor';
+import { NetworkTest, SERVERS, VMS_HAVE_NODE } from './virtual-network';
 
 /** Ids that calls have given, by the names that later paths use. */
 export type Given = Record<string, string>;
@@ -13,6 +14,8 @@ export interface Call {
   status: number;
   /** Why not the file's status; absent for calls as the file has them. */
   because?: string;
+  /** It asks for a WebSocket. */
+  isUpgrade?: true;
   body?(given: Given): unknown;
   /** What later calls need, of this one's answer or of what follows from it. */
   // The wire's shape is what the test is about; each looks at what it needs.
@@ -261,7 +264,11 @@ const networks = (base: string, because?: string): Call[] => [
     status: 200,
     because,
     body: () => ({ ip: '192.168.0.0/24' }),
-    keep: (json) => ({ network: json.id }),
+    keep: async (json, requestor) => {
+      const network = new NetworkTest(requestor, json.id, base);
+      await network.vm('192.168.0.2', VMS_HAVE_NODE ? { 8080: SERVERS.echo } : {});
+      return { network: network.networkId };
+    },
   },
   { call: `GET ${base}/net`, status: 200, because },
   { call: `GET ${base}/net/{network}`, status: 200, because },
@@ -277,9 +284,11 @@ const networks = (base: string, because?: string): Call[] => [
   { call: `DELETE ${base}/net/{network}/nodes/${NODE}`, status: 200, because },
   { call: `GET ${base}/net/{network}/tcp`, status: 404, because: NO_SUCH_ROUTE },
   {
-    call: `GET ${base}/net/{network}/tcp/192.168.0.7/80`,
-    status: 501,
-    because: 'the devnet carries no traffic through virtual networks',
+    call: `GET ${base}/net/{network}/tcp/192.168.0.2/8080`,
+    // A port on which nobody listens, where there is nobody who could.
+    status: VMS_HAVE_NODE ? 101 : 400,
+    because,
+    isUpgrade: true,
   },
   { call: `DELETE ${base}/net/{network}`, status: 200, because },
 ];

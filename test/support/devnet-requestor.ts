@@ -1,4 +1,8 @@
 /** A bare requestor over HTTP, for tests of the devnet: no client library between the test and the wire. */
+import { once } from 'node:events';
+import type { IncomingMessage } from 'node:http';
+import { text } from 'node:stream/consumers';
+import { WebSocket } from 'ws';
 import { startDevnet, type Devnet, type DevnetOptions } from '../../devnet';
 
 export interface Answer {
@@ -44,6 +48,17 @@ export class Requestor {
       json = undefined;
     }
     return { status: response.status, contentType: response.headers.get('content-type'), text, json };
+  }
+
+  /** Asks for a WebSocket, and hangs up. */
+  async upgrade(path: string): Promise<Pick<Answer, 'status' | 'text' | 'json'>> {
+    const headers = { authorization: `Bearer ${this.appKey}` };
+    const socket = new WebSocket(`${this.url.replace('http', 'ws')}${path}`, { headers });
+    const refused = once(socket, 'unexpected-response').then(([, response]) => response as IncomingMessage);
+    const response = await Promise.race([once(socket, 'open').then(() => undefined), refused]);
+    const answer = response ? await text(response) : '';
+    socket.terminate();
+    return { status: response?.statusCode ?? 101, text: answer, json: undefined };
   }
 
   get = (path: string, headers?: Record<string, string>): Promise<Answer> =>

@@ -33,7 +33,8 @@ export type ProgramName =
   | 'cutShort'
   | 'unbilled'
   | 'stop'
-  | 'abort';
+  | 'abort'
+  | 'network';
 
 export interface Program {
   /** The first line that matches; with none left to come it is undefined. */

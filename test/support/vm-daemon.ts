@@ -5,7 +5,8 @@ const [isolation, dataDir = '', mark = ''] = process.argv.slice(2);
 
 async function main(): Promise<void> {
   const bed = await VmTestbed.start(isolation === 'plain' ? { isolation } : {}, dataDir);
-  const vm = await bed.vm();
+  const net = [{ id: mark, ip: '192.168.0.0/24', nodeIp: '192.168.0.2', nodes: {} }];
+  const vm = await bed.vm({}, { net });
   const batchId = await vm.exec([sh('echo kept')]);
   await vm.results(batchId, '?timeout=50');
   const running = await vm.untilReady(`sleep ${mark}1 & echo > ready; sleep ${mark}2`);

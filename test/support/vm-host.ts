@@ -135,10 +135,10 @@ export class VmTestbed {
   }
 
   /** An activity with its VM started. */
-  async vm(terms: Partial<AgreementTerms> = {}): Promise<Vm> {
+  async vm(terms: Partial<AgreementTerms> = {}, deploy = {}): Promise<Vm> {
     const { body } = await this.call('POST', '/activity', { agreementId: this.agreement(terms) });
     const vm = new Vm(this, (body as { activityId: string }).activityId);
-    await vm.script([{ deploy: {} }, { start: {} }]);
+    await vm.script([{ deploy }, { start: {} }]);
     return vm;
   }
 }

@@ -7,8 +7,9 @@
 const EFFECTS_SHOWN = 100;
 /** Kept, for those that are looked for. */
 const EFFECTS_KEPT = 1000;
-/** The answer comes earlier when something happens; this long a silence is taken for a daemon that hangs. */
-const WAIT_SEC = 30;
+/** How long the devnet may keep an answer back while nothing happens, and how much later it is taken for one that hangs. */
+const WAIT_SEC = 2;
+const GRACE_SEC = 2;
 const REDRAW_MS = 500;
 const RETRY_MS = 2000;
 
@@ -18,15 +19,15 @@ let effects = [];
 const $ = (selector) => document.querySelector(selector);
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 const time = (at) => new Date(at).toLocaleTimeString('en-GB');
-const cut = (text) => (text.length > 30 ? `${text.slice(0, 28)}…` : text);
-const short = (id) => (id.length > 10 ? `${id.slice(0, 8)}…` : id);
-/** A cell: text, or text with a class and a longer title. */
-const cell = (text, className = '', title = '') => ({ text: String(text ?? ''), className, title });
-const idCell = (id) => cell(short(id ?? ''), 'id', id ?? '');
-const number = (text) => cell(text, 'number');
+const count = (n, one, many) => `${n} ${n === 1 ? one : many}`;
+/** A cell of one piece; a piece is text, or an id. */
+const cell = (text, className = '', title = '') => ({ pieces: [String(text ?? '')], className, title });
+const idCell = (id = '') => ({ pieces: [{ id }], className: '', title: '' });
+const number = (text, title = '') => cell(text, 'number', title);
+const named = (text, title = '') => cell(text, 'name', title);
 
 async function get(path) {
-  const response = await fetch(path, { signal: AbortSignal.timeout((WAIT_SEC + 10) * 1000) });
+  const response = await fetch(path, { signal: AbortSignal.timeout((WAIT_SEC + GRACE_SEC) * 1000) });
   if (!response.ok) throw new Error(`${path}: ${response.status}`);
   return await response.json();
 }
@@ -34,6 +35,7 @@ async function get(path) {
 /** Brings a table's rows to what they should be, touching only what has changed. */
 function draw(section, items, keyOf, cellsOf, none = 'none') {
   const body = $(`#${section} tbody`);
+  const labels = [...document.querySelectorAll(`#${section} th`)].map((th) => th.textContent);
   const rows = new Map([...body.rows].map((row) => [row.dataset.key, row]));
   const wanted = items.map((item) => [keyOf(item), cellsOf(item)]);
   if (wanted.length === 0) wanted.push(['', [cell(none, 'empty')]]);
@@ -42,22 +44,35 @@ function draw(section, items, keyOf, cellsOf, none = 'none') {
     rows.delete(key);
     row.dataset.key = key;
     if (body.rows[index] !== row) body.insertBefore(row, body.rows[index] ?? null);
-    cells.forEach(({ text, className, title }, column) => {
+    cells.forEach(({ pieces, className, title }, column) => {
       const td = row.cells[column] ?? row.insertCell();
-      if (td.textContent !== text) td.textContent = text;
+      const content = JSON.stringify(pieces);
+      if (td.dataset.content !== content) td.replaceChildren(...pieces.map(nodeOf));
+      td.dataset.content = content;
       if (td.className !== className) td.className = className;
       if (td.title !== title) td.title = title;
       if (key === '') td.colSpan = 100;
+      else td.dataset.label = labels[column];
     });
   });
   for (const row of rows.values()) row.remove();
 }
 
+/** An id is there as a whole, to be copied, though only its beginning is seen until it has the focus. */
+function nodeOf(piece) {
+  if (typeof piece === 'string') return document.createTextNode(piece);
+  const id = document.createElement('span');
+  id.className = 'id';
+  id.tabIndex = 0;
+  id.title = id.textContent = piece.id;
+  return id;
+}
+
 function drawAll() {
   const { counts, links } = state;
-  const count = (n, name) => `${n} ${n === 1 ? name.replace(/ies$/, 'y').replace(/s$/, '') : name}`;
-  const named = Object.entries(counts).map(([name, n]) => count(n, name));
-  $('#counts').textContent = named.join(' · ');
+  const singular = (name) => name.replace(/ies$/, 'y').replace(/s$/, '');
+  const all = Object.entries(counts).map(([name, n]) => count(n, singular(name), name));
+  $('#counts').textContent = all.join(' · ');
   for (const name of ['agreements', 'activities', 'allocations']) {
     const [shown, all] = [state[name].length, counts[name]];
     $(`#${name} .count`).textContent = shown < all ? `${shown} of ${all}` : all || '';
@@ -67,10 +82,11 @@ function drawAll() {
     'nodes',
     state.nodes,
     ({ name }) => name,
-    ({ name, url, running }) => [
-      cell(name),
+    ({ name, url, running, identities }) => [
+      named(name),
       running ? cell('running', 'good') : cell('stopped', 'bad'),
       cell(url),
+      { pieces: identities.map((id) => ({ id })), className: '', title: '' },
     ],
   );
   draw(
@@ -78,8 +94,8 @@ function drawAll() {
     state.money,
     ({ node, platform }) => `${node} ${platform}`,
     ({ node, platform, balance, reserved, accepted, paid }) => [
-      ...[cell(node), cell(platform)],
-      ...[balance, reserved, accepted, paid].map((amount) => cell(rounded(amount), 'number', amount)),
+      ...[named(node), cell(platform)],
+      ...[balance, reserved, accepted, paid].map((amount) => number(rounded(amount), amount)),
     ],
     'no allocation was made yet',
   );
@@ -89,7 +105,7 @@ function drawAll() {
       ...state.faults.map(faultRow),
       ...links.cuts.map(({ node, provider }, i) => ({
         key: `cut ${i}`,
-        cells: [cell('network'), cell('cut', 'bad'), cell(place(node, provider)), cell('now'), cell('')],
+        cells: [cell('network'), cell('cut', 'bad'), named(place(node, provider)), cell('now'), cell('')],
       })),
     ],
     ({ key }) => key,
@@ -103,7 +119,7 @@ function drawAll() {
     ({ id }) => id,
     ({ id, state, node, provider, created }) => [
       ...[idCell(id), cell(state, state === 'Approved' ? 'good' : 'busy')],
-      ...[cell(node), cell(provider), cell(time(created))],
+      ...[named(node), named(provider), cell(time(created), 'time')],
     ],
   );
   draw(
@@ -112,7 +128,7 @@ function drawAll() {
     ({ id }) => id,
     ({ id, state: [now, next], provider, agreementId }) => [
       ...[idCell(id), next ? cell(`${now} → ${next}`, 'busy') : cell(now, 'good')],
-      ...[cell(provider), idCell(agreementId)],
+      ...[named(provider), idCell(agreementId)],
     ],
   );
   draw(
@@ -120,8 +136,8 @@ function drawAll() {
     state.allocations,
     ({ id }) => id,
     ({ id, node, platform, total, spent }) => [
-      ...[idCell(id), cell(node), cell(platform)],
-      ...[total, spent].map((amount) => cell(rounded(amount), 'number', amount)),
+      ...[idCell(id), named(node), cell(platform)],
+      ...[total, spent].map((amount) => number(rounded(amount), amount)),
     ],
   );
 }
@@ -136,11 +152,12 @@ function drawProviders() {
     found,
     ({ id }) => id,
     ({ name, trouble, agreements, agreementLimit, pricing, hardware, subnet, id }) => [
-      cell(name, '', `${name} ${id}, subnet ${subnet}`),
+      named(name, `subnet ${subnet}`),
       trouble ? cell(trouble, 'bad') : agreements > 0 ? cell('serving', 'busy') : cell('free', 'good'),
       number(`${agreements} of ${agreementLimit}`),
-      ...[pricing.start, pricing.cpuPerHour, pricing.envPerHour].map(number),
-      cell(`${hardware.cpuThreads} threads, ${hardware.memGib} GiB, ${hardware.storageGib} GiB disk`),
+      ...[pricing.start, pricing.cpuPerHour, pricing.envPerHour].map((price) => number(price)),
+      cell(hardwareOf(hardware)),
+      idCell(id),
     ],
     'no provider has such a name',
   );
@@ -156,11 +173,15 @@ function drawEffects() {
     shown,
     ({ seq }) => String(seq),
     ({ seq, at, kind, cause, ...fields }) => [
-      ...[number(seq), cell(time(at)), cell(kind, tone(kind)), cell(cause)],
-      cell(about(fields), 'id', JSON.stringify(fields)),
+      ...[number(seq), cell(time(at), 'time'), cell(kind, `kind ${tone(kind, fields)}`.trim()), named(cause)],
+      { pieces: about(fields), className: 'about', title: '' },
     ],
     wanted === '' ? 'nothing has happened yet' : 'none of the newest has it',
   );
+}
+
+function hardwareOf({ cpuThreads, memGib, storageGib }) {
+  return `${count(cpuThreads, 'thread', 'threads')}, ${memGib} GiB, ${storageGib} GiB disk`;
 }
 
 function faultRow(fault) {
@@ -170,38 +191,50 @@ function faultRow(fault) {
   return {
     key: id,
     cells: [
-      ...[cell(on), cell(fault.do, 'bad', JSON.stringify(fault)), cell(place(node, provider))],
-      ...[cell(when.filter(Boolean).join(', ')), number(`${hits} of ${matches}`)],
+      ...[cell(on), cell(fault.do, 'bad', JSON.stringify(fault)), named(place(node, provider))],
+      ...[
+        cell(when.filter(Boolean).join(', ')),
+        number(matches === 0 ? 'no match yet' : `${hits} of ${matches}`),
+      ],
     ],
   };
 }
 
 const place = (node, provider) => [node && `node ${node}`, provider].filter(Boolean).join(', ') || 'anywhere';
 
-/** What came of an effect, and which things it is about; the whole of it is the cell's title. */
+/** What came of an effect, and which things it is about; of what is listed how many there are. */
 function about(fields) {
   const isId = ([name]) => /Id$/.test(name);
-  return Object.entries(fields)
+  const shown = Object.entries(fields)
     .sort((one, other) => isId(one) - isId(other))
-    .map(([name, value]) => {
-      const isList = Array.isArray(value) && value.every((item) => typeof item === 'object');
-      if (isList) return value.length === 0 ? '' : `${value.length} ${name}`;
-      if (isId([name])) return `${name.replace(/Id$/, '')} ${short(value)}`;
-      if (typeof value === 'string') return cut(value);
-      return Array.isArray(value) ? cut(value.join(' ')) : `${name} ${cut(JSON.stringify(value))}`;
-    })
-    .filter(Boolean)
-    .join(' · ');
+    .filter(([, value]) => !Array.isArray(value) || value.length > 0);
+  return shown.flatMap(([name, value], index) => [
+    `${index > 0 ? ' · ' : ''}${name.replace(/Id$/, '')} `,
+    textOf(value),
+  ]);
 }
 
-function tone(kind) {
-  if (
-    /^(fault|link-cut|.*-(crashed|expired|forgotten|frozen|refused|rejected|shut-down|stopped|terminated)$)/.test(
-      kind,
-    )
-  )
-    return 'bad';
-  return /^paid|-(approved|accepted|settled)$/.test(kind) ? 'good' : '';
+function textOf(value) {
+  if (Array.isArray(value))
+    return value.some((item) => typeof item === 'object') ? String(value.length) : value.join(' ');
+  const text = typeof value === 'string' ? value : JSON.stringify(value);
+  return /^(R-|0x)?[0-9a-f-]{20,}$/.test(text) ? { id: text } : text;
+}
+
+const BAD = new RegExp(
+  '^(fault|link-cut|payment-short-of-funds|' +
+    '.*-(crashed|expired|forgotten|frozen|refused|rejected|shut-down|stopped))$',
+);
+/** How a provider ends an agreement when all went as agreed. */
+const IN_GOOD_ORDER = ['Success', 'Shutdown', 'Expired'];
+
+function tone(kind, { reason, result }) {
+  if (BAD.test(kind) || (kind === 'command-finished' && result === 'Error')) return 'bad';
+  if (kind === 'script-finished') return result === 'Ok' ? 'good' : 'bad';
+  if (kind === 'activity-destroyed') return /^(destroyed|agreement-ended)$/.test(reason) ? '' : 'bad';
+  const code = reason?.['golem.provider.code'];
+  if (kind === 'agreement-terminated' && code !== undefined && !IN_GOOD_ORDER.includes(code)) return 'bad';
+  return /^paid$|-(approved|accepted|settled)$/.test(kind) ? 'good' : '';
 }
 
 /** To 6 decimals, cut off, for the eye; the whole amount is the cell's title. */
@@ -227,8 +260,8 @@ async function watch() {
       else if (last < state.seq) remember(await get(`/effects?after=${last}`));
       drawAll();
       const drawnAt = Date.now();
-      connection(`live, ${time(state.at)}`);
-      await get(`/effects?after=${state.seq}&timeout=${WAIT_SEC}`);
+      do connection(`live, ${time(Date.now())}`);
+      while ((await get(`/effects?after=${state.seq}&timeout=${WAIT_SEC}`)).length === 0);
       // What comes after a silence is drawn at once, a flood twice a second.
       await pause(drawnAt + REDRAW_MS - Date.now());
     } catch {

@@ -1,38 +1,14 @@
-/** `golem-temporal worker | devnet`: the two processes that run until they are told to stop. */
+/** `golem-temporal devnet`: the local network, which runs until it is told to stop. */
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { InvalidArgumentError, type Command } from 'commander';
 import type * as devnetIndex from '../devnet/index';
 import type { NodeOptions } from '../devnet/index';
-import type * as workerIndex from '../worker/index';
-import { isGrpcServiceError, type Client } from '@temporalio/client';
 import { makeFolder, removeMade } from './data-folder';
 import { addDevnetCommands } from './devnet-commands';
 import { usageError, type CliError } from './failure';
-import { withTemporal } from './temporal-client';
 
-export function addDaemonCommands(program: Command): void {
-  program
-    .command('worker')
-    .description('run a worker: it carries out jobs, on the yagna of YAGNA_API_URL with the key YAGNA_APPKEY')
-    .option('--task-queue <name>', 'task queue to work on; its long polls are on <name>-watch', 'golem')
-    .action(async ({ taskQueue }: { taskQueue: string }) => {
-      if (!process.env.YAGNA_APPKEY && !process.env.GOLEM_CONNECTIONS) {
-        throw usageError('no yagna to work with: set YAGNA_APPKEY and YAGNA_API_URL, or GOLEM_CONNECTIONS');
-      }
-      // The worker's own connection is native, and so are its complaints.
-      await withTemporal(requireNamespace);
-      // Loaded here because it takes half a second that the other commands need not wait for.
-      // eslint-disable-next-line @typescript-eslint/no-require-imports
-      const { logPlainly, runWorker } = require('../worker/index') as typeof workerIndex;
-      logPlainly();
-      await runWorker({
-        taskQueue,
-        onReady: (queues) => console.log(`worker ready on task queues ${queues.join(', ')}`),
-        onTrouble: (line) => console.error(`golem-temporal: ${line}`),
-      });
-    });
-
+export function addDevnetCommand(program: Command): void {
   const devnet = program
     .command('devnet')
     .description(
@@ -66,8 +42,8 @@ export function addDaemonCommands(program: Command): void {
       list(image),
     )
     .option('--data <folder>', 'where it keeps its state', defaultDataDir())
+    .option('--fresh', 'begin with nothing: what a devnet has left in --data is removed')
     .option('--retention <sec>', 'seconds for which it remembers what is over', seconds, 86_400)
-    .allowExcessArguments()
     .action(async (options: DevnetFlags, command: Command) => {
       const [unknown] = command.args;
       if (unknown !== undefined) throw noSuchCommand(unknown, command);
@@ -91,9 +67,10 @@ export function addDaemonCommands(program: Command): void {
         rebroadcastSec: options.rebroadcast,
         images: options.image,
         dataDir: options.data,
+        fresh: options.fresh,
         retentionSec: options.retention,
         log: (line) => void log.push(line),
-      }).catch((error: NodeJS.ErrnoException & { port?: number }) => {
+      }).catch((error: ListenError) => {
         removeMade(options.data, made);
         if (error instanceof ProvidersError || error instanceof OptionsError) throw usageError(error.message);
         if (error instanceof DataDirError) throw usageError(`${error.message}, with --data`);
@@ -103,6 +80,7 @@ export function addDaemonCommands(program: Command): void {
       if (log[0] !== undefined) console.error(log[0]);
       const [, ...others] = devnet.nodes;
       for (const node of others) console.log(`node ${node.name} at ${node.url}, app key ${node.appKey}`);
+      console.log(`devnet page at ${devnet.adminUrl}`);
       console.log(`devnet admin API at ${devnet.adminUrl}`);
       const keys = `app key${appKeys.length > 1 ? 's' : ''} ${appKeys.join(', ')}`;
       console.log(`devnet ready at ${devnet.url}, ${keys}`);
@@ -110,6 +88,8 @@ export function addDaemonCommands(program: Command): void {
       await devnet.close();
     });
   addDevnetCommands(devnet);
+  // Not before, because subcommands inherit it: an excess argument here is taken for one that there is not.
+  devnet.allowExcessArguments();
 }
 
 function noSuchCommand(name: string, { commands }: Command): Error {
@@ -117,16 +97,16 @@ function noSuchCommand(name: string, { commands }: Command): Error {
   return usageError(`devnet has no command "${name}"; there are: ${names.join(', ')}`);
 }
 
+type ListenError = NodeJS.ErrnoException & { port?: number };
+
 /** Undefined for an error that is not about where to listen. */
-function listenFailure(
-  { code, port, message }: NodeJS.ErrnoException & { port?: number },
-  flags: DevnetFlags,
-): CliError | undefined {
+function listenFailure({ code, port, message }: ListenError, flags: DevnetFlags): CliError | undefined {
   switch (code) {
-    case 'EADDRINUSE': {
-      const flag = port === flags.port ? '--port' : '--admin-port or --node';
-      return usageError(`port ${port} is in use: give another, or 0 for a free one, with ${flag}`);
-    }
+    case 'EADDRINUSE':
+      return usageError(
+        `port ${port} is in use, perhaps by a devnet that runs already: ` +
+          `give another, or 0 for a free one, with ${flagOfPort(port, flags)}`,
+      );
     case 'EACCES':
       if (port === undefined) return undefined;
       return usageError(`you may not listen on port ${port}: give one from 1024 up, or 0 for a free one`);
@@ -141,6 +121,12 @@ function listenFailure(
   }
 }
 
+function flagOfPort(port: number | undefined, flags: DevnetFlags): string {
+  if (port === flags.port) return '--port';
+  if (flags.node?.some((node) => node.port === port)) return '--node';
+  return '--admin-port';
+}
+
 interface DevnetFlags {
   port: number;
   host: string;
@@ -153,6 +139,7 @@ interface DevnetFlags {
   rebroadcast?: number;
   image?: string[];
   data: string;
+  fresh?: true;
   retention: number;
 }
 
@@ -175,7 +162,7 @@ function node(value: string): NodeOptions {
   const [name = '', portText, ...key] = value.split(':');
   if (!/^[\w-]+$/.test(name))
     throw new InvalidArgumentError('a node is given as name, name:port or name:port:key.');
-  const appKeys = key.length > 0 ? [key.join(':')] : undefined;
+  const appKeys = key.length > 0 ? [appKey(key.join(':'))] : undefined;
   return { name, port: portText ? port(portText) : 0, appKeys };
 }
 
@@ -215,17 +202,3 @@ async function untilStopped(): Promise<void> {
     process.once('SIGTERM', () => resolve());
   });
 }
-
-/** @throws CliError - the server does not know the namespace */
-async function requireNamespace({ workflowService, options: { namespace } }: Client): Promise<void> {
-  try {
-    await workflowService.describeNamespace({ namespace });
-  } catch (error) {
-    if (!isGrpcServiceError(error) || error.code !== NOT_FOUND) throw error;
-    throw usageError(
-      `Temporal has no namespace ${namespace}: create it, or set TEMPORAL_NAMESPACE to one it has`,
-    );
-  }
-}
-
-const NOT_FOUND = 5;

@@ -1,0 +1,37 @@
+/** The process that `golem-temporal worker` is. */
+import { isGrpcServiceError, type Client } from '@temporalio/client';
+import type * as workerIndex from '../worker/index';
+import { usageError } from './failure';
+import { asCliError } from './job-failure';
+import { withTemporal } from './temporal-client';
+import { loadTemporal } from './temporal-sdk';
+
+export async function work(taskQueue: string): Promise<void> {
+  // The worker's own connection is native, and so are its complaints.
+  await withTemporal(requireNamespace);
+  // Only now, because it takes half a second that a wrong address need not wait for.
+  // eslint-disable-next-line @typescript-eslint/no-require-imports
+  const { logPlainly, runWorker } = loadTemporal(() => require('../worker/index') as typeof workerIndex);
+  logPlainly();
+  await runWorker({
+    taskQueue,
+    onReady: (queues) => console.log(`worker ready on task queues ${queues.join(', ')}`),
+    onTrouble: (line) => console.error(`golem-temporal: ${line}`),
+  }).catch((error: unknown) => {
+    throw asCliError(error);
+  });
+}
+
+/** @throws CliError - the server does not know the namespace */
+async function requireNamespace({ workflowService, options: { namespace } }: Client): Promise<void> {
+  try {
+    await workflowService.describeNamespace({ namespace });
+  } catch (error) {
+    if (!isGrpcServiceError(error) || error.code !== NOT_FOUND) throw error;
+    throw usageError(
+      `Temporal has no namespace ${namespace}: create it, or set TEMPORAL_NAMESPACE to one it has`,
+    );
+  }
+}
+
+const NOT_FOUND = 5;
