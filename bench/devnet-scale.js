@@ -4,6 +4,7 @@
  * long polls, and prints what it took: total times, CPU of the idle child (from /proc), and the time from an effect to
  * the answers of the polls that wait for it.
  */
+const { setMaxListeners } = require('node:events');
 const fs = require('node:fs');
 const http = require('node:http');
 const os = require('node:os');
@@ -109,6 +110,7 @@ async function measure(child, folder) {
 /** What the child uses while nothing happens and everybody waits. */
 async function idle(call, cpu, pid) {
   const stop = new AbortController();
+  setMaxListeners(0, stop.signal);
   const after = new Date(Date.now() + 3_600_000).toISOString();
   const kinds = [
     () => `${MARKET}/agreementEvents?timeout=600&afterTimestamp=${after}`,
