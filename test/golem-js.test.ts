@@ -3,10 +3,9 @@
  * ends a rental early is in golem-js-ends.test.ts.
  */
 import { startDevnet, type Devnet, type EffectKind } from '../devnet';
-import { availableNamespaces } from '../devnet/vm/namespaced-machine';
 import { errorsOf, expectNothingOpen, expectOrder, runGolemJs, stopCommand } from './support/golem-js';
 import { tempDir } from './support/temp-dir';
-import { VMS_HAVE_NODE } from './support/virtual-network';
+import { noNamespaces, withNamespaces } from './support/virtual-network';
 
 const dataDir = tempDir('golem-js');
 let devnet: Devnet;
@@ -176,29 +175,24 @@ describe('golem-js on the devnet', () => {
   });
 
   // Without namespaces two servers cannot have the same port, nor VMs addresses.
-  const canTest = VMS_HAVE_NODE && availableNamespaces() !== undefined;
-  const reason = canTest ? '' : ' (skipped because VMs have no networks here, or do not see this node)';
-  (canTest ? test : test.skip)(
-    `VMs of a network are reached by proxies and WebSockets${reason}`,
-    async () => {
-      const small = await startDevnet({ providers: [{ name: 'one' }, { name: 'two' }], paymentCycleSec: 0 });
-      try {
-        const lines = await runGolemJs(small, 'network');
-        expect(errorsOf(lines)).toEqual([]);
-        expect(lines.filter(({ event }) => event === undefined)).toEqual([
-          { proxied: [true, true, true] },
-          { answered: 'hello' },
-          { ips: ['192.168.0.2', '192.168.0.3'], neighbour: 'neighbour' },
-          { closed: 1006 },
-        ]);
-        const opened = small.effects.all(0, ['tcp-opened']).map(({ provider, port }) => [provider, port]);
-        expect(opened.map(([, port]) => port)).toEqual([8080, 8080, 8080, 8080]);
-        expect(new Set(opened.map(([provider]) => provider)).size).toBe(2);
-        expect(small.effects.all(0, ['tcp-closed'])).toHaveLength(4);
-        expectNothingOpen(small);
-      } finally {
-        await small.close();
-      }
-    },
-  );
+  withNamespaces(`VMs of a network are reached by proxies and WebSockets${noNamespaces}`, async () => {
+    const small = await startDevnet({ providers: [{ name: 'one' }, { name: 'two' }], paymentCycleSec: 0 });
+    try {
+      const lines = await runGolemJs(small, 'network');
+      expect(errorsOf(lines)).toEqual([]);
+      expect(lines.filter(({ event }) => event === undefined)).toEqual([
+        { proxied: [true, true, true] },
+        { answered: 'hello' },
+        { ips: ['192.168.0.2', '192.168.0.3'], neighbour: 'neighbour' },
+        { closed: 1006 },
+      ]);
+      const opened = small.effects.all(0, ['tcp-opened']).map(({ provider, port }) => [provider, port]);
+      expect(opened.map(([, port]) => port)).toEqual([8080, 8080, 8080, 8080]);
+      expect(new Set(opened.map(([provider]) => provider)).size).toBe(2);
+      expect(small.effects.all(0, ['tcp-closed'])).toHaveLength(4);
+      expectNothingOpen(small);
+    } finally {
+      await small.close();
+    }
+  });
 });

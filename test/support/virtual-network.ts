@@ -1,4 +1,5 @@
 /** VMs in a virtual network with a server in each, and WebSockets to them, for tests of the devnet. */
+import { spawnSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
@@ -135,15 +136,24 @@ export class NetworkVm {
     this.test.requestor.delete(`/activity-api/v1/activity/${this.ids.activityId}`);
 }
 
+/** Whether there are network namespaces, and what connects them. */
+function vmsHaveNetworks(): boolean {
+  const namespaces = availableNamespaces();
+  if (namespaces === undefined) return false;
+  const user = namespaces === 'user' ? ['-U', '-r'] : [];
+  const connect = 'ip link add br0 type bridge && ip link add one type veth peer name two';
+  return spawnSync('unshare', [...user, '-n', '/bin/sh', '-c', connect], { stdio: 'ignore' }).status === 0;
+}
+
 export const ONE = '192.168.0.2';
 export const TWO = '192.168.0.3';
 export const REFUSED = { status: 400, text: '{"message":"Socket closed, CLOSED"}' };
 export const TIMED_OUT = { status: 504, text: '' };
 
 export const noNode = VMS_HAVE_NODE ? '' : ' (skipped because VMs do not see this node)';
-export const noNamespaces = availableNamespaces()
+export const noNamespaces = vmsHaveNetworks()
   ? noNode
-  : ' (skipped because this machine has no namespaces)';
+  : ' (skipped because VMs have no networks of their own here)';
 export const withNode = noNode === '' ? test : test.skip;
 export const withNamespaces = noNamespaces === '' ? test : test.skip;
 
