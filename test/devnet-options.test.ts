@@ -1,8 +1,9 @@
 /** What `startDevnet` is asked for: refused with one line for each mistake, before anything is started. */
-import { mkdtempSync, readdirSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { readdirSync } from 'node:fs';
 import { OptionsError, startDevnet, type DevnetOptions } from '../devnet';
+import { tempDir } from './support/temp-dir';
+
+const dataDir = tempDir('devnet-options');
 
 async function mistakesIn(options: unknown): Promise<readonly string[]> {
   try {
@@ -46,7 +47,6 @@ describe('the options of a devnet', () => {
   });
 
   it('are refused with all mistakes at once, and nothing is left behind', async () => {
-    const dataDir = mkdtempSync(join(tmpdir(), 'devnet-options-'));
     expect(await mistakesIn({ dataDir, appKeys: [], retentionSec: -5 })).toHaveLength(2);
     expect(readdirSync(dataDir)).toEqual([]);
   });
