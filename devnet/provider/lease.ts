@@ -223,7 +223,7 @@ export class Lease {
   private noteAt(atMs: number, activityId: string): void {
     this.timers.cancel(this.noteTimers.get(activityId));
     const timer = this.timers.after(atMs - Date.now(), () => {
-      // A timer may be a millisecond early, and a note is never.
+      // The clock counts whole milliseconds, an interval need not; a note is never early.
       if (Date.now() < atMs) return this.noteAt(atMs, activityId);
       this.scheduleNote(activityId);
       this.issueNote(activityId, false);

@@ -28,6 +28,7 @@ import {
   type MachineOptions,
   type OutputSink,
 } from './machine';
+import { lastWords } from './last-words';
 import { launch, tellsSignals } from './launch';
 import { freezeProcesses, namespaceSeconds, processIds } from './process-times';
 import { REMOVE_TREE, removeTree } from './remove-tree';
@@ -150,14 +151,12 @@ export class NamespacedMachine implements Machine {
       // Ctrl-C in the daemon's terminal is the daemon's to answer.
       detached: true,
     });
-    let complaint = '';
-    child.stderr
-      ?.setEncoding('utf8')
-      .on('data', (text: string) => (complaint = (complaint + text).slice(-500)));
+    const complaint = lastWords(child);
+    let failure = '';
     const exited = new Promise<void>((resolve) => {
       child.once('exit', () => resolve());
       child.once('error', (error) => {
-        complaint += error.message;
+        failure = error.message;
         resolve();
       });
     });
@@ -165,7 +164,7 @@ export class NamespacedMachine implements Machine {
     const pid = await Promise.race([firstProcessId(child), exited]);
     if (pid === undefined) {
       await removeTree(options.directory);
-      throw new Error(`the VM could not be set up: ${complaint.trim()}`);
+      throw new Error(`the VM could not be set up: ${complaint()}${failure}`);
     }
     const machine = new NamespacedMachine({ ...options, namespaces, membership }, child, pid, exited);
     await membership?.plug(pid).catch(async (error: Error) => {

@@ -8,6 +8,7 @@ import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { promisify } from 'node:util';
 import type { Ipv4Network } from '../net-api/ipv4-network';
+import { lastWords } from './last-words';
 import { environment } from './machine';
 
 // $1: the requestor's address, $2: node, $3: what it runs, $4: the network's name, for who looks at processes. The probe
@@ -75,12 +76,9 @@ export class NetworkHub {
       env: environment('/'),
       detached: true,
     });
-    let complaint = '';
-    child.stderr
-      ?.setEncoding('utf8')
-      .on('data', (text: string) => (complaint = (complaint + text).slice(-500)));
+    const complaint = lastWords(child);
     const failed = Promise.race([once(child, 'close'), once(child, 'error')]).then(([why]: unknown[]) => {
-      throw why instanceof Error ? why : new Error(complaint.trim() || `it ended with ${String(why)}`);
+      throw why instanceof Error ? why : new Error(complaint() || `it ended with ${String(why)}`);
     });
     await Promise.race([once(child, 'message'), failed]);
     failed.catch(() => undefined);
