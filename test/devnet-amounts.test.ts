@@ -1,18 +1,11 @@
 /** Amounts of money, wherever they come in: exact when they are amounts, and refused at once when they are absurd. */
-import { startDevnet, type Devnet } from '../devnet';
-import { Requestor } from './support/devnet-requestor';
+import { startDevnet } from '../devnet';
+import { sharedDevnet } from './support/devnet-requestor';
 
 const PAYMENT = '/payment-api/v1';
 const ID = '00000000-0000-4000-8000-000000000000';
 
-let devnet: Devnet;
-let requestor: Requestor;
-
-beforeAll(async () => {
-  devnet = await startDevnet({ providers: [{ name: 'one' }] });
-  requestor = new Requestor(devnet.url, devnet.appKey, devnet.adminUrl);
-});
-afterAll(() => devnet.close());
+const shared = sharedDevnet();
 
 const ABSURD: [string, string][] = [
   ['more than all zeros can say', '"1e100000000"'],
@@ -40,13 +33,13 @@ describe('an amount in a request', () => {
     [2, '2'],
     [1e-7, '0.0000001'],
   ])('%s is taken as %s', async (totalAmount, plain) => {
-    const { status, json } = await requestor.post(`${PAYMENT}/allocations`, { totalAmount });
+    const { status, json } = await shared.requestor.post(`${PAYMENT}/allocations`, { totalAmount });
     expect([status, json.totalAmount, json.remainingAmount]).toEqual([201, plain, plain]);
-    expect((await requestor.delete(`${PAYMENT}/allocations/${json.allocationId}`)).status).toBe(200);
+    expect((await shared.requestor.delete(`${PAYMENT}/allocations/${json.allocationId}`)).status).toBe(200);
   });
 
   it.each(ABSURD)('is refused at once when it is %s', async (_, amount) => {
-    const allocationId = await requestor.allocate('1');
+    const allocationId = await shared.requestor.allocate('1');
     for (const [method, path, field] of [
       ['POST', 'allocations', 'totalAmount'],
       ['PUT', `allocations/${allocationId}`, 'totalAmount'],
@@ -54,13 +47,13 @@ describe('an amount in a request', () => {
       ['POST', `debitNotes/${ID}/accept`, 'totalAmountAccepted'],
     ] as const) {
       const body = `{"${field}":${amount},"allocationId":"${allocationId}"}`;
-      const answer = await requestor.call(method, `${PAYMENT}/${path}`, body);
+      const answer = await shared.requestor.call(method, `${PAYMENT}/${path}`, body);
       expect([path, answer.status, answer.contentType]).toEqual([path, 400, 'text/plain; charset=utf-8']);
       expect(answer.text).toMatch(/^Json deserialize error: number out of range at line 1 column \d+$/);
     }
-    expect(devnet.open().allocations).toEqual([allocationId]);
-    expect((await requestor.get(`${PAYMENT}/allocations/${allocationId}`)).json.totalAmount).toBe('1');
-    await requestor.delete(`${PAYMENT}/allocations/${allocationId}`);
+    expect(shared.devnet.open().allocations).toEqual([allocationId]);
+    expect((await shared.requestor.get(`${PAYMENT}/allocations/${allocationId}`)).json.totalAmount).toBe('1');
+    await shared.requestor.delete(`${PAYMENT}/allocations/${allocationId}`);
   });
 
   it('is no amount when it is of another type', async () => {
@@ -71,7 +64,7 @@ describe('an amount in a request', () => {
       [true, 'invalid type: boolean `true`, expected a number or formatted decimal string'],
       [[], 'invalid type: sequence, expected a number or formatted decimal string'],
     ] as const) {
-      const answer = await requestor.post(`${PAYMENT}/allocations`, { totalAmount });
+      const answer = await shared.requestor.post(`${PAYMENT}/allocations`, { totalAmount });
       expect([answer.status, answer.text]).toEqual([400, expect.stringContaining(complaint)]);
     }
   });
@@ -87,7 +80,7 @@ describe('an amount at the admin API', () => {
         ['transfers', { to: address, amount }],
         ['deposits', deposit],
       ] as const) {
-        const { status, json } = await post(`${devnet.adminUrl}/${path}`, body);
+        const { status, json } = await post(`${shared.devnet.adminUrl}/${path}`, body);
         expect([status, json.message.length < 200, json.message]).toEqual([
           400,
           true,

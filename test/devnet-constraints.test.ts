@@ -1,7 +1,6 @@
 /** Constraints: which text they match, that no text takes long, and that they see a side's own properties only. */
-import { startDevnet, type Devnet } from '../devnet';
 import { evaluate, parseConstraints } from '../devnet/market/constraints';
-import { Requestor } from './support/devnet-requestor';
+import { sharedDevnet } from './support/devnet-requestor';
 
 function holds(constraints: string, properties: Record<string, unknown>): boolean | undefined {
   const parsed = parseConstraints(constraints);
@@ -50,26 +49,20 @@ describe('a property that only every object of JavaScript has', () => {
 });
 
 describe('over the API', () => {
-  let devnet: Devnet;
-  let requestor: Requestor;
-  beforeAll(async () => {
-    devnet = await startDevnet({ providers: [{ name: 'one' }] });
-    requestor = new Requestor(devnet.url, devnet.appKey, devnet.adminUrl);
-  });
-  afterAll(() => devnet.close());
+  const shared = sharedDevnet();
 
   const STARS = `(golem.inf.cpu.model=${'*'.repeat(30)}x)`;
 
   it('a demand, a counter-proposal and a scan full of stars are answered', async () => {
-    const demandId = await requestor.subscribe(requestor.terms({}, STARS));
-    expect(await requestor.events(demandId, 0)).toEqual([]);
+    const demandId = await shared.requestor.subscribe(shared.requestor.terms({}, STARS));
+    expect(await shared.requestor.events(demandId, 0)).toEqual([]);
     expect(await scanned(STARS)).toBe(0);
     expect(await scanned('(golem.inf.cpu.model=S*1*6*1)')).toBe(1);
 
-    const other = await requestor.subscribe();
-    const [offer] = await requestor.events(other);
+    const other = await shared.requestor.subscribe();
+    const [offer] = await shared.requestor.events(other);
     const path = `/market-api/v1/demands/${other}/proposals/${offer.proposal.proposalId}`;
-    const countered = await requestor.post(path, requestor.terms({}, STARS));
+    const countered = await shared.requestor.post(path, shared.requestor.terms({}, STARS));
     expect([countered.status, countered.json.message]).toEqual([
       400,
       expect.stringContaining("doesn't match"),
@@ -87,7 +80,7 @@ describe('over the API', () => {
       ['demands', { properties: {}, constraints }],
       ['scan', { type: 'offer', constraints }],
     ] as const) {
-      const { status, json } = await requestor.post(`/market-api/v1/${path}`, body);
+      const { status, json } = await shared.requestor.post(`/market-api/v1/${path}`, body);
       expect([status, json.message]).toEqual([
         400,
         'Constraints are too long: they have 65536 characters at most',
@@ -98,14 +91,15 @@ describe('over the API', () => {
 
   it('constraints of another type are refused', async () => {
     for (const constraints of [5, [], {}]) {
-      const { status } = await requestor.post('/market-api/v1/scan', { type: 'offer', constraints });
+      const { status } = await shared.requestor.post('/market-api/v1/scan', { type: 'offer', constraints });
       expect([constraints, status]).toEqual([constraints, 400]);
     }
   });
 
   async function scanned(constraints: string): Promise<number> {
-    const { json: id } = await requestor.post('/market-api/v1/scan', { type: 'offer', constraints });
-    const found = (await requestor.get(`/market-api/v1/scan/${id}/events?timeout=0`)).json as unknown[];
+    const { json: id } = await shared.requestor.post('/market-api/v1/scan', { type: 'offer', constraints });
+    const found = (await shared.requestor.get(`/market-api/v1/scan/${id}/events?timeout=0`))
+      .json as unknown[];
     return found.length;
   }
 });

@@ -1,18 +1,10 @@
 /** A request with a field of the wrong type is told so, and nothing comes of it. */
-import { startDevnet, type Devnet } from '../devnet';
-import { Requestor } from './support/devnet-requestor';
+import { sharedDevnet } from './support/devnet-requestor';
 
 const MARKET = '/market-api/v1';
 const PAYMENT = '/payment-api/v1';
 
-let devnet: Devnet;
-let requestor: Requestor;
-
-beforeAll(async () => {
-  devnet = await startDevnet({ providers: [{ name: 'one' }] });
-  requestor = new Requestor(devnet.url, devnet.appKey, devnet.adminUrl);
-});
-afterAll(() => devnet.close());
+const shared = sharedDevnet();
 
 describe('a new allocation', () => {
   const NO_PLATFORM = 'data did not match any variant of untagged enum PaymentPlatformEnum';
@@ -40,13 +32,13 @@ describe('a new allocation', () => {
       'invalid type: sequence, expected a string',
     ],
   ])('with %j is refused', async (fields, complaint) => {
-    const { status, contentType, text } = await requestor.post(`${PAYMENT}/allocations`, {
+    const { status, contentType, text } = await shared.requestor.post(`${PAYMENT}/allocations`, {
       totalAmount: '1',
       ...fields,
     });
     expect([status, contentType]).toEqual([400, 'text/plain; charset=utf-8']);
     expect(text).toContain(`Json deserialize error: ${complaint} at line 1 column `);
-    expect(devnet.open().allocations).toEqual([]);
+    expect(shared.devnet.open().allocations).toEqual([]);
   });
 
   it.each<[unknown, string]>([
@@ -60,7 +52,10 @@ describe('a new allocation', () => {
     ],
     ['erc20-holesky', 'paymentPlatform must be of the form driver-network-token instead of erc20-holesky'],
   ])('on the platform %j is refused', async (paymentPlatform, complaint) => {
-    const answer = await requestor.post(`${PAYMENT}/allocations`, { totalAmount: '1', paymentPlatform });
+    const answer = await shared.requestor.post(`${PAYMENT}/allocations`, {
+      totalAmount: '1',
+      paymentPlatform,
+    });
     expect(answer).toMatchObject({ status: 400, contentType: 'application/problem+json' });
     expect(answer.json.parseError).toContain(complaint);
   });
@@ -72,11 +67,11 @@ describe('a new allocation', () => {
     [{ token: 'tglm', network: null }, 'erc20-holesky-tglm'],
     [{ network: 'mainnet', more: 1 }, 'erc20-mainnet-glm'],
   ])('on the platform %j is on %s', async (paymentPlatform, platform) => {
-    const { status, json } = await requestor.post(`${PAYMENT}/allocations`, {
+    const { status, json } = await shared.requestor.post(`${PAYMENT}/allocations`, {
       ...{ totalAmount: '1', paymentPlatform, address: null, deposit: null, extendTimeout: 60 },
     });
     expect([status, json.paymentPlatform]).toEqual([201, platform]);
-    await requestor.delete(`${PAYMENT}/allocations/${json.allocationId}`);
+    await shared.requestor.delete(`${PAYMENT}/allocations/${json.allocationId}`);
   });
 });
 
@@ -89,23 +84,23 @@ describe('the place of a mistake', () => {
     ['{"totalAmount":"1","deposit":{"id":"","contract":"","validate":{"(((a+)+": 5}}}', 76],
     [`{"totalAmount":"${'\\"'.repeat(3_000_000)}"}`, 6_000_017],
   ])('is the end of the value: %p', async (body, column) => {
-    const { status, text } = await requestor.call('POST', `${PAYMENT}/allocations`, body);
+    const { status, text } = await shared.requestor.call('POST', `${PAYMENT}/allocations`, body);
     expect([status, text.slice(-30)]).toEqual([400, expect.stringMatching(` column ${column}$`)]);
   });
 });
 
 describe('an amended allocation', () => {
   it('with a deposit of the wrong type is refused', async () => {
-    const path = `${PAYMENT}/allocations/${await requestor.allocate()}`;
+    const path = `${PAYMENT}/allocations/${await shared.requestor.allocate()}`;
     for (const deposit of [5, 'all', [], { validate: 5 }, { validate: { amount: 5 } }]) {
-      const answer = await requestor.call('PUT', path, { deposit });
+      const answer = await shared.requestor.call('PUT', path, { deposit });
       expect([deposit, answer.status, answer.text]).toEqual([
         deposit,
         400,
         expect.stringContaining('Json deserialize error: invalid type'),
       ]);
     }
-    await requestor.delete(path);
+    await shared.requestor.delete(path);
   });
 });
 
@@ -113,18 +108,18 @@ describe('a demand', () => {
   it.each([[[]], [[1]], [5], ['text'], [true], [null]])(
     'with the properties %j is refused',
     async (properties) => {
-      const answer = await requestor.post(`${MARKET}/demands`, { properties, constraints: '()' });
+      const answer = await shared.requestor.post(`${MARKET}/demands`, { properties, constraints: '()' });
       expect(answer.status).toBe(400);
       expect(answer.json.message).toContain('expected a map');
-      expect(devnet.open().demands).toEqual([]);
+      expect(shared.devnet.open().demands).toEqual([]);
     },
   );
 
   it('without properties is kept as a real yagna keeps it', async () => {
-    const demandId = await requestor.subscribe({ properties: {}, constraints: '()' });
-    const { json } = await requestor.get(`${MARKET}/demands`);
+    const demandId = await shared.requestor.subscribe({ properties: {}, constraints: '()' });
+    const { json } = await shared.requestor.get(`${MARKET}/demands`);
     expect(json).toMatchObject([{ demandId, properties: { '': {} } }]);
-    await requestor.delete(`${MARKET}/demands/${demandId}`);
+    await shared.requestor.delete(`${MARKET}/demands/${demandId}`);
   });
 });
 
@@ -137,14 +132,14 @@ describe('a query', () => {
     ['payments?timeout=0&maxItems=-1'],
     ['invoiceEvents?timeout=0&maxEvents=-1'],
   ])('for fewer than none is refused: %s', async (path) => {
-    const { status, text } = await requestor.get(`${PAYMENT}/${path}`);
+    const { status, text } = await shared.requestor.get(`${PAYMENT}/${path}`);
     expect([status, text]).toEqual([400, 'Query deserialize error: invalid digit found in string']);
   });
 
   it.each(['toString', 'constructor', '__proto__', 'nonet'])(
     'for the network %s finds none',
     async (network) => {
-      const answer = await requestor.get(`${PAYMENT}/payments/status?network=${network}`);
+      const answer = await shared.requestor.get(`${PAYMENT}/payments/status?network=${network}`);
       expect(answer).toMatchObject({
         ...{ status: 404, json: { message: `Requested network not supported ${network}` } },
       });

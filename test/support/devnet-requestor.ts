@@ -172,3 +172,14 @@ export async function withDevnet(
     await devnet.close();
   }
 }
+
+/** A devnet with one provider, `one`, for all tests of a file or block, and a requestor on it. */
+export function sharedDevnet(): { devnet: Devnet; requestor: Requestor } {
+  const shared = {} as ReturnType<typeof sharedDevnet>; // set before the first test
+  beforeAll(async () => {
+    const devnet = await startDevnet({ providers: [{ name: 'one' }] });
+    Object.assign(shared, { devnet, requestor: new Requestor(devnet.url, devnet.appKey, devnet.adminUrl) });
+  });
+  afterAll(() => shared.devnet.close());
+  return shared;
+}
