@@ -2,6 +2,7 @@
 import type { GolemActivities } from './contract';
 import { agreementActivities } from './agreement';
 import { allocationActivities } from './allocation';
+import { avoidActivities } from './avoid';
 import { cleanUpActivities } from './clean-up';
 import { decisionActivities } from './decide';
 import type { ActivityEnvironment } from './environment';
@@ -29,5 +30,6 @@ export function createGolemActivities(env: ActivityEnvironment): GolemActivities
     ...settlementWatchActivities(env),
     ...decisionActivities(env),
     ...cleanUpActivities(env),
+    ...avoidActivities(env),
   };
 }

@@ -12,6 +12,7 @@ import {
   type GolemActivities,
 } from '../activities';
 import { DEFAULT_REGISTRY_URL } from '../activities/image';
+import type { ProviderAvoidStore } from '../model/avoid';
 import type { SelectionStrategy } from '../model/selection';
 import { watchQueueOf } from './task-queues';
 
@@ -22,6 +23,11 @@ export interface GolemPluginOptions {
   owner?: string;
   /** Selection strategies by name, for `providers.select`. */
   strategies?: Record<string, SelectionStrategy>;
+  /**
+   * Where providers that broke faith are remembered, such as `fileAvoidStore(path)`: no job of this worker rents them,
+   * for as long as the entry says. Default: nowhere; they are avoided for the rest of their job alone.
+   */
+  avoid?: ProviderAvoidStore;
   /** Environment to read defaults from (YAGNA_SUBNET, PAYMENT_NETWORK, PAYMENT_DRIVER, GOLEM_REGISTRY_URL). */
   env?: Readonly<Record<string, string | undefined>>;
   /** Long polls at once in one worker. Default 2000: each waits and costs next to nothing. */
@@ -47,6 +53,7 @@ export class GolemPlugin extends SimplePlugin {
       },
       strategies: options.strategies ?? {},
       registryUrl: env.GOLEM_REGISTRY_URL ?? DEFAULT_REGISTRY_URL,
+      avoid: options.avoid,
     };
     this.activities = createGolemActivities(environment);
     this.maxConcurrentWatches = options.maxConcurrentWatches ?? DEFAULT_WATCHES;
