@@ -45,6 +45,7 @@ import {
 import {
   agreementsOf,
   awaitingPayment,
+  awaitsNotePayments,
   book,
   bookNotePayments,
   bookPayment,
@@ -364,7 +365,8 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
       ending = isTimeUp || isSettled(ledger);
       if (ending) await condition(() => !isDeciding(undecided));
       ending = isTimeUp;
-      if (isSettled(ledger) && (isTimeUp || !awaitsInvoice(undecided))) return;
+      const isCalm = !awaitsInvoice(undecided) && !awaitsNotePayments(ledger);
+      if (isSettled(ledger) && (isTimeUp || isCalm)) return;
       if (isTimeUp) return giveUpWaiting(ledger);
       decideWhatIsDue(reservation);
       await persist(() => step(reservation, 'none', untilMs));
