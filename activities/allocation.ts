@@ -40,16 +40,16 @@ export function allocationActivities(
      * Reserves the budget of a job.
      *
      * Effect: one allocation, marked by its `timeout`.
-     * Retry: looks for it, creates it if there is none, looks again, keeps the oldest and releases the rest.
+     * Retry (and where one may exist): looks for it, creates it if there is none, looks again, keeps the oldest and releases the rest.
      * @throws BudgetNotReserved - yagna refused it (too little on the account)
      * @throws InvalidJobSpec - yagna has no such payment platform (not retried)
      */
-    async golemReserveAllocation({ job, amount, platform, endsAtSec }) {
+    async golemReserveAllocation({ job, amount, platform, endsAtSec, mayExist = false }) {
       return await attempt(
         async ({ signal, retried }) => {
           const yagna = yagnaOf(job);
           const timeout = allocationTimeout(job, endsAtSec);
-          let found = retried ? await ofJob(yagna, timeout, signal) : [];
+          let found = retried || mayExist ? await ofJob(yagna, timeout, signal) : [];
           if (found.length === 0) {
             const address = (await yagna.me(signal)).identity;
             const request = { totalAmount: amount, paymentPlatform: platform, address, timeout };

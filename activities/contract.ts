@@ -15,8 +15,9 @@ import type {
   ProviderId,
   Timestamp,
 } from '../model/ids';
-import type { Installation, JobSpec, TaskCommand, ToleranceSpec } from '../model/job';
+import type { BudgetSpec, Installation, JobSpec, TaskCommand, ToleranceSpec } from '../model/job';
 import type { NewEvent } from '../model/events';
+import type { Orphan, ReconcileInput } from '../model/reconcile';
 import type { CommandResult, ProviderInfo } from '../model/result';
 
 /** Which job on which yagna: what every activity needs to find what is the job's. */
@@ -41,6 +42,8 @@ export interface ReserveInput {
   platform: string;
   /** Whole second, since the epoch, at which the allocation ends; the mark goes into its microseconds. */
   endsAtSec: number;
+  /** One that an earlier settlement of the job made may be there. Default false. */
+  mayExist?: boolean;
 }
 
 export interface Reserved {
@@ -334,6 +337,42 @@ export interface Released {
   empty: boolean;
 }
 
+/** What a settlement takes over from one that is gone. */
+export interface Adopted {
+  /** End of the allocation to go on with; absent where there is none, and one of `amount` is to be made. */
+  endsAtSec?: number;
+  /** Ends of further allocations of the job, to be released at the end. */
+  otherEnds: number[];
+  /** To reserve, if the allocation is not there. */
+  amount: Amount;
+  /** yagna's time before the first document of the job: the books are made anew from there. */
+  since: Timestamp;
+  /** Agreements whose invoice has been waited for long enough. */
+  overdue: AgreementId[];
+}
+
+/** A settlement to be started in the place of one that is gone; beside `job`, the input of that. */
+export interface Revival {
+  job: JobRef;
+  budget: BudgetSpec;
+  platform: string;
+  expirationSec: number;
+  invoiceWaitSec: number;
+  acceptanceTimeoutSec?: number;
+  tolerance: ToleranceSpec;
+  requestLifetimeMs: number;
+  adopt: Adopted;
+}
+
+export interface FoundOrphans {
+  orphans: Orphan[];
+  /** Beyond those listed. */
+  more: number;
+  revivals: Revival[];
+  /** Jobs of which nothing is owed: what they left only has to be ended. */
+  cleanUps: CleanUpInput[];
+}
+
 /** The Temporal activities of this package, by the names they are registered under. */
 export interface GolemActivities {
   golemPrepareJob(input: { spec: unknown }): Promise<PreparedJob>;
@@ -351,4 +390,5 @@ export interface GolemActivities {
   golemDecideDocument(input: DecideInput): Promise<Decision>;
   golemCleanUp(input: CleanUpInput): Promise<CleanedUp>;
   golemReleaseAllocation(input: ReleaseInput): Promise<Released>;
+  golemFindOrphans(input: ReconcileInput): Promise<FoundOrphans>;
 }

@@ -6,6 +6,7 @@ import { cleanUpActivities } from './clean-up';
 import { decisionActivities } from './decide';
 import type { ActivityEnvironment } from './environment';
 import { negotiationActivities } from './negotiate';
+import { orphanActivities } from './find-orphans';
 import { prepareActivities } from './prepare';
 import { rentalWatchActivities } from './watch-rental';
 import { scriptWatchActivities } from './watch-script';
@@ -29,5 +30,6 @@ export function createGolemActivities(env: ActivityEnvironment): GolemActivities
     ...settlementWatchActivities(env),
     ...decisionActivities(env),
     ...cleanUpActivities(env),
+    ...orphanActivities(env),
   };
 }

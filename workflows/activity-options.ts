@@ -50,6 +50,14 @@ export const cleanUp = proxyActivities<Pick<GolemActivities, 'golemCleanUp' | 'g
   retry: backoff,
 });
 
+/** Reads much of yagna and Temporal, and changes nothing. The next run comes anyway, so this one gives up some time. */
+export const finding = proxyActivities<Pick<GolemActivities, 'golemFindOrphans'>>({
+  scheduleToCloseTimeout: '1 h',
+  startToCloseTimeout: '20 min',
+  heartbeatTimeout: '10 s',
+  retry: backoff,
+});
+
 /** A VM is ended for a fresh one to be made: a provider that is silent then gets no second chance. */
 export const dropping = proxyActivities<Pick<GolemActivities, 'golemDestroyVm'>>({
   scheduleToCloseTimeout: '20 s',

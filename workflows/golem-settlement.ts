@@ -13,11 +13,13 @@ import {
   sleep,
 } from '@temporalio/workflow';
 import type {
+  Adopted,
   Decision,
   DocumentRef,
   OwnersState,
   OwnersToWatch,
   Reserved,
+  ReserveInput,
   SettlementNews,
 } from '../activities/contract';
 import { appendEvents, emptyEventLog, readEvents, type NewEvent } from '../model/events';
@@ -42,6 +44,7 @@ import {
   bookNotePayments,
   bookPayment,
   entryOf,
+  giveUpInvoices,
   giveUpWaiting,
   isDecided,
   isSettled,
@@ -80,6 +83,7 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
   const log = emptyEventLog();
   const closedOwners = new Map<string, OwnerClosed>();
   const endsAtSec =
+    input.adopt?.endsAtSec ??
     Math.floor(Date.now() / 1000) + input.expirationSec + input.invoiceWaitSec + ALLOCATION_MARGIN_SEC;
   let phase: SettlementPhase = 'reserving';
   let reserved: Reserved | undefined;
@@ -143,8 +147,10 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
   // A settlement can't be called off: money may be owed. Cancelling it changes nothing.
   return await CancellationScope.nonCancellable(async () => {
     try {
-      const { budget, platform } = input;
-      reserved = await payment.golemReserveAllocation({ job, amount: budget.amount, platform, endsAtSec });
+      const reservation = { job, amount: input.budget.amount, platform: input.platform, endsAtSec };
+      reserved = input.adopt
+        ? await takeOver(reservation, input.adopt)
+        : await payment.golemReserveAllocation(reservation);
     } catch (error) {
       if (isCancellation(error)) throw error;
       failed(error);
@@ -169,6 +175,13 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
       ...{ money: moneyOf(ledger), agreements: agreementsOf(ledger) },
     };
   });
+
+  /** What still makes costs is ended first: whatever becomes of the reservation, nothing more is to be owed. */
+  async function takeOver(reservation: ReserveInput, { amount, since }: Adopted): Promise<Reserved> {
+    note((await persist(() => cleanUp.golemCleanUp({ job, since }))).events);
+    const found = await payment.golemReserveAllocation({ ...reservation, amount, mayExist: true });
+    return { ...found, at: since };
+  }
 
   /**
    * One watch and the decisions that follow from it. It ends when there is news, at `untilMs`, when a document that could
@@ -340,6 +353,7 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
 
   async function payWhatIsOwed(reservation: Reserved): Promise<void> {
     const untilMs = Date.now() + input.invoiceWaitSec * 1000;
+    giveUpInvoices(ledger, input.adopt?.overdue ?? []);
     decideWhatIsDue(reservation);
     for (;;) {
       const isTimeUp = Date.now() >= untilMs;
@@ -355,8 +369,8 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
   }
 
   async function releaseAll(twice: boolean): Promise<void> {
-    const released = await persist(() => payment.golemReleaseAllocation({ job, endsAtSec }));
-    note(released.events);
+    for (const end of [...(input.adopt?.otherEnds ?? []), endsAtSec])
+      note((await persist(() => payment.golemReleaseAllocation({ job, endsAtSec: end }))).events);
     if (!twice) return;
     await sleep(input.requestLifetimeMs);
     note((await persist(() => payment.golemReleaseAllocation({ job, endsAtSec }))).events);

@@ -3,7 +3,7 @@
  * are only signals, each with an id or a state that makes a repeat harmless.
  */
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
-import type { DraftProposal, JobRef } from '../activities/contract';
+import type { Adopted, DraftProposal, JobRef } from '../activities/contract';
 import type { EventsQuery, GolemEvent } from '../model/events';
 import type {
   AgreementId,
@@ -152,6 +152,8 @@ export interface SettlementInput {
   tolerance: ToleranceSpec;
   /** After so long nothing of a dead attempt can take effect on yagna any more. */
   requestLifetimeMs: number;
+  /** There where this settlement takes the place of one that is gone. */
+  adopt?: Adopted;
 }
 
 /** What `golemRental` returns. */
