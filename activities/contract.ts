@@ -44,6 +44,12 @@ export interface ReserveInput {
   endsAtSec: number;
   /** One that an earlier settlement of the job made may be there. Default false. */
   mayExist?: boolean;
+  /** Allocations of the job that lapsed before this one: what was taken from them is not reserved again. */
+  replaces?: {
+    allocationIds: AllocationId[];
+    /** What is accepted as far as we know, for a yagna that does not tell what was taken from an allocation. */
+    accepted: Amount;
+  };
 }
 
 export interface Reserved {
@@ -52,6 +58,30 @@ export interface Reserved {
   /** yagna's own clock at the reservation: the first cursor for events. */
   at: Timestamp;
   event: NewEvent;
+  /** More than one attempt was made, so an earlier request may still land. */
+  retried: boolean;
+  /** What was taken from the allocations that it replaces. */
+  spentBefore: Amount;
+}
+
+export interface AmendInput {
+  job: JobRef;
+  allocationId: AllocationId;
+  /** What it is to hold, what was spent of it included. It is never lowered. */
+  total: Amount;
+  /** Until when it is to last; its mark is that of the new second. It is never shortened. */
+  endsAtSec: number;
+  /** Until when it was to last so far. */
+  lastsUntilSec: number;
+  /** Ends of all allocations that the job ever had: one of them that is not this one is given back. */
+  endsAtSecs: number[];
+}
+
+export interface Amended {
+  /** `lapsed`: its time was over. `released`: it is gone before its time: somebody took the money back. */
+  state: 'live' | 'lapsed' | 'released';
+  /** What it holds now, what was spent of it included. */
+  total: Amount;
   /** More than one attempt was made, so an earlier request may still land. */
   retried: boolean;
 }
@@ -63,6 +93,8 @@ export interface OfferSummary {
   cpuThreads: number;
   /** Estimated GLM for one hour on all threads, start price included. */
   pricePerHour: Amount;
+  /** Part of it that is paid once for each VM. */
+  startPrice: Amount;
 }
 
 /** A counter-proposal of ours that may still be answered: providers who were full come back to it. */
@@ -301,6 +333,8 @@ export interface Decision {
   reason?: string;
   /** Why nothing is paid: the document is wrong, or the budget is used up. */
   failure?: 'PaymentRefused' | 'BudgetExhausted';
+  /** The allocation that it was to be paid from is not there any more. */
+  allocationGone?: boolean;
   /** An invoice beside the accepted one of its agreement: the books go by that. */
   secondInvoice?: boolean;
   /** GAP-3's `golem.requestor.code`, when the refusal has one. */
@@ -328,7 +362,8 @@ export interface CleanedUp {
 
 export interface ReleaseInput {
   job: JobRef;
-  endsAtSec: number;
+  /** Ends of all allocations that the job ever had. */
+  endsAtSecs: number[];
 }
 
 export interface Released {
@@ -361,6 +396,7 @@ export interface Revival {
   acceptanceTimeoutSec?: number;
   tolerance: ToleranceSpec;
   requestLifetimeMs: number;
+  allocationLifeSec: number;
   adopt: Adopted;
 }
 
@@ -377,6 +413,7 @@ export interface FoundOrphans {
 export interface GolemActivities {
   golemPrepareJob(input: { spec: unknown }): Promise<PreparedJob>;
   golemReserveAllocation(input: ReserveInput): Promise<Reserved>;
+  golemAmendAllocation(input: AmendInput): Promise<Amended>;
   golemNegotiate(input: NegotiateInput): Promise<Negotiated>;
   golemUnsubscribeDemands(input: { job: JobRef }): Promise<{ events: NewEvent[] }>;
   golemSignAgreement(input: SignInput): Promise<SignedAgreement>;

@@ -13,4 +13,6 @@ export interface ActivityEnvironment {
   strategies: Readonly<Record<string, SelectionStrategy>>;
   /** Where image tags are looked up. */
   registryUrl: string;
+  /** For so long money is reserved at a time. Default 30 days. */
+  allocationLifeSec?: number;
 }

@@ -2,6 +2,7 @@
 import type { GolemActivities } from './contract';
 import { agreementActivities } from './agreement';
 import { allocationActivities } from './allocation';
+import { amendmentActivities } from './amend-allocation';
 import { cleanUpActivities } from './clean-up';
 import { decisionActivities } from './decide';
 import type { ActivityEnvironment } from './environment';
@@ -22,6 +23,7 @@ export function createGolemActivities(env: ActivityEnvironment): GolemActivities
   return {
     ...prepareActivities(env),
     ...allocationActivities(env),
+    ...amendmentActivities(env),
     ...negotiationActivities(env),
     ...agreementActivities(env),
     ...vmActivities(env),

@@ -11,6 +11,7 @@ import {
   type ActivityEnvironment,
   type GolemActivities,
 } from '../activities';
+import { readAllocationLife } from '../activities/allocation-life';
 import { DEFAULT_REGISTRY_URL } from '../activities/image';
 import type { SelectionStrategy } from '../model/selection';
 import { watchQueueOf } from './task-queues';
@@ -22,7 +23,7 @@ export interface GolemPluginOptions {
   owner?: string;
   /** Selection strategies by name, for `providers.select`. */
   strategies?: Record<string, SelectionStrategy>;
-  /** Environment to read defaults from (YAGNA_SUBNET, PAYMENT_NETWORK, PAYMENT_DRIVER, GOLEM_REGISTRY_URL). */
+  /** Environment to read defaults from (YAGNA_SUBNET, PAYMENT_NETWORK, PAYMENT_DRIVER, GOLEM_REGISTRY_URL, GOLEM_ALLOCATION_LIFE_SEC). */
   env?: Readonly<Record<string, string | undefined>>;
   /** Long polls at once in one worker. Default 2000: each waits and costs next to nothing. */
   maxConcurrentWatches?: number;
@@ -47,6 +48,7 @@ export class GolemPlugin extends SimplePlugin {
       },
       strategies: options.strategies ?? {},
       registryUrl: env.GOLEM_REGISTRY_URL ?? DEFAULT_REGISTRY_URL,
+      allocationLifeSec: readAllocationLife(env),
     };
     this.activities = createGolemActivities(environment);
     this.maxConcurrentWatches = options.maxConcurrentWatches ?? DEFAULT_WATCHES;

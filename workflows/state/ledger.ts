@@ -5,6 +5,7 @@
 import { addAmounts, exact, toAmount } from '../../model/amount';
 import type { AgreementSoFar, Decision } from '../../activities/contract';
 import type { AgreementId, Amount, DebitNoteId, GolemActivityId, InvoiceId } from '../../model/ids';
+import type { Bills } from './budget';
 import type { AgreementMoney, Money, ProviderInfo } from '../../model/result';
 
 export interface LedgerEntry extends AgreementSoFar {
@@ -60,6 +61,8 @@ export function entryOf(ledger: Ledger, agreementId: AgreementId, provider: Prov
 }
 
 const DECIDED_KEPT = 200;
+/** The job is told of each more than once, for every news brings the newest again. */
+const INVOICED_TOLD = 50;
 
 /** Books a decision. A document is booked once, however often it is decided. */
 export function book(ledger: Ledger, decision: Decision): void {
@@ -152,6 +155,20 @@ export function agreementsOf(ledger: Ledger): AgreementMoney[] {
     state: entry.state,
     debitNotes: Object.values(entry.notes).reduce((all, notes) => all + notes.all, 0),
   }));
+}
+
+/** What debit notes say of agreements whose invoice is not decided, and whose invoices are, the newest of them. */
+export function billsOf(ledger: Ledger): Bills {
+  const isOpen = (entry: LedgerEntry): boolean => entry.state === 'open';
+  return {
+    open: ledger.entries
+      .filter(isOpen)
+      .map((entry) => ({ agreementId: entry.agreementId, accepted: acceptedOf(entry) })),
+    invoiced: ledger.entries
+      .filter((entry) => !isOpen(entry))
+      .map(({ agreementId }) => agreementId)
+      .slice(-INVOICED_TOLD),
+  };
 }
 
 /** Invoices that were accepted and are not known to be paid. */
