@@ -15,6 +15,7 @@ import type {
   ProviderId,
   Timestamp,
 } from '../model/ids';
+import type { Breach } from '../model/avoid';
 import type { BudgetSpec, Installation, JobSpec, TaskCommand, ToleranceSpec } from '../model/job';
 import type { NewEvent } from '../model/events';
 import type { Orphan, ReconcileInput } from '../model/reconcile';
@@ -121,6 +122,8 @@ export interface NegotiateInput {
   unanswered: Unanswered[];
   /** Providers not to be taken now: rented already, or failed before. */
   avoid: ProviderId[];
+  /** Those of `avoid` that broke faith with the job, and why. */
+  brokeFaith: { id: ProviderId; reason: string }[];
   /** Those of `avoid` that only failed before: when nobody else offers, the round ends early to let them in again. */
   forgivable: ProviderId[];
 }
@@ -208,11 +211,19 @@ export interface WatchScriptInput {
   outputLimitBytes: number;
 }
 
+/**
+ * Why a VM is of no use after a script. `busy`: the script, or what follows in it, may still run. `dead`: it ended.
+ * `silent`: the provider does not answer. `unreadable`: its results cannot be read. `untrue`: they cannot be the
+ * script's.
+ */
+export type VmAfterScript = 'busy' | 'dead' | 'silent' | 'unreadable' | 'untrue';
+
 export interface WatchedScript {
-  /** `lost`: the VM is gone. `timedOut`: it still runs. */
+  /** `lost`: the VM is gone, or of no use any more. `timedOut`: it still runs. */
   state: 'done' | 'failed' | 'lost' | 'timedOut';
   results: CommandResult[];
   reason?: string;
+  vm?: VmAfterScript;
   event?: NewEvent;
 }
 
@@ -224,9 +235,13 @@ export interface WatchRentalInput {
 }
 
 export interface RentalEnded {
-  /** What ended: the agreement (by whom and why) or only the VM. */
-  ended: 'agreement' | 'vm';
+  /** What ended: the agreement (by whom and why) or only the VM; or the provider has not answered for long. */
+  ended: 'agreement' | 'vm' | 'silent';
   reason: string;
+  /** Who ended the agreement, `Requestor` or `Provider`. */
+  terminator?: string;
+  /** The provider's `golem.provider.code`, where it gave one. */
+  code?: string;
   events: NewEvent[];
 }
 
@@ -234,6 +249,12 @@ export interface DestroyVmInput {
   job: JobRef;
   agreementId: AgreementId;
   activityId: GolemActivityId;
+}
+
+export interface DestroyedVm {
+  /** Its agreement is over, too. */
+  ended?: RentalEnded;
+  events: NewEvent[];
 }
 
 export interface CloseRentalInput {
@@ -409,6 +430,14 @@ export interface FoundOrphans {
   cleanUps: CleanUpInput[];
 }
 
+export interface AvoidInput {
+  job: JobRef;
+  provider: ProviderInfo;
+  breach: Breach;
+  /** What happened, one line. */
+  reason: string;
+}
+
 /** The Temporal activities of this package, by the names they are registered under. */
 export interface GolemActivities {
   golemPrepareJob(input: { spec: unknown }): Promise<PreparedJob>;
@@ -421,11 +450,12 @@ export interface GolemActivities {
   golemSendScript(input: SendScriptInput): Promise<SentScript>;
   golemWatchScript(input: WatchScriptInput): Promise<WatchedScript>;
   golemWatchRental(input: WatchRentalInput): Promise<RentalEnded>;
-  golemDestroyVm(input: DestroyVmInput): Promise<{ events: NewEvent[] }>;
+  golemDestroyVm(input: DestroyVmInput): Promise<DestroyedVm>;
   golemCloseRental(input: CloseRentalInput): Promise<ClosedRental>;
   golemWatchSettlement(input: WatchSettlementInput): Promise<SettlementNews>;
   golemDecideDocument(input: DecideInput): Promise<Decision>;
   golemCleanUp(input: CleanUpInput): Promise<CleanedUp>;
   golemReleaseAllocation(input: ReleaseInput): Promise<Released>;
   golemFindOrphans(input: ReconcileInput): Promise<FoundOrphans>;
+  golemAvoidProvider(input: AvoidInput): Promise<{ events: NewEvent[] }>;
 }

@@ -3,6 +3,7 @@ import type { GolemActivities } from './contract';
 import { agreementActivities } from './agreement';
 import { allocationActivities } from './allocation';
 import { amendmentActivities } from './amend-allocation';
+import { avoidActivities } from './avoid';
 import { cleanUpActivities } from './clean-up';
 import { decisionActivities } from './decide';
 import type { ActivityEnvironment } from './environment';
@@ -33,5 +34,6 @@ export function createGolemActivities(env: ActivityEnvironment): GolemActivities
     ...decisionActivities(env),
     ...cleanUpActivities(env),
     ...orphanActivities(env),
+    ...avoidActivities(env),
   };
 }

@@ -34,6 +34,14 @@ export const unsubscribing = proxyActivities<Pick<GolemActivities, 'golemUnsubsc
   retry: backoff,
 });
 
+/** A worker's memory of providers: not worth waiting for. */
+export const avoiding = proxyActivities<Pick<GolemActivities, 'golemAvoidProvider'>>({
+  scheduleToCloseTimeout: '30 s',
+  startToCloseTimeout: '10 s',
+  heartbeatTimeout: '6 s',
+  retry: backoff,
+});
+
 /** Money: look, act, look. A worker's death shows in 10 s; never given up, since money hangs on it. */
 export const payment = proxyActivities<
   Pick<GolemActivities, 'golemReserveAllocation' | 'golemReleaseAllocation'>
