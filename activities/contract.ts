@@ -16,8 +16,9 @@ import type {
   Timestamp,
 } from '../model/ids';
 import type { Breach } from '../model/avoid';
-import type { Installation, JobSpec, TaskCommand, ToleranceSpec } from '../model/job';
+import type { BudgetSpec, Installation, JobSpec, TaskCommand, ToleranceSpec } from '../model/job';
 import type { NewEvent } from '../model/events';
+import type { Orphan, ReconcileInput } from '../model/reconcile';
 import type { CommandResult, ProviderInfo } from '../model/result';
 
 /** Which job on which yagna: what every activity needs to find what is the job's. */
@@ -42,6 +43,14 @@ export interface ReserveInput {
   platform: string;
   /** Whole second, since the epoch, at which the allocation ends; the mark goes into its microseconds. */
   endsAtSec: number;
+  /** One that an earlier settlement of the job made may be there. Default false. */
+  mayExist?: boolean;
+  /** Allocations of the job that lapsed before this one: what was taken from them is not reserved again. */
+  replaces?: {
+    allocationIds: AllocationId[];
+    /** What is accepted as far as we know, for a yagna that does not tell what was taken from an allocation. */
+    accepted: Amount;
+  };
 }
 
 export interface Reserved {
@@ -50,6 +59,30 @@ export interface Reserved {
   /** yagna's own clock at the reservation: the first cursor for events. */
   at: Timestamp;
   event: NewEvent;
+  /** More than one attempt was made, so an earlier request may still land. */
+  retried: boolean;
+  /** What was taken from the allocations that it replaces. */
+  spentBefore: Amount;
+}
+
+export interface AmendInput {
+  job: JobRef;
+  allocationId: AllocationId;
+  /** What it is to hold, what was spent of it included. It is never lowered. */
+  total: Amount;
+  /** Until when it is to last; its mark is that of the new second. It is never shortened. */
+  endsAtSec: number;
+  /** Until when it was to last so far. */
+  lastsUntilSec: number;
+  /** Ends of all allocations that the job ever had: one of them that is not this one is given back. */
+  endsAtSecs: number[];
+}
+
+export interface Amended {
+  /** `lapsed`: its time was over. `released`: it is gone before its time: somebody took the money back. */
+  state: 'live' | 'lapsed' | 'released';
+  /** What it holds now, what was spent of it included. */
+  total: Amount;
   /** More than one attempt was made, so an earlier request may still land. */
   retried: boolean;
 }
@@ -61,6 +94,8 @@ export interface OfferSummary {
   cpuThreads: number;
   /** Estimated GLM for one hour on all threads, start price included. */
   pricePerHour: Amount;
+  /** Part of it that is paid once for each VM. */
+  startPrice: Amount;
 }
 
 /** A counter-proposal of ours that may still be answered: providers who were full come back to it. */
@@ -319,6 +354,8 @@ export interface Decision {
   reason?: string;
   /** Why nothing is paid: the document is wrong, or the budget is used up. */
   failure?: 'PaymentRefused' | 'BudgetExhausted';
+  /** The allocation that it was to be paid from is not there any more. */
+  allocationGone?: boolean;
   /** An invoice beside the accepted one of its agreement: the books go by that. */
   secondInvoice?: boolean;
   /** GAP-3's `golem.requestor.code`, when the refusal has one. */
@@ -346,13 +383,51 @@ export interface CleanedUp {
 
 export interface ReleaseInput {
   job: JobRef;
-  endsAtSec: number;
+  /** Ends of all allocations that the job ever had. */
+  endsAtSecs: number[];
 }
 
 export interface Released {
   events: NewEvent[];
   /** True when no allocation of the job was there any more. */
   empty: boolean;
+}
+
+/** What a settlement takes over from one that is gone. */
+export interface Adopted {
+  /** End of the allocation to go on with; absent where there is none, and one of `amount` is to be made. */
+  endsAtSec?: number;
+  /** Ends of further allocations of the job, to be released at the end. */
+  otherEnds: number[];
+  /** To reserve, if the allocation is not there. */
+  amount: Amount;
+  /** yagna's time before the first document of the job: the books are made anew from there. */
+  since: Timestamp;
+  /** Agreements whose invoice has been waited for long enough. */
+  overdue: AgreementId[];
+}
+
+/** A settlement to be started in the place of one that is gone; beside `job`, the input of that. */
+export interface Revival {
+  job: JobRef;
+  budget: BudgetSpec;
+  platform: string;
+  expirationSec: number;
+  invoiceWaitSec: number;
+  acceptanceTimeoutSec?: number;
+  tolerance: ToleranceSpec;
+  requestLifetimeMs: number;
+  allocationLifeSec: number;
+  adopt: Adopted;
+}
+
+export interface FoundOrphans {
+  orphans: Orphan[];
+  /** Beyond those listed. */
+  more: number;
+  revivals: Revival[];
+  /** Jobs of which nothing is owed: what they left only has to be ended. */
+  cleanUps: CleanUpInput[];
 }
 
 export interface AvoidInput {
@@ -367,6 +442,7 @@ export interface AvoidInput {
 export interface GolemActivities {
   golemPrepareJob(input: { spec: unknown }): Promise<PreparedJob>;
   golemReserveAllocation(input: ReserveInput): Promise<Reserved>;
+  golemAmendAllocation(input: AmendInput): Promise<Amended>;
   golemNegotiate(input: NegotiateInput): Promise<Negotiated>;
   golemUnsubscribeDemands(input: { job: JobRef }): Promise<{ events: NewEvent[] }>;
   golemSignAgreement(input: SignInput): Promise<SignedAgreement>;
@@ -380,5 +456,6 @@ export interface GolemActivities {
   golemDecideDocument(input: DecideInput): Promise<Decision>;
   golemCleanUp(input: CleanUpInput): Promise<CleanedUp>;
   golemReleaseAllocation(input: ReleaseInput): Promise<Released>;
+  golemFindOrphans(input: ReconcileInput): Promise<FoundOrphans>;
   golemAvoidProvider(input: AvoidInput): Promise<{ events: NewEvent[] }>;
 }

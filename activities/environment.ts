@@ -14,6 +14,8 @@ export interface ActivityEnvironment {
   strategies: Readonly<Record<string, SelectionStrategy>>;
   /** Where image tags are looked up. */
   registryUrl: string;
+  /** For so long money is reserved at a time. Default 30 days. */
+  allocationLifeSec?: number;
   /** Where providers that broke faith are remembered. Default: nowhere, so that they are avoided for the job alone. */
   avoid?: ProviderAvoidStore;
 }

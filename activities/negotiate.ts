@@ -271,7 +271,9 @@ class Round {
       (offer.platforms.includes(platform) ? undefined : `cannot be paid on ${platform}`);
     if (reason) return unsuitable(reason);
     const { proposalId } = proposal;
-    const summary = { proposalId, provider, cpuThreads: offer.cpuThreads, pricePerHour: hourPrice(offer) };
+    const { startPrice } = offer.pricing;
+    const pricePerHour = hourPrice(offer);
+    const summary = { proposalId, provider, cpuThreads: offer.cpuThreads, pricePerHour, startPrice };
     // Kept even if avoided now: a later round may want it.
     this.candidates.push({ summary, offer });
     if (avoid.includes(offer.providerId)) return false;

@@ -183,6 +183,11 @@ function costOf(terms: AgreementTerms, seconds: ExactDecimal): ExactDecimal {
     .times(seconds);
 }
 
+/** The most that one Golem activity can have cost after so many seconds: its start, and every thread busy. */
+export function mostAfter(terms: AgreementTerms, seconds: number): Amount {
+  return toAmount(exact(terms.pricing.startPrice).plus(costOf(terms, exact(Math.max(0, seconds)))));
+}
+
 /** The longest time that may be claimed when we measured `elapsedSec`; a time we don't know counts as none. */
 function longest(elapsedSec: number, tolerance: ToleranceSpec): ExactDecimal {
   const measured = exact(Number.isFinite(elapsedSec) ? Math.max(0, elapsedSec) : 0);

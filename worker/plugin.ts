@@ -11,6 +11,7 @@ import {
   type ActivityEnvironment,
   type GolemActivities,
 } from '../activities';
+import { readAllocationLife } from '../activities/allocation-life';
 import { DEFAULT_REGISTRY_URL } from '../activities/image';
 import type { ProviderAvoidStore } from '../model/avoid';
 import type { SelectionStrategy } from '../model/selection';
@@ -28,7 +29,7 @@ export interface GolemPluginOptions {
    * for as long as the entry says. Default: nowhere; they are avoided for the rest of their job alone.
    */
   avoid?: ProviderAvoidStore;
-  /** Environment to read defaults from (YAGNA_SUBNET, PAYMENT_NETWORK, PAYMENT_DRIVER, GOLEM_REGISTRY_URL). */
+  /** Environment to read defaults from (YAGNA_SUBNET, PAYMENT_NETWORK, PAYMENT_DRIVER, GOLEM_REGISTRY_URL, GOLEM_ALLOCATION_LIFE_SEC). */
   env?: Readonly<Record<string, string | undefined>>;
   /** Long polls at once in one worker. Default 2000: each waits and costs next to nothing. */
   maxConcurrentWatches?: number;
@@ -53,6 +54,7 @@ export class GolemPlugin extends SimplePlugin {
       },
       strategies: options.strategies ?? {},
       registryUrl: env.GOLEM_REGISTRY_URL ?? DEFAULT_REGISTRY_URL,
+      allocationLifeSec: readAllocationLife(env),
       avoid: options.avoid,
     };
     this.activities = createGolemActivities(environment);

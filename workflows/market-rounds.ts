@@ -29,7 +29,7 @@ export class MarketRounds {
   constructor(
     private readonly job: JobRef,
     private readonly spec: JobSpec,
-    private readonly allocationId: AllocationId,
+    private readonly allocationId: () => AllocationId,
   ) {}
 
   /** Drafts at hand that are of use. */
@@ -47,11 +47,11 @@ export class MarketRounds {
   }
 
   async round({ wanted, avoid, brokeFaith, forgivable }: RoundInput): Promise<Negotiated> {
-    const { job, allocationId, demand, nextDemandNumber, leftOver, unanswered } = this;
+    const { job, demand, nextDemandNumber, leftOver, unanswered } = this;
     // The tasks are no business of the market, and may be large.
     const { image, demand: options, pricing, providers, budget } = this.spec;
     const found = await negotiation().golemNegotiate({
-      ...{ job, allocationId, demand, nextDemandNumber, leftOver, unanswered },
+      ...{ job, allocationId: this.allocationId(), demand, nextDemandNumber, leftOver, unanswered },
       ...{ wanted, avoid, brokeFaith, forgivable, platform: paymentPlatform(budget) },
       spec: { image, demand: options, pricing, providers },
     });
