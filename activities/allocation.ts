@@ -57,18 +57,19 @@ export function allocationActivities(
      * Reserves the budget of a job, or what is left of it once an allocation of it has lapsed.
      *
      * Effect: one allocation, marked by its `timeout`.
-     * Retry: looks for it, creates it if there is none, looks again, keeps the oldest and releases the rest.
+     * Retry, and where one may exist: looks for it, creates it if there is none, looks again, keeps the oldest and
+     * releases the rest.
      * @throws BudgetNotReserved - yagna refused it (too little on the account)
      * @throws InvalidJobSpec - yagna has no such payment platform (not retried)
      */
-    async golemReserveAllocation({ job, amount, platform, endsAtSec, replaces }) {
+    async golemReserveAllocation({ job, amount, platform, endsAtSec, mayExist = false, replaces }) {
       return await attempt(
         async ({ signal, retried }) => {
           const yagna = yagnaOf(job);
           const timeout = allocationTimeout(job, endsAtSec);
           const spentBefore = replaces ? await spentFrom(yagna, replaces, signal) : '0';
           const left = ExactDecimal.max(0, exact(amount).minus(exact(spentBefore)));
-          let found = retried ? await allocationsAt(yagna, [timeout], signal) : [];
+          let found = retried || mayExist ? await allocationsAt(yagna, [timeout], signal) : [];
           if (found.length === 0) {
             const address = (await yagna.me(signal)).identity;
             const request = { totalAmount: toAmount(left), paymentPlatform: platform, address, timeout };

@@ -115,6 +115,9 @@ async function refuseDebitNote(
     ...{ terms, tolerance: input.tolerance, elapsedSec },
     amount: note.totalAmountDue,
     usage: countersOf(note),
+    otherUsage: Object.entries(soFar.lastUsage)
+      .filter(([activityId]) => activityId !== note.activityId)
+      .map(([, usage]) => usage),
     activityKnown: await isKnown(yagna, note, signal),
     acceptedEarlier,
   };

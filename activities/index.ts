@@ -3,10 +3,12 @@ import type { GolemActivities } from './contract';
 import { agreementActivities } from './agreement';
 import { allocationActivities } from './allocation';
 import { amendmentActivities } from './amend-allocation';
+import { avoidActivities } from './avoid';
 import { cleanUpActivities } from './clean-up';
 import { decisionActivities } from './decide';
 import type { ActivityEnvironment } from './environment';
 import { negotiationActivities } from './negotiate';
+import { orphanActivities } from './find-orphans';
 import { prepareActivities } from './prepare';
 import { rentalWatchActivities } from './watch-rental';
 import { scriptWatchActivities } from './watch-script';
@@ -31,5 +33,7 @@ export function createGolemActivities(env: ActivityEnvironment): GolemActivities
     ...settlementWatchActivities(env),
     ...decisionActivities(env),
     ...cleanUpActivities(env),
+    ...orphanActivities(env),
+    ...avoidActivities(env),
   };
 }

@@ -147,7 +147,7 @@ async function warnIfItWaits(client: Client, golem: GolemClient, jobId: string):
 }
 
 /** A job without a worker waits silently, so say it. */
-async function warnWithoutWorker(client: Client, taskQueue: string): Promise<void> {
+export async function warnWithoutWorker(client: Client, taskQueue: string): Promise<void> {
   const described = await client.workflowService
     .describeTaskQueue({
       namespace: client.options.namespace,

@@ -21,7 +21,7 @@ import { appendEvents, emptyEventLog, readEvents } from '../model/events';
 import { paymentPlatform } from '../model/job';
 import type { JobPhase, JobProgress, JobResult, LastFailure } from '../model/result';
 import { fitTaskResults } from '../model/result-size';
-import { cleanUp, inspect, unsubscribing } from './activity-options';
+import { avoiding, cleanUp, inspect, unsubscribing } from './activity-options';
 import { quietly, startRental, startSettlement, type RentalHandle } from './child-workflows';
 import { jobDetails } from './current-details';
 import { namedFailure } from './failure-type';
@@ -41,6 +41,7 @@ import {
   terminateUpdate,
   topUpUpdate,
 } from './protocol';
+import { bookFault, bookRefusals, whyBroken, type Fault } from './state/broken-faith';
 import { BrokenStarts } from './state/broken-starts';
 import {
   addRental,
@@ -81,6 +82,7 @@ export async function golemJob(given: unknown): Promise<JobResult> {
   let settlementSeq = 0;
   let changes = 0;
   const broken = new BrokenStarts();
+  const remembered: Promise<void>[] = [];
   /** A task was done since there was a reason to ask nobody else. */
   let doneSinceStop = false;
   let stopReason: string | undefined;
@@ -120,7 +122,7 @@ export async function golemJob(given: unknown): Promise<JobResult> {
     const { failure } = update;
     // The settlement repeats its own with whatever it tells.
     if (failure && failure.at > (lastFailure?.at ?? '')) lastFailure = failure;
-    state.refusedProviders = update.refusedProviders;
+    bookRefusals(state.conduct, update.refusedProviders);
     if (failure && (update.phase === 'failed' || failure.type === 'BudgetExhausted'))
       settlementFailure = failure;
     changed();
@@ -134,6 +136,7 @@ export async function golemJob(given: unknown): Promise<JobResult> {
     if (applyOutcome(state, outcome)) {
       if (outcome.state === 'done') doneSinceStop = true;
       tellFailure(outcome);
+      blame(outcome.rental, outcome.fault);
     }
     changed();
   });
@@ -351,6 +354,10 @@ export async function golemJob(given: unknown): Promise<JobResult> {
     const found = await market.round({
       wanted: wanted(),
       avoid: providersToAvoid(state),
+      brokeFaith: state.conduct.broken.map((broken) => ({
+        id: broken.provider.id,
+        reason: whyBroken(broken),
+      })),
       forgivable: forgivableProviders(state),
     });
     appendEvents(log, found.events);
@@ -415,8 +422,19 @@ export async function golemJob(given: unknown): Promise<JobResult> {
     }
   }
 
+  /** Holds against a rental's provider what it did; where it broke faith, the worker is to remember it. */
+  function blame(rental: number, fault: Fault | undefined): void {
+    const provider = state.rentals.find(({ n }) => n === rental)?.provider;
+    const broken = provider && fault && bookFault(state.conduct, provider, fault);
+    if (!broken) return;
+    const told = CancellationScope.nonCancellable(() => avoiding.golemAvoidProvider({ job, ...broken }));
+    remembered.push(told.then(({ events }) => appendEvents(log, events)).catch(() => undefined));
+  }
+
   function onRentalUpdate(update: RentalUpdate): void {
     const before = state.failedProviders.length;
+    const isNews = state.rentals.some(({ n, seq }) => n === update.rental && update.seq > seq);
+    if (isNews) blame(update.rental, update.fault);
     const taken = applyRentalUpdate(state, update, now());
     if (taken) tellFailure(taken);
     if (update.state === 'ready') broken.reset();
@@ -470,6 +488,7 @@ export async function golemJob(given: unknown): Promise<JobResult> {
       ...state.rentals.filter(isLive).map((rental) => closeRental(rental, reason)),
       // It may have ended, having failed to reserve the budget.
       quietly(settlement.signal(ownerClosedSignal, { workflowId: jobId, clean: !retried })),
+      ...remembered,
     ]);
     await condition(allHandlersFinished);
   }

@@ -13,6 +13,7 @@ import {
   sleep,
 } from '@temporalio/workflow';
 import type {
+  Adopted,
   Decision,
   DocumentRef,
   OwnersState,
@@ -21,9 +22,15 @@ import type {
   SettlementNews,
 } from '../activities/contract';
 import { appendEvents, emptyEventLog, readEvents, type NewEvent } from '../model/events';
-import { greatestRental, type ProviderId } from '../model/ids';
-import type { LastFailure, SettlementPhase, SettlementProgress, SettlementResult } from '../model/result';
-import { cleanUp, deciding, settlementWatch } from './activity-options';
+import { greatestRental } from '../model/ids';
+import type {
+  LastFailure,
+  ProviderInfo,
+  SettlementPhase,
+  SettlementProgress,
+  SettlementResult,
+} from '../model/result';
+import { avoiding, cleanUp, deciding, settlementWatch } from './activity-options';
 import { settlementDetails } from './current-details';
 import { namedFailure } from './failure-type';
 import {
@@ -35,6 +42,7 @@ import {
   settlementUpdateSignal,
   type OwnerClosed,
   type SettlementInput,
+  type SettlementUpdate,
 } from './protocol';
 import { Reservation } from './reservation';
 import {
@@ -45,6 +53,7 @@ import {
   bookNotePayments,
   bookPayment,
   entryOf,
+  giveUpInvoices,
   giveUpWaiting,
   isDecided,
   isSettled,
@@ -84,7 +93,8 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
   const decisionLifetimeMs = input.requestLifetimeMs + DECISION_HEARTBEAT_MS;
   /** Decisions that came to an end, either way, and times at which they became possible again. */
   let decisions = 0;
-  const refusedProviders = new Set<ProviderId>();
+  const refusedProviders: SettlementUpdate['refusedProviders'] = [];
+  const remembered: Promise<void>[] = [];
   let cursor = { debitNotes: '', invoices: '' };
   let owners: OwnersState | undefined;
   let seq = 0;
@@ -133,7 +143,7 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
     try {
       await getExternalWorkflowHandle(job.jobId).signal(settlementUpdateSignal, {
         ...{ jobUuid: job.jobUuid, seq, phase, money, allocationId, failure: lastFailure },
-        refusedProviders: [...refusedProviders],
+        refusedProviders,
         bills: billsOf(ledger),
         reservations: reservation.answers,
       });
@@ -152,7 +162,7 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
   return await CancellationScope.nonCancellable(async () => {
     let reserved: Reserved;
     try {
-      reserved = await reservation.reserve();
+      reserved = await (input.adopt ? takeOver(input.adopt) : reservation.reserve());
     } catch (error) {
       if (isCancellation(error)) throw error;
       failed(error);
@@ -170,6 +180,7 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
     await payWhatIsOwed();
     await reservation.stop();
     await releaseAll(reservation.retried);
+    await Promise.all(remembered);
     const unpaid = agreementsOf(ledger).some((agreement) => agreement.state !== 'settled');
     await enter(unpaid ? 'unpaid' : 'settled');
     return {
@@ -177,6 +188,12 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
       ...{ money: moneyOf(ledger), agreements: agreementsOf(ledger) },
     };
   });
+
+  /** What still makes costs is ended first: whatever becomes of the reservation, nothing more is to be owed. */
+  async function takeOver({ since }: Adopted): Promise<Reserved> {
+    note((await persist(() => cleanUp.golemCleanUp({ job, since }))).events);
+    return { ...(await reservation.reserve()), at: since };
+  }
 
   /**
    * One watch and the decisions that follow from it. It ends when there is news, at `untilMs`, when a document that could
@@ -282,7 +299,7 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
   function onRefusal(decision: Decision): void {
     const message = decision.reason ?? 'refused';
     lastFailure = { type: decision.failure ?? 'PaymentRefused', message, at: new Date().toISOString() };
-    if (decision.failure !== 'BudgetExhausted') refusedProviders.add(decision.provider.id);
+    if (decision.failure !== 'BudgetExhausted') avoid(decision.provider, message);
     if (decision.document.kind === 'invoice') return;
     const reason: { message: string; [property: string]: string } = { message };
     if (decision.requestorCode) reason['golem.requestor.code'] = decision.requestorCode;
@@ -290,6 +307,14 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
     // A silent provider must not keep the other documents waiting.
     const closing = persist(() => cleanUp.golemCloseRental({ job, agreementId, reason, isBroken: true }));
     void closing.then((closed) => note(closed.events));
+  }
+
+  /** It gets no more work of this job, and where the worker remembers it, none of later ones. */
+  function avoid(provider: ProviderInfo, reason: string): void {
+    if (refusedProviders.some((refused) => refused.provider.id === provider.id)) return;
+    refusedProviders.push({ provider, reason });
+    const told = avoiding.golemAvoidProvider({ job, provider, breach: 'billRefused', reason });
+    remembered.push(told.then(({ events }) => note(events)).catch(() => undefined));
   }
 
   async function whileOwnersLive(): Promise<void> {
@@ -347,6 +372,7 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
 
   async function payWhatIsOwed(): Promise<void> {
     const untilMs = Date.now() + input.invoiceWaitSec * 1000;
+    giveUpInvoices(ledger, input.adopt?.overdue ?? []);
     decideWhatIsDue();
     for (;;) {
       const isTimeUp = Date.now() >= untilMs;

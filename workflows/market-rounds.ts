@@ -15,6 +15,7 @@ import { negotiation } from './activity-options';
 export interface RoundInput {
   wanted: number;
   avoid: ProviderId[];
+  brokeFaith: { id: ProviderId; reason: string }[];
   forgivable: ProviderId[];
 }
 
@@ -45,13 +46,13 @@ export class MarketRounds {
     return !this.demand || this.demand.expiresAtMs - Date.now() <= LEAST_LIFE_MS;
   }
 
-  async round({ wanted, avoid, forgivable }: RoundInput): Promise<Negotiated> {
+  async round({ wanted, avoid, brokeFaith, forgivable }: RoundInput): Promise<Negotiated> {
     const { job, demand, nextDemandNumber, leftOver, unanswered } = this;
     // The tasks are no business of the market, and may be large.
     const { image, demand: options, pricing, providers, budget } = this.spec;
     const found = await negotiation().golemNegotiate({
       ...{ job, allocationId: this.allocationId(), demand, nextDemandNumber, leftOver, unanswered },
-      ...{ wanted, avoid, forgivable, platform: paymentPlatform(budget) },
+      ...{ wanted, avoid, brokeFaith, forgivable, platform: paymentPlatform(budget) },
       spec: { image, demand: options, pricing, providers },
     });
     this.demand = found.demand;

@@ -3,17 +3,9 @@
  * are only signals, each with an id or a state that makes a repeat harmless.
  */
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
-import type { DraftProposal, JobRef } from '../activities/contract';
+import type { Adopted, DraftProposal, JobRef } from '../activities/contract';
 import type { EventsQuery, GolemEvent } from '../model/events';
-import type {
-  AgreementId,
-  AllocationId,
-  Amount,
-  BatchId,
-  GolemActivityId,
-  ProviderId,
-  Timestamp,
-} from '../model/ids';
+import type { AgreementId, AllocationId, Amount, BatchId, GolemActivityId, Timestamp } from '../model/ids';
 import type { Bills } from './state/budget';
 import type { BudgetSpec, OnUncertain, TaskCommand, ToleranceSpec } from '../model/job';
 import type {
@@ -21,11 +13,13 @@ import type {
   JobProgress,
   LastFailure,
   Money,
+  ProviderInfo,
   RentalProgress,
   RentalState,
   SettlementPhase,
   SettlementProgress,
 } from '../model/result';
+import type { Fault } from './state/broken-faith';
 
 export const eventsQuery = defineQuery<GolemEvent[], [EventsQuery?]>('events');
 export const jobProgressQuery = defineQuery<JobProgress>('progress');
@@ -40,6 +34,8 @@ export interface Assignment {
   commands: TaskCommand[];
   timeoutSec: number;
   onUncertain: OnUncertain;
+  /** How many VMs of the rental had died, as far as the job knew: files of a task before went with them. */
+  vmsDied?: number;
 }
 
 /**
@@ -56,6 +52,9 @@ export interface AssignmentOutcome {
   state: AssignmentState;
   results: CommandResult[];
   reason?: string;
+  fault?: Fault;
+  /** A VM died, and a fresh one takes its place under the agreement: how many have died by now. */
+  vmsDied?: number;
   activityId?: GolemActivityId;
   batchId?: BatchId;
   startedAt: Timestamp;
@@ -72,6 +71,10 @@ export interface RentalUpdate {
   reason?: string;
   /** What broke it, by the failure's name. Absent when its end follows from a task's own failure. */
   failure?: { type: string; message: string };
+  /** What its provider did wrong, if no outcome of a task has told it. */
+  fault?: Fault;
+  /** A VM died idle, and a fresh one will take its place when there is work: how many have died by now. */
+  vmsDied?: number;
   /** A command of the job's setup ended with an error: other providers are not likely to do better. */
   setupFailed?: boolean;
 }
@@ -85,8 +88,8 @@ export interface SettlementUpdate {
   allocationId?: AllocationId;
   money: Money;
   failure?: LastFailure;
-  /** Providers whose bill was refused. */
-  refusedProviders: ProviderId[];
+  /** Providers whose bill was refused, and why. */
+  refusedProviders: { provider: ProviderInfo; reason: string }[];
   bills: Bills;
   /** Answers to the newest requests. */
   reservations: ReservationAnswer[];
@@ -184,6 +187,8 @@ export interface SettlementInput {
   requestLifetimeMs: number;
   /** The allocation is reserved for so long at a time. */
   allocationLifeSec: number;
+  /** There where this settlement takes the place of one that is gone. */
+  adopt?: Adopted;
 }
 
 /** What `golemRental` returns. */

@@ -58,14 +58,19 @@ export class Reservation {
   private isOver = false;
 
   constructor(private readonly owner: ReservationOwner) {
-    this.endsAtSec = this.newEnd();
+    const { adopt } = owner.input;
+    this.endsAtSec = adopt?.endsAtSec ?? this.newEnd();
+    this.endsAtSecs = adopt?.otherEnds ?? [];
   }
 
   /** @throws BudgetNotReserved, InvalidJobSpec */
   async reserve(): Promise<Reserved> {
-    const { job, budget, platform } = this.owner.input;
-    const { endsAtSec } = this;
-    const made = await payment.golemReserveAllocation({ job, amount: budget.amount, platform, endsAtSec });
+    const { job, budget, platform, adopt } = this.owner.input;
+    const made = await payment.golemReserveAllocation({
+      ...{ job, platform, endsAtSec: this.endsAtSec },
+      amount: adopt?.amount ?? budget.amount,
+      mayExist: adopt !== undefined,
+    });
     this.take(made);
     return made;
   }

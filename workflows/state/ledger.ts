@@ -189,6 +189,12 @@ export function giveUpWaiting(ledger: Ledger): void {
     if (entry.state === 'open' || entry.state === 'accepted') entry.state = 'unpaid';
 }
 
+/** Their invoices were waited for long enough: they count as unpaid, unless one comes after all. */
+export function giveUpInvoices(ledger: Ledger, agreementIds: readonly AgreementId[]): void {
+  for (const entry of ledger.entries)
+    if (entry.state === 'open' && agreementIds.includes(entry.agreementId)) entry.state = 'unpaid';
+}
+
 /** What the decision on a document of that agreement needs; of all agreements where that is not known. */
 export function soFar(ledger: Ledger, agreementId?: AgreementId): Record<AgreementId, AgreementSoFar> {
   const concerned = ledger.entries.filter(
