@@ -207,6 +207,7 @@ export class Reservation {
       const failure = request.kind === 'check' ? this.whyReleased() : await this.raise(request);
       this.requests.shift();
       this.answer(request, failure);
+      await this.owner.changed();
     }
   }
 
