@@ -162,7 +162,7 @@ export async function golemJob(given: unknown): Promise<JobResult> {
 
   const settlement = await startSettlement({
     ...{ job, platform, budget: spec.budget, tolerance: spec.tolerance },
-    ...{ expirationSec: spec.demand.expirationSec, invoiceWaitSec: spec.invoiceWaitSec },
+    invoiceWaitSec: spec.invoiceWaitSec,
     acceptanceTimeoutSec: spec.demand.debitNotesAcceptanceTimeoutSec,
     requestLifetimeMs: installation.requestLifetimeMs,
     allocationLifeSec: installation.allocationLifeSec,
