@@ -3,13 +3,14 @@
  * the settlement would have. What is somebody else's, or looked after, it does not touch.
  */
 import { randomUUID } from 'node:crypto';
+import { allocationTimeout } from '../activities/marks';
 import { reconcile } from '../client';
 import type { ReconcileInput, ReconcileResult } from '../model/reconcile';
 import { PLATFORM, Requestor } from './support/devnet-requestor';
 import { FaultProxy } from './support/fault-proxy';
 import { Gate } from './support/gate';
 import { expectAllPaidOnce, now, since } from './support/proof';
-import { NOTHING_OPEN, startWorld, type World } from './support/world';
+import { startWorld, type World } from './support/world';
 
 const proxy = new FaultProxy();
 let world: World;
@@ -67,17 +68,6 @@ async function terminate(jobId: string, parts: string[]): Promise<void> {
 async function isListed(query: string): Promise<boolean> {
   for await (const _ of world.client.workflow.list({ query })) return true;
   return false;
-}
-
-/** Temporal's retention has passed: it knows nothing of the job any more. */
-async function forget(jobId: string): Promise<void> {
-  const { namespace } = world.client.options;
-  for (const part of ALL) {
-    const workflowExecution = { workflowId: `${jobId}${part}` };
-    await world.client.workflowService.deleteWorkflowExecution({ namespace, workflowExecution });
-  }
-  const query = ALL.map((part) => `WorkflowId = '${jobId}${part}'`).join(' OR ');
-  while (await isListed(query));
 }
 
 const kinds = ({ orphans }: ReconcileResult): string[] => orphans.map(({ kind }) => kind).sort();
@@ -177,18 +167,6 @@ test('an agreement that was created and never signed is ended', async () => {
   await expectClosed(found, `${jobId}/settlement`);
 });
 
-test('a job that Temporal has forgotten is closed once it is old enough', async () => {
-  const jobId = await runningJob();
-  const { firstExecutionRunId: jobUuid } = await firstRun(jobId);
-  await terminate(jobId, ALL);
-  await forget(jobId);
-  expect(await look()).toEqual(NOTHING_FOUND);
-  const found = await look({ olderThanSec: 0 });
-  for (const orphan of found.orphans) expect(orphan).toMatchObject({ jobUuid });
-  expect(found.orphans[0]?.jobId).toBeUndefined();
-  await expectClosed(found, `${jobUuid}/settlement`);
-});
-
 async function firstRun(jobId: string): Promise<{ firstExecutionRunId: string }> {
   const { raw, runId } = await world.client.workflow.getHandle(jobId).describe();
   return { firstExecutionRunId: raw.workflowExecutionInfo?.firstRunId || runId };
@@ -210,36 +188,65 @@ test('a later job with the same id is not touched, and the earlier one is closed
   await expectAllPaidOnce(world, began);
 });
 
-describe('an allocation that alone is left', () => {
-  async function onlyAllocationLeft(): Promise<string> {
-    const release = proxy.answer(
-      /^DELETE .*\/allocations\/\S+$/,
-      500,
-      { message: 'no' },
-      { times: Infinity },
-    );
-    const { jobId } = await world.golem.startJob({ ...JOB, tasks: ['true'] });
-    await release.hit();
-    await terminate(jobId, ['/settlement']);
-    release.stop();
-    expect(await world.open()).toEqual({ ...NOTHING_OPEN, allocations: 1 });
-    return jobId;
+test('an allocation that alone is left is found by the settlement that ran when it was made', async () => {
+  const release = proxy.answer(/^DELETE .*\/allocations\/\S+$/, 500, { message: 'no' }, { times: Infinity });
+  const { jobId } = await world.golem.startJob({ ...JOB, tasks: ['true'] });
+  await release.hit();
+  await terminate(jobId, ['/settlement']);
+  release.stop();
+  const found = await look();
+  expect(kinds(found)).toEqual(['allocation']);
+  await expectClosed(found, `${jobId}/settlement`);
+});
+
+describe('of a job that Temporal has forgotten', () => {
+  let theJob: { owner: string; jobUuid: string };
+  let yagna: Requestor;
+
+  /** As its job would have made it: an allocation, a demand, and an agreement with its VM. */
+  async function leftover(): Promise<{ agreementId: string; demandId: string }> {
+    const { namespace } = world.client.options;
+    const { namespaceInfo } = await world.client.workflowService.describeNamespace({ namespace });
+    theJob = { owner: namespaceInfo?.id ?? '', jobUuid: randomUUID() };
+    yagna = new Requestor(world.devnet.url, world.devnet.appKey, world.devnet.adminUrl);
+    const endsAtSec = Math.floor(Date.now() / 1000) + 86_400;
+    await yagna.post('/payment-api/v1/allocations', {
+      ...{ totalAmount: '1', paymentPlatform: PLATFORM, timeout: allocationTimeout(theJob, endsAtSec) },
+    });
+    const marked = { 'golem.temporal.mark': `${theJob.owner}/${theJob.jobUuid}/1` };
+    const demandId = await yagna.subscribe(yagna.terms(marked));
+    const agreementId = await yagna.rent(`${theJob.owner}/${theJob.jobUuid}`, marked);
+    await yagna.createActivity(agreementId);
+    return { agreementId, demandId };
   }
 
-  test('is found by the settlement that ran when it was made', async () => {
-    const jobId = await onlyAllocationLeft();
-    const found = await look();
-    expect(kinds(found)).toEqual(['allocation']);
-    await expectClosed(found, `${jobId}/settlement`);
+  test('everything is closed and paid, once it is old enough', async () => {
+    await leftover();
+    expect(await look()).toEqual(NOTHING_FOUND);
+    const found = await look({ olderThanSec: 0 });
+    expect(kinds(found)).toEqual(['agreement', 'allocation', 'demand', 'golemActivity']);
+    for (const orphan of found.orphans) expect(orphan).toMatchObject({ jobUuid: theJob.jobUuid });
+    expect(found.orphans[0]?.jobId).toBeUndefined();
+    await expectClosed(found, `${theJob.jobUuid}/settlement`);
   });
 
-  test('is found by the agreements that came after it, once Temporal has forgotten the job', async () => {
-    const jobId = await onlyAllocationLeft();
-    const { firstExecutionRunId: jobUuid } = await firstRun(jobId);
-    await forget(jobId);
+  test('an allocation that alone is left is found by the agreement that came after it', async () => {
+    const { agreementId, demandId } = await leftover();
+    await yagna.delete(`/market-api/v1/demands/${demandId}`);
+    await yagna.terminate(agreementId);
+    const { invoiceId } = (await yagna.firstEvent('invoice', `${theJob.owner}/${theJob.jobUuid}`)) as {
+      invoiceId: string;
+    };
+    const { amount } = (await yagna.get(`/payment-api/v1/invoices/${invoiceId}`)).json as { amount: string };
+    const [{ allocationId }] = (await yagna.get('/payment-api/v1/allocations')).json as [
+      { allocationId: string },
+    ];
+    const acceptance = { totalAmountAccepted: amount, allocationId };
+    await yagna.post(`/payment-api/v1/invoices/${invoiceId}/accept`, acceptance);
+    await world.effect('invoice-settled', began);
     const found = await look({ olderThanSec: 0 });
-    expect(kinds(found)).toEqual(['allocation']);
-    await expectClosed(found, `${jobUuid}/settlement`);
+    expect(found.orphans).toMatchObject([{ kind: 'allocation', id: allocationId, costIs: 'reserved' }]);
+    await expectClosed(found, `${theJob.jobUuid}/settlement`);
   });
 });
 
