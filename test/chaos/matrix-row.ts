@@ -1,6 +1,7 @@
 /** Runs a job and breaks one thing at one crash point; judges what came of it. */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
+import { rentalId, settlementId } from '../../model/ids';
 import { requestLifetimeMs } from '../../model/request-lifetime';
 import type { JobResult, SettlementResult } from '../../model/result';
 import type { Call, Fault, Intercepted } from '../support/fault-proxy';
@@ -37,7 +38,7 @@ export interface RowResult extends Row {
 }
 
 /** A job that is not over by then never will be. */
-const ROW_LIMIT_MS = 180_000;
+const ROW_LIMIT_MS = 120_000;
 
 export async function runRow(world: ChaosWorld, row: Row): Promise<RowResult> {
   const began = Date.now();
@@ -115,12 +116,11 @@ async function runJob(
     };
     const over = await within(ROW_LIMIT_MS, ended());
     if (!over) {
-      const { phase, lastFailure } = await golem
-        .progress(jobId)
-        .catch(() => ({ phase: '?', lastFailure: undefined }));
-      const limit = ROW_LIMIT_MS / 1000;
-      const why = `it is not over after ${limit} s: the job is ${phase}, ${JSON.stringify(lastFailure)}`;
-      return { fault, jobId, broken: [why], attempts: '' };
+      const broken = [
+        `it is not over after ${ROW_LIMIT_MS / 1000} s`,
+        ...(await whereItStands(world, jobId)),
+      ];
+      return { fault, jobId, broken, attempts: '' };
     }
     const { tasks, budget, mustBeDone } = scenario;
     const evidence = await takeEvidence(devnet, since, {
@@ -139,6 +139,25 @@ async function runJob(
     temporal.onDone = () => true;
     devnet.faults.disarmAll();
   }
+}
+
+/** For whoever has to find out why a run never ends. */
+async function whereItStands({ client, worker, log }: ChaosWorld, jobId: string): Promise<string[]> {
+  const lines = [`the worker ${worker?.running ? 'runs' : 'is dead'}`];
+  for (const id of [jobId, settlementId(jobId), rentalId(jobId, 1), rentalId(jobId, 2), rentalId(jobId, 3)]) {
+    const found = await client.workflow
+      .getHandle(id)
+      .describe()
+      .catch(() => undefined);
+    if (!found) continue;
+    const pending = (found.raw.pendingActivities ?? []).map(({ activityType, attempt, lastFailure }) => {
+      const why = lastFailure?.message ? ` (${lastFailure.message})` : '';
+      return `${activityType?.name} attempt ${attempt}${why}`;
+    });
+    const task = found.raw.pendingWorkflowTask ? `, a workflow task waits` : '';
+    lines.push(`${id.replace(jobId, 'job')} is ${found.status.name}${task}: ${pending.join(', ')}`);
+  }
+  return [...lines, ...log.slice(-5)];
 }
 
 /** Undefined when it takes longer. */
