@@ -13,8 +13,15 @@ import { FaultProxy } from '../support/fault-proxy';
 import { startWebServer, type WebServer } from '../support/web-server';
 import { TemporalProxy } from './temporal-proxy';
 
-/** Patience of the worker with a request. After 4/3 of it nothing of a lost one can take effect any more. */
-export const REQUEST_TIMEOUT_SEC = 3;
+export interface ChaosWorldOptions {
+  /** `host:port` of the dev server, which many worlds may share. */
+  temporalAddress: string;
+  /**
+   * Patience of the worker with a request, seconds; after 4/3 of it nothing of a lost one can take effect any more. Default
+   * 3: long enough on loopback, unless the machine is busy with other things.
+   */
+  requestTimeoutSec?: number;
+}
 
 const PRELOAD = join(__dirname, 'tag-requests.js');
 
@@ -33,19 +40,25 @@ export class ChaosWorld {
     readonly web: WebServer,
     readonly client: Client,
     private readonly connection: Connection,
+    readonly requestTimeoutMs: number,
   ) {
     this.golem = new GolemClient({ client, taskQueue: this.taskQueue });
   }
 
-  /** @param temporalAddress of the dev server, which many worlds may share */
-  static async start(temporalAddress: string): Promise<ChaosWorld> {
+  static async start({ temporalAddress, requestTimeoutSec = 3 }: ChaosWorldOptions): Promise<ChaosWorld> {
     const devnet = await startDevnet({
       providers: [{ name: 'one' }, { name: 'two' }],
       paymentCycleSec: 0.1,
     });
     const connection = await Connection.connect({ address: temporalAddress });
     const client = new Client({ connection });
-    const world = new ChaosWorld(devnet, await startWebServer(), client, connection);
+    const world = new ChaosWorld(
+      devnet,
+      await startWebServer(),
+      client,
+      connection,
+      requestTimeoutSec * 1000,
+    );
     const [yagnaUrl, temporal] = await Promise.all([
       world.yagna.start(devnet.url),
       world.temporal.start(temporalAddress),
@@ -56,7 +69,7 @@ export class ChaosWorld {
       YAGNA_API_URL: yagnaUrl,
       YAGNA_APPKEY: devnet.appKey,
       GOLEM_REGISTRY_URL: `${yagnaUrl}/registry`,
-      GOLEM_REQUEST_TIMEOUT_SEC: String(REQUEST_TIMEOUT_SEC),
+      GOLEM_REQUEST_TIMEOUT_SEC: String(requestTimeoutSec),
     };
     await world.startWorker();
     return world;

@@ -9,14 +9,16 @@ import type { RowResult } from './matrix-row';
 interface Options {
   only?: string;
   parallel: string;
+  patience: string;
   json?: string;
 }
 
 export async function main(argv: string[]): Promise<number> {
-  const { only, parallel, json } = new Command('npm run chaos:matrix --')
+  const { only, parallel, patience, json } = new Command('npm run chaos:matrix --')
     .description('Breaks a job at every crash point, and checks by the devnet that its promises are kept.')
     .option('--only <text>', 'only crash points whose label contains it')
     .option('--parallel <n>', 'crash points at the same time', '4')
+    .option('--patience <sec>', 'how long a worker waits for an answer; more on a busy machine', '3')
     .option('--json <file>', 'write all results there')
     .parse(argv, { from: 'user' })
     .opts<Options>();
@@ -25,6 +27,7 @@ export async function main(argv: string[]): Promise<number> {
   try {
     const { rows, missing, broken } = await runMatrix({
       ...{ temporalAddress: server.address, parallel: Number(parallel) },
+      requestTimeoutSec: Number(patience),
       ...(only !== undefined && { only: (label) => label.includes(only) }),
       onRow: print,
       log: (line) => console.log(line),

@@ -5,7 +5,7 @@ import { rentalId, settlementId } from '../../model/ids';
 import { requestLifetimeMs } from '../../model/request-lifetime';
 import type { JobResult, SettlementResult } from '../../model/result';
 import type { Call, Fault, Intercepted } from '../support/fault-proxy';
-import { REQUEST_TIMEOUT_SEC, type ChaosWorld } from './chaos-world';
+import type { ChaosWorld } from './chaos-world';
 import {
   isEffectful,
   nameOf,
@@ -38,7 +38,7 @@ export interface RowResult extends Row {
 }
 
 /** A job that is not over by then never will be. */
-const ROW_LIMIT_MS = 120_000;
+const ROW_LIMIT_MS = 240_000;
 
 export async function runRow(world: ChaosWorld, row: Row): Promise<RowResult> {
   const began = Date.now();
@@ -259,7 +259,7 @@ async function happenLate(world: ChaosWorld, call: string, request: Intercepted)
     await landing();
     land();
   };
-  const latest = began + requestLifetimeMs(REQUEST_TIMEOUT_SEC * 1000) - 100;
+  const latest = began + requestLifetimeMs(world.requestTimeoutMs) - 100;
   await within(latest - Date.now(), time);
   await landing();
   world.yagna.onCall = () => undefined;
