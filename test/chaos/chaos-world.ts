@@ -9,7 +9,7 @@ import type { Child } from '../../cli/child-process';
 import { GolemClient } from '../../client';
 import { startDevnet, type Devnet } from '../../devnet';
 import { startCli } from '../support/cli';
-import { FaultProxy } from '../support/fault-proxy';
+import { FaultProxy, type Call } from '../support/fault-proxy';
 import { startWebServer, type WebServer } from '../support/web-server';
 import { TemporalProxy } from './temporal-proxy';
 
@@ -33,6 +33,10 @@ export class ChaosWorld {
   /** What workers wrote to stderr. */
   readonly log: string[] = [];
   worker: Child | undefined;
+  /** Is told of every request to yagna. */
+  onCall: (call: Call) => void = () => undefined;
+  /** May hold a request up before anything is done with it. */
+  beforeCall: (call: Call) => Promise<void> | void = () => undefined;
   private starting: Promise<void> | undefined;
 
   private constructor(
@@ -43,6 +47,10 @@ export class ChaosWorld {
     readonly requestTimeoutMs: number,
   ) {
     this.golem = new GolemClient({ client, taskQueue: this.taskQueue });
+    this.yagna.onCall = (call) => {
+      this.onCall(call);
+      return this.beforeCall(call);
+    };
   }
 
   static async start({ temporalAddress, requestTimeoutSec = 3 }: ChaosWorldOptions): Promise<ChaosWorld> {

@@ -40,9 +40,14 @@ export interface RowResult extends Row {
 /** A job that is not over by then never will be. */
 const ROW_LIMIT_MS = 240_000;
 
-export async function runRow(world: ChaosWorld, row: Row): Promise<RowResult> {
+/** @param onCall is told of the calls that the job comes to */
+export async function runRow(
+  world: ChaosWorld,
+  row: Row,
+  onCall: (call: SeenCall) => void = () => undefined,
+): Promise<RowResult> {
   const began = Date.now();
-  const ran = await runJob(world, scenarioOf(row.point), (jobId) => arm(world, row, jobId));
+  const ran = await runJob(world, scenarioOf(row.point), onCall, (jobId) => arm(world, row, jobId));
   const isUncertain = isUncertainAt(row);
   const { fault, ...outcome } = ran;
   const broken = [...ran.broken];
@@ -56,16 +61,13 @@ export async function runRow(world: ChaosWorld, row: Row): Promise<RowResult> {
 
 /** What a run without faults comes to. */
 export async function reach(world: ChaosWorld, scenario: Scenario): Promise<Reach & { broken: string[] }> {
-  const calls: Reach['calls'] = [];
-  const seen = (call: Call): void => {
-    if (call.sender) {
-      calls.push({ activity: call.sender.activity, call: nameOf(call), isEffectful: isEffectful(call) });
-    }
-  };
-  const { jobId, broken } = await runJob(world, scenario, () => {
-    world.yagna.onCall = seen;
-    return NO_FAULT;
-  });
+  const calls: SeenCall[] = [];
+  const { jobId, broken } = await runJob(
+    world,
+    scenario,
+    (call) => calls.push(call),
+    () => NO_FAULT,
+  );
   const tasks = [...world.temporal.begun].flatMap(([id, count]): [string, number][] =>
     id.startsWith(jobId) ? [[id.slice(jobId.length), count]] : [],
   );
@@ -95,9 +97,12 @@ interface Ran {
   attempts: string;
 }
 
+type SeenCall = Reach['calls'][number];
+
 async function runJob(
   world: ChaosWorld,
   scenario: Scenario,
+  onCall: (call: SeenCall) => void,
   armFault: (jobId: string) => Armed,
 ): Promise<Ran> {
   const { devnet, golem, yagna, temporal } = world;
@@ -105,6 +110,10 @@ async function runJob(
   const spec = scenario.prepare(world);
   const jobId = `chaos-${randomUUID()}`;
   const fault = armFault(jobId);
+  world.onCall = (call) => {
+    if (!call.sender) return;
+    onCall({ activity: call.sender.activity, call: nameOf(call), isEffectful: isEffectful(call) });
+  };
   try {
     await golem.startJob(spec, { jobId });
     const ended = async (): Promise<{ result?: JobResult; settlement: SettlementResult }> => {
@@ -134,7 +143,8 @@ async function runJob(
     return { fault, jobId, broken, counts, attempts: attemptsOf(over.result) };
   } finally {
     yagna.clear();
-    yagna.onCall = () => undefined;
+    world.onCall = () => undefined;
+    world.beforeCall = () => undefined;
     yagna.onAnswered = () => undefined;
     temporal.onDone = () => true;
     devnet.faults.disarmAll();
@@ -254,7 +264,7 @@ async function happenLate(world: ChaosWorld, call: string, request: Intercepted)
   world.yagna.onAnswered = (other) => {
     if (isOfWorkflow(other) && other.sender?.activity === sender?.activity && nameOf(other) === call) land();
   };
-  world.yagna.onCall = async (other) => {
+  world.beforeCall = async (other) => {
     if (!isOfWorkflow(other) || other.sender?.activity === sender?.activity || !isEffectful(other)) return;
     await landing();
     land();
@@ -262,5 +272,5 @@ async function happenLate(world: ChaosWorld, call: string, request: Intercepted)
   const latest = began + requestLifetimeMs(world.requestTimeoutMs) - 100;
   await within(latest - Date.now(), time);
   await landing();
-  world.yagna.onCall = () => undefined;
+  world.beforeCall = () => undefined;
 }

@@ -33,7 +33,26 @@ export function labelOf({ point, mode }: Row): string {
   return `${point.scenario} · ${what} · ${mode}`;
 }
 
-export function workflowOf(suffix: string): string {
+/** A workflow has not always the same number of tasks; what lies beyond its last is no crash point. */
+export const isCounted = ({ point, reached }: RowResult): boolean => reached || 'call' in point;
+
+/** A line of the table, and one for each promise that was broken. */
+export function describeRow(row: RowResult): string {
+  const { broken, counts, seconds, attempts, jobId } = row;
+  const verdict = !isCounted(row) ? 'beyond' : broken.length > 0 ? 'BROKEN' : 'kept';
+  const again = `${counts?.scriptsRunAgain ?? '-'} run again`;
+  const what = [counts?.uncertain ? 'uncertain' : '', attempts].filter(Boolean).join(': ');
+  const line = [
+    verdict.padEnd(6),
+    labelOf(row).padEnd(112),
+    again.padEnd(11),
+    `${seconds.toFixed(1)} s`.padStart(7),
+    what,
+  ];
+  return [line.join('  ').trimEnd(), ...broken.map((why) => `        ${why} (${jobId})`)].join('\n');
+}
+
+function workflowOf(suffix: string): string {
   return `golem${suffix === '' ? 'Job' : suffix === '/settlement' ? 'Settlement' : `Rental ${suffix.slice(8)}`}`;
 }
 
