@@ -75,6 +75,7 @@ async function runIn(world: SeedWorld, plan: Plan, deadlineMs: number): Promise<
     const ending = await over(job);
     await strokes.end();
     await untilLateRequestsHaveLanded(world, armed);
+    if (strokes.did('terminateSettlement', 'terminateAll')) await job.reconcile(world.taskQueue);
     const settlement = await job.ending(settlementId(job.jobId));
     const histories = await allHistories(job);
     const result = ending?.status === 'COMPLETED' ? (ending.result as JobResult) : undefined;
