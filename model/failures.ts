@@ -67,6 +67,12 @@ export const FAILURES = {
     action: 'Start the job again, with a larger budget if it was used up.',
     retryable: false,
   },
+  SettlementEnded: {
+    means: "The job's settlement was terminated: nobody accepts and pays bills of the job any more.",
+    action:
+      'Run `golem-temporal reconcile`: it pays what is owed and closes what is left. Start the job again.',
+    retryable: false,
+  },
   NoProviders: {
     means: 'No provider offers what the spec asks for at its prices.',
     action: 'Loosen demand, pricing or providers in the spec, or try another subnet or network.',

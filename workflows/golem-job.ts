@@ -23,7 +23,7 @@ import { fitTaskResults } from '../model/result-size';
 import { cleanUp, inspect, unsubscribing } from './activity-options';
 import { quietly, startRental, startSettlement, type RentalHandle } from './child-workflows';
 import { jobDetails } from './current-details';
-import { namedFailure } from './failure-type';
+import { namedFailure, settlementFailureOf } from './failure-type';
 import { MarketRounds, whyNobody } from './market-rounds';
 import {
   noMoney,
@@ -158,7 +158,7 @@ export async function golemJob(given: unknown): Promise<JobResult> {
     requestLifetimeMs: installation.requestLifetimeMs,
   });
   settlement.result().catch((error: unknown) => {
-    settlementFailure ??= namedFailure(error);
+    settlementFailure ??= settlementFailureOf(error);
     changed();
   });
 
