@@ -90,8 +90,10 @@ async function findGroups(search: Search, { olderThanSec }: ReconcileInput): Pro
     const record = await records.find(jobUuid);
     if (record.isAlive) continue;
     const group = { record, holdings: all.jobs.get(jobUuid) ?? NOTHING, allocations };
-    const youngestSec = record.jobId === undefined ? (olderThanSec ?? OLDER_THAN_SEC) : 0;
-    if (yagna.now() - newestMsOf(group) >= youngestSec * 1000) groups.push(group);
+    // What has just been made may seem to come from the future: yagna tells its time by the second.
+    const ageMs = Math.max(0, yagna.now() - newestMsOf(group));
+    const isTooYoung = record.jobId === undefined && ageMs < (olderThanSec ?? OLDER_THAN_SEC) * 1000;
+    if (!isTooYoung) groups.push(group);
   }
   if (groups.length === 0) return [];
   // Whoever looked after it may have closed it, and then itself, between the first look and the question whether it runs.

@@ -48,6 +48,7 @@ import { Reservation } from './reservation';
 import {
   agreementsOf,
   awaitingPayment,
+  awaitsNotePayments,
   billsOf,
   book,
   bookNotePayments,
@@ -380,7 +381,8 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
       ending = isTimeUp || isSettled(ledger);
       if (ending) await condition(() => !isDeciding(undecided));
       ending = isTimeUp;
-      if (isSettled(ledger) && (isTimeUp || !awaitsInvoice(undecided))) return;
+      const isCalm = !awaitsInvoice(undecided) && !awaitsNotePayments(ledger);
+      if (isSettled(ledger) && (isTimeUp || isCalm)) return;
       if (isTimeUp) return giveUpWaiting(ledger);
       decideWhatIsDue();
       await persist(() => step('none', untilMs));

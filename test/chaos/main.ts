@@ -73,12 +73,13 @@ async function runSafely(plan: Plan, temporalAddress: string): Promise<SeedRepor
       seconds: 0,
       output: [],
       effects: [],
+      endings: [],
     };
   }
 }
 
 function tell(
-  { plan, broken, outcome, acts, seconds, output, effects, counts }: SeedReport,
+  { plan, broken, outcome, acts, seconds, output, effects, endings, counts }: SeedReport,
   verbose: boolean,
 ): void {
   const { seed } = plan;
@@ -94,8 +95,9 @@ function tell(
   const log = join(LOGS, `seed-${seed}`);
   writeFileSync(`${log}.log`, output.join('\n'));
   writeFileSync(`${log}.effects`, effects.join('\n'));
+  writeFileSync(`${log}.endings`, JSON.stringify(endings, null, 2));
   console.log(`  again: npm run chaos -- --seed ${seed} (--plan shows what it does)`);
-  console.log(`  the worker's log: ${log}.log; what happened on the network: ${log}.effects`);
+  console.log(`  the worker's log, what happened on the network, what was returned: ${log}.*`);
   console.log(`  plan: ${JSON.stringify(plan)}`);
 }
 

@@ -32,6 +32,8 @@ export interface SeedReport {
   output: string[];
   /** What happened on the network, one line each. */
   effects: string[];
+  /** What the job and its settlement returned, or why they did not. */
+  endings: (Ending | undefined)[];
 }
 
 export interface RunOptions {
@@ -60,8 +62,9 @@ async function runIn(world: SeedWorld, plan: Plan, deadlineMs: number): Promise<
   setMaxListeners(0, deadline.signal);
   const job = new JobControl(world.client, `seed-${plan.seed}-${randomUUID().slice(0, 8)}`, deadline.signal);
   const strokes = new Strokes(world, job, plan.strokes);
+  const endings: (Ending | undefined)[] = [];
   const report = (broken: string[], outcome: string, counts?: Counts): Omit<SeedReport, 'seconds'> => ({
-    ...{ plan, broken, outcome, counts, output: world.output },
+    ...{ plan, broken, outcome, counts, output: world.output, endings },
     effects: world.devnet.effects.all().map((effect) => JSON.stringify(effect)),
     acts: [
       ...armed.map(({ fault, hits }) => ({ kind: kindOf(fault as FaultInput), acted: hits > 0 })),
@@ -75,7 +78,9 @@ async function runIn(world: SeedWorld, plan: Plan, deadlineMs: number): Promise<
     const ending = await over(job);
     await strokes.end();
     await untilLateRequestsHaveLanded(world, armed);
+    if (strokes.did('terminateSettlement', 'terminateAll')) await job.reconcile(world.taskQueue);
     const settlement = await job.ending(settlementId(job.jobId));
+    endings.push(ending, settlement);
     const histories = await allHistories(job);
     const result = ending?.status === 'COMPLETED' ? (ending.result as JobResult) : undefined;
     const settled = settlement?.status === 'COMPLETED' ? (settlement.result as SettlementResult) : undefined;

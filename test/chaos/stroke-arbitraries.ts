@@ -20,13 +20,12 @@ export type StrokeAction =
   | { do: 'cut'; provider?: string; sec: number }
   | { do: 'freeze' | 'crash'; provider: string; sec: number }
   | { do: 'killVms' | 'shutDown'; provider: string }
-  | { do: 'cancelJob' | 'terminateJob' | 'terminateJobAndRentals' | 'terminateSettlement' }
+  | { do: 'cancelJob' | 'terminateJob' | 'terminateJobAndRentals' }
+  /** What it would have done is left to `golemReconcile`. */
+  | { do: 'terminateSettlement' | 'terminateAll' }
   | { do: 'cancelRental' | 'terminateRental'; rental: number };
 
 export type Stroke = { at: Moment } & StrokeAction;
-
-/** Whether `golemReconcile` is there to settle for a settlement that was terminated. */
-export const RECONCILES = false;
 
 const MOMENTS: readonly EffectKind[] = [
   ...(['allocation-created', 'demand-created', 'proposals-collected', 'proposal-countered'] as const),
@@ -48,7 +47,7 @@ const sec = fc.constantFrom(1, 3, 6);
 function action(providers: readonly string[]): fc.Arbitrary<StrokeAction> {
   const provider = fc.constantFrom(...providers);
   const rental = fc.constantFrom(1, 1, 2);
-  const always = [
+  return fc.oneof(
     { weight: 8, arbitrary: fc.record({ do: fc.constant('killWorker' as const), backAfterSec }) },
     { weight: 2, arbitrary: fc.record({ do: fc.constant('stopWorker' as const), backAfterSec }) },
     { weight: 4, arbitrary: fc.record({ do: fc.constant('killTemporal' as const), backAfterSec }) },
@@ -78,14 +77,16 @@ function action(providers: readonly string[]): fc.Arbitrary<StrokeAction> {
     },
     {
       weight: 3,
+      arbitrary: fc.record({ do: fc.constantFrom('terminateSettlement' as const, 'terminateAll' as const) }),
+    },
+    {
+      weight: 3,
       arbitrary: fc.record({
         do: fc.constantFrom('cancelRental' as const, 'terminateRental' as const),
         rental,
       }),
     },
-  ];
-  const withReconcile = { weight: 2, arbitrary: fc.constant({ do: 'terminateSettlement' as const }) };
-  return fc.oneof(...always, ...(RECONCILES ? [withReconcile] : []));
+  );
 }
 
 export function strokesArbitrary(providers: readonly string[]): fc.Arbitrary<Stroke[]> {
