@@ -228,6 +228,7 @@ describe('an invoice', () => {
     const ended = await billed(stall, gate, { on: 'provider.invoice', do: 'twice' });
     expect(ended.settlement.state).toBe('settled');
     expect(refusals(ended)).toEqual(['the agreement has an accepted invoice already']);
+    expect(breaches(ended)).toEqual([[stall.cheap, 'billRefused']]);
   });
 
   market('followed by a debit note is paid, and the note left', async (stall, gate) => {

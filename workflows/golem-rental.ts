@@ -270,6 +270,8 @@ export async function golemRental(input: RentalInput): Promise<RentalResult> {
         if (isStopped()) return;
         vm = await unlessClosed(() => bringUpVm(agreement, watching));
       }
+      // It died in the very moment when it was up.
+      if (died !== undefined) lost ??= { ...VM_DIED, message: died, fault: faultOf('dead', died) };
     } finally {
       watching.cancel();
     }
