@@ -4,6 +4,7 @@
  */
 import { Context } from '@temporalio/activity';
 import type { ReconcileInput } from '../model/reconcile';
+import { ALLOCATION_LIFE_SEC } from './allocation-life';
 import { attempt } from './attempt';
 import type { FoundOrphans, GolemActivities } from './contract';
 import type { ActivityEnvironment } from './environment';
@@ -43,11 +44,18 @@ export function orphanActivities(env: ActivityEnvironment): Pick<GolemActivities
           findGroups({ yagna, documents, owner, records: new JobRecords(client), signal }, input),
         );
         const { requestLifetimeMs } = env.connections;
+        const allocationLifeSec = env.allocationLifeSec ?? ALLOCATION_LIFE_SEC;
         const found: FoundOrphans = { orphans: [], more: 0, revivals: [], cleanUps: [] };
         if (groups.length === 0) return found;
         const bills = await Bills.read(yagna, groups.map(beginningOf).sort()[0] ?? '', signal);
         for (const group of groups.slice(0, JOBS)) {
-          const plan = await planOf(yagna, group, bills, { connection, owner, requestLifetimeMs }, signal);
+          const plan = await planOf(
+            yagna,
+            group,
+            bills,
+            { connection, owner, requestLifetimeMs, allocationLifeSec },
+            signal,
+          );
           found.orphans.push(...(await listed(yagna, group, bills, plan.left, signal)));
           if (plan.revival) found.revivals.push(plan.revival);
           const { freeJobId: jobId, jobUuid } = group.record;
