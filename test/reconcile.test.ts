@@ -23,7 +23,10 @@ beforeAll(async () => {
     devnet: {
       paymentCycleSec: 0.1,
       providers: [
-        ...['one', 'two'].map((name) => ({ name })),
+        // Slow enough that each step can be interrupted while it is under way.
+        ...['one', 'two'].map((name) => ({
+          ...{ name, approveSec: 0.05, createSec: 0.05, deploySec: 0.05, destroySec: 0.05 },
+        })),
         { name: 'dear', subnet: 'dear', pricing: { start: '0.5' } },
         { name: 'theirs', subnet: 'theirs', agreementLimit: 5 },
       ],
@@ -110,6 +113,24 @@ test('what a job left that was terminated with all that is its own is listed, an
   expect(kinds(found)).toEqual(kinds(listed));
   await expectClosed(found, `${jobId}/settlement`);
   expect((await world.golem.settled(jobId)).money).toMatchObject({ budget: '1', reserved: '1' });
+});
+
+test.each([
+  'allocation-created',
+  'demand-created',
+  'proposal-countered',
+  'agreement-created',
+  'agreement-confirmed',
+  'agreement-approved',
+  'activity-created',
+  'script-started',
+])('terminated with all that is its own at %s, a job leaves nothing that is not closed', async (step) => {
+  const { jobId } = await world.golem.startJob({ ...JOB, tasks: [{ commands: [gate.command] }] });
+  await world.effect(step, began);
+  // Its rental may not be there yet.
+  await Promise.all(ALL.map((part) => terminate(jobId, [part]).catch(() => undefined)));
+  while (!(await isListed(`WorkflowId = '${jobId}'`)));
+  await expectClosed(await look(), `${jobId}/settlement`);
 });
 
 test('a rental that still runs when its job and the settlement are gone is closed, too', async () => {
