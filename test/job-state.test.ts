@@ -1,6 +1,7 @@
 /** Decisions of a job, without Temporal: pure functions over plain state. */
 import type { TaskSpec } from '../model/job';
 import type { Assignment, AssignmentOutcome, RentalUpdate } from '../workflows/protocol';
+import { bookRefusals } from '../workflows/state/broken-faith';
 import { BrokenStarts } from '../workflows/state/broken-starts';
 import {
   addRental,
@@ -95,7 +96,7 @@ describe('a job', () => {
     const rental = job.rent('p');
     expect(job.give(rental)).toEqual({
       ...{ id: 'a#1', task: 'a', commands: [{ run: 'a' }] },
-      ...{ timeoutSec: 60, onUncertain: 'freshVm' },
+      ...{ timeoutSec: 60, onUncertain: 'freshVm', vmsDied: 0 },
     });
     expect(job.give(rental)).toBeUndefined();
     job.ready(rental);
@@ -399,7 +400,7 @@ describe('a job', () => {
 
   test('a provider whose bill was refused gets no more work, whoever else is on the market', () => {
     const job = new Job(spec('a'));
-    job.state.refusedProviders = ['0xp'];
+    bookRefusals(job.state.conduct, [{ provider: { id: '0xp', name: 'p' }, reason: 'too much' }]);
     expect(providersToAvoid(job.state)).toEqual(['0xp']);
     expect(forgivableProviders(job.state)).toEqual([]);
     forgive(job.state);

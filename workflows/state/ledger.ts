@@ -5,6 +5,7 @@
 import { addAmounts, exact, toAmount } from '../../model/amount';
 import type { AgreementSoFar, Decision } from '../../activities/contract';
 import type { AgreementId, Amount, DebitNoteId, GolemActivityId, InvoiceId } from '../../model/ids';
+import type { Bills } from './budget';
 import type { AgreementMoney, Money, ProviderInfo } from '../../model/result';
 
 export interface LedgerEntry extends AgreementSoFar {
@@ -60,6 +61,8 @@ export function entryOf(ledger: Ledger, agreementId: AgreementId, provider: Prov
 }
 
 const DECIDED_KEPT = 200;
+/** The job is told of each more than once, for every news brings the newest again. */
+const INVOICED_TOLD = 50;
 
 /** Books a decision. A document is booked once, however often it is decided. */
 export function book(ledger: Ledger, decision: Decision): void {
@@ -154,6 +157,20 @@ export function agreementsOf(ledger: Ledger): AgreementMoney[] {
   }));
 }
 
+/** What debit notes say of agreements whose invoice is not decided, and whose invoices are, the newest of them. */
+export function billsOf(ledger: Ledger): Bills {
+  const isOpen = (entry: LedgerEntry): boolean => entry.state === 'open';
+  return {
+    open: ledger.entries
+      .filter(isOpen)
+      .map((entry) => ({ agreementId: entry.agreementId, accepted: acceptedOf(entry) })),
+    invoiced: ledger.entries
+      .filter((entry) => !isOpen(entry))
+      .map(({ agreementId }) => agreementId)
+      .slice(-INVOICED_TOLD),
+  };
+}
+
 /** Invoices that were accepted and are not known to be paid. */
 export function awaitingPayment(ledger: Ledger): InvoiceId[] {
   return ledger.entries.flatMap((entry) =>
@@ -170,6 +187,12 @@ export function isSettled(ledger: Ledger): boolean {
 export function giveUpWaiting(ledger: Ledger): void {
   for (const entry of ledger.entries)
     if (entry.state === 'open' || entry.state === 'accepted') entry.state = 'unpaid';
+}
+
+/** Their invoices were waited for long enough: they count as unpaid, unless one comes after all. */
+export function giveUpInvoices(ledger: Ledger, agreementIds: readonly AgreementId[]): void {
+  for (const entry of ledger.entries)
+    if (entry.state === 'open' && agreementIds.includes(entry.agreementId)) entry.state = 'unpaid';
 }
 
 /** What the decision on a document of that agreement needs; of all agreements where that is not known. */
