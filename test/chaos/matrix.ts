@@ -1,7 +1,16 @@
 /** The crash matrix: what there is to break is found out, broken one after the other in several worlds, and judged. */
 import type { ChaosWorldOptions } from './chaos-world';
-import { callPoints, CALL_MODES, notReached, TASK_MODE, type CrashPoint, type Reach } from './crash-points';
-import { reach, runRow, type Row, type RowResult } from './matrix-row';
+import {
+  activityPoints,
+  ACTIVITY_MODES,
+  CALL_MODES,
+  notReached,
+  TASK_MODE,
+  type CrashPoint,
+  type Reach,
+} from './crash-points';
+import type { Row } from './armed';
+import { reach, runRow, type RowResult } from './matrix-row';
 import { SCENARIOS } from './scenarios';
 import { WorldPool } from './world-pool';
 
@@ -29,12 +38,12 @@ export function labelOf({ point, mode }: Row): string {
   const what =
     'task' in point
       ? `${workflowOf(point.workflow)} · task ${point.task}`
-      : `${point.activity} · ${point.call}`;
+      : `${point.activity} · ${point.call ?? 'no call'}`;
   return `${point.scenario} · ${what} · ${mode}`;
 }
 
 /** A workflow has not always the same number of tasks; what lies beyond its last is no crash point. */
-export const isCounted = ({ point, reached }: RowResult): boolean => reached || 'call' in point;
+export const isCounted = ({ point, reached }: RowResult): boolean => reached || !('task' in point);
 
 /** A line of the table, and one for each promise that was broken. */
 export function describeRow(row: RowResult): string {
@@ -68,7 +77,7 @@ export async function runMatrix(options: MatrixOptions): Promise<MatrixResult> {
         ),
       ),
     );
-    const rows = [...callRows(reached), ...taskRows(reached)].filter((row) => only(labelOf(row)));
+    const rows = [...activityRows(reached), ...taskRows(reached)].filter((row) => only(labelOf(row)));
     log?.(`${rows.length} rows`);
     const results = await Promise.all(
       rows.map(async (row) => {
@@ -82,7 +91,7 @@ export async function runMatrix(options: MatrixOptions): Promise<MatrixResult> {
     );
     return {
       rows: results,
-      missing: notReached(reached),
+      missing: notReached(reached.flatMap(({ activities }) => activities)),
       broken: reached.flatMap(({ scenario, broken }) =>
         broken.map((line) => `${scenario} without faults: ${line}`),
       ),
@@ -92,8 +101,11 @@ export async function runMatrix(options: MatrixOptions): Promise<MatrixResult> {
   }
 }
 
-function callRows(reached: readonly Reach[]): Row[] {
-  return callPoints(reached).flatMap((point) => CALL_MODES.map((mode) => ({ point, mode })));
+function activityRows(reached: readonly Reach[]): Row[] {
+  return activityPoints(reached).flatMap((point): Row[] => {
+    const modes = 'call' in point ? CALL_MODES : ACTIVITY_MODES;
+    return modes.map((mode) => ({ point, mode }));
+  });
 }
 
 /** The workflow tasks of the reference job. */
