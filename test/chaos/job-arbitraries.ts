@@ -70,7 +70,7 @@ export const jobArbitrary: fc.Arbitrary<JobPlan> = fc
       { weight: 1, arbitrary: fc.constantFrom('0.0005', '0.002') },
     ),
     money,
-    maxProviders: fc.integer({ min: 1, max: 3 }),
+    maxProviders: fc.integer({ min: 1, max: 4 }),
     select: fc.constantFrom('cheapest' as const, 'cheapest' as const, 'fastest' as const),
     toleranceSec: fc.constantFrom(3, 10),
   })
