@@ -4,6 +4,7 @@
  */
 import { Context } from '@temporalio/activity';
 import type { ReconcileInput } from '../model/reconcile';
+import { ALLOCATION_LIFE_SEC } from './allocation-life';
 import { attempt } from './attempt';
 import type { FoundOrphans, GolemActivities } from './contract';
 import type { ActivityEnvironment } from './environment';
@@ -43,11 +44,18 @@ export function orphanActivities(env: ActivityEnvironment): Pick<GolemActivities
           findGroups({ yagna, documents, owner, records: new JobRecords(client), signal }, input),
         );
         const { requestLifetimeMs } = env.connections;
+        const allocationLifeSec = env.allocationLifeSec ?? ALLOCATION_LIFE_SEC;
         const found: FoundOrphans = { orphans: [], more: 0, revivals: [], cleanUps: [] };
         if (groups.length === 0) return found;
         const bills = await Bills.read(yagna, groups.map(beginningOf).sort()[0] ?? '', signal);
         for (const group of groups.slice(0, JOBS)) {
-          const plan = await planOf(yagna, group, bills, { connection, owner, requestLifetimeMs }, signal);
+          const plan = await planOf(
+            yagna,
+            group,
+            bills,
+            { connection, owner, requestLifetimeMs, allocationLifeSec },
+            signal,
+          );
           found.orphans.push(...(await listed(yagna, group, bills, plan.left, signal)));
           if (plan.revival) found.revivals.push(plan.revival);
           const { freeJobId: jobId, jobUuid } = group.record;
@@ -82,8 +90,10 @@ async function findGroups(search: Search, { olderThanSec }: ReconcileInput): Pro
     const record = await records.find(jobUuid);
     if (record.isAlive) continue;
     const group = { record, holdings: all.jobs.get(jobUuid) ?? NOTHING, allocations };
-    const youngestSec = record.jobId === undefined ? (olderThanSec ?? OLDER_THAN_SEC) : 0;
-    if (yagna.now() - newestMsOf(group) >= youngestSec * 1000) groups.push(group);
+    // What has just been made may seem to come from the future: yagna tells its time by the second.
+    const ageMs = Math.max(0, yagna.now() - newestMsOf(group));
+    const isTooYoung = record.jobId === undefined && ageMs < (olderThanSec ?? OLDER_THAN_SEC) * 1000;
+    if (!isTooYoung) groups.push(group);
   }
   if (groups.length === 0) return [];
   // Whoever looked after it may have closed it, and then itself, between the first look and the question whether it runs.

@@ -2,6 +2,8 @@
 import type { GolemActivities } from './contract';
 import { agreementActivities } from './agreement';
 import { allocationActivities } from './allocation';
+import { amendmentActivities } from './amend-allocation';
+import { avoidActivities } from './avoid';
 import { cleanUpActivities } from './clean-up';
 import { decisionActivities } from './decide';
 import type { ActivityEnvironment } from './environment';
@@ -22,6 +24,7 @@ export function createGolemActivities(env: ActivityEnvironment): GolemActivities
   return {
     ...prepareActivities(env),
     ...allocationActivities(env),
+    ...amendmentActivities(env),
     ...negotiationActivities(env),
     ...agreementActivities(env),
     ...vmActivities(env),
@@ -31,5 +34,6 @@ export function createGolemActivities(env: ActivityEnvironment): GolemActivities
     ...decisionActivities(env),
     ...cleanUpActivities(env),
     ...orphanActivities(env),
+    ...avoidActivities(env),
   };
 }

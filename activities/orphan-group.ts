@@ -135,11 +135,14 @@ export async function planOf(
   yagna: Yagna,
   group: OrphanGroup,
   bills: Bills,
-  installation: { connection: string; owner: string; requestLifetimeMs: number },
+  installation: Pick<Revival, 'requestLifetimeMs' | 'allocationLifeSec'> & {
+    connection: string;
+    owner: string;
+  },
   signal: AbortSignal,
 ): Promise<Plan> {
   const { record, holdings, allocations } = group;
-  const { connection, owner, requestLifetimeMs } = installation;
+  const { connection, owner, requestLifetimeMs, allocationLifeSec } = installation;
   const job: JobRef = { connection, owner, jobId: record.freeJobId, jobUuid: record.jobUuid };
   const ever = await everAgreed(yagna, job, signal);
   const terms = record.settlement?.terms;
@@ -175,7 +178,7 @@ export async function planOf(
     cleanUp: false,
     left,
     revival: {
-      ...{ job, platform, invoiceWaitSec, requestLifetimeMs },
+      ...{ job, platform, invoiceWaitSec, requestLifetimeMs, allocationLifeSec },
       budget: terms?.budget ?? { ...budgetParts(platform), amount: budget ?? amount },
       expirationSec: terms?.expirationSec ?? 0,
       acceptanceTimeoutSec: terms?.acceptanceTimeoutSec,
@@ -207,8 +210,9 @@ async function everAgreed(yagna: Yagna, job: JobRef, signal: AbortSignal): Promi
 
 /** What the job may cost in all; undefined where nobody knows any more. */
 function budgetOf({ record, allocations }: OrphanGroup): Amount | undefined {
-  const amount = record.settlement?.terms.budget.amount;
-  if (amount === undefined) return undefined;
+  const terms = record.settlement?.terms;
+  if (terms === undefined) return undefined;
+  const amount = terms.budget.max ?? terms.budget.amount;
   // A budget that was topped up shows in its allocation.
   const totals = allocations.map(({ allocation }) => exact(allocation.totalAmount));
   return toAmount(totals.reduce((most, total) => (total.gt(most) ? total : most), exact(amount)));
@@ -229,7 +233,7 @@ function platformOf(ever: Agreement[], { agreements, invoices }: Holdings): stri
 
 function budgetParts(platform: string): Omit<BudgetSpec, 'amount'> {
   const [driver = '', network = '', token = ''] = platform.split('-');
-  return { driver, network, token };
+  return { driver, network, token, onLow: 'finish' };
 }
 
 async function overdue(

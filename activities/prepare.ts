@@ -1,5 +1,6 @@
 /** The first activity of a job: checks the spec, finds the image, and makes sure that yagna is there. */
 import { parseJobSpec } from '../model/spec';
+import { ALLOCATION_LIFE_SEC } from './allocation-life';
 import { attempt } from './attempt';
 import type { GolemActivities } from './contract';
 import type { ActivityEnvironment } from './environment';
@@ -33,7 +34,11 @@ export function prepareActivities(env: ActivityEnvironment): Pick<GolemActivitie
         ]);
         return {
           spec: { ...checked.spec, image },
-          installation: { owner, requestLifetimeMs: env.connections.requestLifetimeMs },
+          installation: {
+            owner,
+            requestLifetimeMs: env.connections.requestLifetimeMs,
+            allocationLifeSec: env.allocationLifeSec ?? ALLOCATION_LIFE_SEC,
+          },
         };
       });
     },

@@ -1,13 +1,11 @@
 /** Watches a script until it is over: the end of each command is known the moment it ends. */
 import { setTimeout as delay } from 'node:timers/promises';
-import type { CommandResult } from '../model/result';
-import { fitScriptResults } from '../model/result-size';
 import { attempt } from './attempt';
 import type { GolemActivities, WatchedScript, WatchScriptInput } from './contract';
 import type { ActivityEnvironment } from './environment';
 import { event } from './events';
+import { ScriptResults } from './script-results';
 import {
-  failure,
   isYagnaError,
   oneLine,
   type BatchResult,
@@ -30,7 +28,8 @@ export function scriptWatchActivities(env: ActivityEnvironment): Pick<GolemActiv
      *
      * Effect: none.
      * Retry: reads the same batch again.
-     * @returns `lost` when the VM is gone, `timedOut` when the deadline has passed and the script still runs
+     * @returns `lost` when the VM is gone or its provider tells nothing that can be believed, `timedOut` when the deadline
+     * has passed and the script still runs
      * @throws YagnaUnavailable - (retried with backoff)
      */
     async golemWatchScript(input) {
@@ -45,71 +44,99 @@ export function scriptWatchActivities(env: ActivityEnvironment): Pick<GolemActiv
   };
 }
 
-const TOO_LONG = 'the script ran longer than its time';
+const TOO_SLOW = 'the script ran longer than its time';
 
 /** Errors that may be about the VM. */
 const TROUBLES: readonly YagnaErrorKind[] = ['gone', 'notFound', 'server', 'timeout'];
 
+type Ending = Pick<WatchedScript, 'state' | 'reason' | 'vm'>;
+
+const lost = (reason: string, vm: WatchedScript['vm'] = 'dead'): Ending => ({ state: 'lost', reason, vm });
+const tooSlow: Ending = { state: 'timedOut', reason: TOO_SLOW, vm: 'busy' };
+
 async function watch(yagna: Yagna, input: WatchScriptInput, signal: AbortSignal): Promise<WatchedScript> {
+  const results = new ScriptResults(input.commandCount, input.outputLimitBytes);
+  const { state, reason, vm } = await watchToEnd(yagna, input, results, signal);
+  return { state, results: results.all, reason: reason === undefined ? undefined : oneLine(reason), vm };
+}
+
+async function watchToEnd(
+  yagna: Yagna,
+  input: WatchScriptInput,
+  results: ScriptResults,
+  signal: AbortSignal,
+): Promise<Ending> {
   const { activityId, batchId, commandCount, deadlineMs } = input;
-  let next = 0;
   let troubles = 0;
   let silent = 0;
   for (;;) {
     const leftSec = (deadlineMs - Date.now()) / 1000;
+    const asked = results.next;
     let polled: BatchResult[] | 'timeout';
     try {
       polled = await yagna.batchResults(
         activityId,
         batchId,
-        { timeoutSec: Math.max(0, Math.min(POLL_SEC, leftSec)), commandIndex: next },
+        { timeoutSec: Math.max(0, Math.min(POLL_SEC, leftSec)), commandIndex: asked },
         signal,
       );
       troubles = 0;
     } catch (error) {
-      if (!isYagnaError(error) || !TROUBLES.includes(error.kind)) throw error;
+      if (!isYagnaError(error)) throw error;
+      if (error.kind === 'incompatible')
+        return lost(`its results cannot be read: ${error.detail}`, 'unreadable');
+      // Whether later commands go on is not known: nothing else is to run there.
+      if (error.kind === 'tooLong') {
+        return { state: 'failed', reason: `command ${asked} printed too much: ${error.detail}`, vm: 'busy' };
+      }
+      if (!TROUBLES.includes(error.kind)) throw error;
       // yagna says so for a moment even of a VM that runs; its state tells.
-      const { lost, unknown } = await lookAtVm(yagna, input, signal);
-      if (lost) return await over(yagna, input, 'lost', lost, signal);
-      if (unknown) {
+      const look = await lookAtVm(yagna, input, signal);
+      if (look.lost) return lost(look.lost);
+      if (look.unknown) {
         // Not the VM but yagna is in trouble: the script goes on, and its batch outlives a restart of yagna.
-        if (Date.now() < deadlineMs) throw unknown;
-        return await over(yagna, input, 'timedOut', TOO_LONG, signal);
+        if (Date.now() < deadlineMs) throw look.unknown;
+        return tooSlow;
       }
       troubles += 1;
-      if (troubles > PATIENCE) return await over(yagna, input, 'lost', error.message, signal);
+      if (troubles > PATIENCE) return lost(error.message);
       await delay(1000, undefined, { signal });
       continue;
     }
-    if (polled === 'timeout' || polled.length <= next) {
-      if (Date.now() >= deadlineMs) {
-        return await over(yagna, input, 'timedOut', TOO_LONG, signal);
-      }
+    if (polled !== 'timeout') {
+      const untrue = results.take(polled);
+      if (untrue !== undefined)
+        return lost(`the provider's results are not the script's: ${untrue}`, 'untrue');
+    }
+    if (results.next === asked) {
+      if (Date.now() >= deadlineMs) return tooSlow;
       // A silent provider answers 408 as well: make sure that the VM is still there.
-      const { lost, unknown } = await lookAtVm(yagna, input, signal);
-      silent = unknown ? silent + 1 : 0;
-      const gone = silent >= SILENT_POLLS ? 'the provider does not answer' : lost;
-      if (gone) return await over(yagna, input, 'lost', gone, signal);
+      const look = await lookAtVm(yagna, input, signal);
+      if (look.lost) return lost(look.lost);
+      silent = look.unknown || look.unheard ? silent + 1 : 0;
+      if (silent >= SILENT_POLLS) {
+        return look.unheard ? lost(look.unheard) : lost('the provider does not answer', 'silent');
+      }
       // An answer without news that came at once must not make us ask at once again.
       if (polled !== 'timeout') await delay(1000, undefined, { signal });
       continue;
     }
-    const failed = polled.find((result) => result.result === 'Error');
-    if (failed) {
-      const { lost } = await lookAtVm(yagna, input, signal);
-      if (lost) return await over(yagna, input, 'lost', lost, signal);
-      return await over(yagna, input, 'failed', failed.message ?? `command ${failed.index} failed`, signal);
+    if (results.last?.result === 'Error') {
+      const look = await lookAtVm(yagna, input, signal);
+      if (look.lost) return lost(look.lost);
+      return { state: 'failed', reason: results.last.message ?? `command ${asked} failed` };
     }
     silent = 0;
-    next = polled.length;
-    if (next >= commandCount) return await over(yagna, input, 'done', undefined, signal);
+    if (results.next >= commandCount) return { state: 'done' };
   }
 }
 
-/** Neither while the VM lives. */
+/** None of it while the VM lives. */
 interface VmLook {
   /** Why the VM is gone. */
   lost?: string;
+  /** The provider has not heard of it, and may hear of it again. */
+  unheard?: string;
   /** Why yagna cannot tell. */
   unknown?: YagnaError;
 }
@@ -121,49 +148,11 @@ async function lookAtVm(yagna: Yagna, input: WatchScriptInput, signal: AbortSign
     const [now] = found.state;
     if (now !== 'Terminated' && now !== 'Unresponsive') return {};
     const why = found.errorMessage ?? found.reason;
-    return { lost: `the VM is ${now}${why ? `: ${why}` : ''}` };
+    const reason = `the VM is ${now}${why ? `: ${why}` : ''}`;
+    return now === 'Terminated' ? { lost: reason } : { unheard: reason };
   } catch (error) {
     if (isYagnaError(error, 'gone')) return { lost: 'the VM is gone' };
     if (isYagnaError(error, 'timeout', 'server')) return { unknown: error };
     throw error;
   }
-}
-
-/** One last read without waiting brings all commands' output at once. */
-async function over(
-  yagna: Yagna,
-  input: WatchScriptInput,
-  state: WatchedScript['state'],
-  reason: string | undefined,
-  signal: AbortSignal,
-): Promise<WatchedScript> {
-  let all: BatchResult[] = [];
-  try {
-    const read = await yagna.batchResults(input.activityId, input.batchId, {}, signal);
-    if (read !== 'timeout') all = read;
-  } catch (error) {
-    if (state === 'done' || state === 'failed') {
-      // The script is over, but its output went with the VM.
-      if (isYagnaError(error, 'gone', 'notFound'))
-        return { state: 'lost', results: [], reason: error.message };
-      throw error;
-    }
-    if (!isYagnaError(error)) throw error;
-  }
-  if (state === 'done' && all.length < input.commandCount) {
-    throw failure('YagnaUnavailable', `yagna returned ${all.length} of ${input.commandCount} results`);
-  }
-  const results = all.map((result): CommandResult => ({
-    index: result.index,
-    result: result.result,
-    stdout: result.stdout,
-    stderr: result.stderr,
-    message: result.message === null ? null : oneLine(result.message),
-    eventDate: result.eventDate,
-  }));
-  return {
-    state,
-    results: fitScriptResults(results, input.outputLimitBytes),
-    reason: reason === undefined ? undefined : oneLine(reason),
-  };
 }

@@ -110,13 +110,32 @@ test('an id that is in use ends with code 2; cancel ends the job, and it is paid
   });
 });
 
+test('topup raises the budget of a job that runs, and of no other', async () => {
+  await golem(['start', '-', '--id', 'topped'], { ...SPEC, tasks: ['sleep 1000'] });
+  expect(await golem(['topup', 'topped', '0.5'])).toMatchObject({
+    ...{ code: 0, stdout: 'topped: 1.5 GLM are reserved, of a budget of 1.5\n', stderr: '' },
+  });
+  expect(await golem(['topup', 'topped', 'much'])).toMatchObject({
+    ...{ code: 2, stdout: '', stderr: expect.stringContaining('decimal string') as string },
+  });
+  expect(await golem(['topup', 'topped', '1000000'])).toMatchObject({
+    ...{ code: 1, stdout: '', stderr: expect.stringContaining('BudgetNotReserved') as string },
+  });
+  await golem(['cancel', 'topped']);
+  expect(await golem(['result', 'topped', '--settled'])).toMatchObject({ code: 0 });
+  expect(await golem(['topup', 'topped', '1'])).toMatchObject({
+    ...{ code: 1, stdout: '', stderr: expect.stringContaining('it is over') as string },
+  });
+});
+
 test('somebody else’s workflow is no job: it is neither shown nor cancelled', async () => {
   const payroll = await temporal.client.workflow.start('payroll', {
     workflowId: 'payroll-1',
     taskQueue: 'theirs',
   });
-  for (const command of ['cancel', 'watch', 'result', 'events']) {
-    expect(await golem([command, 'payroll-1'])).toMatchObject({
+  for (const command of ['cancel', 'watch', 'result', 'events', 'topup']) {
+    const more = command === 'topup' ? ['1'] : [];
+    expect(await golem([command, 'payroll-1', ...more])).toMatchObject({
       ...{ code: 2, stdout: '' },
       stderr: `golem-temporal: there is no job payroll-1 in the namespace ${temporal.client.options.namespace}: the workflow of that id is a payroll\n`,
     });

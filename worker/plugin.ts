@@ -11,7 +11,9 @@ import {
   type ActivityEnvironment,
   type GolemActivities,
 } from '../activities';
+import { readAllocationLife } from '../activities/allocation-life';
 import { DEFAULT_REGISTRY_URL } from '../activities/image';
+import type { ProviderAvoidStore } from '../model/avoid';
 import type { SelectionStrategy } from '../model/selection';
 import { watchQueueOf } from './task-queues';
 
@@ -22,7 +24,12 @@ export interface GolemPluginOptions {
   owner?: string;
   /** Selection strategies by name, for `providers.select`. */
   strategies?: Record<string, SelectionStrategy>;
-  /** Environment to read defaults from (YAGNA_SUBNET, PAYMENT_NETWORK, PAYMENT_DRIVER, GOLEM_REGISTRY_URL). */
+  /**
+   * Where providers that broke faith are remembered, such as `fileAvoidStore(path)`: no job of this worker rents them,
+   * for as long as the entry says. Default: nowhere; they are avoided for the rest of their job alone.
+   */
+  avoid?: ProviderAvoidStore;
+  /** Environment to read defaults from (YAGNA_SUBNET, PAYMENT_NETWORK, PAYMENT_DRIVER, GOLEM_REGISTRY_URL, GOLEM_ALLOCATION_LIFE_SEC). */
   env?: Readonly<Record<string, string | undefined>>;
   /** Long polls at once in one worker. Default 2000: each waits and costs next to nothing. */
   maxConcurrentWatches?: number;
@@ -47,6 +54,8 @@ export class GolemPlugin extends SimplePlugin {
       },
       strategies: options.strategies ?? {},
       registryUrl: env.GOLEM_REGISTRY_URL ?? DEFAULT_REGISTRY_URL,
+      allocationLifeSec: readAllocationLife(env),
+      avoid: options.avoid,
     };
     this.activities = createGolemActivities(environment);
     this.maxConcurrentWatches = options.maxConcurrentWatches ?? DEFAULT_WATCHES;

@@ -6,8 +6,9 @@ export function jobDetails(progress: JobProgress): string {
   const { tasks, money } = progress;
   const lines = [
     `**${progress.phase}** · tasks: ${tasks.done} of ${tasks.total} done, ${tasks.running} running, ${tasks.failed} failed`,
-    `budget ${money.budget} · reserved ${money.reserved} · accepted ${money.accepted} · paid ${money.paid} (${money.platform})`,
+    `budget ${money.budget} · reserved ${money.reserved} · accepted ${money.accepted} · paid ${money.paid} (${money.platform})${money.low ? ' · **low**' : ''}`,
   ];
+  if (progress.waitingFor) lines.push(`waits for ${progress.waitingFor}`);
   for (const rental of progress.rentals) lines.push(`- ${rentalDetails(rental)}`);
   if (progress.lastFailure)
     lines.push(`last failure: ${progress.lastFailure.type}: ${progress.lastFailure.message}`);

@@ -22,7 +22,9 @@ export type YagnaErrorKind =
   | 'conflict'
   | 'badRequest'
   /** An answer that cannot be read. */
-  | 'incompatible';
+  | 'incompatible'
+  /** An answer longer than any that is read. */
+  | 'tooLong';
 
 export interface YagnaErrorFields {
   kind: YagnaErrorKind;
@@ -134,6 +136,7 @@ const FAILURE_OF: Record<YagnaErrorKind, FailureType> = {
   conflict: 'YagnaIncompatible',
   badRequest: 'YagnaIncompatible',
   incompatible: 'YagnaIncompatible',
+  tooLong: 'YagnaIncompatible',
 };
 
 /**

@@ -9,12 +9,19 @@ import type { Child } from '../../cli/child-process';
 import { GolemClient } from '../../client';
 import { startDevnet, type Devnet } from '../../devnet';
 import { startCli } from '../support/cli';
-import { FaultProxy } from '../support/fault-proxy';
+import { FaultProxy, type Call } from '../support/fault-proxy';
 import { startWebServer, type WebServer } from '../support/web-server';
 import { TemporalProxy } from './temporal-proxy';
 
-/** Patience of the worker with a request. After 4/3 of it nothing of a lost one can take effect any more. */
-export const REQUEST_TIMEOUT_SEC = 3;
+export interface ChaosWorldOptions {
+  /** `host:port` of the dev server, which many worlds may share. */
+  temporalAddress: string;
+  /**
+   * Patience of the worker with a request, seconds; after 4/3 of it nothing of a lost one can take effect any more. Default
+   * 3: long enough on loopback, unless the machine is busy with other things.
+   */
+  requestTimeoutSec?: number;
+}
 
 const PRELOAD = join(__dirname, 'tag-requests.js');
 
@@ -26,6 +33,10 @@ export class ChaosWorld {
   /** What workers wrote to stderr. */
   readonly log: string[] = [];
   worker: Child | undefined;
+  /** Is told of every request to yagna. */
+  onCall: (call: Call) => void = () => undefined;
+  /** May hold a request up before anything is done with it. */
+  beforeCall: (call: Call) => Promise<void> | void = () => undefined;
   private starting: Promise<void> | undefined;
 
   private constructor(
@@ -33,19 +44,29 @@ export class ChaosWorld {
     readonly web: WebServer,
     readonly client: Client,
     private readonly connection: Connection,
+    readonly requestTimeoutMs: number,
   ) {
     this.golem = new GolemClient({ client, taskQueue: this.taskQueue });
+    this.yagna.onCall = (call) => {
+      this.onCall(call);
+      return this.beforeCall(call);
+    };
   }
 
-  /** @param temporalAddress of the dev server, which many worlds may share */
-  static async start(temporalAddress: string): Promise<ChaosWorld> {
+  static async start({ temporalAddress, requestTimeoutSec = 3 }: ChaosWorldOptions): Promise<ChaosWorld> {
     const devnet = await startDevnet({
       providers: [{ name: 'one' }, { name: 'two' }],
       paymentCycleSec: 0.1,
     });
     const connection = await Connection.connect({ address: temporalAddress });
     const client = new Client({ connection });
-    const world = new ChaosWorld(devnet, await startWebServer(), client, connection);
+    const world = new ChaosWorld(
+      devnet,
+      await startWebServer(),
+      client,
+      connection,
+      requestTimeoutSec * 1000,
+    );
     const [yagnaUrl, temporal] = await Promise.all([
       world.yagna.start(devnet.url),
       world.temporal.start(temporalAddress),
@@ -56,7 +77,7 @@ export class ChaosWorld {
       YAGNA_API_URL: yagnaUrl,
       YAGNA_APPKEY: devnet.appKey,
       GOLEM_REGISTRY_URL: `${yagnaUrl}/registry`,
-      GOLEM_REQUEST_TIMEOUT_SEC: String(REQUEST_TIMEOUT_SEC),
+      GOLEM_REQUEST_TIMEOUT_SEC: String(requestTimeoutSec),
     };
     await world.startWorker();
     return world;

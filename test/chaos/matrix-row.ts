@@ -1,10 +1,11 @@
 /** Runs a job and breaks one thing at one crash point; judges what came of it. */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
+import { rentalId, settlementId } from '../../model/ids';
 import { requestLifetimeMs } from '../../model/request-lifetime';
 import type { JobResult, SettlementResult } from '../../model/result';
 import type { Call, Fault, Intercepted } from '../support/fault-proxy';
-import { REQUEST_TIMEOUT_SEC, type ChaosWorld } from './chaos-world';
+import type { ChaosWorld } from './chaos-world';
 import {
   isEffectful,
   nameOf,
@@ -37,11 +38,16 @@ export interface RowResult extends Row {
 }
 
 /** A job that is not over by then never will be. */
-const ROW_LIMIT_MS = 180_000;
+const ROW_LIMIT_MS = 240_000;
 
-export async function runRow(world: ChaosWorld, row: Row): Promise<RowResult> {
+/** @param onCall is told of the calls that the job comes to */
+export async function runRow(
+  world: ChaosWorld,
+  row: Row,
+  onCall: (call: SeenCall) => void = () => undefined,
+): Promise<RowResult> {
   const began = Date.now();
-  const ran = await runJob(world, scenarioOf(row.point), (jobId) => arm(world, row, jobId));
+  const ran = await runJob(world, scenarioOf(row.point), onCall, (jobId) => arm(world, row, jobId));
   const isUncertain = isUncertainAt(row);
   const { fault, ...outcome } = ran;
   const broken = [...ran.broken];
@@ -55,16 +61,13 @@ export async function runRow(world: ChaosWorld, row: Row): Promise<RowResult> {
 
 /** What a run without faults comes to. */
 export async function reach(world: ChaosWorld, scenario: Scenario): Promise<Reach & { broken: string[] }> {
-  const calls: Reach['calls'] = [];
-  const seen = (call: Call): void => {
-    if (call.sender) {
-      calls.push({ activity: call.sender.activity, call: nameOf(call), isEffectful: isEffectful(call) });
-    }
-  };
-  const { jobId, broken } = await runJob(world, scenario, () => {
-    world.yagna.onCall = seen;
-    return NO_FAULT;
-  });
+  const calls: SeenCall[] = [];
+  const { jobId, broken } = await runJob(
+    world,
+    scenario,
+    (call) => calls.push(call),
+    () => NO_FAULT,
+  );
   const tasks = [...world.temporal.begun].flatMap(([id, count]): [string, number][] =>
     id.startsWith(jobId) ? [[id.slice(jobId.length), count]] : [],
   );
@@ -94,9 +97,12 @@ interface Ran {
   attempts: string;
 }
 
+type SeenCall = Reach['calls'][number];
+
 async function runJob(
   world: ChaosWorld,
   scenario: Scenario,
+  onCall: (call: SeenCall) => void,
   armFault: (jobId: string) => Armed,
 ): Promise<Ran> {
   const { devnet, golem, yagna, temporal } = world;
@@ -104,6 +110,10 @@ async function runJob(
   const spec = scenario.prepare(world);
   const jobId = `chaos-${randomUUID()}`;
   const fault = armFault(jobId);
+  world.onCall = (call) => {
+    if (!call.sender) return;
+    onCall({ activity: call.sender.activity, call: nameOf(call), isEffectful: isEffectful(call) });
+  };
   try {
     await golem.startJob(spec, { jobId });
     const ended = async (): Promise<{ result?: JobResult; settlement: SettlementResult }> => {
@@ -115,12 +125,11 @@ async function runJob(
     };
     const over = await within(ROW_LIMIT_MS, ended());
     if (!over) {
-      const { phase, lastFailure } = await golem
-        .progress(jobId)
-        .catch(() => ({ phase: '?', lastFailure: undefined }));
-      const limit = ROW_LIMIT_MS / 1000;
-      const why = `it is not over after ${limit} s: the job is ${phase}, ${JSON.stringify(lastFailure)}`;
-      return { fault, jobId, broken: [why], attempts: '' };
+      const broken = [
+        `it is not over after ${ROW_LIMIT_MS / 1000} s`,
+        ...(await whereItStands(world, jobId)),
+      ];
+      return { fault, jobId, broken, attempts: '' };
     }
     const { tasks, budget, mustBeDone } = scenario;
     const evidence = await takeEvidence(devnet, since, {
@@ -134,11 +143,31 @@ async function runJob(
     return { fault, jobId, broken, counts, attempts: attemptsOf(over.result) };
   } finally {
     yagna.clear();
-    yagna.onCall = () => undefined;
+    world.onCall = () => undefined;
+    world.beforeCall = () => undefined;
     yagna.onAnswered = () => undefined;
     temporal.onDone = () => true;
     devnet.faults.disarmAll();
   }
+}
+
+/** For whoever has to find out why a run never ends. */
+async function whereItStands({ client, worker, log }: ChaosWorld, jobId: string): Promise<string[]> {
+  const lines = [`the worker ${worker?.running ? 'runs' : 'is dead'}`];
+  for (const id of [jobId, settlementId(jobId), rentalId(jobId, 1), rentalId(jobId, 2), rentalId(jobId, 3)]) {
+    const found = await client.workflow
+      .getHandle(id)
+      .describe()
+      .catch(() => undefined);
+    if (!found) continue;
+    const pending = (found.raw.pendingActivities ?? []).map(({ activityType, attempt, lastFailure }) => {
+      const why = lastFailure?.message ? ` (${lastFailure.message})` : '';
+      return `${activityType?.name} attempt ${attempt}${why}`;
+    });
+    const task = found.raw.pendingWorkflowTask ? `, a workflow task waits` : '';
+    lines.push(`${id.replace(jobId, 'job')} is ${found.status.name}${task}: ${pending.join(', ')}`);
+  }
+  return [...lines, ...log.slice(-5)];
 }
 
 /** Undefined when it takes longer. */
@@ -235,13 +264,13 @@ async function happenLate(world: ChaosWorld, call: string, request: Intercepted)
   world.yagna.onAnswered = (other) => {
     if (isOfWorkflow(other) && other.sender?.activity === sender?.activity && nameOf(other) === call) land();
   };
-  world.yagna.onCall = async (other) => {
+  world.beforeCall = async (other) => {
     if (!isOfWorkflow(other) || other.sender?.activity === sender?.activity || !isEffectful(other)) return;
     await landing();
     land();
   };
-  const latest = began + requestLifetimeMs(REQUEST_TIMEOUT_SEC * 1000) - 100;
+  const latest = began + requestLifetimeMs(world.requestTimeoutMs) - 100;
   await within(latest - Date.now(), time);
   await landing();
-  world.yagna.onCall = () => undefined;
+  world.beforeCall = () => undefined;
 }

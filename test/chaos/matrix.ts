@@ -1,11 +1,11 @@
 /** The crash matrix: what there is to break is found out, broken one after the other in several worlds, and judged. */
+import type { ChaosWorldOptions } from './chaos-world';
 import { callPoints, CALL_MODES, notReached, TASK_MODE, type CrashPoint, type Reach } from './crash-points';
-import { ChaosWorld } from './chaos-world';
 import { reach, runRow, type Row, type RowResult } from './matrix-row';
 import { SCENARIOS } from './scenarios';
+import { WorldPool } from './world-pool';
 
-export interface MatrixOptions {
-  temporalAddress: string;
+export interface MatrixOptions extends ChaosWorldOptions {
   /** Rows at the same time, each in a world of its own. */
   parallel: number;
   /** Only rows whose label this is true of. */
@@ -33,44 +33,64 @@ export function labelOf({ point, mode }: Row): string {
   return `${point.scenario} · ${what} · ${mode}`;
 }
 
-export function workflowOf(suffix: string): string {
+/** A workflow has not always the same number of tasks; what lies beyond its last is no crash point. */
+export const isCounted = ({ point, reached }: RowResult): boolean => reached || 'call' in point;
+
+/** A line of the table, and one for each promise that was broken. */
+export function describeRow(row: RowResult): string {
+  const { broken, counts, seconds, attempts, jobId } = row;
+  const verdict = !isCounted(row) ? 'beyond' : broken.length > 0 ? 'BROKEN' : 'kept';
+  const again = `${counts?.scriptsRunAgain ?? '-'} run again`;
+  const what = [counts?.uncertain ? 'uncertain' : '', attempts].filter(Boolean).join(': ');
+  const line = [
+    verdict.padEnd(6),
+    labelOf(row).padEnd(112),
+    again.padEnd(11),
+    `${seconds.toFixed(1)} s`.padStart(7),
+    what,
+  ];
+  return [line.join('  ').trimEnd(), ...broken.map((why) => `        ${why} (${jobId})`)].join('\n');
+}
+
+function workflowOf(suffix: string): string {
   return `golem${suffix === '' ? 'Job' : suffix === '/settlement' ? 'Settlement' : `Rental ${suffix.slice(8)}`}`;
 }
 
 export async function runMatrix(options: MatrixOptions): Promise<MatrixResult> {
-  const { temporalAddress, parallel, only = () => true, onRow, log } = options;
-  const start = (): Promise<ChaosWorld> => ChaosWorld.start(temporalAddress);
-
-  const reached: (Reach & { broken: string[] })[] = [];
-  await inWorlds(start, parallel, [...SCENARIOS], async (world, scenario) => {
-    const found = await reach(world, scenario);
-    reached.push(found);
-    log?.(
-      `${scenario.name}: ${found.calls.length} calls, ${[...found.tasks.values()].reduce((a, b) => a + b, 0)} workflow tasks`,
+  const { parallel, only = () => true, onRow, log } = options;
+  const pool = new WorldPool(options, parallel);
+  try {
+    const reached = await Promise.all(
+      SCENARIOS.map((scenario) =>
+        pool.use(
+          (world) => reach(world, scenario),
+          ({ broken }) => broken.length > 0,
+        ),
+      ),
     );
-    return found.broken.length === 0;
-  });
-  reached.sort((a, b) => indexOf(a.scenario) - indexOf(b.scenario));
-  const rows = [...callRows(reached), ...taskRows(reached)].filter((row) => only(labelOf(row)));
-  log?.(`${rows.length} crash points`);
-
-  const results: RowResult[] = [];
-  await inWorlds(start, parallel, rows, async (world, row) => {
-    const result = await runRow(world, row);
-    results.push(result);
-    onRow?.(result);
-    return result.broken.length === 0;
-  });
-  return {
-    rows: results,
-    missing: notReached(reached),
-    broken: reached.flatMap(({ scenario, broken }) =>
-      broken.map((line) => `${scenario} without faults: ${line}`),
-    ),
-  };
+    const rows = [...callRows(reached), ...taskRows(reached)].filter((row) => only(labelOf(row)));
+    log?.(`${rows.length} rows`);
+    const results = await Promise.all(
+      rows.map(async (row) => {
+        const result = await pool.use(
+          (world) => runRow(world, row),
+          ({ broken }) => broken.length > 0,
+        );
+        onRow?.(result);
+        return result;
+      }),
+    );
+    return {
+      rows: results,
+      missing: notReached(reached),
+      broken: reached.flatMap(({ scenario, broken }) =>
+        broken.map((line) => `${scenario} without faults: ${line}`),
+      ),
+    };
+  } finally {
+    await pool.close();
+  }
 }
-
-const indexOf = (scenario: string): number => SCENARIOS.findIndex(({ name }) => name === scenario);
 
 function callRows(reached: readonly Reach[]): Row[] {
   return callPoints(reached).flatMap((point) => CALL_MODES.map((mode) => ({ point, mode })));
@@ -86,28 +106,4 @@ function taskRows(reached: readonly Reach[]): Row[] {
       return { point, mode: TASK_MODE };
     }),
   );
-}
-
-/** Works the items off in several worlds at once; one in which something was broken makes way for another. */
-async function inWorlds<T>(
-  start: () => Promise<ChaosWorld>,
-  parallel: number,
-  items: T[],
-  act: (world: ChaosWorld, item: T) => Promise<boolean>,
-): Promise<void> {
-  const queue = [...items];
-  const work = async (): Promise<void> => {
-    let world: ChaosWorld | undefined;
-    try {
-      for (let item = queue.shift(); item !== undefined; item = queue.shift()) {
-        world ??= await start();
-        if (await act(world, item)) continue;
-        await world.close();
-        world = undefined;
-      }
-    } finally {
-      await world?.close();
-    }
-  };
-  await Promise.all(Array.from({ length: Math.min(parallel, items.length) }, work));
 }

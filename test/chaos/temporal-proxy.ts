@@ -38,7 +38,9 @@ export class TemporalProxy {
   private readonly server: Http2Server = createServer();
   private readonly sessions = new Set<ServerHttp2Session>();
   private readonly tasks = new Map<string, WorkflowTask>();
+  private readonly upstreams = new Set<ClientHttp2Session>();
   private upstream: ClientHttp2Session | undefined;
+  private target = '';
 
   constructor() {
     this.server.on('session', (session) => {
@@ -51,16 +53,14 @@ export class TemporalProxy {
 
   /** @param target `host:port` of Temporal. @returns the proxy's address, for the worker */
   async start(target: string): Promise<string> {
-    this.upstream = connect(`http://${target}`);
-    this.upstream.on('error', () => undefined);
-    this.upstream.setMaxListeners(0);
+    this.target = target;
     await new Promise<void>((resolve) => this.server.listen(0, '127.0.0.1', resolve));
     return `127.0.0.1:${(this.server.address() as AddressInfo).port}`;
   }
 
   async close(): Promise<void> {
     for (const session of this.sessions) session.destroy();
-    this.upstream?.destroy();
+    for (const upstream of this.upstreams) upstream.destroy();
     await new Promise((resolve) => this.server.close(resolve));
   }
 
@@ -83,11 +83,10 @@ export class TemporalProxy {
   ): Promise<void> {
     const done = path === COMPLETED ? this.taskDone(body) : undefined;
     if (done && !(await this.onDone(done))) return;
-    const { upstream } = this;
-    if (!upstream || stream.destroyed) return;
+    if (stream.destroyed) return;
     // Answers that are compressed could not be read along.
     const { ':authority': _authority, 'grpc-accept-encoding': _encoding, ...passed } = headers;
-    const request = upstream.request(passed);
+    const request = this.connected().request(passed);
     // A poll of a worker that is dead must take no task.
     stream.on('close', () => request.close(constants.NGHTTP2_CANCEL));
     const chunks: Buffer[] = [];
@@ -108,6 +107,25 @@ export class TemporalProxy {
       stream.end(answer);
     });
     request.end(body);
+  }
+
+  /** Temporal asks for a new connection every five minutes, and lets what is under way end on the old one. */
+  private connected(): ClientHttp2Session {
+    if (this.upstream && !this.upstream.closed && !this.upstream.destroyed) return this.upstream;
+    const upstream = connect(`http://${this.target}`);
+    const retire = (): void => {
+      if (this.upstream === upstream) this.upstream = undefined;
+    };
+    upstream.setMaxListeners(0);
+    upstream.on('error', retire);
+    upstream.on('goaway', retire);
+    upstream.on('close', () => {
+      retire();
+      this.upstreams.delete(upstream);
+    });
+    this.upstreams.add(upstream);
+    this.upstream = upstream;
+    return upstream;
   }
 
   private taskBegun(body: Buffer): void {
