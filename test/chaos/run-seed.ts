@@ -85,7 +85,15 @@ async function runIn(world: SeedWorld, plan: Plan, deadlineMs: number): Promise<
     const result = ending?.status === 'COMPLETED' ? (ending.result as JobResult) : undefined;
     const settled = settlement?.status === 'COMPLETED' ? (settlement.result as SettlementResult) : undefined;
     const evidence = await takeEvidence(world.devnet, 0, {
-      jobs: [{ budget: plan.job.budget, tasks, mustBeDone: false, result, settlement: settled }],
+      jobs: [
+        {
+          budget: plan.job.budgetMax ?? plan.job.budget,
+          tasks,
+          mustBeDone: false,
+          result,
+          settlement: settled,
+        },
+      ],
       lostReservations: 100,
     });
     const { broken, counts } = judgeSeed({
