@@ -10,7 +10,7 @@ import { WorldPool } from './chaos/world-pool';
 import { requireBuild } from './support/cli';
 import { temporalAddress } from './support/temporal';
 
-const [KILLED_BEFORE, LOST_BEFORE, LOST_AFTER, DELAYED, KILLED_AFTER] = CALL_MODES;
+const [KILLED_BEFORE, LOST_BEFORE, LOST_AFTER, LATE_BEFORE, LATE_AFTER, KILLED_AFTER] = CALL_MODES;
 
 const at = (activity: string, call: string, mode: Row['mode'], scenario = 'reference'): Row => ({
   point: { scenario, activity, call },
@@ -29,8 +29,8 @@ const SAMPLE: Row[] = [
   task('/rental/1', 5),
   task('/settlement', 6),
   at('golemSendScript', 'exec of a task', LOST_AFTER),
-  at('golemDecideDocument', 'rejectInvoice', DELAYED, 'overcharged'),
-  at('golemReserveAllocation', 'createAllocation', DELAYED),
+  at('golemDecideDocument', 'rejectInvoice', LATE_AFTER, 'overcharged'),
+  at('golemReserveAllocation', 'createAllocation', LATE_BEFORE),
   at('golemAmendAllocation', 'amendAllocation', LOST_AFTER, 'topped up'),
   at('golemFindOrphans', 'getDemands', LOST_AFTER, 'orphaned'),
   at('golemDestroyVm', 'destroyActivity', LOST_BEFORE, 'lost answer'),

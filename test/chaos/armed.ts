@@ -82,8 +82,10 @@ async function happen(world: ChaosWorld, call: string, mode: CallMode, request: 
     case 'connection lost after the effect':
       await request.forward();
       return request.cut();
-    case 'delayed, taking effect after the retry has looked':
-      return await happenLate(world, call, request);
+    case 'delayed, taking effect after the retry has looked, before its own request':
+      return await happenLate(world, call, request, true);
+    case "delayed, taking effect after the retry's own request":
+      return await happenLate(world, call, request, false);
     case 'killed after the effect and before completion': {
       const looking = new AbortController();
       const operation = call.split(' ')[0] ?? call;
@@ -99,24 +101,31 @@ async function happen(world: ChaosWorld, call: string, mode: CallMode, request: 
 }
 
 /**
- * The worker gives the request up. It lands when the same call was made again and answered; where none is, when the
- * workflow goes on to something else; and at the latest when the life of a request ends.
+ * The worker gives the request up. It lands when the same call is made again, before that one or after its answer; where
+ * none is made, when the workflow goes on to something else; and at the latest when the life of a request ends.
  */
-async function happenLate(world: ChaosWorld, call: string, request: Intercepted): Promise<void> {
+async function happenLate(
+  world: ChaosWorld,
+  call: string,
+  request: Intercepted,
+  isBefore: boolean,
+): Promise<void> {
   const latest = Date.now() + requestLifetimeMs(world.requestTimeoutMs) - 100;
   const { sender } = request.call;
   // A long poll is given up late: then it is the connection that goes.
   if (request.call.query.has('timeout')) request.cut();
-  const isOfWorkflow = (other: Call): boolean => other.sender?.workflowId === sender?.workflowId;
+  const isOfActivity = (other: Call): boolean => other.sender?.activity === sender?.activity;
   let land = (): void => undefined;
   const time = new Promise<void>((resolve) => (land = resolve));
   let landed: Promise<unknown> | undefined;
   const landing = (): Promise<unknown> => (landed ??= request.forward().catch(() => undefined));
   world.yagna.onAnswered = (other) => {
-    if (isOfWorkflow(other) && other.sender?.activity === sender?.activity && nameOf(other) === call) land();
+    if (other.sender?.workflowId !== sender?.workflowId || !isOfActivity(other)) return;
+    if (nameOf(other) === call) land();
   };
   world.beforeCall = async (other) => {
-    if (!isOfWorkflow(other) || other.sender?.activity === sender?.activity || !isEffectful(other)) return;
+    if (other.sender?.workflowId !== sender?.workflowId) return;
+    if (isOfActivity(other) ? !isBefore || nameOf(other) !== call : !isEffectful(other)) return;
     await landing();
     land();
   };

@@ -6,12 +6,11 @@ import {
   CALL_MODES,
   notReached,
   TASK_MODE,
-  type CrashPoint,
   type Reach,
 } from './crash-points';
 import type { Row } from './armed';
 import { reach, runRow, type RowResult } from './matrix-row';
-import { SCENARIOS } from './scenarios';
+import { REFERENCE, SCENARIOS } from './scenarios';
 import { WorldPool } from './world-pool';
 
 export interface MatrixOptions extends ChaosWorldOptions {
@@ -30,9 +29,6 @@ export interface MatrixResult {
   /** What reference runs without faults broke. */
   broken: string[];
 }
-
-/** Tried beyond the number of a workflow's tasks in the reference run: it is not always the same. */
-const MORE_TASKS = 2;
 
 export function labelOf({ point, mode }: Row): string {
   const what =
@@ -77,18 +73,26 @@ export async function runMatrix(options: MatrixOptions): Promise<MatrixResult> {
         ),
       ),
     );
-    const rows = [...activityRows(reached), ...taskRows(reached)].filter((row) => only(labelOf(row)));
-    log?.(`${rows.length} rows`);
-    const results = await Promise.all(
-      rows.map(async (row) => {
-        const result = await pool.use(
-          (world) => runRow(world, row),
-          ({ broken }) => broken.length > 0,
-        );
-        onRow?.(result);
-        return result;
-      }),
+    const results: RowResult[] = [];
+    const run = async (row: Row): Promise<RowResult | undefined> => {
+      if (!only(labelOf(row))) return undefined;
+      const result = await pool.use(
+        (world) => runRow(world, row),
+        ({ broken }) => broken.length > 0,
+      );
+      results.push(result);
+      onRow?.(result);
+      return result;
+    };
+    const ofActivities = activityRows(reached);
+    const ofWorkflows = [...(reached[0]?.tasks ?? [])];
+    log?.(
+      `${ofActivities.length} crash points in activities, ${ofWorkflows.map(([, n]) => n).join(' + ')} workflow tasks`,
     );
+    await Promise.all([
+      ...ofActivities.map(run),
+      ...ofWorkflows.map(([workflow, count]) => runTasks(workflow, count, run)),
+    ]);
     return {
       rows: results,
       missing: notReached(reached.flatMap(({ activities }) => activities)),
@@ -108,14 +112,22 @@ function activityRows(reached: readonly Reach[]): Row[] {
   });
 }
 
-/** The workflow tasks of the reference job. */
-function taskRows(reached: readonly Reach[]): Row[] {
-  const [reference] = reached;
-  if (!reference) return [];
-  return [...reference.tasks].flatMap(([workflow, count]) =>
-    Array.from({ length: count + MORE_TASKS }, (_, index): Row => {
-      const point: CrashPoint = { scenario: reference.scenario, workflow, task: index + 1 };
-      return { point, mode: TASK_MODE };
-    }),
-  );
+/**
+ * The workflow tasks of a workflow of the reference job: as many as it had in the run without faults, and on from there
+ * as long as a run comes to one more.
+ */
+async function runTasks(
+  workflow: string,
+  count: number,
+  run: (row: Row) => Promise<RowResult | undefined>,
+): Promise<void> {
+  const rowOf = (task: number): Row => ({
+    point: { scenario: REFERENCE, workflow, task },
+    mode: TASK_MODE,
+  });
+  await Promise.all(Array.from({ length: count }, (_, index) => run(rowOf(index + 1))));
+  for (let task = count + 1; ; task++) {
+    const result = await run(rowOf(task));
+    if (!result?.reached) return;
+  }
 }

@@ -51,9 +51,12 @@ function fourTasks(world: ChaosWorld, longestSec = 1.5): object[] {
 
 const done = { tasks: ALL_DONE, budget: COMMON.budget, mustBeDone: true, settles: 'settled' as const };
 
+/** The scenario whose workflow tasks are crash points, too. */
+export const REFERENCE = 'reference';
+
 export const SCENARIOS: readonly Scenario[] = [
   {
-    name: 'reference',
+    name: REFERENCE,
     ...done,
     prepare: (world) => ({ ...COMMON, tasks: fourTasks(world) }),
   },
