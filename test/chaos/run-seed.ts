@@ -36,6 +36,15 @@ export interface SeedReport {
   endings: (Ending | undefined)[];
 }
 
+/** What is known of a seed that broke a promise. */
+export function explain({ plan, broken }: SeedReport): string[] {
+  return [
+    ...broken,
+    `again: npm run chaos -- --seed ${plan.seed} (--plan shows what it does)`,
+    `plan: ${JSON.stringify(plan)}`,
+  ];
+}
+
 export interface RunOptions {
   /** Of a Temporal server for plans that leave it alone. */
   temporalAddress: string;
