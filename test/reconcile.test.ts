@@ -10,7 +10,7 @@ import { PLATFORM, Requestor } from './support/devnet-requestor';
 import { FaultProxy } from './support/fault-proxy';
 import { Gate } from './support/gate';
 import { expectAllPaidOnce, now, since } from './support/proof';
-import { startWorld, type World } from './support/world';
+import { NOTHING_OPEN, startWorld, type World } from './support/world';
 
 const proxy = new FaultProxy();
 let world: World;
@@ -27,7 +27,6 @@ beforeAll(async () => {
         ...['one', 'two'].map((name) => ({
           ...{ name, approveSec: 0.05, createSec: 0.05, deploySec: 0.05, destroySec: 0.05 },
         })),
-        { name: 'dear', subnet: 'dear', pricing: { start: '0.5' } },
         { name: 'theirs', subnet: 'theirs', agreementLimit: 5 },
       ],
     },
@@ -302,22 +301,22 @@ describe('an invoice that nobody decided', () => {
     });
   });
 
-  test('because it was over the budget stays as it is, and is listed', async () => {
-    const dear = { ...JOB, budget: '0.1', demand: { subnetTag: 'dear' }, tasks: ['true'] };
-    const { jobId } = await world.golem.startJob(dear);
+  test('because nothing could be paid is tried once more, and then listed as it is', async () => {
+    const refusals = proxy.answer(
+      ...([/^POST .*\/invoices\/\S+\/accept$/, 400, { message: 'Not enough funds. Allocated: 1' }] as const),
+      { times: Infinity },
+    );
+    const { jobId } = await world.golem.startJob({ ...JOB, tasks: ['true'] });
     expect((await world.golem.settled(jobId)).state).toBe('unpaid');
-    const open = await world.open();
-    const found = await look();
-    expect(found.settlements).toEqual([]);
-    expect(found.orphans).toEqual([
-      expect.objectContaining({
-        ...{ kind: 'invoice', jobId },
-        left: expect.stringMatching(
-          /^it asks for more than the 0\.1 GLM left of the job's budget$/,
-        ) as string,
-      }),
+    expect((await look()).settlements).toEqual([`${jobId}/settlement`]);
+    expect((await world.golem.settled(jobId)).state).toBe('unpaid');
+    const again = await look();
+    expect(again.settlements).toEqual([]);
+    expect(again.orphans).toMatchObject([
+      { kind: 'invoice', jobId, left: 'a settlement has tried to pay it, and could not' },
     ]);
-    expect(await world.open()).toEqual(open);
+    expect(await world.open()).toEqual(NOTHING_OPEN);
+    refusals.stop();
   });
 });
 
