@@ -272,6 +272,15 @@ describe('a job', () => {
     expect(job.state.tasks[0]?.attempts).toMatchObject([{ startedAt: ready, finishedAt: gone }]);
   });
 
+  test('an attempt whose rental went without a word says in which VM it was', () => {
+    const job = new Job(spec('a'));
+    const p = job.rent('p');
+    job.give(p);
+    job.tell(p, { state: 'ready', activityId: 'vm' });
+    job.tell(p, { state: 'failed' });
+    expect(job.state.tasks[0]?.attempts).toMatchObject([{ state: 'lost', activityId: 'vm' }]);
+  });
+
   test('an attempt on a VM that was up began when it was given', () => {
     const job = new Job(spec('a'));
     const p = job.rent('p');

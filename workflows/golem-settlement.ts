@@ -92,7 +92,7 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
   let lastFailure: LastFailure | undefined;
   const undecided: Undecided = [];
   const decisionLifetimeMs = input.requestLifetimeMs + DECISION_HEARTBEAT_MS;
-  /** Decisions that came to an end, either way. */
+  /** Decisions that came to an end, either way, and times at which they became possible again. */
   let decisions = 0;
   const refusedProviders: SettlementUpdate['refusedProviders'] = [];
   const remembered: Promise<void>[] = [];
@@ -125,6 +125,7 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
     ...{ input, ledger, undecided, note, failed },
     async changed() {
       decideWhatIsDue();
+      decisions += 1;
       await report();
     },
   });
@@ -200,9 +201,7 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
    * not be decided is due again, or when a decision that took long has ended.
    */
   async function step(watch: OwnersToWatch, untilMs?: number): Promise<SettlementNews> {
-    // Nothing could be decided.
-    await condition(() => !reservation.holds);
-    const dueMs = Math.min(untilMs ?? Infinity, nextDueMs(undecided));
+    const dueMs = Math.min(untilMs ?? Infinity, reservation.holds ? Infinity : nextDueMs(undecided));
     const before = decisions;
     const news = await nextNews(watch, dueMs === Infinity ? undefined : dueMs);
     cursor = news.cursor;

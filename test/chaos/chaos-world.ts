@@ -3,18 +3,27 @@
  * between the worker and both its neighbours a proxy that sees all, stops all, and tells whose it is.
  */
 import { randomUUID } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import type { Child } from '../../cli/child-process';
 import { GolemClient } from '../../client';
 import { startDevnet, type Devnet } from '../../devnet';
 import { startCli } from '../support/cli';
-import { FaultProxy } from '../support/fault-proxy';
+import { FaultProxy, type Call } from '../support/fault-proxy';
 import { startWebServer, type WebServer } from '../support/web-server';
 import { TemporalProxy } from './temporal-proxy';
 
-/** Patience of the worker with a request. After 4/3 of it nothing of a lost one can take effect any more. */
-export const REQUEST_TIMEOUT_SEC = 3;
+export interface ChaosWorldOptions {
+  /** `host:port` of the dev server, which many worlds may share. */
+  temporalAddress: string;
+  /**
+   * Patience of the worker with a request, seconds; after 4/3 of it nothing of a lost one can take effect any more. Default
+   * 3: long enough on loopback, unless the machine is busy with other things.
+   */
+  requestTimeoutSec?: number;
+}
 
 const PRELOAD = join(__dirname, 'tag-requests.js');
 
@@ -23,9 +32,16 @@ export class ChaosWorld {
   readonly temporal = new TemporalProxy();
   readonly taskQueue = `chaos-${randomUUID()}`;
   readonly golem: GolemClient;
+  private readonly folder = mkdtempSync(join(tmpdir(), 'golem-temporal-chaos-'));
+  /** Where workers remember providers that broke faith, for the run. */
+  private readonly avoidFile = join(this.folder, 'avoid.json');
   /** What workers wrote to stderr. */
   readonly log: string[] = [];
   worker: Child | undefined;
+  /** Is told of every request to yagna. */
+  onCall: (call: Call) => void = () => undefined;
+  /** May hold a request up before anything is done with it. */
+  beforeCall: (call: Call) => Promise<void> | void = () => undefined;
   private starting: Promise<void> | undefined;
 
   private constructor(
@@ -33,19 +49,29 @@ export class ChaosWorld {
     readonly web: WebServer,
     readonly client: Client,
     private readonly connection: Connection,
+    readonly requestTimeoutMs: number,
   ) {
     this.golem = new GolemClient({ client, taskQueue: this.taskQueue });
+    this.yagna.onCall = (call) => {
+      this.onCall(call);
+      return this.beforeCall(call);
+    };
   }
 
-  /** @param temporalAddress of the dev server, which many worlds may share */
-  static async start(temporalAddress: string): Promise<ChaosWorld> {
+  static async start({ temporalAddress, requestTimeoutSec = 3 }: ChaosWorldOptions): Promise<ChaosWorld> {
     const devnet = await startDevnet({
       providers: [{ name: 'one' }, { name: 'two' }],
       paymentCycleSec: 0.1,
     });
     const connection = await Connection.connect({ address: temporalAddress });
     const client = new Client({ connection });
-    const world = new ChaosWorld(devnet, await startWebServer(), client, connection);
+    const world = new ChaosWorld(
+      devnet,
+      await startWebServer(),
+      client,
+      connection,
+      requestTimeoutSec * 1000,
+    );
     const [yagnaUrl, temporal] = await Promise.all([
       world.yagna.start(devnet.url),
       world.temporal.start(temporalAddress),
@@ -56,7 +82,7 @@ export class ChaosWorld {
       YAGNA_API_URL: yagnaUrl,
       YAGNA_APPKEY: devnet.appKey,
       GOLEM_REGISTRY_URL: `${yagnaUrl}/registry`,
-      GOLEM_REQUEST_TIMEOUT_SEC: String(REQUEST_TIMEOUT_SEC),
+      GOLEM_REQUEST_TIMEOUT_SEC: String(requestTimeoutSec),
     };
     await world.startWorker();
     return world;
@@ -67,9 +93,8 @@ export class ChaosWorld {
   /** Another worker process on the same task queue; resolves when it works. */
   async startWorker(): Promise<void> {
     this.starting = (async () => {
-      const worker = await startCli(['worker', '--task-queue', this.taskQueue], this.env, (line) =>
-        this.log.push(line),
-      );
+      const args = ['worker', '--task-queue', this.taskQueue, '--avoid', this.avoidFile];
+      const worker = await startCli(args, this.env, (line) => this.log.push(line));
       this.worker = worker;
       await worker.line(/^worker ready/);
     })();
@@ -92,11 +117,25 @@ export class ChaosWorld {
     }
   }
 
+  /** Takes back whatever a run was to be broken by. */
+  reset(): void {
+    this.yagna.clear();
+    this.yagna.onAnswered = () => undefined;
+    this.onCall = () => undefined;
+    this.beforeCall = () => undefined;
+    this.temporal.onDone = () => true;
+    this.temporal.onActivityBegun = () => true;
+    this.temporal.onActivityDone = () => true;
+    this.devnet.faults.disarmAll();
+    rmSync(this.avoidFile, { force: true });
+  }
+
   async close(): Promise<void> {
     await this.starting?.catch(() => undefined);
     await this.worker?.kill();
     await this.connection.close();
     await Promise.all([this.yagna.close(), this.temporal.close(), this.web.close()]);
     await this.devnet.close();
+    rmSync(this.folder, { recursive: true, force: true });
   }
 }

@@ -3,20 +3,21 @@ import { writeFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { stopAllChildren } from '../../cli/child-process';
 import { startTemporalServer } from '../../cli/temporal-server';
-import { labelOf, runMatrix } from './matrix';
-import type { RowResult } from './matrix-row';
+import { describeRow, isCounted, runMatrix } from './matrix';
 
 interface Options {
   only?: string;
   parallel: string;
+  patience: string;
   json?: string;
 }
 
 export async function main(argv: string[]): Promise<number> {
-  const { only, parallel, json } = new Command('npm run chaos:matrix --')
+  const { only, parallel, patience, json } = new Command('npm run chaos:matrix --')
     .description('Breaks a job at every crash point, and checks by the devnet that its promises are kept.')
     .option('--only <text>', 'only crash points whose label contains it')
     .option('--parallel <n>', 'crash points at the same time', '4')
+    .option('--patience <sec>', 'how long a worker waits for an answer; more on a busy machine', '3')
     .option('--json <file>', 'write all results there')
     .parse(argv, { from: 'user' })
     .opts<Options>();
@@ -25,8 +26,9 @@ export async function main(argv: string[]): Promise<number> {
   try {
     const { rows, missing, broken } = await runMatrix({
       ...{ temporalAddress: server.address, parallel: Number(parallel) },
+      requestTimeoutSec: Number(patience),
       ...(only !== undefined && { only: (label) => label.includes(only) }),
-      onRow: print,
+      onRow: (row) => console.log(describeRow(row)),
       log: (line) => console.log(line),
     });
     for (const line of broken) console.log(`BROKEN  ${line}`);
@@ -51,18 +53,4 @@ export async function main(argv: string[]): Promise<number> {
     await server.close();
     await stopAllChildren();
   }
-}
-
-/** A workflow has not always the same number of tasks. */
-const isCounted = ({ point, reached }: RowResult): boolean => reached || 'call' in point;
-
-function print(row: RowResult): void {
-  const { broken, counts, seconds, attempts } = row;
-  const verdict = !isCounted(row) ? 'beyond' : broken.length > 0 ? 'BROKEN' : 'kept';
-  const again = `${counts?.scriptsRunAgain ?? '-'} run again`;
-  const what = [counts?.uncertain ? 'uncertain' : '', attempts].filter(Boolean).join(': ');
-  console.log(
-    `${verdict.padEnd(7)} ${labelOf(row).padEnd(110)} ${again.padEnd(12)} ${seconds.toFixed(1).padStart(5)} s  ${what}`,
-  );
-  for (const line of broken) console.log(`        ${line} (job ${row.jobId})`);
 }

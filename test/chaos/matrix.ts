@@ -1,11 +1,19 @@
 /** The crash matrix: what there is to break is found out, broken one after the other in several worlds, and judged. */
-import { callPoints, CALL_MODES, notReached, TASK_MODE, type CrashPoint, type Reach } from './crash-points';
-import { ChaosWorld } from './chaos-world';
-import { reach, runRow, type Row, type RowResult } from './matrix-row';
-import { SCENARIOS } from './scenarios';
+import type { ChaosWorldOptions } from './chaos-world';
+import {
+  activityPoints,
+  ACTIVITY_MODES,
+  CALL_MODES,
+  notReached,
+  TASK_MODE,
+  type Reach,
+} from './crash-points';
+import type { Row } from './armed';
+import { reach, runRow, type RowResult } from './matrix-row';
+import { REFERENCE, SCENARIOS } from './scenarios';
+import { WorldPool } from './world-pool';
 
-export interface MatrixOptions {
-  temporalAddress: string;
+export interface MatrixOptions extends ChaosWorldOptions {
   /** Rows at the same time, each in a world of its own. */
   parallel: number;
   /** Only rows whose label this is true of. */
@@ -22,92 +30,104 @@ export interface MatrixResult {
   broken: string[];
 }
 
-/** Tried beyond the number of a workflow's tasks in the reference run: it is not always the same. */
-const MORE_TASKS = 2;
-
 export function labelOf({ point, mode }: Row): string {
   const what =
     'task' in point
       ? `${workflowOf(point.workflow)} · task ${point.task}`
-      : `${point.activity} · ${point.call}`;
+      : `${point.activity} · ${point.call ?? 'no call'}`;
   return `${point.scenario} · ${what} · ${mode}`;
 }
 
-export function workflowOf(suffix: string): string {
+/** A workflow has not always the same number of tasks; what lies beyond its last is no crash point. */
+export const isCounted = ({ point, reached }: RowResult): boolean => reached || !('task' in point);
+
+/** A line of the table, and one for each promise that was broken. */
+export function describeRow(row: RowResult): string {
+  const { broken, counts, seconds, attempts, jobId } = row;
+  const verdict = !isCounted(row) ? 'beyond' : broken.length > 0 ? 'BROKEN' : 'kept';
+  const again = `${counts?.scriptsRunAgain ?? '-'} run again`;
+  const what = [counts?.uncertain ? 'uncertain' : '', attempts].filter(Boolean).join(': ');
+  const line = [
+    verdict.padEnd(6),
+    labelOf(row).padEnd(112),
+    again.padEnd(11),
+    `${seconds.toFixed(1)} s`.padStart(7),
+    what,
+  ];
+  return [line.join('  ').trimEnd(), ...broken.map((why) => `        ${why} (${jobId})`)].join('\n');
+}
+
+function workflowOf(suffix: string): string {
   return `golem${suffix === '' ? 'Job' : suffix === '/settlement' ? 'Settlement' : `Rental ${suffix.slice(8)}`}`;
 }
 
 export async function runMatrix(options: MatrixOptions): Promise<MatrixResult> {
-  const { temporalAddress, parallel, only = () => true, onRow, log } = options;
-  const start = (): Promise<ChaosWorld> => ChaosWorld.start(temporalAddress);
-
-  const reached: (Reach & { broken: string[] })[] = [];
-  await inWorlds(start, parallel, [...SCENARIOS], async (world, scenario) => {
-    const found = await reach(world, scenario);
-    reached.push(found);
-    log?.(
-      `${scenario.name}: ${found.calls.length} calls, ${[...found.tasks.values()].reduce((a, b) => a + b, 0)} workflow tasks`,
+  const { parallel, only = () => true, onRow, log } = options;
+  const pool = new WorldPool(options, parallel);
+  try {
+    const reached = await Promise.all(
+      SCENARIOS.map((scenario) =>
+        pool.use(
+          (world) => reach(world, scenario),
+          ({ broken }) => broken.length > 0,
+        ),
+      ),
     );
-    return found.broken.length === 0;
+    const results: RowResult[] = [];
+    const run = async (row: Row): Promise<RowResult | undefined> => {
+      if (!only(labelOf(row))) return undefined;
+      const result = await pool.use(
+        (world) => runRow(world, row),
+        ({ broken }) => broken.length > 0,
+      );
+      results.push(result);
+      onRow?.(result);
+      return result;
+    };
+    const ofActivities = activityRows(reached);
+    const ofWorkflows = [...(reached[0]?.tasks ?? [])];
+    log?.(
+      `${ofActivities.length} crash points in activities, ${ofWorkflows.map(([, n]) => n).join(' + ')} workflow tasks`,
+    );
+    await Promise.all([
+      ...ofActivities.map(run),
+      ...ofWorkflows.map(([workflow, count]) => runTasks(workflow, count, run)),
+    ]);
+    return {
+      rows: results,
+      missing: notReached(reached.flatMap(({ activities }) => activities)),
+      broken: reached.flatMap(({ scenario, broken }) =>
+        broken.map((line) => `${scenario} without faults: ${line}`),
+      ),
+    };
+  } finally {
+    await pool.close();
+  }
+}
+
+function activityRows(reached: readonly Reach[]): Row[] {
+  return activityPoints(reached).flatMap((point): Row[] => {
+    const modes = 'call' in point ? CALL_MODES : ACTIVITY_MODES;
+    return modes.map((mode) => ({ point, mode }));
   });
-  reached.sort((a, b) => indexOf(a.scenario) - indexOf(b.scenario));
-  const rows = [...callRows(reached), ...taskRows(reached)].filter((row) => only(labelOf(row)));
-  log?.(`${rows.length} crash points`);
-
-  const results: RowResult[] = [];
-  await inWorlds(start, parallel, rows, async (world, row) => {
-    const result = await runRow(world, row);
-    results.push(result);
-    onRow?.(result);
-    return result.broken.length === 0;
-  });
-  return {
-    rows: results,
-    missing: notReached(reached),
-    broken: reached.flatMap(({ scenario, broken }) =>
-      broken.map((line) => `${scenario} without faults: ${line}`),
-    ),
-  };
 }
 
-const indexOf = (scenario: string): number => SCENARIOS.findIndex(({ name }) => name === scenario);
-
-function callRows(reached: readonly Reach[]): Row[] {
-  return callPoints(reached).flatMap((point) => CALL_MODES.map((mode) => ({ point, mode })));
-}
-
-/** The workflow tasks of the reference job. */
-function taskRows(reached: readonly Reach[]): Row[] {
-  const [reference] = reached;
-  if (!reference) return [];
-  return [...reference.tasks].flatMap(([workflow, count]) =>
-    Array.from({ length: count + MORE_TASKS }, (_, index): Row => {
-      const point: CrashPoint = { scenario: reference.scenario, workflow, task: index + 1 };
-      return { point, mode: TASK_MODE };
-    }),
-  );
-}
-
-/** Works the items off in several worlds at once; one in which something was broken makes way for another. */
-async function inWorlds<T>(
-  start: () => Promise<ChaosWorld>,
-  parallel: number,
-  items: T[],
-  act: (world: ChaosWorld, item: T) => Promise<boolean>,
+/**
+ * The workflow tasks of a workflow of the reference job: as many as it had in the run without faults, and on from there
+ * as long as a run comes to one more.
+ */
+async function runTasks(
+  workflow: string,
+  count: number,
+  run: (row: Row) => Promise<RowResult | undefined>,
 ): Promise<void> {
-  const queue = [...items];
-  const work = async (): Promise<void> => {
-    let world: ChaosWorld | undefined;
-    try {
-      for (let item = queue.shift(); item !== undefined; item = queue.shift()) {
-        world ??= await start();
-        if (await act(world, item)) continue;
-        await world.close();
-        world = undefined;
-      }
-    } finally {
-      await world?.close();
-    }
-  };
-  await Promise.all(Array.from({ length: Math.min(parallel, items.length) }, work));
+  const rowOf = (task: number): Row => ({
+    point: { scenario: REFERENCE, workflow, task },
+    mode: TASK_MODE,
+  });
+  await Promise.all(Array.from({ length: count }, (_, index) => run(rowOf(index + 1))));
+  for (let task = count + 1; ; task++) {
+    const result = await run(rowOf(task));
+    if (!result?.reached) return;
+  }
 }
