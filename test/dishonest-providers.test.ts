@@ -5,9 +5,10 @@
 import { join } from 'node:path';
 import type { FaultInput } from '../devnet/faults/faults';
 import { providerNodeId } from '../devnet/identity';
+import type { JobProgress } from '../model/result';
 import { FaultProxy } from './support/fault-proxy';
 import { Gate } from './support/gate';
-import { activityCompleted } from './support/history';
+import { now } from './support/proof';
 import { attempts, breaches, refusals, Stall, type Ended } from './support/stall';
 import { tempDir } from './support/temp-dir';
 import { NOTHING_OPEN, startWorld, type World } from './support/world';
@@ -60,6 +61,17 @@ async function waiting(stall: Stall, gate: Gate, spec: object = {}): Promise<str
   const tasks = [{ name: 'task', commands: [gate.command] }];
   const { jobId } = await stall.world.golem.startJob(stall.job({ tasks, ...spec }));
   return jobId;
+}
+
+/** Waits until the job stands so; rounds of negotiation change it. */
+async function progressed(
+  world: World,
+  jobId: string,
+  isSo: (progress: JobProgress) => boolean,
+): Promise<void> {
+  let after = await now(world);
+  while (!isSo(await world.golem.progress(jobId)))
+    after = (await world.effect('proposals-collected', after)).seq;
 }
 
 describe('a debit note', () => {
@@ -228,6 +240,7 @@ describe('an invoice', () => {
     const ended = await billed(stall, gate, { on: 'provider.invoice', do: 'twice' });
     expect(ended.settlement.state).toBe('settled');
     expect(refusals(ended)).toEqual(['the agreement has an accepted invoice already']);
+    expect(breaches(ended)).toEqual([[stall.cheap, 'billRefused']]);
   });
 
   market('followed by a debit note is paid, and the note left', async (stall, gate) => {
@@ -520,6 +533,21 @@ describe('a provider', () => {
     },
   );
 
+  market('that broke faith gets no more of its job, though nobody else is there', async (stall, gate) => {
+    const { world, cheap, dear } = stall;
+    const jobId = await waiting(stall, gate, { providers: { deny: [providerNodeId(dear)] } });
+    await gate.visitor();
+    stall.cheats({ on: 'provider.debitNote', do: 'tooMuch' });
+    await stall.effect('agreement-terminated');
+    const why = /1 × broke faith: it sent a bill that was refused/;
+    for await (const { name } of world.golem.followEvents(jobId)) if (name === 'ProviderAvoided') break;
+    await progressed(world, jobId, ({ lastFailure }) => why.test(lastFailure?.message ?? ''));
+    await world.golem.cancel(jobId);
+    await expect(world.golem.result(jobId)).rejects.toMatchObject({ type: 'Cancelled' });
+    const settlement = await world.golem.settled(jobId);
+    expect(settlement.agreements.map(({ provider }) => provider.name)).toEqual([cheap]);
+  });
+
   market('that broke faith gets no work of later jobs of the worker, which say why', async (stall, gate) => {
     const { world, cheap, dear } = stall;
     stall.cheats({ on: 'provider.invoice', do: 'tooMuch', factor: 1000 });
@@ -531,8 +559,7 @@ describe('a provider', () => {
 
     const jobId = await waiting(stall, gate, { providers: { deny: [providerNodeId(dear)] } });
     const why = "1 × on the worker's list to avoid: it sent a bill that was refused";
-    await activityCompleted(world, jobId, 'golemNegotiate');
-    expect((await world.golem.progress(jobId)).lastFailure?.message).toContain(why);
+    await progressed(world, jobId, ({ lastFailure }) => lastFailure?.message.includes(why) ?? false);
     await world.golem.cancel(jobId);
     await world.golem.settled(jobId);
   });

@@ -233,6 +233,18 @@ describe('a ledger', () => {
     expect(Object.keys(ledger.entries[0]?.unpaidNotes ?? {})).toEqual(['n3', 'n4']);
   });
 
+  test('a note that was paid before its acceptance was booked is paid all the same', () => {
+    const ledger = open();
+    bookNotePayments(ledger, ['n1']);
+    book(ledger, decision('debitNote', 'n1', { amount: '0.1' }));
+    expect(moneyOf(ledger)).toMatchObject({ paid: '0.1' });
+    // Neither for one that adds nothing to it nor for one of nothing is any payment to come.
+    book(ledger, decision('debitNote', 'n2', { amount: '0.1' }));
+    book(ledger, decision('debitNote', 'n3', { amount: '0', activityId: 'free' }));
+    book(ledger, decision('invoice', 'i1', { amount: '9', decision: 'refused', reason: 'too much' }));
+    expect(awaitsNotePayments(ledger)).toBe(false);
+  });
+
   test('the payment of accepted notes is waited for where the invoice is not paid', () => {
     const ledger = open(decision('debitNote', 'n1', { amount: '0.1' }));
     expect(awaitsNotePayments(ledger)).toBe(false);

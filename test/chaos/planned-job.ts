@@ -23,7 +23,8 @@ export function plannedJob(plan: Plan, web: WebServer): PlannedJob {
   return {
     spec: {
       image: 'golem/alpine:latest',
-      budget: job.budget,
+      budget:
+        job.budgetMax === undefined ? job.budget : { amount: job.budget, onLow: 'topUp', max: job.budgetMax },
       demand: {
         ...(job.debitNoteIntervalSec === undefined
           ? {}

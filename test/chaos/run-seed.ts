@@ -36,6 +36,15 @@ export interface SeedReport {
   endings: (Ending | undefined)[];
 }
 
+/** What is known of a seed that broke a promise. */
+export function explain({ plan, broken }: SeedReport): string[] {
+  return [
+    ...broken,
+    `again: npm run chaos -- --seed ${plan.seed} (--plan shows what it does)`,
+    `plan: ${JSON.stringify(plan)}`,
+  ];
+}
+
 export interface RunOptions {
   /** Of a Temporal server for plans that leave it alone. */
   temporalAddress: string;
@@ -85,7 +94,15 @@ async function runIn(world: SeedWorld, plan: Plan, deadlineMs: number): Promise<
     const result = ending?.status === 'COMPLETED' ? (ending.result as JobResult) : undefined;
     const settled = settlement?.status === 'COMPLETED' ? (settlement.result as SettlementResult) : undefined;
     const evidence = await takeEvidence(world.devnet, 0, {
-      jobs: [{ budget: plan.job.budget, tasks, mustBeDone: false, result, settlement: settled }],
+      jobs: [
+        {
+          budget: plan.job.budgetMax ?? plan.job.budget,
+          tasks,
+          mustBeDone: false,
+          result,
+          settlement: settled,
+        },
+      ],
       lostReservations: 100,
     });
     const { broken, counts } = judgeSeed({

@@ -112,7 +112,7 @@ function judgeInvoices({ evidence, plan }: SeedEvidence): string[] {
 
 /** A budget that a job can use up. */
 function isTight({ job }: Plan): boolean {
-  return Number(job.budget) < 0.1;
+  return Number(job.budgetMax ?? job.budget) < 0.1;
 }
 
 /** A task fails by its attempts, or by what a mate in its VM did, or because the job as a whole failed. */

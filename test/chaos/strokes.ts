@@ -59,10 +59,10 @@ export class Strokes {
     const { links } = world.devnet;
     switch (stroke.do) {
       case 'killWorker':
-        await world.killWorker(stroke.backAfterSec);
+        await world.killWorker(stroke.worker, stroke.backAfterSec);
         return true;
       case 'stopWorker':
-        await world.stopWorker(stroke.backAfterSec);
+        await world.stopWorker(stroke.worker, stroke.backAfterSec);
         return true;
       case 'killTemporal':
         await world.killTemporal(stroke.backAfterSec);
