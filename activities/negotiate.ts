@@ -314,9 +314,10 @@ class Round {
 
   /** Why a provider is not trusted any more. */
   private faithReason(id: string): string | undefined {
+    const broken = this.input.brokeFaith.find((each) => each.id === id);
+    if (broken) return broken.reason;
     const entry = this.avoided.get(id);
-    if (entry) return `on the worker's list to avoid: ${BREACHES[entry.breach].means}`;
-    return this.input.brokeFaith.find((broken) => broken.id === id)?.reason;
+    return entry && `on the worker's list to avoid: ${BREACHES[entry.breach].means}`;
   }
 
   private isTaken(providerId: string): boolean {

@@ -76,6 +76,7 @@ function greatest(notes: readonly DebitNote[]): Amount {
 export function mostOf(agreement: Agreement, atMs: number): Amount {
   const read = readOffer(agreement.offer.properties, agreement.offer.providerId);
   if (!read.ok) return '0';
-  const untilMs = Math.min(atMs, Date.parse(agreement.validTo));
+  // yagna tells its time by the second.
+  const untilMs = Math.min(atMs + 1000, Date.parse(agreement.validTo));
   return mostAfter(read.offer, (untilMs - Date.parse(agreement.timestamp)) / 1000);
 }

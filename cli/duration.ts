@@ -14,3 +14,12 @@ export function durationSec(value: string): number {
   }
   return seconds;
 }
+
+const NAMES = { s: 'second', m: 'minute', h: 'hour', d: 'day' };
+
+/** `10 minutes`; one of a unit is just `hour`, as it is said after `every`. */
+export function durationText(seconds: number): string {
+  const [unit = 's'] = (['d', 'h', 'm'] as const).filter((each) => seconds % (SECONDS[each] ?? 1) === 0);
+  const count = seconds / (SECONDS[unit] ?? 1);
+  return count === 1 ? NAMES[unit] : `${count} ${NAMES[unit]}s`;
+}

@@ -1,4 +1,5 @@
 /** What `golem-temporal reconcile` found, as lines to read. */
+import { exact, toAmount } from '../model/amount';
 import type { Orphan, ReconcileResult } from '../model/reconcile';
 
 const HEAD = ['WHAT', 'ID', 'PROVIDER', 'AGE', 'GLM', 'JOB'];
@@ -28,7 +29,8 @@ export function orphanLines({ orphans, more }: ReconcileResult): string[] {
 function cells(orphan: Orphan): string[] {
   const { kind, id, provider, ageSec, cost, costIs, jobId, jobUuid } = orphan;
   const what = kind === 'golemActivity' ? 'activity' : kind;
-  return [what, id, provider?.name ?? '', age(ageSec), cost + COSTS[costIs], jobId ?? `unknown (${jobUuid})`];
+  const shown = toAmount(exact(cost).toSignificantDigits(6)) + COSTS[costIs];
+  return [what, id, provider?.name ?? '', age(ageSec), shown, jobId ?? `unknown (${jobUuid})`];
 }
 
 /** The two greatest units, as `3d 4h`. */

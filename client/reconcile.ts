@@ -4,8 +4,10 @@ import {
   ScheduleAlreadyRunning,
   ScheduleNotFoundError,
   ScheduleOverlapPolicy,
+  WorkflowFailedError,
   type Client,
 } from '@temporalio/client';
+import { ApplicationFailure } from '@temporalio/common';
 import { DEFAULT_TASK_QUEUE } from '../model/ids';
 import type { ReconcileInput, ReconcileResult } from '../model/reconcile';
 
@@ -22,16 +24,29 @@ const CATCH_UP_MS = 60_000;
 /**
  * Looks once for what yagna holds of jobs that nobody looks after, and has it closed unless `dryRun` is set.
  * @returns what was found, and the workflow ids of the settlements that close it: they go on alone
+ * @throws ApplicationFailure by its type - `UnknownConnection`: the worker has no such connection
  */
 export async function reconcile(
   { client, taskQueue = DEFAULT_TASK_QUEUE }: ReconcileTarget,
   input: ReconcileInput = {},
 ): Promise<ReconcileResult> {
-  return (await client.workflow.execute('golemReconcile', {
-    workflowId: `golem-reconcile-${randomUUID()}`,
-    taskQueue,
-    args: [input],
-  })) as ReconcileResult;
+  try {
+    return (await client.workflow.execute('golemReconcile', {
+      workflowId: `golem-reconcile-${randomUUID()}`,
+      taskQueue,
+      args: [input],
+    })) as ReconcileResult;
+  } catch (error) {
+    if (!(error instanceof WorkflowFailedError)) throw error;
+    throw namedCause(error);
+  }
+}
+
+/** An activity's failure is wrapped; the named one lies inside. */
+function namedCause(error: Error): Error {
+  for (let at: unknown = error; at instanceof Error; at = at.cause)
+    if (at instanceof ApplicationFailure) return at;
+  return error;
 }
 
 /** Id of the schedule; one for each connection of each task queue. */
@@ -72,13 +87,17 @@ export async function scheduleReconcile(
   return id;
 }
 
-/** Takes the schedule away. @returns false when there is none */
-export async function unscheduleReconcile(target: ReconcileTarget, connection?: string): Promise<boolean> {
+/** Takes the schedule away. @returns its id, and false when there was none */
+export async function unscheduleReconcile(
+  target: ReconcileTarget,
+  connection?: string,
+): Promise<{ id: string; removed: boolean }> {
+  const id = scheduleId(target, connection);
   try {
-    await target.client.schedule.getHandle(scheduleId(target, connection)).delete();
-    return true;
+    await target.client.schedule.getHandle(id).delete();
+    return { id, removed: true };
   } catch (error) {
-    if (error instanceof ScheduleNotFoundError) return false;
+    if (error instanceof ScheduleNotFoundError) return { id, removed: false };
     throw error;
   }
 }

@@ -77,6 +77,12 @@ export const FAILURES = {
     action: 'Start another job for what is left to do.',
     retryable: false,
   },
+  SettlementEnded: {
+    means: "The job's settlement was terminated: nobody accepts and pays bills of the job any more.",
+    action:
+      'Run `golem-temporal reconcile`: it pays what is owed and closes what is left. Start the job again.',
+    retryable: false,
+  },
   NoProviders: {
     means: 'No provider offers what the spec asks for at its prices.',
     action: 'Loosen demand, pricing or providers in the spec, or try another subnet or network.',

@@ -252,7 +252,7 @@ describe('the answer to sending a script is lost', () => {
 
 test('a script whose request certainly did not leave is simply sent again', async () => {
   // After the deployment's results are read, yagna is gone until the worker has noticed.
-  const gone = proxy.refuseAfter(RESULTS, { skip: 2 });
+  const gone = proxy.refuseAfter(RESULTS, { skip: 1 });
   const { jobId } = await world.golem.startJob({
     ...JOB,
     tasks: [{ name: 'once', commands: ['echo once'], onUncertain: 'fail' }],

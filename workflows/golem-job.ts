@@ -24,7 +24,7 @@ import { fitTaskResults } from '../model/result-size';
 import { avoiding, cleanUp, inspect, unsubscribing } from './activity-options';
 import { quietly, startRental, startSettlement, type RentalHandle } from './child-workflows';
 import { jobDetails } from './current-details';
-import { namedFailure } from './failure-type';
+import { namedFailure, settlementFailureOf } from './failure-type';
 import { JobBudget } from './job-budget';
 import { MarketRounds, whyNobody } from './market-rounds';
 import {
@@ -162,13 +162,13 @@ export async function golemJob(given: unknown): Promise<JobResult> {
 
   const settlement = await startSettlement({
     ...{ job, platform, budget: spec.budget, tolerance: spec.tolerance },
-    ...{ expirationSec: spec.demand.expirationSec, invoiceWaitSec: spec.invoiceWaitSec },
+    invoiceWaitSec: spec.invoiceWaitSec,
     acceptanceTimeoutSec: spec.demand.debitNotesAcceptanceTimeoutSec,
     requestLifetimeMs: installation.requestLifetimeMs,
     allocationLifeSec: installation.allocationLifeSec,
   });
   settlement.result().catch((error: unknown) => {
-    settlementFailure ??= namedFailure(error);
+    settlementFailure ??= settlementFailureOf(error);
     changed();
   });
 

@@ -15,7 +15,7 @@ import {
 } from '@temporalio/workflow';
 import type { RentalEnded, ScriptCommand, SignedAgreement } from '../activities/contract';
 import { appendEvents, emptyEventLog, readEvents, type NewEvent } from '../model/events';
-import { settlementId, type GolemActivityId, type Timestamp } from '../model/ids';
+import { settlementId, type BatchId, type GolemActivityId, type Timestamp } from '../model/ids';
 import type { ProviderInfo, RentalProgress, RentalState } from '../model/result';
 import { cleanUp, dropping, rentalWatch, signing, vmCreation } from './activity-options';
 import { rentalDetails } from './current-details';
@@ -77,6 +77,8 @@ export async function golemRental(input: RentalInput): Promise<RentalResult> {
   /** Why the VM that was up died. */
   let died: string | undefined;
   let deaths = 0;
+  /** Of the script under way. */
+  let sentBatch: BatchId | undefined;
   /** The outcome of a task told the job already why the VM is lost. */
   let told = false;
   let setupFailed = false;
@@ -111,7 +113,10 @@ export async function golemRental(input: RentalInput): Promise<RentalResult> {
   const runner = new ScriptRunner({
     ...{ job, rental: n, outputLimitBytes: input.outputLimitBytes, note },
     isClosing: () => close !== undefined,
-    onSent: (id) => outside.sent(id),
+    onSent: (id, batchId) => {
+      sentBatch = batchId;
+      outside.sent(id);
+    },
   });
 
   const jobHandle = getExternalWorkflowHandle(job.jobId);
@@ -270,6 +275,8 @@ export async function golemRental(input: RentalInput): Promise<RentalResult> {
         if (isStopped()) return;
         vm = await unlessClosed(() => bringUpVm(agreement, watching));
       }
+      // It died in the very moment when it was up.
+      if (died !== undefined) lost ??= { ...VM_DIED, message: died, fault: faultOf('dead', died) };
     } finally {
       watching.cancel();
     }
@@ -287,6 +294,7 @@ export async function golemRental(input: RentalInput): Promise<RentalResult> {
         continue;
       }
       const startedAt = new Date().toISOString();
+      sentBatch = undefined;
       progress.currentTask = task.task;
       progress.state = 'busy';
       setCurrentDetails(rentalDetails(progress));
@@ -297,7 +305,7 @@ export async function golemRental(input: RentalInput): Promise<RentalResult> {
       if (!done || done.vm === 'dead') {
         if (!lost) await loseVm(vm, task, startedAt, done);
         // The job gives the task to somebody else at once; closing may take until a silent provider's agreement ends.
-        else await giveBack(task, lost, { startedAt });
+        else await giveBack(task, lost, { startedAt, batchId: sentBatch });
         return;
       }
       const { outcome } = done;
@@ -323,7 +331,7 @@ export async function golemRental(input: RentalInput): Promise<RentalResult> {
     const message = died ?? VM_DIED.message;
     await buryVm(vm, task.task);
     const why: Loss = { ...VM_DIED, message, fault: faultOf('dead', message, task.task) };
-    const more = { ...done?.outcome, startedAt };
+    const more = { batchId: sentBatch, ...done?.outcome, startedAt };
     if (lost?.type === 'AgreementEnded') await giveBack(task, lost, more);
     else if (lost || close) await giveBack(task, why, more);
     else {

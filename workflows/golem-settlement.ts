@@ -48,6 +48,7 @@ import { Reservation } from './reservation';
 import {
   agreementsOf,
   awaitingPayment,
+  awaitsNotePayments,
   billsOf,
   book,
   bookNotePayments,
@@ -91,7 +92,7 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
   let lastFailure: LastFailure | undefined;
   const undecided: Undecided = [];
   const decisionLifetimeMs = input.requestLifetimeMs + DECISION_HEARTBEAT_MS;
-  /** Decisions that came to an end, either way. */
+  /** Decisions that came to an end, either way, and times at which they became possible again. */
   let decisions = 0;
   const refusedProviders: SettlementUpdate['refusedProviders'] = [];
   const remembered: Promise<void>[] = [];
@@ -124,6 +125,7 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
     ...{ input, ledger, undecided, note, failed },
     async changed() {
       decideWhatIsDue();
+      decisions += 1;
       await report();
     },
   });
@@ -199,9 +201,7 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
    * not be decided is due again, or when a decision that took long has ended.
    */
   async function step(watch: OwnersToWatch, untilMs?: number): Promise<SettlementNews> {
-    // Nothing could be decided.
-    await condition(() => !reservation.holds);
-    const dueMs = Math.min(untilMs ?? Infinity, nextDueMs(undecided));
+    const dueMs = Math.min(untilMs ?? Infinity, reservation.holds ? Infinity : nextDueMs(undecided));
     const before = decisions;
     const news = await nextNews(watch, dueMs === Infinity ? undefined : dueMs);
     cursor = news.cursor;
@@ -381,7 +381,8 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
       ending = isTimeUp || isSettled(ledger);
       if (ending) await condition(() => !isDeciding(undecided));
       ending = isTimeUp;
-      if (isSettled(ledger) && (isTimeUp || !awaitsInvoice(undecided))) return;
+      const isCalm = !awaitsInvoice(undecided) && !awaitsNotePayments(ledger);
+      if (isSettled(ledger) && (isTimeUp || isCalm)) return;
       if (isTimeUp) return giveUpWaiting(ledger);
       decideWhatIsDue();
       await persist(() => step('none', untilMs));

@@ -83,8 +83,11 @@ export class JobBudget {
   /** Why work is held back, in one line. */
   get why(): string {
     const { budget, accepted, reserved } = this.money;
+    const left = this.tooDear
+      ? 'too little is left for any provider at hand'
+      : 'what is left is kept for what runs';
     const refused = this.isRefused ? ', and the account holds too little for more' : '';
-    return `of ${reserved} GLM reserved (budget ${budget}) ${accepted} are accepted, and what is left is kept for what runs${refused}`;
+    return `of ${reserved} GLM reserved (budget ${budget}) ${accepted} are accepted; ${left}${refused}`;
   }
 
   onSettlement({ money, bills, reservations }: SettlementUpdate): void {

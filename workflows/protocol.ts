@@ -179,7 +179,6 @@ export interface SettlementInput {
   job: JobRef;
   budget: BudgetSpec;
   platform: string;
-  expirationSec: number;
   invoiceWaitSec: number;
   /** Time agreed for accepting debit notes, if any. */
   acceptanceTimeoutSec?: number;

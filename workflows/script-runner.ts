@@ -46,8 +46,8 @@ export interface ScriptRunnerOptions {
   note(events: NewEvent[]): void;
   /** The rental is being closed: nothing is sent any more. */
   isClosing(): boolean;
-  /** Called with an assignment's id once its script has a batch id. */
-  onSent(id: string): void;
+  /** Called once an assignment's script has a batch id. */
+  onSent(id: string, batchId: BatchId): void;
 }
 
 /** Failures of sending after which the script certainly does not run; after any other it may. */
@@ -114,7 +114,7 @@ export class ScriptRunner {
         if (task.onUncertain === 'rerun' && reruns < MAX_RERUNS) continue;
         return ended({ state: 'uncertain', results: [], reason });
       }
-      this.options.onSent(task.id);
+      this.options.onSent(task.id, batchId);
       try {
         const { commands, timeoutSec } = task;
         const watched = await this.watch(vm, batchId, commands.length, timeoutSec);

@@ -23,6 +23,8 @@ export interface JobPlan {
   tasks: TaskPlan[];
   setup: 'none' | 'works' | 'failsAtFirst';
   budget: string;
+  /** The budget is raised by itself, up to so much, when it is low. */
+  budgetMax?: string;
   /** Seconds between debit notes; none: only a last one. */
   debitNoteIntervalSec?: number;
   /** Seconds in which payable notes are paid; none: no note is payable. */
@@ -66,16 +68,24 @@ export const jobArbitrary: fc.Arbitrary<JobPlan> = fc
     tasks: fc.array(task, { minLength: 1, maxLength: 6, size: 'max' }),
     setup: fc.constantFrom('none' as const, 'works' as const, 'works' as const, 'failsAtFirst' as const),
     budget: fc.oneof(
-      { weight: 8, arbitrary: fc.constantFrom('1', '20') },
-      { weight: 1, arbitrary: fc.constantFrom('0.0005', '0.002') },
+      { weight: 8, arbitrary: fc.record({ budget: fc.constantFrom('1', '20') }) },
+      { weight: 1, arbitrary: fc.record({ budget: fc.constantFrom('0.0005', '0.002') }) },
+      {
+        weight: 2,
+        arbitrary: fc.record({
+          budget: fc.constantFrom('0.0005', '0.002'),
+          budgetMax: fc.constantFrom('0.004', '1'),
+        }),
+      },
     ),
     money,
-    maxProviders: fc.integer({ min: 1, max: 3 }),
+    maxProviders: fc.integer({ min: 1, max: 4 }),
     select: fc.constantFrom('cheapest' as const, 'cheapest' as const, 'fastest' as const),
     toleranceSec: fc.constantFrom(3, 10),
   })
-  .map(({ tasks, money: agreed, ...job }) => ({
+  .map(({ tasks, money: agreed, budget, ...job }) => ({
     tasks: tasks.map((each, index) => ({ name: `t${index + 1}`, ...each })),
     ...job,
+    ...budget,
     ...agreed,
   }));

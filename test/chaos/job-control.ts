@@ -6,6 +6,7 @@ import {
   WorkflowNotFoundError,
   type Client,
 } from '@temporalio/client';
+import { reconcile } from '../../client/reconcile';
 import { rentalId, settlementId } from '../../model/ids';
 
 const AGAIN_MS = 200;
@@ -103,6 +104,17 @@ export class JobControl {
       if (!(error instanceof WorkflowFailedError)) throw error;
       const { status } = await this.insist(() => this.client.workflow.getHandle(workflowId).describe());
       return { status: status.name, failure: failureOf(error) };
+    }
+  }
+
+  /** Has `golemReconcile` close what nobody looks after, until there is nothing of that kind. */
+  async reconcile(taskQueue: string): Promise<void> {
+    for (;;) {
+      const { orphans, settlements } = await this.insist(() =>
+        reconcile({ client: this.client, taskQueue }, { olderThanSec: 0 }),
+      );
+      if (orphans.every(({ left }) => left !== undefined)) return;
+      for (const workflowId of settlements) await this.ending(workflowId);
     }
   }
 

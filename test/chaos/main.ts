@@ -6,7 +6,7 @@ import { Command } from 'commander';
 import { stopAllChildren } from '../../cli/child-process';
 import { startTemporalServer } from '../../cli/temporal-server';
 import { planOf, type Plan } from './plan';
-import { runSeed, type SeedReport } from './run-seed';
+import { explain, runSeed, type SeedReport } from './run-seed';
 import { Tally } from './tally';
 
 interface Options {
@@ -73,14 +73,13 @@ async function runSafely(plan: Plan, temporalAddress: string): Promise<SeedRepor
       seconds: 0,
       output: [],
       effects: [],
+      endings: [],
     };
   }
 }
 
-function tell(
-  { plan, broken, outcome, acts, seconds, output, effects, counts }: SeedReport,
-  verbose: boolean,
-): void {
+function tell(report: SeedReport, verbose: boolean): void {
+  const { plan, broken, outcome, acts, seconds, output, effects, endings, counts } = report;
   const { seed } = plan;
   const acted = acts.filter((act) => act.acted).map(({ kind }) => kind);
   const again = counts?.scriptsRunAgain ? `, ${counts.scriptsRunAgain} scripts run again` : '';
@@ -89,14 +88,13 @@ function tell(
   );
   if (verbose) for (const line of output) console.log(`  ${line}`);
   if (broken.length === 0) return;
-  for (const line of broken) console.log(`  ${line}`);
   mkdirSync(LOGS, { recursive: true });
   const log = join(LOGS, `seed-${seed}`);
   writeFileSync(`${log}.log`, output.join('\n'));
   writeFileSync(`${log}.effects`, effects.join('\n'));
-  console.log(`  again: npm run chaos -- --seed ${seed} (--plan shows what it does)`);
-  console.log(`  the worker's log: ${log}.log; what happened on the network: ${log}.effects`);
-  console.log(`  plan: ${JSON.stringify(plan)}`);
+  writeFileSync(`${log}.endings`, JSON.stringify(endings, null, 2));
+  console.log(`  the worker's log, what happened on the network, what was returned: ${log}.*`);
+  for (const line of explain(report)) console.log(`  ${line}`);
 }
 
 void main()

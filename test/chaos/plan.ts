@@ -23,6 +23,8 @@ export interface Plan {
   seed: number;
   job: JobPlan;
   providers: PlannedProvider[];
+  /** Worker processes that share the work. */
+  workers: number;
   /** Seconds from an acceptance to its payment. */
   paymentCycleSec: number;
   /** Armed on the devnet, between the worker and yagna. */
@@ -34,12 +36,13 @@ const planArbitrary: fc.Arbitrary<Omit<Plan, 'seed'>> = fc
   .record({
     job: jobArbitrary,
     providers: providersArbitrary,
+    workers: fc.constantFrom(1, 1, 1, 2),
     paymentCycleSec: fc.constantFrom(0.1, 0.3, 1),
     faults: networkFaults,
   })
   .chain((plan) => {
     const names = plan.providers.map(({ config }) => config.name);
-    return strokesArbitrary(names).map((strokes) => ({ ...plan, strokes }));
+    return strokesArbitrary(names, plan.workers).map((strokes) => ({ ...plan, strokes }));
   });
 
 /** The plan of that number, always the same one. */

@@ -15,16 +15,16 @@ export interface PlannedJob {
 
 export function plannedJob(plan: Plan, web: WebServer): PlannedJob {
   const { job } = plan;
-  const works = 'echo ready > /golem/work/setup';
-  const setup = {
-    none: [],
-    works: [works],
-    failsAtFirst: [{ transfer: { from: web.failsAtFirst(1), to: '/golem/work/setup' } }, works],
-  }[job.setup];
+  // By transfer, for a command of the setup that hangs would be waited for as long as the largest image takes.
+  const fetch = (failures: number): object => ({
+    transfer: { from: web.failsAtFirst(failures), to: '/golem/work/setup' },
+  });
+  const setup = { none: [], works: [fetch(0)], failsAtFirst: [fetch(1)] }[job.setup];
   return {
     spec: {
       image: 'golem/alpine:latest',
-      budget: job.budget,
+      budget:
+        job.budgetMax === undefined ? job.budget : { amount: job.budget, onLow: 'topUp', max: job.budgetMax },
       demand: {
         ...(job.debitNoteIntervalSec === undefined
           ? {}

@@ -32,6 +32,17 @@ export interface SeedReport {
   output: string[];
   /** What happened on the network, one line each. */
   effects: string[];
+  /** What the job and its settlement returned, or why they did not. */
+  endings: (Ending | undefined)[];
+}
+
+/** What is known of a seed that broke a promise. */
+export function explain({ plan, broken }: SeedReport): string[] {
+  return [
+    ...broken,
+    `again: npm run chaos -- --seed ${plan.seed} (--plan shows what it does)`,
+    `plan: ${JSON.stringify(plan)}`,
+  ];
 }
 
 export interface RunOptions {
@@ -60,8 +71,9 @@ async function runIn(world: SeedWorld, plan: Plan, deadlineMs: number): Promise<
   setMaxListeners(0, deadline.signal);
   const job = new JobControl(world.client, `seed-${plan.seed}-${randomUUID().slice(0, 8)}`, deadline.signal);
   const strokes = new Strokes(world, job, plan.strokes);
+  const endings: (Ending | undefined)[] = [];
   const report = (broken: string[], outcome: string, counts?: Counts): Omit<SeedReport, 'seconds'> => ({
-    ...{ plan, broken, outcome, counts, output: world.output },
+    ...{ plan, broken, outcome, counts, output: world.output, endings },
     effects: world.devnet.effects.all().map((effect) => JSON.stringify(effect)),
     acts: [
       ...armed.map(({ fault, hits }) => ({ kind: kindOf(fault as FaultInput), acted: hits > 0 })),
@@ -75,12 +87,22 @@ async function runIn(world: SeedWorld, plan: Plan, deadlineMs: number): Promise<
     const ending = await over(job);
     await strokes.end();
     await untilLateRequestsHaveLanded(world, armed);
+    if (strokes.did('terminateSettlement', 'terminateAll')) await job.reconcile(world.taskQueue);
     const settlement = await job.ending(settlementId(job.jobId));
+    endings.push(ending, settlement);
     const histories = await allHistories(job);
     const result = ending?.status === 'COMPLETED' ? (ending.result as JobResult) : undefined;
     const settled = settlement?.status === 'COMPLETED' ? (settlement.result as SettlementResult) : undefined;
     const evidence = await takeEvidence(world.devnet, 0, {
-      jobs: [{ budget: plan.job.budget, tasks, mustBeDone: false, result, settlement: settled }],
+      jobs: [
+        {
+          budget: plan.job.budgetMax ?? plan.job.budget,
+          tasks,
+          mustBeDone: false,
+          result,
+          settlement: settled,
+        },
+      ],
       lostReservations: 100,
     });
     const { broken, counts } = judgeSeed({

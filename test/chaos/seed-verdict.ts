@@ -46,6 +46,7 @@ export function judgeSeed(seed: SeedEvidence): Verdict {
       ...broken,
       ...judgeEnding(seed),
       ...judgeSettlement(seed),
+      ...judgeInvoices(seed),
       ...judgeFailedTasks(seed),
       ...judgePrices(seed.evidence.effects, seed.plan),
       ...judgeHistories(seed),
@@ -61,7 +62,7 @@ function judgeEnding({ ending, strokes }: SeedEvidence): string[] {
   const { status, failure } = ending;
   const expected = ['COMPLETED', 'FAILED'];
   if (strokes.did('cancelJob')) expected.push('CANCELLED');
-  if (strokes.did('terminateJob', 'terminateJobAndRentals')) expected.push('TERMINATED');
+  if (strokes.did('terminateJob', 'terminateJobAndRentals', 'terminateAll')) expected.push('TERMINATED');
   if (!expected.includes(status)) return [`the job is ${status}: ${failure?.message ?? ''}`];
   if (status === 'FAILED') return judgeFailure('the job failed with', failure);
   return [];
@@ -79,8 +80,8 @@ function judgeSettlement({ settlement, plan, evidence, strokes }: SeedEvidence):
     const began = evidence.effects.some(({ kind }) => kind === 'allocation-created');
     return began ? ['there is no settlement, and money was reserved'] : [];
   }
-  if (settlement.status === 'TERMINATED' && strokes.did('terminateSettlement'))
-    return ['nobody settled after the settlement'];
+  // What it had left, if anything, was for others to settle.
+  if (settlement.status === 'TERMINATED' && strokes.did('terminateSettlement', 'terminateAll')) return [];
   if (settlement.status === 'FAILED') return judgeFailure('the settlement failed with', settlement.failure);
   if (settlement.status !== 'COMPLETED') return [`the settlement is ${settlement.status}`];
   const [job] = evidence.jobs;
@@ -94,9 +95,24 @@ function judgeSettlement({ settlement, plan, evidence, strokes }: SeedEvidence):
     .map(({ agreementId, state }) => `agreement ${agreementId} is ${state} for no reason`);
 }
 
+/** Every bill that came is decided, unless the budget is used up; that of a short wait may come too late. */
+function judgeInvoices({ evidence, plan }: SeedEvidence): string[] {
+  if (isTight(plan) || mayLackInvoice(plan)) return [];
+  const decided = new Set(
+    evidence.effects.flatMap((effect) =>
+      effect.kind === 'invoice-accepted' || effect.kind === 'invoice-rejected' ? effect.invoiceId : [],
+    ),
+  );
+  return evidence.effects.flatMap((effect) =>
+    effect.kind === 'invoice-issued' && !decided.has(effect.invoiceId)
+      ? [`invoice ${effect.invoiceId} of agreement ${effect.agreementId} was never decided`]
+      : [],
+  );
+}
+
 /** A budget that a job can use up. */
 function isTight({ job }: Plan): boolean {
-  return Number(job.budget) < 0.1;
+  return Number(job.budgetMax ?? job.budget) < 0.1;
 }
 
 /** A task fails by its attempts, or by what a mate in its VM did, or because the job as a whole failed. */

@@ -1,6 +1,6 @@
 /**
- * What a plan happens in: a devnet of its own in this process, a worker process on a task queue of its own, and a
- * Temporal server, its own one where the plan kills it. Each can die and come back.
+ * What a plan happens in: a devnet of its own in this process, one or two worker processes on a task queue of their own,
+ * and a Temporal server, its own one where the plan kills it. Each can die and come back.
  */
 import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -24,9 +24,10 @@ export class SeedWorld {
   readonly output: string[] = [];
   /** How often a worker ended that nobody had ended, with its last words. */
   readonly deaths: string[] = [];
-  private worker: Child | undefined;
+  /** By number; undefined while one is down. */
+  private readonly workers: (Child | undefined)[] = [];
   private closed = false;
-  /** What is done to the worker, to Temporal and to the network, one thing after the other. */
+  /** What is done to a worker, to Temporal and to the network, one thing after the other. */
   private readonly queues = new Map<string, Promise<unknown>>();
 
   private constructor(
@@ -58,7 +59,7 @@ export class SeedWorld {
       ...([new Client({ connection }), await startWebServer(), dataDir, appKey] as const),
       ...([devnetOptions, network, { address, own, dbFilename }] as const),
     );
-    await world.startWorker();
+    await Promise.all(Array.from({ length: plan.workers }, (_, n) => world.startWorker(n)));
     return world;
   }
 
@@ -66,31 +67,31 @@ export class SeedWorld {
     return this.network;
   }
 
-  async killWorker(backAfterSec: number): Promise<void> {
-    await this.inTurn('worker', async () => {
-      const { worker } = this;
-      this.worker = undefined;
-      await worker?.kill();
-      await this.startWorkerAfter(backAfterSec);
-    });
+  /** SIGKILL, and another in its place. */
+  async killWorker(n: number, backAfterSec: number): Promise<void> {
+    await this.replaceWorker(n, backAfterSec, (worker) => worker.kill());
   }
 
   /** In good order, as for an update. */
-  async stopWorker(backAfterSec: number): Promise<void> {
-    await this.inTurn('worker', async () => {
-      const { worker } = this;
-      this.worker = undefined;
-      await worker?.stop(10_000);
-      await this.startWorkerAfter(backAfterSec);
+  async stopWorker(n: number, backAfterSec: number): Promise<void> {
+    await this.replaceWorker(n, backAfterSec, (worker) => worker.stop(10_000));
+  }
+
+  private async replaceWorker(
+    n: number,
+    backAfterSec: number,
+    end: (worker: Child) => Promise<unknown>,
+  ): Promise<void> {
+    await this.inTurn(`worker ${n}`, async () => {
+      const worker = this.workers[n];
+      this.workers[n] = undefined;
+      if (worker) await end(worker);
+      await delay(backAfterSec * 1000);
+      await this.startWorker(n);
     });
   }
 
-  private async startWorkerAfter(sec: number): Promise<void> {
-    await delay(sec * 1000);
-    await this.startWorker();
-  }
-
-  private async startWorker(): Promise<void> {
+  private async startWorker(n: number): Promise<void> {
     while (!this.closed) {
       const worker = await startCli(
         ['worker', '--task-queue', this.taskQueue],
@@ -103,10 +104,10 @@ export class SeedWorld {
         },
         (line) => this.output.push(line),
       );
-      this.worker = worker;
+      this.workers[n] = worker;
       try {
         await worker.line(/^worker ready/);
-        void worker.exited.then(() => this.onExit(worker));
+        void worker.exited.then(() => this.onExit(n, worker));
         return;
       } catch {
         await delay(START_AGAIN_MS);
@@ -115,10 +116,10 @@ export class SeedWorld {
   }
 
   /** One that ends of itself is started again, and it is noted. */
-  private onExit(worker: Child): void {
-    if (this.worker !== worker || this.closed) return;
+  private onExit(n: number, worker: Child): void {
+    if (this.workers[n] !== worker || this.closed) return;
     this.deaths.push(this.output.slice(-5).join(' | '));
-    void this.inTurn('worker', () => this.startWorker());
+    void this.inTurn(`worker ${n}`, () => this.startWorker(n));
   }
 
   /** SIGKILL, and back on its port and its database. */
@@ -170,7 +171,7 @@ export class SeedWorld {
   async close(): Promise<void> {
     this.closed = true;
     await this.calm();
-    await this.worker?.kill();
+    await Promise.all(this.workers.flatMap((worker) => worker?.kill() ?? []));
     await this.client.connection.close();
     await this.network.close();
     await this.web.close();

@@ -10,7 +10,8 @@ export interface Moment {
 }
 
 export type StrokeAction =
-  | { do: 'killWorker' | 'stopWorker'; backAfterSec: number }
+  /** One of the workers, by its number. */
+  | { do: 'killWorker' | 'stopWorker'; worker: number; backAfterSec: number }
   | { do: 'killTemporal'; backAfterSec: number }
   /** yagna goes down and comes back: providers and VMs live on, demands are forgotten. */
   | { do: 'restartNode'; backAfterSec: number }
@@ -20,13 +21,12 @@ export type StrokeAction =
   | { do: 'cut'; provider?: string; sec: number }
   | { do: 'freeze' | 'crash'; provider: string; sec: number }
   | { do: 'killVms' | 'shutDown'; provider: string }
-  | { do: 'cancelJob' | 'terminateJob' | 'terminateJobAndRentals' | 'terminateSettlement' }
+  | { do: 'cancelJob' | 'terminateJob' | 'terminateJobAndRentals' }
+  /** What it would have done is left to `golemReconcile`. */
+  | { do: 'terminateSettlement' | 'terminateAll' }
   | { do: 'cancelRental' | 'terminateRental'; rental: number };
 
 export type Stroke = { at: Moment } & StrokeAction;
-
-/** Whether `golemReconcile` is there to settle for a settlement that was terminated. */
-export const RECONCILES = false;
 
 const MOMENTS: readonly EffectKind[] = [
   ...(['allocation-created', 'demand-created', 'proposals-collected', 'proposal-countered'] as const),
@@ -38,19 +38,20 @@ const MOMENTS: readonly EffectKind[] = [
 
 const moment: fc.Arbitrary<Moment> = fc.record({
   effect: fc.constantFrom(...MOMENTS),
-  nth: fc.constantFrom(1, 1, 1, 2, 2, 3, 5),
+  nth: fc.constantFrom(1, 1, 1, 1, 2, 2, 3),
   thenMs: fc.constantFrom(0, 0, 0, 20, 100, 400, 1500),
 });
 
 const backAfterSec = fc.constantFrom(0, 0, 1, 3);
 const sec = fc.constantFrom(1, 3, 6);
 
-function action(providers: readonly string[]): fc.Arbitrary<StrokeAction> {
+function action(providers: readonly string[], workers: number): fc.Arbitrary<StrokeAction> {
   const provider = fc.constantFrom(...providers);
+  const worker = fc.integer({ min: 0, max: workers - 1 });
   const rental = fc.constantFrom(1, 1, 2);
-  const always = [
-    { weight: 8, arbitrary: fc.record({ do: fc.constant('killWorker' as const), backAfterSec }) },
-    { weight: 2, arbitrary: fc.record({ do: fc.constant('stopWorker' as const), backAfterSec }) },
+  return fc.oneof(
+    { weight: 8, arbitrary: fc.record({ do: fc.constant('killWorker' as const), worker, backAfterSec }) },
+    { weight: 2, arbitrary: fc.record({ do: fc.constant('stopWorker' as const), worker, backAfterSec }) },
     { weight: 4, arbitrary: fc.record({ do: fc.constant('killTemporal' as const), backAfterSec }) },
     { weight: 3, arbitrary: fc.record({ do: fc.constant('restartNode' as const), backAfterSec: sec }) },
     { weight: 2, arbitrary: fc.constant({ do: 'restartDevnet' as const }) },
@@ -77,19 +78,25 @@ function action(providers: readonly string[]): fc.Arbitrary<StrokeAction> {
       }),
     },
     {
+      weight: 2,
+      arbitrary: fc.record({ do: fc.constantFrom('terminateSettlement' as const, 'terminateAll' as const) }),
+    },
+    {
       weight: 3,
       arbitrary: fc.record({
         do: fc.constantFrom('cancelRental' as const, 'terminateRental' as const),
         rental,
       }),
     },
-  ];
-  const withReconcile = { weight: 2, arbitrary: fc.constant({ do: 'terminateSettlement' as const }) };
-  return fc.oneof(...always, ...(RECONCILES ? [withReconcile] : []));
+  );
 }
 
-export function strokesArbitrary(providers: readonly string[]): fc.Arbitrary<Stroke[]> {
+export function strokesArbitrary(providers: readonly string[], workers: number): fc.Arbitrary<Stroke[]> {
   return fc
-    .array(fc.record({ at: moment, action: action(providers) }), { minLength: 1, maxLength: 3, size: 'max' })
+    .array(fc.record({ at: moment, action: action(providers, workers) }), {
+      minLength: 1,
+      maxLength: 4,
+      size: 'max',
+    })
     .map((strokes) => strokes.map(({ at, action: stroke }) => ({ at, ...stroke })));
 }

@@ -2,7 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { providerNodeId } from '../../devnet/identity';
 import { rentalId, settlementId } from '../../model/ids';
-import type { JobControl } from './job-control';
+import type { JobControl, WorkflowView } from './job-control';
 import type { SeedWorld } from './seed-world';
 import type { Moment, Stroke } from './stroke-arbitraries';
 
@@ -59,10 +59,10 @@ export class Strokes {
     const { links } = world.devnet;
     switch (stroke.do) {
       case 'killWorker':
-        await world.killWorker(stroke.backAfterSec);
+        await world.killWorker(stroke.worker, stroke.backAfterSec);
         return true;
       case 'stopWorker':
-        await world.stopWorker(stroke.backAfterSec);
+        await world.stopWorker(stroke.worker, stroke.backAfterSec);
         return true;
       case 'killTemporal':
         await world.killTemporal(stroke.backAfterSec);
@@ -93,13 +93,10 @@ export class Strokes {
         return await job.cancel(job.jobId);
       case 'terminateJob':
         return await job.terminate(job.jobId);
-      case 'terminateJobAndRentals': {
-        const isJob = await job.terminate(job.jobId);
-        const others = await job.workflows();
-        const rentals = others.filter(({ workflowId }) => workflowId.startsWith(`${job.jobId}/rental/`));
-        const ended = await Promise.all(rentals.map(({ workflowId }) => job.terminate(workflowId)));
-        return isJob || ended.includes(true);
-      }
+      case 'terminateJobAndRentals':
+        return await this.terminateAll(({ workflowId }) => workflowId !== settlementId(job.jobId));
+      case 'terminateAll':
+        return await this.terminateAll(() => true);
       case 'terminateSettlement':
         return await job.terminate(settlementId(job.jobId));
       case 'cancelRental':
@@ -107,6 +104,14 @@ export class Strokes {
       case 'terminateRental':
         return await job.terminate(rentalId(job.jobId, stroke.rental));
     }
+  }
+
+  private async terminateAll(which: (workflow: WorkflowView) => boolean): Promise<boolean> {
+    const ended: boolean[] = [];
+    for (const workflow of (await this.job.workflows()).filter(which)) {
+      ended.push(await this.job.terminate(workflow.workflowId));
+    }
+    return ended.includes(true);
   }
 
   private hasVm(provider: string): boolean {

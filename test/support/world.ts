@@ -16,6 +16,8 @@ export interface WorldOptions {
   yagnaUrl?: (devnetUrl: string) => Promise<string> | string;
   /** More environment for the worker. */
   env?: NodeJS.ProcessEnv;
+  /** More arguments of `golem-temporal worker`. */
+  workerArgs?: string[];
 }
 
 export interface World {
@@ -45,6 +47,7 @@ export interface Effect {
   activityId?: string;
   batchId?: string;
   providerId?: string;
+  at: string;
   commands?: string[];
   reason?: unknown;
   amount?: string;
@@ -57,7 +60,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
   const address = temporalAddress();
   const yagnaUrl = (await options.yagnaUrl?.(devnet.url)) ?? devnet.url;
   const startWorker = async (): Promise<Child> => {
-    const worker = await startCli(['worker', '--task-queue', taskQueue], {
+    const worker = await startCli(['worker', '--task-queue', taskQueue, ...(options.workerArgs ?? [])], {
       TEMPORAL_ADDRESS: address,
       YAGNA_API_URL: yagnaUrl,
       YAGNA_APPKEY: devnet.appKey,

@@ -99,17 +99,18 @@ export function isLow(
   nowMs: number,
 ): boolean {
   const left = exact(money.reserved).minus(exact(money.accepted));
-  return left.lte(0) || left.lt(needed(money.budget, commitments, intervalSec, nowMs));
+  return left.lte(0) || left.lt(needed(commitments, intervalSec, nowMs, exact(money.budget).dividedBy(2)));
 }
 
 function needed(
-  budget: Amount,
   commitments: readonly Commitment[],
   intervalSec: number | undefined,
   nowMs: number,
+  mostKept?: ExactDecimal,
 ): ExactDecimal {
   const notesMs = NOTES_KEPT * (intervalSec ?? USUAL_INTERVAL_SEC) * 1000;
-  const kept = ExactDecimal.min(totalRate(commitments, nowMs).times(notesMs), exact(budget).dividedBy(2));
+  const notes = totalRate(commitments, nowMs).times(notesMs);
+  const kept = mostKept ? ExactDecimal.min(notes, mostKept) : notes;
   return commitments.reduce((sum, each) => sum.plus(accrued(each, nowMs)), kept);
 }
 
@@ -125,13 +126,14 @@ export function lowAtMs(
   if (!ends.some((endMs) => isLow(money, commitments, intervalSec, endMs))) return Infinity;
   const left = exact(money.reserved)
     .minus(exact(money.accepted))
-    .minus(needed(money.budget, commitments, intervalSec, nowMs));
+    .minus(needed(commitments, intervalSec, nowMs, exact(money.budget).dividedBy(2)));
   return nowMs + Number(left.dividedBy(totalRate(commitments, nowMs)).toFixed(0, ExactDecimal.ROUND_UP)) + 1;
 }
 
 /**
- * Whether one more rental can be paid for: with it the budget, as far as it may be reserved, is not low. As long as nothing
- * is spent or rented, one always can: a budget that is small is for that.
+ * Whether one more rental can be paid for: with it the budget, as far as it may be reserved, is not low. Beside others,
+ * all of its two intervals must be left: a small budget goes to one after the other. As long as nothing is spent or
+ * rented, one can: a small budget is for that.
  */
 export function affords(
   money: Pick<Money, 'budget' | 'accepted'>,
@@ -140,7 +142,10 @@ export function affords(
   intervalSec: number | undefined,
   nowMs: number,
 ): boolean {
-  const isFirst = exact(money.accepted).isZero() && !commitments.some((each) => isRunning(each, nowMs));
-  if (isFirst) return exact(another.startPrice).lte(exact(money.budget));
-  return !isLow({ ...money, reserved: money.budget }, [...commitments, another], intervalSec, nowMs);
+  const isOnly = !commitments.some((each) => isRunning(each, nowMs));
+  if (isOnly && exact(money.accepted).isZero()) return exact(another.startPrice).lte(exact(money.budget));
+  const all = [...commitments, another];
+  if (isOnly) return !isLow({ ...money, reserved: money.budget }, all, intervalSec, nowMs);
+  const left = exact(money.budget).minus(exact(money.accepted));
+  return left.gte(needed(all, intervalSec, nowMs));
 }

@@ -351,6 +351,7 @@ export function applyRentalUpdate(
 ): AssignmentOutcome | undefined {
   const rental = state.rentals.find((each) => each.n === update.rental);
   if (!rental || !isLive(rental) || update.seq <= rental.seq) return undefined;
+  const activityId = update.activityId ?? rental.activityId;
   rental.seq = update.seq;
   rental.state = update.state;
   rental.agreementId = update.agreementId ?? rental.agreementId;
@@ -377,6 +378,7 @@ export function applyRentalUpdate(
       state: 'lost',
       results: [],
       reason: rental.reason ?? 'the rental ended',
+      activityId,
       startedAt: rental.currentSince ?? now,
       finishedAt: now,
     };
