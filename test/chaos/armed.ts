@@ -82,9 +82,9 @@ async function happen(world: ChaosWorld, call: string, mode: CallMode, request: 
     case 'connection lost after the effect':
       await request.forward();
       return request.cut();
-    case 'delayed, taking effect after the retry has looked, before its own request':
+    case 'delayed until the retry has looked':
       return await happenLate(world, call, request, true);
-    case "delayed, taking effect after the retry's own request":
+    case 'delayed until the retry is answered':
       return await happenLate(world, call, request, false);
     case 'killed after the effect and before completion': {
       const looking = new AbortController();

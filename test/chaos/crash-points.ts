@@ -20,8 +20,8 @@ export const CALL_MODES = [
   'killed before the request is sent',
   'connection lost before the effect',
   'connection lost after the effect',
-  'delayed, taking effect after the retry has looked, before its own request',
-  "delayed, taking effect after the retry's own request",
+  'delayed until the retry has looked',
+  'delayed until the retry is answered',
   'killed after the effect and before completion',
 ] as const;
 export type CallMode = (typeof CALL_MODES)[number];
