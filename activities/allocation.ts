@@ -71,7 +71,7 @@ export function allocationActivities(
             retried,
           };
         },
-        { badRequest: 'BudgetNotReserved' },
+        { names: { badRequest: 'BudgetNotReserved' } },
       );
     },
 

@@ -5,7 +5,7 @@ import { attempt } from './attempt';
 import type { GolemActivities } from './contract';
 import type { ActivityEnvironment } from './environment';
 import { resolveImage } from './image';
-import { failure } from './yagna';
+import { failure, supportedVersion } from './yagna';
 
 export function prepareActivities(env: ActivityEnvironment): Pick<GolemActivities, 'golemPrepareJob'> {
   return {
@@ -15,7 +15,9 @@ export function prepareActivities(env: ActivityEnvironment): Pick<GolemActivitie
      * Effect: none.
      * @throws InvalidJobSpec - every problem with its path (not retried)
      * @throws ImageNotFound - the registry does not know the tag (not retried)
-     * @throws UnknownConnection, YagnaUnauthorized, YagnaIncompatible - (not retried)
+     * @throws UnknownConnection, YagnaUnauthorized - (not retried)
+     * @throws YagnaIncompatible - yagna is too old, or its version cannot be read (not retried)
+     * @throws YagnaUnavailable, RegistryUnavailable - (retried with backoff)
      */
     async golemPrepareJob({ spec }) {
       return await attempt(async ({ signal }) => {
@@ -25,9 +27,10 @@ export function prepareActivities(env: ActivityEnvironment): Pick<GolemActivitie
         });
         if (!checked.ok) throw failure('InvalidJobSpec', checked.problems.join('\n'), checked.problems);
         const yagna = env.connections.get(checked.spec.connection);
-        const [owner, , image] = await Promise.all([
+        const [owner, , , image] = await Promise.all([
           ownerOf(env),
-          // Whether it is there and takes our key.
+          supportedVersion(yagna, signal),
+          // Whether it takes our key.
           yagna.me(signal),
           resolveImage(checked.spec.image, { registryUrl: env.registryUrl, signal }),
         ]);

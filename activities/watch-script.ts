@@ -1,11 +1,11 @@
 /** Watches a script until it is over: the end of each command is known the moment it ends. */
-import { setTimeout as delay } from 'node:timers/promises';
 import type { CommandResult } from '../model/result';
 import { fitScriptResults } from '../model/result-size';
-import { attempt } from './attempt';
+import { attempt, RENTED } from './attempt';
 import type { GolemActivities, WatchedScript, WatchScriptInput } from './contract';
 import type { ActivityEnvironment } from './environment';
 import { event } from './events';
+import { waitFor } from './wait';
 import {
   failure,
   isYagnaError,
@@ -18,10 +18,17 @@ import {
 
 /** yagna answers a poll the moment the command ends; this is how long one poll waits. */
 const POLL_SEC = 30;
-/** A poll that failed while yagna says that the VM is there is repeated so often before it counts as lost. */
-const PATIENCE = 5;
-/** Polls in a row at which the provider must be silent, to yagna's question for the VM too, before it counts as lost. */
-const SILENT_POLLS = 4;
+/** Between polls that were answered at once and brought nothing. */
+const PAUSE_MS = 1000;
+/** Longer, where yagna does not find the provider or its batch: after a restart it takes a while to. */
+const TROUBLE_PAUSE_MS = 3000;
+/**
+ * How long, with yagna there to say so, a provider may be silent or a batch not be found before the VM counts as lost.
+ * Whenever yagna itself is away the activity fails, and another attempt begins to count anew.
+ */
+const PATIENCE_MS = 90_000;
+/** A batch that yagna does not know will not be known later. */
+const FORGOTTEN_MS = 5_000;
 
 export function scriptWatchActivities(env: ActivityEnvironment): Pick<GolemActivities, 'golemWatchScript'> {
   return {
@@ -40,7 +47,7 @@ export function scriptWatchActivities(env: ActivityEnvironment): Pick<GolemActiv
         const { activityId, agreementId, batchId } = input;
         const success = watched.state === 'done';
         return { ...watched, event: event('ScriptExecuted', { activityId, agreementId, batchId, success }) };
-      });
+      }, RENTED);
     },
   };
 }
@@ -52,12 +59,14 @@ const TROUBLES: readonly YagnaErrorKind[] = ['gone', 'notFound', 'server', 'time
 
 async function watch(yagna: Yagna, input: WatchScriptInput, signal: AbortSignal): Promise<WatchedScript> {
   const { activityId, batchId, commandCount, deadlineMs } = input;
+  const pause = waitFor(signal);
+  const silence = new Lasting();
+  const trouble = new Lasting();
   let next = 0;
-  let troubles = 0;
-  let silent = 0;
   for (;;) {
-    const leftSec = (deadlineMs - Date.now()) / 1000;
-    let polled: BatchResult[] | 'timeout';
+    const askedMs = Date.now();
+    const leftSec = (deadlineMs - askedMs) / 1000;
+    let polled: BatchResult[] | 'timeout' | YagnaError;
     try {
       polled = await yagna.batchResults(
         activityId,
@@ -65,44 +74,53 @@ async function watch(yagna: Yagna, input: WatchScriptInput, signal: AbortSignal)
         { timeoutSec: Math.max(0, Math.min(POLL_SEC, leftSec)), commandIndex: next },
         signal,
       );
-      troubles = 0;
+      trouble.end();
     } catch (error) {
-      if (!isYagnaError(error) || !TROUBLES.includes(error.kind)) throw error;
-      // yagna says so for a moment even of a VM that runs; its state tells.
-      const { lost, unknown } = await lookAtVm(yagna, input, signal);
-      if (lost) return await over(yagna, input, 'lost', lost, signal);
-      if (unknown) {
-        // Not the VM but yagna is in trouble: the script goes on, and its batch outlives a restart of yagna.
-        if (Date.now() < deadlineMs) throw unknown;
-        return await over(yagna, input, 'timedOut', TOO_LONG, signal);
+      if (!isYagnaError(error) || error.isAway || !TROUBLES.includes(error.kind)) throw error;
+      polled = error;
+    }
+    const isNews = Array.isArray(polled) && polled.length > next;
+    if (Array.isArray(polled) && isNews) {
+      silence.end();
+      const failed = polled.find((result) => result.result === 'Error');
+      if (failed) {
+        const { lost } = await lookAtVm(yagna, input, signal);
+        if (lost) return await over(yagna, input, 'lost', lost, signal);
+        const reason = failed.message ?? `command ${failed.index} failed`;
+        return await over(yagna, input, 'failed', reason, signal);
       }
-      troubles += 1;
-      if (troubles > PATIENCE) return await over(yagna, input, 'lost', error.message, signal);
-      await delay(1000, undefined, { signal });
+      next = polled.length;
+      if (next >= commandCount) return await over(yagna, input, 'done', undefined, signal);
       continue;
     }
-    if (polled === 'timeout' || polled.length <= next) {
-      if (Date.now() >= deadlineMs) {
-        return await over(yagna, input, 'timedOut', TOO_LONG, signal);
-      }
-      // A silent provider answers 408 as well: make sure that the VM is still there.
-      const { lost, unknown } = await lookAtVm(yagna, input, signal);
-      silent = unknown ? silent + 1 : 0;
-      const gone = silent >= SILENT_POLLS ? 'the provider does not answer' : lost;
-      if (gone) return await over(yagna, input, 'lost', gone, signal);
-      // An answer without news that came at once must not make us ask at once again.
-      if (polled !== 'timeout') await delay(1000, undefined, { signal });
-      continue;
-    }
-    const failed = polled.find((result) => result.result === 'Error');
-    if (failed) {
-      const { lost } = await lookAtVm(yagna, input, signal);
-      if (lost) return await over(yagna, input, 'lost', lost, signal);
-      return await over(yagna, input, 'failed', failed.message ?? `command ${failed.index} failed`, signal);
-    }
-    silent = 0;
-    next = polled.length;
-    if (next >= commandCount) return await over(yagna, input, 'done', undefined, signal);
+    // yagna says of a VM that runs that it finds nothing there, for a moment; and a silent provider looks like a busy one.
+    const look = await lookAtVm(yagna, input, signal);
+    if (look.lost) return await over(yagna, input, 'lost', look.lost, signal);
+    if (Date.now() >= deadlineMs) return await over(yagna, input, 'timedOut', TOO_LONG, signal);
+    if (look.silent === undefined) silence.end();
+    else if (silence.lasts(PATIENCE_MS)) return await over(yagna, input, 'lost', look.silent, signal);
+    if (polled instanceof Error) {
+      const patience = polled.kind === 'notFound' ? FORGOTTEN_MS : PATIENCE_MS;
+      // That nobody answers in time says no more than that the command has not ended.
+      if (polled.kind !== 'timeout' && trouble.lasts(patience))
+        return await over(yagna, input, 'lost', polled.message, signal);
+      await pause.next(TROUBLE_PAUSE_MS);
+    } else if (Date.now() - askedMs < PAUSE_MS) await pause.next(PAUSE_MS);
+  }
+}
+
+/** Something that matters only when it lasts. */
+class Lasting {
+  private sinceMs: number | undefined;
+
+  /** It is so now. True when it has been for longer than `ms`. */
+  lasts(ms: number): boolean {
+    this.sinceMs ??= Date.now();
+    return Date.now() - this.sinceMs >= ms;
+  }
+
+  end(): void {
+    this.sinceMs = undefined;
   }
 }
 
@@ -110,8 +128,8 @@ async function watch(yagna: Yagna, input: WatchScriptInput, signal: AbortSignal)
 interface VmLook {
   /** Why the VM is gone. */
   lost?: string;
-  /** Why yagna cannot tell. */
-  unknown?: YagnaError;
+  /** Why the provider cannot tell. */
+  silent?: string;
 }
 
 async function lookAtVm(yagna: Yagna, input: WatchScriptInput, signal: AbortSignal): Promise<VmLook> {
@@ -123,9 +141,10 @@ async function lookAtVm(yagna: Yagna, input: WatchScriptInput, signal: AbortSign
     const why = found.errorMessage ?? found.reason;
     return { lost: `the VM is ${now}${why ? `: ${why}` : ''}` };
   } catch (error) {
-    if (isYagnaError(error, 'gone')) return { lost: 'the VM is gone' };
-    if (isYagnaError(error, 'timeout', 'server')) return { unknown: error };
-    throw error;
+    if (!isYagnaError(error, 'gone', 'timeout', 'server') || error.isAway) throw error;
+    // Where it has an answer to nothing, it is yagna that is in trouble: the batch outlives even its restart.
+    if (error.kind === 'server') await yagna.agreement(input.agreementId, signal);
+    return { silent: `the provider does not answer: ${error.message}` };
   }
 }
 

@@ -16,6 +16,7 @@ export async function work(taskQueue: string): Promise<void> {
   await runWorker({
     taskQueue,
     onReady: (queues) => console.log(`worker ready on task queues ${queues.join(', ')}`),
+    onConnection: (line) => console.log(line),
     onTrouble: (line) => console.error(`golem-temporal: ${line}`),
   }).catch((error: unknown) => {
     throw asCliError(error);

@@ -138,7 +138,8 @@ export async function golemRental(input: RentalInput): Promise<RentalResult> {
     watching: CancellationScope,
   ): Promise<Vm> {
     await enter('creating');
-    const created = await vmCreation.golemCreateVm({ job, agreementId, provider: proposal.provider, ended });
+    const { provider } = proposal;
+    const created = await vmCreation.golemCreateVm({ job, agreementId, validToMs, provider, ended });
     retried ||= created.retried;
     note(created.events);
     const vm: Vm = { agreementId, activityId: created.activityId };

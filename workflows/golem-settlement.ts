@@ -20,6 +20,7 @@ import type {
   Reserved,
   SettlementNews,
 } from '../activities/contract';
+import { backoffMs } from '../model/backoff';
 import { appendEvents, emptyEventLog, readEvents, type NewEvent } from '../model/events';
 import { greatestRental, type ProviderId } from '../model/ids';
 import type { LastFailure, SettlementPhase, SettlementProgress, SettlementResult } from '../model/result';
@@ -72,6 +73,8 @@ const NUDGE = '3 s';
 const PATIENCE = '2 s';
 /** So long a worker may be at a decision without knowing that its time is over. */
 const DECISION_HEARTBEAT_MS = 10_000;
+/** Waits between attempts at what is never given up. */
+const PERSISTENCE = { firstMs: 1000, longestMs: 300_000 };
 const NO_NEWS = { documents: [], settled: [], settledNotes: [] };
 
 export async function golemSettlement(input: SettlementInput): Promise<SettlementResult> {
@@ -260,13 +263,13 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
 
   /** Money depends on it, so it is never given up: what went wrong is shown, and it is tried again. */
   async function persist<T>(act: () => Promise<T>): Promise<T> {
-    for (let wait = 1; ; wait = Math.min(wait * 2, 300)) {
+    for (let failures = 0; ; failures++) {
       try {
         return await act();
       } catch (error) {
         failed(error);
         await report();
-        await sleep(`${wait} s`);
+        await sleep(backoffMs(failures, PERSISTENCE, Math.random));
       }
     }
   }

@@ -25,6 +25,8 @@ export interface World {
   taskQueue: string;
   /** The worker process that runs now. */
   worker: Child;
+  /** What workers have written so far, in lines. */
+  workerLog: string[];
   /** Starts a worker process on the same task queue, after the one before was killed. */
   startWorker(): Promise<Child>;
   /** Stops the devnet and starts it again on its port; needs a `dataDir` of the test's. */
@@ -54,10 +56,11 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
   requireBuild();
   const devnet = await startDevnet(options.devnet);
   const taskQueue = `golem-${randomUUID()}`;
+  const workerLog: string[] = [];
   const address = temporalAddress();
   const yagnaUrl = (await options.yagnaUrl?.(devnet.url)) ?? devnet.url;
   const startWorker = async (): Promise<Child> => {
-    const worker = await startCli(['worker', '--task-queue', taskQueue], {
+    const env = {
       TEMPORAL_ADDRESS: address,
       YAGNA_API_URL: yagnaUrl,
       YAGNA_APPKEY: devnet.appKey,
@@ -65,7 +68,9 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       // After a lost answer the settlement waits until the request cannot land any more: long enough on loopback.
       GOLEM_REQUEST_TIMEOUT_SEC: '3',
       ...options.env,
-    });
+    };
+    const write = (line: string): void => void workerLog.push(line);
+    const worker = await startCli(['worker', '--task-queue', taskQueue], env, write, write);
     await worker.line(/^worker ready/);
     return worker;
   };
@@ -74,7 +79,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
   const get = async (path: string): Promise<unknown> =>
     await (await fetch(`${world.devnet.adminUrl}${path}`)).json();
   const world: World = {
-    ...{ devnet, client, taskQueue },
+    ...{ devnet, client, taskQueue, workerLog },
     golem: new GolemClient({ client, taskQueue }),
     worker: await startWorker(),
     async startWorker() {
