@@ -94,6 +94,8 @@ describe('a connection', () => {
 
   test('says once that the key is refused, and that it is taken again', () => {
     for (let i = 0; i < 10; i++) connection.failed(URL, wrongKey, nowMs);
+    // Its version yagna tells everybody.
+    connection.answered(URL, false);
     nowMs += 5000;
     connection.answered(URL);
     connection.answered(URL);

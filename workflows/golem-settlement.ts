@@ -36,6 +36,7 @@ import {
   type OwnerClosed,
   type SettlementInput,
 } from './protocol';
+import { isOwnerClosed, sound } from './signal-input';
 import {
   agreementsOf,
   awaitingPayment,
@@ -110,10 +111,11 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
 
   setHandler(eventsQuery, (query) => readEvents(log, query));
   setHandler(settlementProgressQuery, progress);
-  setHandler(ownerClosedSignal, (owner) => {
+  const onOwnerClosed = (owner: OwnerClosed): void => {
     signals += 1;
     closedOwners.set(owner.workflowId, owner);
-  });
+  };
+  setHandler(ownerClosedSignal, sound('golemOwnerClosed', isOwnerClosed, onOwnerClosed));
 
   const note = (events: NewEvent[]): void => appendEvents(log, events);
 

@@ -34,8 +34,10 @@ export class Reachability {
     return this.state === 'up' ? this.now() - this.sinceMs : 0;
   }
 
-  answered(url: string): void {
+  /** @param tookKey - false where yagna asks for no key */
+  answered(url: string, tookKey = true): void {
     this.doubtMs = undefined;
+    if (this.state === 'refused' && !tookKey) return;
     const before = this.state;
     const seconds = Math.round((this.now() - this.sinceMs) / 1000);
     if (before === 'away') this.change('up', url, `answers again after ${seconds} s`);

@@ -14,6 +14,7 @@ import { errorOfStatus, YagnaError } from './errors';
 import type { Reachability } from './reachability';
 import { redacted } from './redact';
 
+const NEEDS_NO_KEY = '/version/get';
 /** How much longer than its own timeout a long poll may take. */
 const LONG_POLL_GRACE_MS = 10_000;
 /** Where a yagna is and the key it wants. */
@@ -74,7 +75,7 @@ export class Transport {
         endpoint = now;
         return await this.sendTo(now, request, options);
       });
-      this.reachability?.answered(originOf(endpoint.url));
+      this.reachability?.answered(originOf(endpoint.url), request.path !== NEEDS_NO_KEY);
       return answer;
     } catch (error) {
       if (!(error instanceof YagnaError)) throw error;
