@@ -421,7 +421,19 @@ test(
         fc.pre(isHarmless(how, input));
         await at(handles[which] as WorkflowHandle, how, input);
       }),
-      { numRuns: runs(50) },
+      {
+        numRuns: runs(50),
+        // Each of these would have stopped its workflow for good.
+        examples: [
+          [{ at: 0, how: 'signal golemSettlementUpdate', input: null }],
+          [{ at: 0, how: 'signal golemRentalUpdate', input: null }],
+          [{ at: 0, how: 'signal golemAssignmentOutcome', input: { rental: 1 } }],
+          [{ at: 1, how: 'signal golemAssignment', input: null }],
+          [{ at: 2, how: 'signal golemOwnerClosed', input: null }],
+          [{ at: 1, how: 'update scriptResult', input: null }],
+          [{ at: 1, how: 'update scriptResult', input: { scriptId: 'script-1', waitSec: 'NaN' } }],
+        ],
+      },
     );
     // It answers, takes scripts, and ends well.
     const rental = world.client.workflow.getHandle(`${jobId}/rental/1`);
