@@ -3,6 +3,7 @@ import { ApplicationFailure } from '@temporalio/common';
 import type { NewEvent } from '../model/events';
 import type { AgreementId, GolemActivityId } from '../model/ids';
 import { providerOf } from '../model/offer';
+import { endOfAgreement, isOver } from './agreement-end';
 import { attempt, RENTED } from './attempt';
 import { closeAgreement } from './close-agreement';
 import type { GolemActivities, JobRef, SignedAgreement, SignInput } from './contract';
@@ -61,13 +62,17 @@ export function agreementActivities(
      * Retry: a destroyed or unknown one is a success.
      * @throws VmLost - the provider does not answer (not retried)
      * @throws YagnaUnavailable, YagnaUnauthorized - (retried with backoff)
+     * @returns the end of the agreement, when that is over too
      */
     async golemDestroyVm({ job, agreementId, activityId }) {
       return await attempt(async ({ signal }) => {
         const yagna = yagnaOf(job);
         await destroyVm(yagna, activityId, signal);
         const agreement = await yagna.agreement(agreementId, signal);
-        return { events: vmDestroyed(activityId, agreementId, agreement && providerOf(agreement.offer)) };
+        const events = vmDestroyed(activityId, agreementId, agreement && providerOf(agreement.offer));
+        if (!isOver(yagna, agreement)) return { events };
+        const ended = await endOfAgreement(yagna, agreementId, agreement, signal);
+        return { ended, events: [...events, ...ended.events] };
       }, RENTED);
     },
 

@@ -1,17 +1,34 @@
 /** Reserving a job's budget on yagna and giving it back. */
 import { failure, isYagnaError, type Allocation, type Yagna } from './yagna';
 import { attempt } from './attempt';
-import type { GolemActivities, JobRef } from './contract';
+import type { GolemActivities, JobRef, ReserveInput } from './contract';
 import type { ActivityEnvironment } from './environment';
-import { exact, toAmount } from '../model/amount';
+import { addAmounts, exact, ExactDecimal, toAmount } from '../model/amount';
+import type { Amount, Timestamp } from '../model/ids';
 import { amounts, event } from './events';
 import { allocationTimeout, sameTime } from './marks';
 
-async function ofJob(yagna: Yagna, timeout: string, signal: AbortSignal): Promise<Allocation[]> {
+/** What bears one of the job's marks, the oldest first. */
+export async function allocationsAt(
+  yagna: Yagna,
+  timeouts: readonly Timestamp[],
+  signal: AbortSignal,
+): Promise<Allocation[]> {
   const all = await yagna.allocations(signal);
   return all
-    .filter((allocation) => sameTime(allocation.timeout, timeout))
+    .filter((allocation) => timeouts.some((timeout) => sameTime(allocation.timeout, timeout)))
     .sort((a, b) => (a.timestamp < b.timestamp ? -1 : a.timestamp > b.timestamp ? 1 : 0));
+}
+
+/** What was taken from allocations that are gone, by yagna's own books where it tells them. */
+async function spentFrom(
+  yagna: Yagna,
+  { allocationIds, accepted }: NonNullable<ReserveInput['replaces']>,
+  signal: AbortSignal,
+): Promise<Amount> {
+  const spent = await Promise.all(allocationIds.map((id) => yagna.spentFrom(id, signal)));
+  const told = spent.filter((amount) => amount !== undefined);
+  return told.length === spent.length ? addAmounts(told) : accepted;
 }
 
 /** yagna's words for a platform that it does not have are not about money. */
@@ -37,24 +54,27 @@ export function allocationActivities(
 
   return {
     /**
-     * Reserves the budget of a job.
+     * Reserves the budget of a job, or what is left of it once an allocation of it has lapsed.
      *
      * Effect: one allocation, marked by its `timeout`.
-     * Retry: looks for it, creates it if there is none, looks again, keeps the oldest and releases the rest.
+     * Retry, and where one may exist: looks for it, creates it if there is none, looks again, keeps the oldest and
+     * releases the rest.
      * @throws BudgetNotReserved - yagna refused it (too little on the account)
      * @throws InvalidJobSpec - yagna has no such payment platform (not retried)
      */
-    async golemReserveAllocation({ job, amount, platform, endsAtSec }) {
+    async golemReserveAllocation({ job, amount, platform, endsAtSec, mayExist = false, replaces }) {
       return await attempt(
         async ({ signal, retried }) => {
           const yagna = yagnaOf(job);
           const timeout = allocationTimeout(job, endsAtSec);
-          let found = retried ? await ofJob(yagna, timeout, signal) : [];
+          const spentBefore = replaces ? await spentFrom(yagna, replaces, signal) : '0';
+          const left = ExactDecimal.max(0, exact(amount).minus(exact(spentBefore)));
+          let found = retried || mayExist ? await allocationsAt(yagna, [timeout], signal) : [];
           if (found.length === 0) {
             const address = (await yagna.me(signal)).identity;
-            const request = { totalAmount: amount, paymentPlatform: platform, address, timeout };
+            const request = { totalAmount: toAmount(left), paymentPlatform: platform, address, timeout };
             const created = await reserve(yagna, request, signal);
-            found = retried ? await ofJob(yagna, timeout, signal) : [created];
+            found = retried ? await allocationsAt(yagna, [timeout], signal) : [created];
             // Without its mark nobody would find it again, and each retry would reserve the budget once more.
             if (found.length === 0) await yagna.releaseAllocation(created.allocationId, signal);
           }
@@ -73,6 +93,7 @@ export function allocationActivities(
               ...amounts(kept.totalAmount),
             }),
             retried,
+            spentBefore,
           };
         },
         { names: { badRequest: 'BudgetNotReserved' } },
@@ -85,10 +106,11 @@ export function allocationActivities(
      * Effect: none of the job's allocations is left.
      * Retry: releasing a released one is a success.
      */
-    async golemReleaseAllocation({ job, endsAtSec }) {
+    async golemReleaseAllocation({ job, endsAtSecs }) {
       return await attempt(async ({ signal }) => {
         const yagna = yagnaOf(job);
-        const found = await ofJob(yagna, allocationTimeout(job, endsAtSec), signal);
+        const timeouts = endsAtSecs.map((endsAtSec) => allocationTimeout(job, endsAtSec));
+        const found = await allocationsAt(yagna, timeouts, signal);
         for (const { allocationId } of found) await yagna.releaseAllocation(allocationId, signal);
         return {
           events: found.map(({ allocationId, spentAmount }) =>

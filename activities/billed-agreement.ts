@@ -46,6 +46,8 @@ export async function openBilledAgreement(
 }
 
 /** yagna refuses to accept for want of funds in the allocation, or because the allocation is gone. */
-export function failureOfAccepting(error: YagnaError): Decision['failure'] {
-  return /not enough funds|allocation/i.test(error.detail) ? 'BudgetExhausted' : 'PaymentRefused';
+export function whyNotAccepted({ detail }: YagnaError): Pick<Decision, 'failure' | 'allocationGone'> {
+  if (/not enough funds/i.test(detail)) return { failure: 'BudgetExhausted' };
+  if (/allocation/i.test(detail)) return { failure: 'BudgetExhausted', allocationGone: true };
+  return { failure: 'PaymentRefused' };
 }

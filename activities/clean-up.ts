@@ -1,12 +1,13 @@
 /** Ends by mark whatever a job left on yagna, whoever made it and whatever died on the way. */
 import { providerOf } from '../model/offer';
+import { eachAtOnce } from './at-once';
 import { attempt } from './attempt';
 import { closeAgreement } from './close-agreement';
 import type { CleanedUp, GolemActivities } from './contract';
 import { endDemands } from './demands';
 import type { ActivityEnvironment } from './environment';
 import { appSessionId, bearsMark } from './marks';
-import { isYagnaError } from './yagna';
+import { isYagnaError, type Yagna } from './yagna';
 
 /** Agreements ended at the same time. */
 const AT_ONCE = 5;
@@ -31,6 +32,10 @@ export function cleanUpActivities(env: ActivityEnvironment): Pick<GolemActivitie
           const agreement = await yagna.agreement(id, signal);
           if (!agreement || !bearsMark(job, agreement.demand.properties)) return;
           let { state } = agreement;
+          if (state === 'Proposal') {
+            if (await cancelUnsigned(yagna, id, signal)) empty = false;
+            return;
+          }
           if ((state === 'Approved' || state === 'Pending') && Date.parse(agreement.validTo) > yagna.now()) {
             empty = false;
             try {
@@ -47,13 +52,13 @@ export function cleanUpActivities(env: ActivityEnvironment): Pick<GolemActivitie
           agreements.push({ agreementId: id, provider: providerOf(agreement.offer), state });
         };
         // A few at once: silent providers must not keep the others rented.
-        const listed = (await yagna.agreements({ appSessionId: appSessionId(job) }, signal)).map(
-          ({ id }) => id,
-        );
-        const next = async (): Promise<void> => {
-          for (let id = listed.shift(); id !== undefined; id = listed.shift()) await close(id);
-        };
-        await Promise.all(Array.from({ length: AT_ONCE }, next));
+        const entries = [
+          ...(await yagna.agreements({ appSessionId: appSessionId(job) }, signal)),
+          // Not signed yet, they have no app session.
+          ...(await yagna.agreements({ state: 'Proposal' }, signal)),
+        ];
+        const listed = [...new Set(entries.map(({ id }) => id))];
+        await eachAtOnce(listed, AT_ONCE, close);
         const ours = new Set(agreements.map(({ agreementId }) => agreementId));
         const invoices = (await yagna.invoices({ afterTimestamp: since }, signal))
           .filter(({ agreementId, status }) => ours.has(agreementId) && status === 'RECEIVED')
@@ -65,4 +70,15 @@ export function cleanUpActivities(env: ActivityEnvironment): Pick<GolemActivitie
       });
     },
   };
+}
+
+/** It binds nobody and expires by itself, so that one which cannot be cancelled is nothing to wait for. */
+async function cancelUnsigned(yagna: Yagna, id: string, signal: AbortSignal): Promise<boolean> {
+  try {
+    await yagna.cancelAgreement(id, { message: 'the job has ended' }, signal);
+    return true;
+  } catch (error) {
+    if (!isYagnaError(error)) throw error;
+    return false;
+  }
 }

@@ -15,8 +15,10 @@ import type {
   ProviderId,
   Timestamp,
 } from '../model/ids';
-import type { Installation, JobSpec, TaskCommand, ToleranceSpec } from '../model/job';
+import type { Breach } from '../model/avoid';
+import type { BudgetSpec, Installation, JobSpec, TaskCommand, ToleranceSpec } from '../model/job';
 import type { NewEvent } from '../model/events';
+import type { Orphan, ReconcileInput } from '../model/reconcile';
 import type { CommandResult, ProviderInfo } from '../model/result';
 
 /** Which job on which yagna: what every activity needs to find what is the job's. */
@@ -41,6 +43,14 @@ export interface ReserveInput {
   platform: string;
   /** Whole second, since the epoch, at which the allocation ends; the mark goes into its microseconds. */
   endsAtSec: number;
+  /** One that an earlier settlement of the job made may be there. Default false. */
+  mayExist?: boolean;
+  /** Allocations of the job that lapsed before this one: what was taken from them is not reserved again. */
+  replaces?: {
+    allocationIds: AllocationId[];
+    /** What is accepted as far as we know, for a yagna that does not tell what was taken from an allocation. */
+    accepted: Amount;
+  };
 }
 
 export interface Reserved {
@@ -49,6 +59,30 @@ export interface Reserved {
   /** yagna's own clock at the reservation: the first cursor for events. */
   at: Timestamp;
   event: NewEvent;
+  /** More than one attempt was made, so an earlier request may still land. */
+  retried: boolean;
+  /** What was taken from the allocations that it replaces. */
+  spentBefore: Amount;
+}
+
+export interface AmendInput {
+  job: JobRef;
+  allocationId: AllocationId;
+  /** What it is to hold, what was spent of it included. It is never lowered. */
+  total: Amount;
+  /** Until when it is to last; its mark is that of the new second. It is never shortened. */
+  endsAtSec: number;
+  /** Until when it was to last so far. */
+  lastsUntilSec: number;
+  /** Ends of all allocations that the job ever had: one of them that is not this one is given back. */
+  endsAtSecs: number[];
+}
+
+export interface Amended {
+  /** `lapsed`: its time was over. `released`: it is gone before its time: somebody took the money back. */
+  state: 'live' | 'lapsed' | 'released';
+  /** What it holds now, what was spent of it included. */
+  total: Amount;
   /** More than one attempt was made, so an earlier request may still land. */
   retried: boolean;
 }
@@ -60,6 +94,8 @@ export interface OfferSummary {
   cpuThreads: number;
   /** Estimated GLM for one hour on all threads, start price included. */
   pricePerHour: Amount;
+  /** Part of it that is paid once for each VM. */
+  startPrice: Amount;
 }
 
 /** A counter-proposal of ours that may still be answered: providers who were full come back to it. */
@@ -86,6 +122,8 @@ export interface NegotiateInput {
   unanswered: Unanswered[];
   /** Providers not to be taken now: rented already, or failed before. */
   avoid: ProviderId[];
+  /** Those of `avoid` that broke faith with the job, and why. */
+  brokeFaith: { id: ProviderId; reason: string }[];
   /** Those of `avoid` that only failed before: when nobody else offers, the round ends early to let them in again. */
   forgivable: ProviderId[];
 }
@@ -175,11 +213,19 @@ export interface WatchScriptInput {
   outputLimitBytes: number;
 }
 
+/**
+ * Why a VM is of no use after a script. `busy`: the script, or what follows in it, may still run. `dead`: it ended.
+ * `silent`: the provider does not answer. `unreadable`: its results cannot be read. `untrue`: they cannot be the
+ * script's.
+ */
+export type VmAfterScript = 'busy' | 'dead' | 'silent' | 'unreadable' | 'untrue';
+
 export interface WatchedScript {
-  /** `lost`: the VM is gone. `timedOut`: it still runs. */
+  /** `lost`: the VM is gone, or of no use any more. `timedOut`: it still runs. */
   state: 'done' | 'failed' | 'lost' | 'timedOut';
   results: CommandResult[];
   reason?: string;
+  vm?: VmAfterScript;
   event?: NewEvent;
 }
 
@@ -191,9 +237,13 @@ export interface WatchRentalInput {
 }
 
 export interface RentalEnded {
-  /** What ended: the agreement (by whom and why) or only the VM. */
-  ended: 'agreement' | 'vm';
+  /** What ended: the agreement (by whom and why) or only the VM; or the provider has not answered for long. */
+  ended: 'agreement' | 'vm' | 'silent';
   reason: string;
+  /** Who ended the agreement, `Requestor` or `Provider`. */
+  terminator?: string;
+  /** The provider's `golem.provider.code`, where it gave one. */
+  code?: string;
   events: NewEvent[];
 }
 
@@ -201,6 +251,12 @@ export interface DestroyVmInput {
   job: JobRef;
   agreementId: AgreementId;
   activityId: GolemActivityId;
+}
+
+export interface DestroyedVm {
+  /** Its agreement is over, too. */
+  ended?: RentalEnded;
+  events: NewEvent[];
 }
 
 export interface CloseRentalInput {
@@ -300,6 +356,8 @@ export interface Decision {
   reason?: string;
   /** Why nothing is paid: the document is wrong, or the budget is used up. */
   failure?: 'PaymentRefused' | 'BudgetExhausted';
+  /** The allocation that it was to be paid from is not there any more. */
+  allocationGone?: boolean;
   /** An invoice beside the accepted one of its agreement: the books go by that. */
   secondInvoice?: boolean;
   /** GAP-3's `golem.requestor.code`, when the refusal has one. */
@@ -327,7 +385,8 @@ export interface CleanedUp {
 
 export interface ReleaseInput {
   job: JobRef;
-  endsAtSec: number;
+  /** Ends of all allocations that the job ever had. */
+  endsAtSecs: number[];
 }
 
 export interface Released {
@@ -336,10 +395,56 @@ export interface Released {
   empty: boolean;
 }
 
+/** What a settlement takes over from one that is gone. */
+export interface Adopted {
+  /** End of the allocation to go on with; absent where there is none, and one of `amount` is to be made. */
+  endsAtSec?: number;
+  /** Ends of further allocations of the job, to be released at the end. */
+  otherEnds: number[];
+  /** To reserve, if the allocation is not there. */
+  amount: Amount;
+  /** yagna's time before the first document of the job: the books are made anew from there. */
+  since: Timestamp;
+  /** Agreements whose invoice has been waited for long enough. */
+  overdue: AgreementId[];
+}
+
+/** A settlement to be started in the place of one that is gone; beside `job`, the input of that. */
+export interface Revival {
+  job: JobRef;
+  budget: BudgetSpec;
+  platform: string;
+  expirationSec: number;
+  invoiceWaitSec: number;
+  acceptanceTimeoutSec?: number;
+  tolerance: ToleranceSpec;
+  requestLifetimeMs: number;
+  allocationLifeSec: number;
+  adopt: Adopted;
+}
+
+export interface FoundOrphans {
+  orphans: Orphan[];
+  /** Beyond those listed. */
+  more: number;
+  revivals: Revival[];
+  /** Jobs of which nothing is owed: what they left only has to be ended. */
+  cleanUps: CleanUpInput[];
+}
+
+export interface AvoidInput {
+  job: JobRef;
+  provider: ProviderInfo;
+  breach: Breach;
+  /** What happened, one line. */
+  reason: string;
+}
+
 /** The Temporal activities of this package, by the names they are registered under. */
 export interface GolemActivities {
   golemPrepareJob(input: { spec: unknown }): Promise<PreparedJob>;
   golemReserveAllocation(input: ReserveInput): Promise<Reserved>;
+  golemAmendAllocation(input: AmendInput): Promise<Amended>;
   golemNegotiate(input: NegotiateInput): Promise<Negotiated>;
   golemUnsubscribeDemands(input: { job: JobRef }): Promise<{ events: NewEvent[] }>;
   golemSignAgreement(input: SignInput): Promise<SignedAgreement>;
@@ -347,10 +452,12 @@ export interface GolemActivities {
   golemSendScript(input: SendScriptInput): Promise<SentScript>;
   golemWatchScript(input: WatchScriptInput): Promise<WatchedScript>;
   golemWatchRental(input: WatchRentalInput): Promise<RentalEnded>;
-  golemDestroyVm(input: DestroyVmInput): Promise<{ events: NewEvent[] }>;
+  golemDestroyVm(input: DestroyVmInput): Promise<DestroyedVm>;
   golemCloseRental(input: CloseRentalInput): Promise<ClosedRental>;
   golemWatchSettlement(input: WatchSettlementInput): Promise<SettlementNews>;
   golemDecideDocument(input: DecideInput): Promise<Decision>;
   golemCleanUp(input: CleanUpInput): Promise<CleanedUp>;
   golemReleaseAllocation(input: ReleaseInput): Promise<Released>;
+  golemFindOrphans(input: ReconcileInput): Promise<FoundOrphans>;
+  golemAvoidProvider(input: AvoidInput): Promise<{ events: NewEvent[] }>;
 }

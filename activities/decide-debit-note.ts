@@ -7,7 +7,7 @@ import type { DebitNoteId } from '../model/ids';
 import { checkDebitNote } from '../model/pricing';
 import { PROP } from '../model/properties';
 import { hasAcceptedInvoice } from './accepted-invoice';
-import { failureOfAccepting, openBilledAgreement, type BilledAgreement } from './billed-agreement';
+import { whyNotAccepted, openBilledAgreement, type BilledAgreement } from './billed-agreement';
 import type { DecideInput, Decision } from './contract';
 import { amounts, event } from './events';
 import { failure, isYagnaError, unlessNotFound, type DebitNote, type Documents, type Yagna } from './yagna';
@@ -69,7 +69,7 @@ export async function decideDebitNote(
       events.push(event('PaymentFailed', { ...details, reason: error.detail }));
       return decided('refused', {
         reason: `debit note not accepted: ${error.detail}`,
-        failure: failureOfAccepting(error),
+        ...whyNotAccepted(error),
       });
     }
   }
@@ -83,7 +83,7 @@ async function refuseDebitNote(
   found: BilledAgreement,
   note: DebitNote,
   signal: AbortSignal,
-): Promise<Pick<Decision, 'reason' | 'requestorCode' | 'failure'> | undefined> {
+): Promise<Pick<Decision, 'reason' | 'requestorCode' | 'failure' | 'allocationGone'> | undefined> {
   const { terms, soFar, agreement } = found;
   if (!terms) return { reason: `the agreement's prices cannot be read: ${found.unreadable ?? ''}` };
   const elapsedSec = Math.max(0, (yagna.now() - found.beganMs) / 1000);
@@ -115,6 +115,9 @@ async function refuseDebitNote(
     ...{ terms, tolerance: input.tolerance, elapsedSec },
     amount: note.totalAmountDue,
     usage: countersOf(note),
+    otherUsage: Object.entries(soFar.lastUsage)
+      .filter(([activityId]) => activityId !== note.activityId)
+      .map(([, usage]) => usage),
     activityKnown: await isKnown(yagna, note, signal),
     acceptedEarlier,
   };
@@ -125,6 +128,7 @@ async function refuseDebitNote(
   return {
     reason: `debit note refused: ${decision.reason}`,
     failure: exhausted ? 'BudgetExhausted' : 'PaymentRefused',
+    ...(exhausted && allocation === undefined ? { allocationGone: true } : {}),
   };
 }
 

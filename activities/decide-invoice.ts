@@ -7,7 +7,7 @@ import type { NewEvent } from '../model/events';
 import type { InvoiceId } from '../model/ids';
 import { checkInvoice } from '../model/pricing';
 import { hasAcceptedInvoice } from './accepted-invoice';
-import { failureOfAccepting, openBilledAgreement, type BilledAgreement } from './billed-agreement';
+import { whyNotAccepted, openBilledAgreement, type BilledAgreement } from './billed-agreement';
 import type { DecideInput, Decision } from './contract';
 import { amounts, event } from './events';
 import { failure, isYagnaError, unlessNotFound, type Documents, type Invoice, type Yagna } from './yagna';
@@ -82,7 +82,7 @@ export async function decideInvoice(
     events.push(event('PaymentFailed', { ...details, reason: error.detail }));
     return decided('refused', {
       reason: `invoice not accepted: ${error.detail}`,
-      failure: failureOfAccepting(error),
+      ...whyNotAccepted(error),
     });
   }
   events.push(event('PaymentAccepted', details));

@@ -1,4 +1,5 @@
 /** What the activities of one worker process share: its connections to yagna, its owner's name, its settings. */
+import type { ProviderAvoidStore } from '../model/avoid';
 import type { SelectionStrategy } from '../model/selection';
 import type { SpecSettings } from '../model/spec';
 import type { Connections } from './yagna';
@@ -13,4 +14,8 @@ export interface ActivityEnvironment {
   strategies: Readonly<Record<string, SelectionStrategy>>;
   /** Where image tags are looked up. */
   registryUrl: string;
+  /** For so long money is reserved at a time. Default 30 days. */
+  allocationLifeSec?: number;
+  /** Where providers that broke faith are remembered. Default: nowhere, so that they are avoided for the job alone. */
+  avoid?: ProviderAvoidStore;
 }

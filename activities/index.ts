@@ -2,10 +2,13 @@
 import type { GolemActivities } from './contract';
 import { agreementActivities } from './agreement';
 import { allocationActivities } from './allocation';
+import { amendmentActivities } from './amend-allocation';
+import { avoidActivities } from './avoid';
 import { cleanUpActivities } from './clean-up';
 import { decisionActivities } from './decide';
 import type { ActivityEnvironment } from './environment';
 import { negotiationActivities } from './negotiate';
+import { orphanActivities } from './find-orphans';
 import { prepareActivities } from './prepare';
 import { rentalWatchActivities } from './watch-rental';
 import { scriptWatchActivities } from './watch-script';
@@ -21,6 +24,7 @@ export function createGolemActivities(env: ActivityEnvironment): GolemActivities
   return {
     ...prepareActivities(env),
     ...allocationActivities(env),
+    ...amendmentActivities(env),
     ...negotiationActivities(env),
     ...agreementActivities(env),
     ...vmActivities(env),
@@ -29,5 +33,7 @@ export function createGolemActivities(env: ActivityEnvironment): GolemActivities
     ...settlementWatchActivities(env),
     ...decisionActivities(env),
     ...cleanUpActivities(env),
+    ...orphanActivities(env),
+    ...avoidActivities(env),
   };
 }

@@ -19,13 +19,33 @@ export function bearsMark(job: JobRef, properties: Properties): boolean {
   return typeof mark === 'string' && mark.startsWith(`${job.owner}/${job.jobUuid}/`);
 }
 
+/** A run id of Temporal's. */
+const RUN_ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+/** The jobUuid in the mark of a demand, if that is one of the owner's. */
+export function jobOfMark(owner: string, properties: Properties): string | undefined {
+  const mark = properties[PROP.mark];
+  if (typeof mark !== 'string' || !mark.startsWith(`${owner}/`)) return undefined;
+  const [jobUuid = '', n, ...rest] = mark.slice(owner.length + 1).split('/');
+  return RUN_ID.test(jobUuid) && n !== undefined && rest.length === 0 ? jobUuid : undefined;
+}
+
+/** Whole second at which an allocation ends, if its `timeout` bears the job's mark. */
+export function endOfAllocation(
+  job: Pick<JobRef, 'owner' | 'jobUuid'>,
+  timeout: Timestamp,
+): number | undefined {
+  const endsAtSec = Math.floor(Date.parse(timeout) / 1000);
+  return sameTime(allocationTimeout(job, endsAtSec), timeout) ? endsAtSec : undefined;
+}
+
 /** A number below `below` that the same words always give. */
 function checksum(below: number, ...words: (string | number)[]): number {
   return createHash('sha256').update(words.join('|')).digest().readUIntBE(0, 6) % below;
 }
 
 /** An allocation has no room for text: its `timeout` carries the mark in its microseconds. */
-export function allocationTimeout(job: JobRef, endsAtSec: number): Timestamp {
+export function allocationTimeout(job: Pick<JobRef, 'owner' | 'jobUuid'>, endsAtSec: number): Timestamp {
   const micros = checksum(1_000_000, endsAtSec, job.owner, job.jobUuid);
   return new Date(endsAtSec * 1000).toISOString().replace('.000Z', `.${String(micros).padStart(6, '0')}Z`);
 }

@@ -10,7 +10,9 @@ import type { ProposalId } from '../model/ids';
 import { readOffer, type Offer } from '../model/offer';
 import { PROP } from '../model/properties';
 import { hourPrice, priceCapReason, providerListReason, SELECTION_STRATEGIES } from '../model/selection';
+import { BREACHES, type AvoidedProvider } from '../model/avoid';
 import { attempt } from './attempt';
+import { avoidedNow } from './avoid';
 import type {
   DraftProposal,
   GolemActivities,
@@ -67,7 +69,7 @@ export function negotiationActivities(
     async golemNegotiate(input) {
       return await attempt(async ({ signal, number, retried }) => {
         const yagna = env.connections.get(input.job.connection);
-        const round = new Round(env, yagna, input, signal);
+        const round = new Round(env, yagna, input, await avoidedNow(env), signal);
         return { ...(await round.run(number)), retried };
       });
     },
@@ -111,6 +113,8 @@ class Round {
     private readonly env: ActivityEnvironment,
     private readonly yagna: Yagna,
     private readonly input: NegotiateInput,
+    /** On the worker's own list, by id. */
+    private readonly avoided: ReadonlyMap<string, AvoidedProvider>,
     private readonly signal: AbortSignal,
   ) {
     this.candidates = input.leftOver.map((summary) => ({ summary }));
@@ -269,11 +273,14 @@ class Round {
     this.report(proposalReceived(proposal.proposalId, provider, proposal.properties, proposal.state));
     const reason =
       providerListReason(spec.providers, offer) ??
+      this.faithReason(offer.providerId) ??
       priceCapReason(spec.pricing, offer) ??
       (offer.platforms.includes(platform) ? undefined : `cannot be paid on ${platform}`);
     if (reason) return unsuitable(reason);
     const { proposalId } = proposal;
-    const summary = { proposalId, provider, cpuThreads: offer.cpuThreads, pricePerHour: hourPrice(offer) };
+    const { startPrice } = offer.pricing;
+    const pricePerHour = hourPrice(offer);
+    const summary = { proposalId, provider, cpuThreads: offer.cpuThreads, pricePerHour, startPrice };
     // Kept even if avoided now: a later round may want it.
     this.candidates.push({ summary, offer });
     if (avoid.includes(offer.providerId)) return false;
@@ -312,9 +319,17 @@ class Round {
     }
   }
 
+  /** Why a provider is not trusted any more. */
+  private faithReason(id: string): string | undefined {
+    const entry = this.avoided.get(id);
+    if (entry) return `on the worker's list to avoid: ${BREACHES[entry.breach].means}`;
+    return this.input.brokeFaith.find((broken) => broken.id === id)?.reason;
+  }
+
   private isTaken(providerId: string): boolean {
     return (
       this.input.avoid.includes(providerId) ||
+      this.avoided.has(providerId) ||
       this.drafts.some(({ provider }) => provider.id === providerId) ||
       [...this.asked.values()].some(({ summary }) => summary.provider.id === providerId)
     );

@@ -1,10 +1,11 @@
 /** The first activity of a job: checks the spec, finds the image, and makes sure that yagna is there. */
-import { Context } from '@temporalio/activity';
 import { parseJobSpec } from '../model/spec';
+import { ALLOCATION_LIFE_SEC } from './allocation-life';
 import { attempt } from './attempt';
 import type { GolemActivities } from './contract';
 import type { ActivityEnvironment } from './environment';
 import { resolveImage } from './image';
+import { ownerOf } from './installation';
 import { failure, supportedVersion } from './yagna';
 
 export function prepareActivities(env: ActivityEnvironment): Pick<GolemActivities, 'golemPrepareJob'> {
@@ -36,18 +37,13 @@ export function prepareActivities(env: ActivityEnvironment): Pick<GolemActivitie
         ]);
         return {
           spec: { ...checked.spec, image },
-          installation: { owner, requestLifetimeMs: env.connections.requestLifetimeMs },
+          installation: {
+            owner,
+            requestLifetimeMs: env.connections.requestLifetimeMs,
+            allocationLifeSec: env.allocationLifeSec ?? ALLOCATION_LIFE_SEC,
+          },
         };
       });
     },
   };
-}
-
-/** The namespace's id: two installations with one yagna but different namespaces never touch each other's. */
-async function ownerOf(env: ActivityEnvironment): Promise<string> {
-  if (env.owner !== undefined) return env.owner;
-  const { client } = Context.current();
-  const { namespace } = client.options;
-  const answer = await client.workflowService.describeNamespace({ namespace });
-  return answer.namespaceInfo?.id || namespace;
 }

@@ -1,13 +1,13 @@
 /** Watches a rental's agreement and VM while nothing else does. */
-import type { AgreementId } from '../model/ids';
 import { providerOf } from '../model/offer';
 import type { ProviderInfo } from '../model/result';
+import { endOfAgreement } from './agreement-end';
 import { attempt } from './attempt';
 import type { GolemActivities, RentalEnded, WatchRentalInput } from './contract';
 import type { ActivityEnvironment } from './environment';
-import { event, stateChanged } from './events';
+import { stateChanged } from './events';
 import { waitFor } from './wait';
-import { isYagnaError, oneLine, type Agreement, type EventStreams, type Yagna } from './yagna';
+import { isYagnaError, oneLine, type EventStreams, type Yagna } from './yagna';
 
 /** How often the VM's state is read: nothing tells of its end by itself. */
 const LOOK_MS = 30_000;
@@ -71,7 +71,7 @@ async function lookAt(yagna: Yagna, input: WatchRentalInput, signal: AbortSignal
   const { agreementId, activityId } = input;
   const agreement = await yagna.agreement(agreementId, signal);
   if (agreement?.state !== 'Approved' || yagna.now() > input.validToMs) {
-    const ended = await agreementEnded(yagna, agreementId, agreement, signal);
+    const ended = await endOfAgreement(yagna, agreementId, agreement, signal);
     return { ended, isSilence: false };
   }
   const provider = providerOf(agreement.offer);
@@ -80,34 +80,14 @@ async function lookAt(yagna: Yagna, input: WatchRentalInput, signal: AbortSignal
     const state = found?.state[0] ?? 'Unknown';
     if (state !== 'Terminated' && state !== 'Unresponsive' && found) return undefined;
     const why = found?.errorMessage ?? found?.reason;
-    return { ended: vmEnded(input, provider, state, why), isSilence: false };
+    // One that its provider has not heard of may be heard of again.
+    return { ended: vmEnded(input, provider, state, why), isSilence: state === 'Unresponsive' };
   } catch (error) {
     // A yagna that is away says nothing about the provider.
     if (!isYagnaError(error, 'timeout', 'server', 'gone') || error.isAway) throw error;
     const ended = vmEnded(input, provider, 'Unresponsive', 'the provider does not answer');
-    return { ended, isSilence: true };
+    return { ended: { ...ended, ended: 'silent' }, isSilence: true };
   }
-}
-
-async function agreementEnded(
-  yagna: Yagna,
-  agreementId: AgreementId,
-  agreement: Agreement | undefined,
-  signal: AbortSignal,
-): Promise<RentalEnded> {
-  const why = await yagna.terminationReason(agreementId, signal);
-  const by = why?.terminator ? ` by ${why.terminator}` : '';
-  const code = why?.reason?.['golem.provider.code'];
-  const words = oneLine([code, why?.reason?.message].filter((part) => typeof part === 'string').join(': '));
-  const state = agreement?.state === 'Approved' ? 'Expired' : (agreement?.state ?? 'unknown');
-  const reason = `agreement ${state}${by}${words ? ` (${words})` : ''}`;
-  const details = {
-    id: agreementId,
-    provider: agreement && providerOf(agreement.offer),
-    reason,
-    terminator: why?.terminator,
-  };
-  return { ended: 'agreement', reason, events: [event('AgreementTerminated', details)] };
 }
 
 function vmEnded(

@@ -1,13 +1,11 @@
 /** Watches a script until it is over: the end of each command is known the moment it ends. */
-import type { CommandResult } from '../model/result';
-import { fitScriptResults } from '../model/result-size';
 import { attempt, RENTED } from './attempt';
 import type { GolemActivities, WatchedScript, WatchScriptInput } from './contract';
 import type { ActivityEnvironment } from './environment';
 import { event } from './events';
+import { ScriptResults } from './script-results';
 import { waitFor } from './wait';
 import {
-  failure,
   isYagnaError,
   oneLine,
   type BatchResult,
@@ -37,7 +35,8 @@ export function scriptWatchActivities(env: ActivityEnvironment): Pick<GolemActiv
      *
      * Effect: none.
      * Retry: reads the same batch again.
-     * @returns `lost` when the VM is gone, `timedOut` when the deadline has passed and the script still runs
+     * @returns `lost` when the VM is gone or its provider tells nothing that can be believed, `timedOut` when the deadline
+     * has passed and the script still runs
      * @throws YagnaUnavailable - (retried with backoff)
      */
     async golemWatchScript(input) {
@@ -52,60 +51,84 @@ export function scriptWatchActivities(env: ActivityEnvironment): Pick<GolemActiv
   };
 }
 
-const TOO_LONG = 'the script ran longer than its time';
+const TOO_SLOW = 'the script ran longer than its time';
 
 /** Errors that may be about the VM. */
 const TROUBLES: readonly YagnaErrorKind[] = ['gone', 'notFound', 'server', 'timeout'];
 
+type Ending = Pick<WatchedScript, 'state' | 'reason' | 'vm'>;
+
+const lost = (reason: string, vm: WatchedScript['vm'] = 'dead'): Ending => ({ state: 'lost', reason, vm });
+const tooSlow: Ending = { state: 'timedOut', reason: TOO_SLOW, vm: 'busy' };
+
 async function watch(yagna: Yagna, input: WatchScriptInput, signal: AbortSignal): Promise<WatchedScript> {
+  const results = new ScriptResults(input.commandCount, input.outputLimitBytes);
+  const { state, reason, vm } = await watchToEnd(yagna, input, results, signal);
+  return { state, results: results.all, reason: reason === undefined ? undefined : oneLine(reason), vm };
+}
+
+async function watchToEnd(
+  yagna: Yagna,
+  input: WatchScriptInput,
+  results: ScriptResults,
+  signal: AbortSignal,
+): Promise<Ending> {
   const { activityId, batchId, commandCount, deadlineMs } = input;
   const pause = waitFor(signal);
   const silence = new Lasting();
   const trouble = new Lasting();
-  let next = 0;
   for (;;) {
     const askedMs = Date.now();
     const leftSec = (deadlineMs - askedMs) / 1000;
+    const asked = results.next;
     let polled: BatchResult[] | 'timeout' | YagnaError;
     try {
       polled = await yagna.batchResults(
         activityId,
         batchId,
-        { timeoutSec: Math.max(0, Math.min(POLL_SEC, leftSec)), commandIndex: next },
+        { timeoutSec: Math.max(0, Math.min(POLL_SEC, leftSec)), commandIndex: asked },
         signal,
       );
       trouble.end();
     } catch (error) {
-      if (!isYagnaError(error) || error.isAway || !TROUBLES.includes(error.kind)) throw error;
+      if (!isYagnaError(error)) throw error;
+      if (error.kind === 'incompatible')
+        return lost(`its results cannot be read: ${error.detail}`, 'unreadable');
+      // Whether later commands go on is not known: nothing else is to run there.
+      if (error.kind === 'tooLong') {
+        return { state: 'failed', reason: `command ${asked} printed too much: ${error.detail}`, vm: 'busy' };
+      }
+      if (error.isAway || !TROUBLES.includes(error.kind)) throw error;
       polled = error;
     }
-    const isNews = Array.isArray(polled) && polled.length > next;
-    if (Array.isArray(polled) && isNews) {
-      silence.end();
-      const failed = polled.find((result) => result.result === 'Error');
-      if (failed) {
-        const { lost } = await lookAtVm(yagna, input, signal);
-        if (lost) return await over(yagna, input, 'lost', lost, signal);
-        const reason = failed.message ?? `command ${failed.index} failed`;
-        return await over(yagna, input, 'failed', reason, signal);
-      }
-      next = polled.length;
-      if (next >= commandCount) return await over(yagna, input, 'done', undefined, signal);
+    if (Array.isArray(polled)) {
+      const untrue = results.take(polled);
+      if (untrue !== undefined)
+        return lost(`the provider's results are not the script's: ${untrue}`, 'untrue');
+    }
+    if (results.next === asked) {
+      // yagna says of a VM that runs that it finds nothing there, for a moment; and a silent provider looks like a busy one.
+      const look = await lookAtVm(yagna, input, signal);
+      if (look.lost) return lost(look.lost);
+      if (Date.now() >= deadlineMs) return tooSlow;
+      const unheard = look.unheard ?? look.silent;
+      if (unheard === undefined) silence.end();
+      else if (silence.lasts(PATIENCE_MS)) return look.unheard ? lost(look.unheard) : lost(unheard, 'silent');
+      if (polled instanceof Error) {
+        const patience = polled.kind === 'notFound' ? FORGOTTEN_MS : PATIENCE_MS;
+        // That nobody answers in time says no more than that the command has not ended.
+        if (polled.kind !== 'timeout' && trouble.lasts(patience)) return lost(polled.message);
+        await pause.next(TROUBLE_PAUSE_MS);
+      } else if (Date.now() - askedMs < PAUSE_MS) await pause.next(PAUSE_MS);
       continue;
     }
-    // yagna says of a VM that runs that it finds nothing there, for a moment; and a silent provider looks like a busy one.
-    const look = await lookAtVm(yagna, input, signal);
-    if (look.lost) return await over(yagna, input, 'lost', look.lost, signal);
-    if (Date.now() >= deadlineMs) return await over(yagna, input, 'timedOut', TOO_LONG, signal);
-    if (look.silent === undefined) silence.end();
-    else if (silence.lasts(PATIENCE_MS)) return await over(yagna, input, 'lost', look.silent, signal);
-    if (polled instanceof Error) {
-      const patience = polled.kind === 'notFound' ? FORGOTTEN_MS : PATIENCE_MS;
-      // That nobody answers in time says no more than that the command has not ended.
-      if (polled.kind !== 'timeout' && trouble.lasts(patience))
-        return await over(yagna, input, 'lost', polled.message, signal);
-      await pause.next(TROUBLE_PAUSE_MS);
-    } else if (Date.now() - askedMs < PAUSE_MS) await pause.next(PAUSE_MS);
+    if (results.last?.result === 'Error') {
+      const look = await lookAtVm(yagna, input, signal);
+      if (look.lost) return lost(look.lost);
+      return { state: 'failed', reason: results.last.message ?? `command ${asked} failed` };
+    }
+    silence.end();
+    if (results.next >= commandCount) return { state: 'done' };
   }
 }
 
@@ -124,10 +147,12 @@ class Lasting {
   }
 }
 
-/** Neither while the VM lives. */
+/** None of it while the VM lives. */
 interface VmLook {
   /** Why the VM is gone. */
   lost?: string;
+  /** The provider has not heard of it, and may hear of it again. */
+  unheard?: string;
   /** Why the provider cannot tell. */
   silent?: string;
 }
@@ -139,50 +164,12 @@ async function lookAtVm(yagna: Yagna, input: WatchScriptInput, signal: AbortSign
     const [now] = found.state;
     if (now !== 'Terminated' && now !== 'Unresponsive') return {};
     const why = found.errorMessage ?? found.reason;
-    return { lost: `the VM is ${now}${why ? `: ${why}` : ''}` };
+    const reason = `the VM is ${now}${why ? `: ${why}` : ''}`;
+    return now === 'Terminated' ? { lost: reason } : { unheard: reason };
   } catch (error) {
     if (!isYagnaError(error, 'gone', 'timeout', 'server') || error.isAway) throw error;
     // Where it has an answer to nothing, it is yagna that is in trouble: the batch outlives even its restart.
     if (error.kind === 'server') await yagna.agreement(input.agreementId, signal);
     return { silent: `the provider does not answer: ${error.message}` };
   }
-}
-
-/** One last read without waiting brings all commands' output at once. */
-async function over(
-  yagna: Yagna,
-  input: WatchScriptInput,
-  state: WatchedScript['state'],
-  reason: string | undefined,
-  signal: AbortSignal,
-): Promise<WatchedScript> {
-  let all: BatchResult[] = [];
-  try {
-    const read = await yagna.batchResults(input.activityId, input.batchId, {}, signal);
-    if (read !== 'timeout') all = read;
-  } catch (error) {
-    if (state === 'done' || state === 'failed') {
-      // The script is over, but its output went with the VM.
-      if (isYagnaError(error, 'gone', 'notFound'))
-        return { state: 'lost', results: [], reason: error.message };
-      throw error;
-    }
-    if (!isYagnaError(error)) throw error;
-  }
-  if (state === 'done' && all.length < input.commandCount) {
-    throw failure('YagnaUnavailable', `yagna returned ${all.length} of ${input.commandCount} results`);
-  }
-  const results = all.map((result): CommandResult => ({
-    index: result.index,
-    result: result.result,
-    stdout: result.stdout,
-    stderr: result.stderr,
-    message: result.message === null ? null : oneLine(result.message),
-    eventDate: result.eventDate,
-  }));
-  return {
-    state,
-    results: fitScriptResults(results, input.outputLimitBytes),
-    reason: reason === undefined ? undefined : oneLine(reason),
-  };
 }

@@ -1,4 +1,4 @@
-/** What `golem-temporal start | watch | result | events | cancel` do: thin over GolemClient. */
+/** What `golem-temporal start | watch | result | events | cancel | topup` do: thin over GolemClient. */
 import type { Client } from '@temporalio/client';
 import { GolemClient } from '../client/index';
 import type { GolemEvent } from '../model/events';
@@ -64,6 +64,13 @@ export function cancel(id: string): Promise<void> {
   return withGolem(async (golem) => {
     const cancelled = await golem.cancel(id);
     console.log(cancelled ? `cancelling ${id}` : `${id} is over already: there is nothing to cancel`);
+  });
+}
+
+export function topUp(id: string, amount: string): Promise<void> {
+  return withGolem(async (golem) => {
+    const { reserved, budget } = await golem.topUp(id, amount);
+    console.log(`${id}: ${reserved} GLM are reserved, of a budget of ${budget}`);
   });
 }
 
@@ -140,7 +147,7 @@ async function warnIfItWaits(client: Client, golem: GolemClient, jobId: string):
 }
 
 /** A job without a worker waits silently, so say it. */
-async function warnWithoutWorker(client: Client, taskQueue: string): Promise<void> {
+export async function warnWithoutWorker(client: Client, taskQueue: string): Promise<void> {
   const described = await client.workflowService
     .describeTaskQueue({
       namespace: client.options.namespace,

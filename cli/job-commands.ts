@@ -1,4 +1,4 @@
-/** `golem-temporal start | watch | result | events | cancel`, as they are given; what they do is in `job-actions`. */
+/** `golem-temporal start | watch | result | events | cancel | topup`, as they are given; what they do is in `job-actions`. */
 import { InvalidArgumentError, type Command } from 'commander';
 import { DEFAULT_TASK_QUEUE } from '../model/ids';
 import type * as jobActions from './job-actions';
@@ -43,6 +43,13 @@ export function addJobCommands(program: Command): void {
     .description('end a job: its rentals are closed and what is owed is paid; its results are given up')
     .argument('<id>', 'id of the job')
     .action((id: string) => actions().cancel(id));
+
+  program
+    .command('topup')
+    .description("raise a job's budget, and reserve the money at once")
+    .argument('<id>', 'id of the job')
+    .argument('<amount>', 'GLM to add, such as 0.5')
+    .action((id: string, amount: string) => actions().topUp(id, amount));
 }
 
 function jobId(value: string): string {

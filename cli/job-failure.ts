@@ -4,7 +4,7 @@ import { GolemJobError, UnknownJobError } from '../client/index';
 import { CliError, EXIT_FAILED, EXIT_USAGE } from './failure';
 
 /** Failures that the caller has to mend. */
-const BAD_INPUT = ['InvalidJobSpec', 'JobIdInUse', 'UnknownConnection'];
+const BAD_INPUT = ['InvalidJobSpec', 'JobIdInUse', 'UnknownConnection', 'InvalidTopUp'];
 
 export function asCliError(error: unknown): CliError {
   if (error instanceof CliError) return error;

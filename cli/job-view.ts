@@ -63,6 +63,7 @@ class PlainView implements JobView {
     if (progress.tasks.total > 0) this.show('tasks', describeTasks(progress));
     if (progress.lastFailure)
       this.show('failure', `${progress.lastFailure.type}: ${progress.lastFailure.message}`);
+    if (progress.waitingFor) this.show('waiting', `waits for ${progress.waitingFor}`);
     // Last, so that the end is the last line.
     this.show('phase', `phase: ${progress.phase}`);
   }
@@ -85,6 +86,7 @@ class TerminalView implements JobView {
   private readonly tasks: SingleBar;
   private readonly rentals = new Map<number, SingleBar>();
   private lastFailure: string | undefined;
+  private waitingFor: string | undefined;
 
   constructor(stream: NodeJS.WriteStream) {
     this.bars = new MultiBar({
@@ -124,6 +126,9 @@ class TerminalView implements JobView {
       const name = `${rental.provider.name.padEnd(14)} ${String(rental.tasksDone).padStart(3)} done`;
       bar.update(0, { text: `${name}  ${doing(rental)}` });
     }
+    if (progress.waitingFor !== this.waitingFor && progress.waitingFor !== undefined)
+      this.print(pc.yellow(`waits for ${progress.waitingFor}`));
+    this.waitingFor = progress.waitingFor;
     const failure = progress.lastFailure && `${progress.lastFailure.type}: ${progress.lastFailure.message}`;
     if (failure !== undefined && failure !== this.lastFailure) {
       this.lastFailure = failure;

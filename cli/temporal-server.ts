@@ -10,6 +10,8 @@ export interface TemporalServerOptions extends TemporalBinaryOptions {
   ui?: boolean;
   /** File to keep the state in. Default: in memory only. */
   dbFilename?: string;
+  /** On loopback. Default: a free one. */
+  port?: number;
 }
 
 export interface TemporalServer {
@@ -26,7 +28,7 @@ const START_LIMIT_MS = 60_000;
 
 export async function startTemporalServer(options: TemporalServerOptions = {}): Promise<TemporalServer> {
   const binary = await findTemporalBinary(options);
-  const port = await freePort();
+  const port = options.port ?? (await freePort());
   const uiPort = options.ui ? await freePort() : undefined;
   const child = await startChild(binary, [
     ...['server', 'start-dev', '--ip', '127.0.0.1', '--port', String(port), '--log-level', 'error'],

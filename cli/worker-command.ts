@@ -14,12 +14,13 @@ export function addWorkerCommand(program: Command): void {
       'task queue to work on; its long polls are on <name>-watch',
       DEFAULT_TASK_QUEUE,
     )
-    .action(async ({ taskQueue }: { taskQueue: string }) => {
+    .option('--avoid <file>', 'remember in this file providers that broke faith, and rent none of them')
+    .action(async ({ taskQueue, avoid }: { taskQueue: string; avoid?: string }) => {
       if (!process.env.YAGNA_APPKEY && !process.env.GOLEM_CONNECTIONS) {
         throw usageError('no yagna to work with: set YAGNA_APPKEY and YAGNA_API_URL, or GOLEM_CONNECTIONS');
       }
       // eslint-disable-next-line @typescript-eslint/no-require-imports
       const { work } = loadTemporal(() => require('./worker-process') as typeof workerProcess);
-      await work(taskQueue);
+      await work(taskQueue, avoid);
     });
 }

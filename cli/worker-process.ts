@@ -6,15 +6,21 @@ import { asCliError } from './job-failure';
 import { withTemporal } from './temporal-client';
 import { loadTemporal } from './temporal-sdk';
 
-export async function work(taskQueue: string): Promise<void> {
+export async function work(taskQueue: string, avoidFile?: string): Promise<void> {
   // The worker's own connection is native, and so are its complaints.
   await withTemporal(requireNamespace);
   // Only now, because it takes half a second that a wrong address need not wait for.
   // eslint-disable-next-line @typescript-eslint/no-require-imports
-  const { logPlainly, runWorker } = loadTemporal(() => require('../worker/index') as typeof workerIndex);
+  const worker = loadTemporal(() => require('../worker/index') as typeof workerIndex);
+  const { fileAvoidStore, logPlainly, runWorker } = worker;
+  const avoid = avoidFile === undefined ? undefined : fileAvoidStore(avoidFile);
+  // A file that cannot be read is best known before the first job.
+  await avoid?.list().catch((error: Error) => {
+    throw usageError(error.message);
+  });
   logPlainly();
   await runWorker({
-    taskQueue,
+    ...{ taskQueue, avoid },
     onReady: (queues) => console.log(`worker ready on task queues ${queues.join(', ')}`),
     onConnection: (line) => console.log(line),
     onTrouble: (line) => console.error(`golem-temporal: ${line}`),

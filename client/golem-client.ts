@@ -6,11 +6,12 @@ import {
   Client,
   Connection,
   WorkflowFailedError,
+  WorkflowUpdateFailedError,
   type ConnectionOptions,
   type WorkflowStartOptions,
 } from '@temporalio/client';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
-import { DEFAULT_TASK_QUEUE, settlementId } from '../model/ids';
+import { DEFAULT_TASK_QUEUE, settlementId, type Amount } from '../model/ids';
 import type {
   JobProgress,
   JobResult,
@@ -170,7 +171,9 @@ export class GolemClient {
     ]);
     // Before its own settlement runs, one of that id is an earlier job's.
     const money =
-      settlement === undefined || progress.phase === 'validating' ? progress.money : settlement.money;
+      settlement === undefined || progress.phase === 'validating'
+        ? progress.money
+        : { ...settlement.money, low: progress.money.low };
     return {
       ...progress,
       money,
@@ -244,6 +247,36 @@ export class GolemClient {
       return true;
     } catch (error) {
       if (error instanceof WorkflowNotFoundError) return false;
+      throw error;
+    }
+  }
+
+  /**
+   * Raises a job's budget; waits until yagna has reserved the money. A call that is repeated adds once more, unless it
+   * has the `updateId` of the one before.
+   * @param amount GLM to add, a decimal string such as `0.5`
+   * @returns what is reserved then, and the budget
+   * @throws GolemJobError `BudgetNotReserved` - the account holds too little, and nothing has changed; `InvalidTopUp`;
+   * `JobEnding` - the job is ending or over; UnknownJobError
+   */
+  async topUp(
+    jobId: string,
+    amount: Amount,
+    { updateId }: { updateId?: string } = {},
+  ): Promise<{ reserved: Amount; budget: Amount }> {
+    const { running } = await this.workflows.describeJob(jobId);
+    const over = (cause?: unknown): GolemJobError =>
+      new GolemJobError(jobId, 'JobEnding', 'it is over: its budget is not raised any more', { cause });
+    if (!running) throw over();
+    try {
+      const job = this.client.workflow.getHandle(jobId);
+      return await job.executeUpdate<{ reserved: Amount; budget: Amount }, [{ amount: Amount }]>('topUp', {
+        args: [{ amount }],
+        updateId,
+      });
+    } catch (error) {
+      if (error instanceof WorkflowNotFoundError) throw over(error);
+      if (error instanceof WorkflowUpdateFailedError) throw jobError(jobId, error.cause ?? error);
       throw error;
     }
   }

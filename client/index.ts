@@ -10,3 +10,5 @@ export {
 } from './golem-client';
 export { DEFAULT_TASK_QUEUE } from '../model/ids';
 export type { EventsPage, JobEvent } from './job-events';
+export { reconcile, scheduleReconcile, unscheduleReconcile, type ReconcileTarget } from './reconcile';
+export type { Orphan, OrphanKind, ReconcileInput, ReconcileResult } from '../model/reconcile';

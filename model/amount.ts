@@ -6,6 +6,9 @@
 import { Decimal } from 'decimal.js';
 import type { Amount } from './ids';
 
+/** An amount as users write it: at most 18 digits after the point, as GLM has; 30 before it are more than there will ever be. */
+export const AMOUNT = /^\d{1,30}(\.\d{1,18})?$/;
+
 /** Wide enough that sums and products of prices, counters and amounts are never rounded. */
 export const ExactDecimal = Decimal.clone({ precision: 120, toExpNeg: -9e15, toExpPos: 9e15 });
 export type ExactDecimal = Decimal;

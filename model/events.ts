@@ -29,6 +29,7 @@ export const EVENT_NAMES = [
   'DemandUnsubscribed',
   'AllocationReleased',
   'ControlRefused',
+  'ProviderAvoided',
 ] as const;
 
 export type EventName = (typeof EVENT_NAMES)[number];

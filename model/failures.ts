@@ -58,14 +58,30 @@ export const FAILURES = {
     retryable: false,
   },
   BudgetNotReserved: {
-    means: 'yagna refused the allocation, for instance because the account holds too little.',
+    means: 'yagna refused to reserve the money, for instance because the account holds too little.',
     action: 'Fund the account (`yagna payment fund`) or lower the budget.',
     retryable: false,
   },
   BudgetExhausted: {
-    means:
-      'What is owed does not fit into the budget any more, or its allocation was released or has lapsed.',
-    action: 'Start the job again, with a larger budget if it was used up.',
+    means: 'Too little of the budget is left for what is owed or for more work, or somebody released it.',
+    action:
+      'Start the job again with a larger budget. Set budget.onLow to have it topped up, or to wait for you.',
+    retryable: false,
+  },
+  InvalidTopUp: {
+    means: 'A job was asked to raise its budget by something that is no amount.',
+    action: 'Give { "amount": "0.5" }: GLM to add, a decimal string greater than 0.',
+    retryable: false,
+  },
+  JobEnding: {
+    means: 'The job is ending or over, so its budget is not raised any more.',
+    action: 'Start another job for what is left to do.',
+    retryable: false,
+  },
+  SettlementEnded: {
+    means: "The job's settlement was terminated: nobody accepts and pays bills of the job any more.",
+    action:
+      'Run `golem-temporal reconcile`: it pays what is owed and closes what is left. Start the job again.',
     retryable: false,
   },
   NoProviders: {

@@ -91,7 +91,14 @@ export interface ProvidersSpec {
   select: string;
 }
 
+/**
+ * What to do when little of the budget is left: begin no task any more; reserve more, up to `max`; or begin none until
+ * the Update `topUp` has raised the budget.
+ */
+export type OnLow = 'finish' | 'topUp' | 'pause';
+
 export interface BudgetSpec {
+  /** What is reserved at first. */
   amount: Amount;
   /** Default `holesky`, or `PAYMENT_NETWORK` of the worker. */
   network: string;
@@ -99,6 +106,10 @@ export interface BudgetSpec {
   driver: string;
   /** Default `glm` on `mainnet` and `polygon`, else `tglm`. */
   token: string;
+  /** Default `finish`. */
+  onLow: OnLow;
+  /** The most that is ever reserved. Given with `topUp`, and only with it. */
+  max?: Amount;
 }
 
 /** How far a provider's claims may be off before a document counts as wrong. */
@@ -137,6 +148,8 @@ export interface Installation {
   owner: string;
   /** Longest time in which a request of the worker's to yagna can still take effect. */
   requestLifetimeMs: number;
+  /** For so long money is reserved at a time; extended when half of it is over. */
+  allocationLifeSec: number;
 }
 
 /** Payment platform token, such as `erc20-holesky-tglm`. */

@@ -41,6 +41,8 @@ export interface DebitNoteClaim {
   usage: Usage | null | undefined;
   /** Seconds since the agreement's beginning, by our clock. */
   elapsedSec: number;
+  /** Usage of the newest accepted notes of the agreement's other activities: one runs at a time. */
+  otherUsage?: readonly Usage[];
   /** False when we know no such activity under the agreement. */
   activityKnown: boolean;
   /** Amount of the newest note of this activity that we accepted; `"0"` when there is none. */
@@ -57,7 +59,8 @@ export function checkDebitNote(claim: DebitNoteClaim): Decision {
 
   const usage = readUsage(terms.pricing, claim.usage);
   if (typeof usage === 'string') return refuse(usage);
-  const impossible = impossibleUsage(terms, usage, longest(claim.elapsedSec, tolerance), claim.elapsedSec);
+  const elapsedSec = Math.max(0, secondsLeft(terms, claim.elapsedSec, claim.otherUsage ?? []).toNumber());
+  const impossible = impossibleUsage(terms, usage, longest(elapsedSec, tolerance), elapsedSec);
   if (impossible !== undefined) return refuse(impossible);
 
   const price = exactPrice(terms.pricing, usage);
@@ -145,9 +148,21 @@ function mostInvoiced(claim: InvoiceClaim, unknownActivities: number): ExactDeci
 
 /** Seconds of the agreement that no accepted note has counted; negative where notes claim more than there were. */
 function unusedTime({ terms, elapsedSec, activities }: InvoiceClaim): ExactDecimal {
+  return secondsLeft(
+    terms,
+    elapsedSec,
+    activities.map(({ lastUsage }) => lastUsage),
+  );
+}
+
+function secondsLeft(
+  terms: AgreementTerms,
+  elapsedSec: number,
+  counted: readonly (Usage | undefined)[],
+): ExactDecimal {
   const elapsed = exact(Number.isFinite(elapsedSec) ? elapsedSec : 0);
-  return activities.reduce((left, { lastUsage }) => {
-    const usage = readUsage(terms.pricing, lastUsage);
+  return counted.reduce<ExactDecimal>((left, each) => {
+    const usage = readUsage(terms.pricing, each);
     return typeof usage === 'string' ? left : left.minus(secondsOf(terms, usage));
   }, elapsed);
 }
@@ -166,6 +181,11 @@ function costOf(terms: AgreementTerms, seconds: ExactDecimal): ExactDecimal {
     .times(terms.cpuThreads)
     .plus(exact(terms.pricing.envPerSec))
     .times(seconds);
+}
+
+/** The most that one Golem activity can have cost after so many seconds: its start, and every thread busy. */
+export function mostAfter(terms: AgreementTerms, seconds: number): Amount {
+  return toAmount(exact(terms.pricing.startPrice).plus(costOf(terms, exact(Math.max(0, seconds)))));
 }
 
 /** The longest time that may be claimed when we measured `elapsedSec`; a time we don't know counts as none. */

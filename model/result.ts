@@ -65,14 +65,17 @@ export interface JobResult {
 
 /** Money of a job, all in GLM. */
 export interface Money {
+  /** The most that is ever reserved and accepted; the Update `topUp` raises it. */
   budget: Amount;
-  /** Total of the allocation on yagna; `"0"` before it is reserved. */
+  /** What is reserved on yagna, with what was accepted already; `"0"` before it is. */
   reserved: Amount;
   /** Sum of what was accepted: per agreement its invoice, or its newest accepted debit note before that. */
   accepted: Amount;
   /** Sum of what yagna says is paid. */
   paid: Amount;
   platform: string;
+  /** Little is left for new work; see `budget.onLow` of the spec. Absent otherwise, and of a settlement. */
+  low?: boolean;
 }
 
 /** The money of one agreement. */
@@ -116,7 +119,15 @@ export interface RentalProgress {
 }
 
 export type JobPhase =
-  'validating' | 'reserving' | 'negotiating' | 'running' | 'closing' | 'done' | 'failed' | 'cancelled';
+  | 'validating'
+  | 'reserving'
+  | 'negotiating'
+  | 'running'
+  | 'paused'
+  | 'closing'
+  | 'done'
+  | 'failed'
+  | 'cancelled';
 
 export interface LastFailure {
   type: string;
@@ -131,6 +142,8 @@ export interface JobProgress {
   tasks: { total: number; waiting: number; running: number; done: number; failed: number };
   rentals: RentalProgress[];
   money: Money;
+  /** What somebody has to do for the job to go on, one line; only while it is `paused`. */
+  waitingFor?: string;
   lastFailure?: LastFailure;
   startedAt: Timestamp;
 }

@@ -4,14 +4,13 @@
  * Not for workflows: zod does not belong into their bundle.
  */
 import { z } from 'zod';
+import { AMOUNT } from './amount';
 import { UNPRINTABLE } from './foreign-text';
 import { IMAGE_HASH, IMAGE_TAG, IMAGE_URL } from './image-source';
 
 export const MAX_TASKS = 500;
 
 const PRINTABLE = new RegExp(`^[^${UNPRINTABLE}]*$`);
-/** At most 18 digits after the point, as GLM has; 30 before it are more than there will ever be. */
-const AMOUNT = /^\d{1,30}(\.\d{1,18})?$/;
 /** Constraints are written in a filter language of its own, where other characters have a meaning. */
 const PLAIN_WORD = /^[A-Za-z0-9_.:+-]+$/;
 
@@ -170,7 +169,9 @@ const budget = z.union(
   [
     money().describe('The most GLM the job may cost.'),
     z.strictObject({
-      amount: money().describe('The most GLM the job may cost.'),
+      amount: money().describe(
+        'GLM that are reserved for the job: the most that it may cost, unless it is topped up.',
+      ),
       network: platformWord('a payment network such as "holesky" or "polygon"')
         .describe('Default `holesky`.')
         .optional(),
@@ -179,13 +180,13 @@ const budget = z.union(
         .describe('Default `glm` on `mainnet` and `polygon`, else `tglm`.')
         .optional(),
       onLow: z
-        .literal('finish', {
-          error: ({ input }) =>
-            input === 'topUp'
-              ? '"topUp" is not supported yet; use "finish" or leave it out'
-              : mustBe('"finish"').error({ input }),
-        })
-        .describe('What to do once the budget is used up. Default `finish`: end with the results there are.')
+        .enum(['finish', 'topUp', 'pause'], mustBe('"finish", "topUp" or "pause"'))
+        .describe(
+          'What to do when little of it is left. Default `finish`: begin no task any more. `topUp`: reserve more, up to `max`. `pause`: wait for the Update `topUp`.',
+        )
+        .optional(),
+      max: money()
+        .describe('With `onLow: "topUp"`, and only with it: the most GLM the job may cost in the end.')
         .optional(),
     }),
   ],

@@ -185,7 +185,8 @@ function completeBudget(budget: WrittenSpec['budget'], settings: SpecSettings, c
   if (check.isSound(amountPath) && exact(full.amount).isZero()) {
     check.refuse(amountPath, 'is 0; nothing runs for nothing, so give more');
   }
-  if (!check.isSound(['budget'])) return { amount: '0', network: '', driver: '', token: '' };
+  checkMost(full, check);
+  if (!check.isSound(['budget'])) return { amount: '0', network: '', driver: '', token: '', onLow: 'finish' };
   const network = (full.network ?? settings.network ?? 'holesky').toLowerCase();
   const isMainNetwork = network === 'mainnet' || network === 'polygon';
   return {
@@ -193,7 +194,21 @@ function completeBudget(budget: WrittenSpec['budget'], settings: SpecSettings, c
     network,
     driver: (full.driver ?? settings.driver ?? 'erc20').toLowerCase(),
     token: (full.token ?? (isMainNetwork ? 'glm' : 'tglm')).toLowerCase(),
+    onLow: full.onLow ?? 'finish',
+    ...(full.max === undefined ? {} : { max: full.max }),
   };
+}
+
+/** `max` goes with `topUp`, and is no less than what is reserved at first. */
+function checkMost({ amount, onLow, max }: Exclude<WrittenSpec['budget'], string>, check: Check): void {
+  if (!check.isSound(['budget', 'onLow']) || !check.isSound(['budget', 'max'])) return;
+  if (onLow === 'topUp' && max === undefined) {
+    check.refuse(['budget', 'max'], 'is missing; with onLow "topUp" it is the most that may be reserved');
+  } else if (onLow !== 'topUp' && max !== undefined) {
+    check.refuse(['budget', 'max'], 'belongs to onLow "topUp"; set that, or leave it out');
+  } else if (max !== undefined && check.isSound(['budget', 'amount']) && exact(max).lt(exact(amount))) {
+    check.refuse(['budget', 'max'], `is ${max}, less than the amount of ${amount}; set at least that`);
+  }
 }
 
 function completeDemand(

@@ -7,7 +7,7 @@ const { spawnSync } = require('node:child_process');
 const { ROOT, requireNode, installIfNeeded } = require('./checkout');
 const { buildIfStale } = require('./build');
 
-const LONG = ['test/devnet-killed', 'test/hostile-input'];
+const LONG = ['test/devnet-killed', 'test/crash-matrix', 'test/hostile-input'];
 
 async function main() {
   requireNode();

@@ -110,13 +110,25 @@ test('an id that is in use ends with code 2; cancel ends the job, and it is paid
   });
 });
 
+test('topup raises the budget of a job, by what is an amount', async () => {
+  await golem(['start', '-', '--id', 'topped'], { ...SPEC, tasks: ['sleep 1000'] });
+  expect(await golem(['topup', 'topped', '0.5'])).toMatchObject({
+    ...{ code: 0, stdout: 'topped: 1.5 GLM are reserved, of a budget of 1.5\n', stderr: '' },
+  });
+  expect(await golem(['topup', 'topped', 'much'])).toMatchObject({
+    ...{ code: 2, stdout: '', stderr: expect.stringContaining('decimal string') as string },
+  });
+  await golem(['cancel', 'topped']);
+});
+
 test('somebody else’s workflow is no job: it is neither shown nor cancelled', async () => {
   const payroll = await temporal.client.workflow.start('payroll', {
     workflowId: 'payroll-1',
     taskQueue: 'theirs',
   });
-  for (const command of ['cancel', 'watch', 'result', 'events']) {
-    expect(await golem([command, 'payroll-1'])).toMatchObject({
+  for (const command of ['cancel', 'watch', 'result', 'events', 'topup']) {
+    const more = command === 'topup' ? ['1'] : [];
+    expect(await golem([command, 'payroll-1', ...more])).toMatchObject({
       ...{ code: 2, stdout: '' },
       stderr: `golem-temporal: there is no job payroll-1 in the namespace ${temporal.client.options.namespace}: the workflow of that id is a payroll\n`,
     });

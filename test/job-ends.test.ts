@@ -2,6 +2,7 @@
  * The ways a job ends other than by having done its tasks: terminated, cancelled, impossible. Whatever the way, its
  * rentals are closed, what is owed is paid, and nothing is left.
  */
+import { reconcile } from '../client';
 import type { SettlementResult } from '../model/result';
 import { Gate } from './support/gate';
 import { activityCompleted } from './support/history';
@@ -132,6 +133,17 @@ describe('a terminated job', () => {
     await world.client.workflow.getHandle(`${jobId}/rental/1`).terminate();
     await expectSettled(jobId);
   });
+});
+
+test('a job whose settlement is terminated ends by that name; its provider is paid once somebody reconciles', async () => {
+  const { jobId } = await world.golem.startJob(waitingJob());
+  await gate.visitor();
+  await world.client.workflow.getHandle(`${jobId}/settlement`).terminate();
+  await expect(world.golem.result(jobId)).rejects.toMatchObject({ type: 'SettlementEnded' });
+  await world.client.workflow.getHandle(`${jobId}/rental/1`).result();
+  await reconcile({ client: world.client, taskQueue: world.taskQueue });
+  const { money } = await expectSettled(jobId);
+  expect(Number(money.paid)).toBeGreaterThan(0);
 });
 
 test('a rental that is terminated costs nothing more, and its task runs elsewhere', async () => {

@@ -1,6 +1,7 @@
 /** Decisions of a job, without Temporal: pure functions over plain state. */
 import type { TaskSpec } from '../model/job';
 import type { Assignment, AssignmentOutcome, RentalUpdate } from '../workflows/protocol';
+import { bookRefusals } from '../workflows/state/broken-faith';
 import { BrokenStarts } from '../workflows/state/broken-starts';
 import {
   addRental,
@@ -95,7 +96,7 @@ describe('a job', () => {
     const rental = job.rent('p');
     expect(job.give(rental)).toEqual({
       ...{ id: 'a#1', task: 'a', commands: [{ run: 'a' }] },
-      ...{ timeoutSec: 60, onUncertain: 'freshVm' },
+      ...{ timeoutSec: 60, onUncertain: 'freshVm', vmsDied: 0 },
     });
     expect(job.give(rental)).toBeUndefined();
     job.ready(rental);
@@ -271,6 +272,15 @@ describe('a job', () => {
     expect(job.state.tasks[0]?.attempts).toMatchObject([{ startedAt: ready, finishedAt: gone }]);
   });
 
+  test('an attempt whose rental went without a word says in which VM it was', () => {
+    const job = new Job(spec('a'));
+    const p = job.rent('p');
+    job.give(p);
+    job.tell(p, { state: 'ready', activityId: 'vm' });
+    job.tell(p, { state: 'failed' });
+    expect(job.state.tasks[0]?.attempts).toMatchObject([{ state: 'lost', activityId: 'vm' }]);
+  });
+
   test('an attempt on a VM that was up began when it was given', () => {
     const job = new Job(spec('a'));
     const p = job.rent('p');
@@ -397,9 +407,72 @@ describe('a job', () => {
     expect(job.give(job.rent('q'))?.id).toBe('a#2');
   });
 
+  describe('a VM that died, when a fresh one takes its place', () => {
+    const group = () => [spec('a', { vm: 'x' }), spec('b', { vm: 'x' })];
+
+    test('takes the group again from its first task, at the cost of an attempt', () => {
+      const job = new Job(...group());
+      const p = job.rent('p');
+      job.give(p);
+      job.ready(p);
+      job.end(p, 'done');
+      expect(job.give(p)).toMatchObject({ task: 'b', vmsDied: 0 });
+      job.end(p, 'lost', { vmsDied: 1 });
+      expect(job.states).toEqual(['waiting', 'waiting']);
+      expect(job.give(job.rent('q'))).toBeUndefined();
+      expect(job.give(p)).toMatchObject({ task: 'a', vmsDied: 1 });
+      expect(job.state.tasks.map(({ attempts }) => attempts.length)).toEqual([1, 1]);
+    });
+
+    test('idle, takes the group again from its first task, at no cost', () => {
+      const job = new Job(...group());
+      const p = job.rent('p');
+      job.give(p);
+      job.ready(p);
+      job.end(p, 'done');
+      job.tell(p, { state: 'ready', vmsDied: 1 });
+      expect(job.give(p)).toMatchObject({ task: 'a', vmsDied: 1 });
+      expect(job.state.tasks[0]?.failures).toBe(0);
+    });
+
+    test('with a task on its way to it, has that given back, and then begins again', () => {
+      const job = new Job(...group());
+      const p = job.rent('p');
+      job.give(p);
+      job.ready(p);
+      job.end(p, 'done');
+      job.give(p);
+      job.tell(p, { state: 'ready', vmsDied: 1 });
+      expect(job.states).toEqual(['done', 'running']);
+      job.end(p, 'returned', { vmsDied: 1 });
+      expect(job.give(p)).toMatchObject({ task: 'a', vmsDied: 1 });
+    });
+
+    test('and no fresh one comes, sends the group elsewhere', () => {
+      const job = new Job(...group());
+      const p = job.rent('p');
+      job.give(p);
+      job.ready(p);
+      job.end(p, 'lost');
+      expect(job.give(p)).toBeUndefined();
+      expect(job.give(job.rent('q'))).toMatchObject({ task: 'a', vmsDied: 0 });
+    });
+
+    test('leaves what is done and needs no more files as it is', () => {
+      const job = new Job(spec('a'), spec('b'));
+      const p = job.rent('p');
+      job.give(p);
+      job.ready(p);
+      job.end(p, 'done');
+      job.tell(p, { state: 'ready', vmsDied: 1 });
+      expect(job.states).toEqual(['done', 'waiting']);
+      expect(job.give(p)).toMatchObject({ task: 'b', vmsDied: 1 });
+    });
+  });
+
   test('a provider whose bill was refused gets no more work, whoever else is on the market', () => {
     const job = new Job(spec('a'));
-    job.state.refusedProviders = ['0xp'];
+    bookRefusals(job.state.conduct, [{ provider: { id: '0xp', name: 'p' }, reason: 'too much' }]);
     expect(providersToAvoid(job.state)).toEqual(['0xp']);
     expect(forgivableProviders(job.state)).toEqual([]);
     forgive(job.state);

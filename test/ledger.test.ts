@@ -4,6 +4,7 @@ import {
   acceptedOf,
   agreementsOf,
   awaitingPayment,
+  awaitsNotePayments,
   book,
   bookNotePayments,
   bookPayment,
@@ -209,14 +210,50 @@ describe('a ledger', () => {
     ]);
   });
 
-  test('a payable note is paid when yagna says so, not when it is accepted', () => {
-    const ledger = open(decision('debitNote', 'n1', { amount: '0.1', payable: true }));
-    expect(moneyOf(ledger)).toMatchObject({ accepted: '0.1', paid: '0' });
-    bookNotePayments(ledger, ['n1']);
-    expect(moneyOf(ledger)).toMatchObject({ accepted: '0.1', paid: '0.1' });
+  test.each([true, false])(
+    'a note (payable: %s) is paid when yagna says so, not when it is accepted',
+    (payable) => {
+      const ledger = open(decision('debitNote', 'n1', { amount: '0.1', payable }));
+      expect(moneyOf(ledger)).toMatchObject({ accepted: '0.1', paid: '0' });
+      bookNotePayments(ledger, ['n1']);
+      expect(moneyOf(ledger)).toMatchObject({ accepted: '0.1', paid: '0.1' });
+    },
+  );
+
+  test('what is paid for a note is paid for those before it of the same VM, and for no other', () => {
+    const ledger = open(
+      decision('debitNote', 'n1', { amount: '0.1' }),
+      decision('debitNote', 'n2', { amount: '0.2' }),
+      decision('debitNote', 'n3', { amount: '0.3' }),
+      decision('debitNote', 'n4', { amount: '0.1', activityId: 'another' }),
+    );
+    bookNotePayments(ledger, ['n2']);
+    expect(moneyOf(ledger)).toMatchObject({ paid: '0.2' });
+    expect(Object.keys(ledger.entries[0]?.unpaidNotes ?? {})).toEqual(['n3', 'n4']);
   });
 
-  test('only payable notes are paid before the invoice', () => {
+  test('a note that was paid before its acceptance was booked is paid all the same', () => {
+    const ledger = open();
+    bookNotePayments(ledger, ['n1']);
+    book(ledger, decision('debitNote', 'n1', { amount: '0.1' }));
+    expect(moneyOf(ledger)).toMatchObject({ paid: '0.1' });
+    // Neither for one that adds nothing to it nor for one of nothing is any payment to come.
+    book(ledger, decision('debitNote', 'n2', { amount: '0.1' }));
+    book(ledger, decision('debitNote', 'n3', { amount: '0', activityId: 'free' }));
+    book(ledger, decision('invoice', 'i1', { amount: '9', decision: 'refused', reason: 'too much' }));
+    expect(awaitsNotePayments(ledger)).toBe(false);
+  });
+
+  test('the payment of accepted notes is waited for where the invoice is not paid', () => {
+    const ledger = open(decision('debitNote', 'n1', { amount: '0.1' }));
+    expect(awaitsNotePayments(ledger)).toBe(false);
+    book(ledger, decision('invoice', 'i1', { amount: '9', decision: 'refused', reason: 'too much' }));
+    expect(awaitsNotePayments(ledger)).toBe(true);
+    bookNotePayments(ledger, ['n1']);
+    expect(awaitsNotePayments(ledger)).toBe(false);
+  });
+
+  test('only what yagna has paid is paid before the invoice', () => {
     const ledger = open(
       decision('debitNote', 'n2', { amount: '0.3' }),
       decision('debitNote', 'n1', { amount: '0.1', payable: true, settled: true }),
@@ -282,7 +319,7 @@ describe('a ledger', () => {
     expect(agreementsOf(open(decision('invoice', 'i1', { decision: 'foreign', amount: '3' })))).toEqual([]);
   });
 
-  test('when no invoice comes in time, what is open stays unpaid but for its payable notes', () => {
+  test('when no invoice comes in time, what is open stays unpaid but for the notes that were paid', () => {
     const ledger = open(
       decision('debitNote', 'n1', { amount: '0.1', payable: true, settled: true }),
       decision('debitNote', 'n2', { amount: '0.25' }),

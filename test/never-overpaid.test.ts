@@ -354,7 +354,8 @@ describe('a budget that is used up', () => {
   test('ends the job, which says so; what does not fit is not paid', async () => {
     const { jobId } = await world.golem.startJob({
       ...JOB,
-      budget: '0.001',
+      // A start costs 0.01.
+      budget: '0.01001',
       providers: { deny: [providerNodeId(CHEAP)] },
       tasks: [waits()],
     });
@@ -363,5 +364,17 @@ describe('a budget that is used up', () => {
     expect(settlement.state).toBe('unpaid');
     expect(settlement.money.paid).toBe('0');
     expect(await world.open()).toEqual(NOTHING_OPEN);
+  });
+
+  test('by the start of a VM alone rents none', async () => {
+    const { jobId } = await world.golem.startJob({
+      ...JOB,
+      budget: '0.001',
+      providers: { deny: [providerNodeId(CHEAP)] },
+      tasks: [waits()],
+    });
+    await expect(world.golem.result(jobId)).rejects.toMatchObject({ type: 'BudgetExhausted' });
+    expect((await world.golem.settled(jobId)).state).toBe('settled');
+    expect((await since(world, began)).count('agreement-created')).toBe(0);
   });
 });

@@ -132,6 +132,14 @@ describe('a debit note', () => {
     expect(reason({ amount: `${amount}00000` })).toBeUndefined();
   });
 
+  test('is refused for time that notes of other VMs under its agreement have counted: one runs at a time', () => {
+    const second = { elapsedSec: 130, otherUsage: [[1, 60]] };
+    expect(reason(second)).toBeUndefined();
+    expect(reason({ ...second, elapsedSec: 100 })).toMatch(/duration_sec 60, but only 40 s have passed/);
+    // What cannot be read has counted nothing.
+    expect(reason({ elapsedSec: 61, otherUsage: [[NaN, 60], []] })).toBeUndefined();
+  });
+
   test('is refused for a counter more than time allows, accepted within the tolerance', () => {
     const at = (sec: number, cpu: number) => ({
       usage: [cpu, sec],

@@ -8,7 +8,7 @@ const SMALL = { image: 'golem/alpine:latest', budget: '1', tasks: ['echo hello']
 const FULL = {
   image: { tag: 'golem/blender:latest' },
   connection: 'default',
-  budget: { amount: '5', network: 'polygon', driver: 'erc20', onLow: 'finish' },
+  budget: { amount: '5', network: 'polygon', driver: 'erc20', onLow: 'topUp', max: '20' },
   demand: {
     subnetTag: 'public',
     expirationSec: 21600,
@@ -56,7 +56,7 @@ describe('the short form', () => {
     expect(parsed(SMALL)).toEqual({
       image: { tag: 'golem/alpine:latest', label: 'golem/alpine:latest' },
       connection: 'default',
-      budget: { amount: '1', network: 'holesky', driver: 'erc20', token: 'tglm' },
+      budget: { amount: '1', network: 'holesky', driver: 'erc20', token: 'tglm', onLow: 'finish' },
       demand: {
         subnetTag: 'public',
         expirationSec: 1800,
@@ -128,7 +128,7 @@ describe('the full form', () => {
     const spec = parsed(FULL);
     expect(spec).toMatchObject({
       image: { tag: 'golem/blender:latest', label: 'golem/blender:latest' },
-      budget: { amount: '5', network: 'polygon', driver: 'erc20', token: 'glm' },
+      budget: { amount: '5', network: 'polygon', driver: 'erc20', token: 'glm', onLow: 'topUp', max: '20' },
       demand: { ...FULL.demand, minCpuThreads: 1 },
       pricing: FULL.pricing,
       providers: { max: 8, allow: [], deny: ['0x1e34baec996c448814b48eb4fbd908bea004da61'] },
@@ -235,8 +235,6 @@ describe('mistakes', () => {
     [{ payload: 'abc' }, /^payload: .*not supported yet/],
     [{ demand: { manifest: 'abc' } }, /^demand\.manifest: .*not supported yet/],
     [{ tasks: { from: 'https://example.org' } }, /^tasks: from a URL is not supported yet/],
-    [{ budget: { amount: '1', onLow: 'topUp' } }, /^budget\.onLow: "topUp" is not supported yet/],
-    [{ budget: { amount: '1', max: '2' } }, /^budget\.max: not supported yet/],
     [{ budget: { amount: '1', deposit: {} } }, /^budget\.deposit: not supported yet/],
   ])('%j is refused rather than ignored', (part, line) => {
     expect(problems({ ...SMALL, ...part })).toEqual([expect.stringMatching(line)]);
@@ -296,6 +294,19 @@ describe('mistakes', () => {
     ],
     [{ outputLimitBytes: 900_000 }, /^outputLimitBytes: with 1 commands at most 600000/],
     [{ notify: {} }, /^notify\.signal: is missing/],
+    [
+      { budget: { amount: '1', onLow: 'stop' } },
+      /^budget\.onLow: must be "finish", "topUp" or "pause", not "stop"/,
+    ],
+    [{ budget: { amount: '1', onLow: 'topUp' } }, /^budget\.max: is missing; with onLow "topUp"/],
+    [{ budget: { amount: '1', max: '2' } }, /^budget\.max: belongs to onLow "topUp"/],
+    [{ budget: { amount: '1', onLow: 'pause', max: '2' } }, /^budget\.max: belongs to onLow "topUp"/],
+    [
+      { budget: { amount: '2', onLow: 'topUp', max: '1.5' } },
+      /^budget\.max: is 1\.5, less than the amount of 2/,
+    ],
+    [{ budget: { amount: '2', onLow: 'topUp', max: 3 } }, /^budget\.max: is a JSON number/],
+    [{ budget: { amount: '2', onLow: 'topUp', max: 'NaN' } }, /^budget\.max: must be an amount of GLM/],
   ])('%j is refused', (part, line) => {
     expect(problems({ ...SMALL, ...part })).toContainEqual(expect.stringMatching(line));
   });

@@ -12,7 +12,9 @@ import {
   type ConnectionChange,
   type GolemActivities,
 } from '../activities';
+import { readAllocationLife } from '../activities/allocation-life';
 import { DEFAULT_REGISTRY_URL } from '../activities/image';
+import type { ProviderAvoidStore } from '../model/avoid';
 import type { SelectionStrategy } from '../model/selection';
 import { watchQueueOf } from './task-queues';
 
@@ -23,7 +25,12 @@ export interface GolemPluginOptions {
   owner?: string;
   /** Selection strategies by name, for `providers.select`. */
   strategies?: Record<string, SelectionStrategy>;
-  /** Environment to read defaults from (YAGNA_SUBNET, PAYMENT_NETWORK, PAYMENT_DRIVER, GOLEM_REGISTRY_URL). */
+  /**
+   * Where providers that broke faith are remembered, such as `fileAvoidStore(path)`: no job of this worker rents them,
+   * for as long as the entry says. Default: nowhere; they are avoided for the rest of their job alone.
+   */
+  avoid?: ProviderAvoidStore;
+  /** Environment to read defaults from (YAGNA_SUBNET, PAYMENT_NETWORK, PAYMENT_DRIVER, GOLEM_REGISTRY_URL, GOLEM_ALLOCATION_LIFE_SEC). */
   env?: Readonly<Record<string, string | undefined>>;
   /**
    * Told when a yagna stops answering, refuses the app key, or answers again: once each time, however many wait for it.
@@ -55,6 +62,8 @@ export class GolemPlugin extends SimplePlugin {
       },
       strategies: options.strategies ?? {},
       registryUrl: env.GOLEM_REGISTRY_URL ?? DEFAULT_REGISTRY_URL,
+      allocationLifeSec: readAllocationLife(env),
+      avoid: options.avoid,
     };
     this.activities = createGolemActivities(environment);
     this.maxConcurrentWatches = options.maxConcurrentWatches ?? DEFAULT_WATCHES;

@@ -37,6 +37,14 @@ export const unsubscribing = proxyActivities<Pick<GolemActivities, 'golemUnsubsc
   retry: backoff,
 });
 
+/** A worker's memory of providers: not worth waiting for. */
+export const avoiding = proxyActivities<Pick<GolemActivities, 'golemAvoidProvider'>>({
+  scheduleToCloseTimeout: '30 s',
+  startToCloseTimeout: '10 s',
+  heartbeatTimeout: '6 s',
+  retry: backoff,
+});
+
 /** Money: look, act, look. A worker's death shows in 10 s; never given up, since money hangs on it. */
 export const payment = proxyActivities<
   Pick<GolemActivities, 'golemReserveAllocation' | 'golemReleaseAllocation'>
@@ -46,9 +54,28 @@ export const payment = proxyActivities<
   retry: backoff,
 });
 
+/**
+ * Changing what is reserved: nothing is paid meanwhile, so it is not tried for long at a time; the settlement tries it
+ * again later.
+ */
+export const amending = proxyActivities<Pick<GolemActivities, 'golemAmendAllocation'>>({
+  scheduleToCloseTimeout: '45 s',
+  startToCloseTimeout: '30 s',
+  heartbeatTimeout: '10 s',
+  retry: backoff,
+});
+
 /** Clean-up on yagna by mark: idempotent, may talk to many silent providers one after the other. */
 export const cleanUp = proxyActivities<Pick<GolemActivities, 'golemCleanUp' | 'golemCloseRental'>>({
   startToCloseTimeout: '10 min',
+  heartbeatTimeout: '10 s',
+  retry: backoff,
+});
+
+/** Reads much of yagna and Temporal, and changes nothing. The next run comes anyway, so this one gives up some time. */
+export const finding = proxyActivities<Pick<GolemActivities, 'golemFindOrphans'>>({
+  scheduleToCloseTimeout: '1 h',
+  startToCloseTimeout: '20 min',
   heartbeatTimeout: '10 s',
   retry: backoff,
 });

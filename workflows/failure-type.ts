@@ -3,6 +3,7 @@ import {
   ActivityFailure,
   ApplicationFailure,
   ChildWorkflowFailure,
+  TerminatedFailure,
   TimeoutFailure,
 } from '@temporalio/workflow';
 
@@ -20,4 +21,11 @@ export function namedFailure(error: unknown): NamedFailure {
   }
   if (cause instanceof TimeoutFailure) return { type: 'Timeout', message: cause.message };
   return { type: 'Error', message: cause instanceof Error ? cause.message : String(cause) };
+}
+
+/** Why a settlement ended before its job. */
+export function settlementFailureOf(error: unknown): NamedFailure {
+  if (!(error instanceof ChildWorkflowFailure) || !(error.cause instanceof TerminatedFailure))
+    return namedFailure(error);
+  return { type: 'SettlementEnded', message: 'the settlement of the job was terminated' };
 }

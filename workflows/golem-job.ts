@@ -5,6 +5,7 @@
 import {
   ApplicationFailure,
   CancellationScope,
+  allHandlersFinished,
   condition,
   getExternalWorkflowHandle,
   isCancellation,
@@ -20,13 +21,13 @@ import { appendEvents, emptyEventLog, readEvents } from '../model/events';
 import { paymentPlatform } from '../model/job';
 import type { JobPhase, JobProgress, JobResult, LastFailure } from '../model/result';
 import { fitTaskResults } from '../model/result-size';
-import { cleanUp, inspect, unsubscribing } from './activity-options';
+import { avoiding, cleanUp, inspect, unsubscribing } from './activity-options';
 import { quietly, startRental, startSettlement, type RentalHandle } from './child-workflows';
 import { jobDetails } from './current-details';
-import { namedFailure } from './failure-type';
+import { namedFailure, settlementFailureOf } from './failure-type';
+import { JobBudget } from './job-budget';
 import { MarketRounds, whyNobody } from './market-rounds';
 import {
-  noMoney,
   assignmentOutcomeSignal,
   assignmentSignal,
   closeRentalSignal,
@@ -39,8 +40,10 @@ import {
   type RentalUpdate,
   type SettlementUpdate,
   terminateUpdate,
+  topUpUpdate,
 } from './protocol';
 import { checkTerminate, isOutcome, isRentalUpdate, isSettlementUpdate, sound } from './signal-input';
+import { bookFault, bookRefusals, whyBroken, type Fault } from './state/broken-faith';
 import { BrokenStarts } from './state/broken-starts';
 import {
   addRental,
@@ -74,7 +77,6 @@ export async function golemJob(given: unknown): Promise<JobResult> {
   let state = newJobState([]);
   let phase: JobPhase = 'validating';
   let lastFailure: LastFailure | undefined;
-  let money = noMoney('0', '');
   let allocationId: string | undefined;
   let settlementFailure: { type: string; message: string } | undefined;
   let retried = false;
@@ -82,12 +84,14 @@ export async function golemJob(given: unknown): Promise<JobResult> {
   let settlementSeq = 0;
   let changes = 0;
   const broken = new BrokenStarts();
+  const remembered: Promise<void>[] = [];
   /** A task was done since there was a reason to ask nobody else. */
   let doneSinceStop = false;
   let stopReason: string | undefined;
 
   const progress = (): JobProgress => ({
-    ...{ jobId, phase, startedAt, money, lastFailure },
+    ...{ jobId, phase, startedAt, money: budget.progress, lastFailure },
+    waitingFor: phase === 'paused' ? `more budget, by the Update topUp: ${budget.why}` : undefined,
     tasks: countTasks(state),
     rentals: rentalProgress(state),
   });
@@ -102,6 +106,7 @@ export async function golemJob(given: unknown): Promise<JobResult> {
     changes += 1;
     show();
   };
+  const budget = new JobBudget(changed);
   const failed = (type: string, message: string): void => {
     lastFailure = { type, message, at: now() };
   };
@@ -114,12 +119,12 @@ export async function golemJob(given: unknown): Promise<JobResult> {
   const onSettlementUpdate = (update: SettlementUpdate): void => {
     if (update.jobUuid !== jobUuid || update.seq <= settlementSeq) return;
     settlementSeq = update.seq;
-    money = update.money;
-    allocationId ??= update.allocationId;
+    budget.onSettlement(update);
+    allocationId = update.allocationId ?? allocationId;
     const { failure } = update;
     // The settlement repeats its own with whatever it tells.
     if (failure && failure.at > (lastFailure?.at ?? '')) lastFailure = failure;
-    state.refusedProviders = update.refusedProviders;
+    bookRefusals(state.conduct, update.refusedProviders);
     if (failure && (update.phase === 'failed' || failure.type === 'BudgetExhausted'))
       settlementFailure = failure;
     changed();
@@ -135,6 +140,7 @@ export async function golemJob(given: unknown): Promise<JobResult> {
     if (applyOutcome(state, outcome)) {
       if (outcome.state === 'done') doneSinceStop = true;
       tellFailure(outcome);
+      blame(outcome.rental, outcome.fault);
     }
     changed();
   };
@@ -146,25 +152,29 @@ export async function golemJob(given: unknown): Promise<JobResult> {
   };
   setHandler(terminateUpdate, terminate, { validator: checkTerminate });
 
-  const { spec, installation } = await inspect.golemPrepareJob({ spec: given });
+  setHandler(topUpUpdate, (request) => budget.topUp(request), { validator: budget.validateTopUp });
+
+  const { spec, installation } = await inspect.golemPrepareJob({ spec: given }).catch(refuse);
   const job: JobRef = { connection: spec.connection, jobId, jobUuid, owner: installation.owner };
   const platform = paymentPlatform(spec.budget);
   state = newJobState(spec.tasks);
-  money = noMoney(spec.budget.amount, platform);
+  budget.begin(spec, platform);
   phase = 'reserving';
   show();
 
   const telling = new CancellationScope();
   if (spec.notify) void telling.run(tellParent).catch(() => undefined);
+  void telling.run(() => budget.watch()).catch(() => undefined);
 
   const settlement = await startSettlement({
     ...{ job, platform, budget: spec.budget, tolerance: spec.tolerance },
-    ...{ expirationSec: spec.demand.expirationSec, invoiceWaitSec: spec.invoiceWaitSec },
+    invoiceWaitSec: spec.invoiceWaitSec,
     acceptanceTimeoutSec: spec.demand.debitNotesAcceptanceTimeoutSec,
     requestLifetimeMs: installation.requestLifetimeMs,
+    allocationLifeSec: installation.allocationLifeSec,
   });
   settlement.result().catch((error: unknown) => {
-    settlementFailure ??= namedFailure(error);
+    settlementFailure ??= settlementFailureOf(error);
     changed();
   });
 
@@ -177,7 +187,7 @@ export async function golemJob(given: unknown): Promise<JobResult> {
       () => allocationId !== undefined || settlementFailure !== undefined || stopReason !== undefined,
     );
     if (settlementFailure) throw asFailure(settlementFailure);
-    if (allocationId !== undefined) await rentAndRun(allocationId);
+    if (allocationId !== undefined) await rentAndRun();
     phase = 'closing';
   } catch (error) {
     const cancelled = isCancellation(error);
@@ -206,9 +216,16 @@ export async function golemJob(given: unknown): Promise<JobResult> {
     settlementId: settlementId(jobId),
   };
 
+  /** Whoever waits for an answer gets it. */
+  async function refuse(error: unknown): Promise<never> {
+    budget.end();
+    await CancellationScope.nonCancellable(() => condition(allHandlersFinished));
+    throw error;
+  }
+
   /** The main loop: as long as tasks wait, have enough providers, and give each idle one its next task. */
-  async function rentAndRun(allocation: string): Promise<void> {
-    const market = new MarketRounds(job, spec, allocation);
+  async function rentAndRun(): Promise<void> {
+    const market = new MarketRounds(job, spec, () => allocationId ?? '');
     let round: Promise<void> | undefined;
     /** The round under way makes a demand. */
     let risky = false;
@@ -218,6 +235,11 @@ export async function golemJob(given: unknown): Promise<JobResult> {
       while (!isOver()) {
         const seen = changes;
         await handOut();
+        if (settlementFailure) throw asFailure(settlementFailure);
+        if (budget.holdsBack) {
+          await waitForMoney(seen);
+          continue;
+        }
         const pauseMs = broken.pauseMs(Date.now());
         // Yagna and the job are not to blame, then: another round may do better.
         if (doneSinceStop) roundFailure = undefined;
@@ -239,6 +261,7 @@ export async function golemJob(given: unknown): Promise<JobResult> {
             risky = market.makesDemand();
             round = rounds
               .run(() => negotiate(market))
+              .catch((error: unknown) => allocationGone(error))
               .catch((error: unknown) => {
                 roundFailure = error;
               })
@@ -259,6 +282,22 @@ export async function golemJob(given: unknown): Promise<JobResult> {
     }
   }
 
+  /** What runs goes on, to its end; idle rentals would cost money for nothing. */
+  async function waitForMoney(seen: number): Promise<void> {
+    for (const rental of state.rentals.filter((each) => isLive(each) && !each.closing))
+      if (rental.current === undefined) await closeRental(rental, 'the budget is low');
+    const isPaused = spec.budget.onLow === 'pause';
+    if (!isPaused && countTasks(state).running === 0) {
+      throw asFailure({ type: 'BudgetExhausted', message: `tasks were not begun: ${budget.why}` });
+    }
+    if (isPaused) phase = 'paused';
+    show();
+    await condition(() => changes > seen);
+    if (budget.holdsBack || !isPaused) return;
+    phase = 'running';
+    idleSince.ms = Date.now();
+  }
+
   /** Nobody new is to be asked, and nobody at hand gets on with what waits. False when nothing can be done about it. */
   function tryAgain(): boolean {
     if (forgive(state) && getsOn(state, Date.now())) return true;
@@ -275,6 +314,7 @@ export async function golemJob(given: unknown): Promise<JobResult> {
   }
 
   function wanted(): number {
+    if (budget.isFull) return 0;
     const forTasks = rentalsWanted(state, spec.providers.max, Date.now());
     if (!spec.interactive || state.rentals.some(isLive)) return forTasks;
     return Math.max(1, forTasks);
@@ -294,7 +334,7 @@ export async function golemJob(given: unknown): Promise<JobResult> {
         sent.push(closeRental(rental, 'no work is left for it'));
       }
     }
-    for (const rental of state.rentals) {
+    for (const rental of budget.holdsBack ? [] : state.rentals) {
       if (rental.state !== 'ready' && rental.state !== 'busy') continue;
       const assignment = assign(state, rental, now());
       // To a rental that is gone no signal gets; its end gives the task back.
@@ -309,11 +349,21 @@ export async function golemJob(given: unknown): Promise<JobResult> {
     await quietly(getExternalWorkflowHandle(rental.workflowId).signal(closeRentalSignal, { reason }));
   }
 
+  /** Where the allocation is gone, a settlement makes another one, unless somebody took the money back. */
+  async function allocationGone(error: unknown): Promise<void> {
+    if (namedFailure(error).type !== 'BudgetExhausted') throw error;
+    await budget.awaitAllocation();
+  }
+
   /** One round of negotiation. With nobody new on the market, providers that failed get another chance. */
   async function negotiate(market: MarketRounds): Promise<void> {
     const found = await market.round({
       wanted: wanted(),
       avoid: providersToAvoid(state),
+      brokeFaith: state.conduct.broken.map((broken) => ({
+        id: broken.provider.id,
+        reason: whyBroken(broken),
+      })),
       forgivable: forgivableProviders(state),
     });
     appendEvents(log, found.events);
@@ -336,13 +386,14 @@ export async function golemJob(given: unknown): Promise<JobResult> {
     while (wanted() > 0) {
       // Looked at anew each time: what one draft takes may be all that another one is good for.
       const [proposal] = market.usable(isUsable);
-      if (!proposal) break;
+      if (!proposal || !budget.affords(proposal, proposal.demand.expiresAtMs)) break;
       market.take(proposal);
       rentals += 1;
       const n = rentals;
       const { provider, demand } = proposal;
       const rental = addRental(state, n, rentalId(jobId, n), provider, demand.expiresAtMs);
       const first = assign(state, rental, now());
+      budget.opened(n, proposal, demand.expiresAtMs);
       const input = { job, n, proposal, setup, outputLimitBytes, interactive, first };
       started.push(startRental(input).then((child) => void watchChild(child, n)));
     }
@@ -377,13 +428,25 @@ export async function golemJob(given: unknown): Promise<JobResult> {
     }
   }
 
+  /** Holds against a rental's provider what it did; where it broke faith, the worker is to remember it. */
+  function blame(rental: number, fault: Fault | undefined): void {
+    const provider = state.rentals.find(({ n }) => n === rental)?.provider;
+    const broken = provider && fault && bookFault(state.conduct, provider, fault);
+    if (!broken) return;
+    const told = CancellationScope.nonCancellable(() => avoiding.golemAvoidProvider({ job, ...broken }));
+    remembered.push(told.then(({ events }) => appendEvents(log, events)).catch(() => undefined));
+  }
+
   function onRentalUpdate(update: RentalUpdate): void {
     const before = state.failedProviders.length;
+    const isNews = state.rentals.some(({ n, seq }) => n === update.rental && update.seq > seq);
+    if (isNews) blame(update.rental, update.fault);
     const taken = applyRentalUpdate(state, update, now());
     if (taken) tellFailure(taken);
     if (update.state === 'ready') broken.reset();
-    if (state.rentals.some((rental) => rental.n === update.rental && hasSigned(rental)))
-      idleSince.ms = Date.now();
+    const entry = state.rentals.find((rental) => rental.n === update.rental);
+    if (entry) budget.onRental(entry);
+    if (entry && hasSigned(entry)) idleSince.ms = Date.now();
     // One that was closed before it was ready is not to blame.
     if (!update.failure || state.failedProviders.length === before) return;
     const { rental, setupFailed = false, failure } = update;
@@ -419,6 +482,7 @@ export async function golemJob(given: unknown): Promise<JobResult> {
   /** Tells everybody to close. What they do then they do alone, and the settlement sees to it. */
   async function close(reason: string): Promise<void> {
     telling.cancel();
+    budget.end();
     try {
       const unsubscribed = await unsubscribing.golemUnsubscribeDemands({ job });
       appendEvents(log, unsubscribed.events);
@@ -430,7 +494,9 @@ export async function golemJob(given: unknown): Promise<JobResult> {
       ...state.rentals.filter(isLive).map((rental) => closeRental(rental, reason)),
       // It may have ended, having failed to reserve the budget.
       quietly(settlement.signal(ownerClosedSignal, { workflowId: jobId, clean: !retried })),
+      ...remembered,
     ]);
+    await condition(allHandlersFinished);
   }
 }
 

@@ -13,7 +13,7 @@ import {
   sleep,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { ScriptCommand, SignedAgreement } from '../activities/contract';
+import type { RentalEnded, ScriptCommand, SignedAgreement } from '../activities/contract';
 import { appendEvents, emptyEventLog, readEvents, type NewEvent } from '../model/events';
 import { settlementId, type GolemActivityId, type Timestamp } from '../model/ids';
 import type { ProviderInfo, RentalProgress, RentalState } from '../model/result';
@@ -33,10 +33,12 @@ import {
   type Assignment,
   type AssignmentOutcome,
   type RentalInput,
+  type RentalUpdate,
   type RentalResult,
 } from './protocol';
-import { ScriptRunner, type Vm } from './script-runner';
+import { faultOf, ScriptRunner, type EndedScript, type Vm } from './script-runner';
 import { checkTerminate, isAssignment, isCloseRequest, sound } from './signal-input';
+import { faultOfEnd, type Fault } from './state/broken-faith';
 
 /** A rental that is over so soon needs no watch: until then, that of its script tells when the VM is lost. */
 const WATCH_AFTER = '5 s';
@@ -44,11 +46,18 @@ const WATCH_AFTER = '5 s';
 const DEPLOY_TIMEOUT_SEC = 1800;
 /** A VM that had to be made anew so often under one agreement is not worth another try. */
 const MAX_VMS = 5;
+/** When so many VMs have died under one agreement, another provider is better. */
+const MAX_DEATHS = 2;
 
 interface Close {
   reason: string;
   /** GAP-3's `golem.requestor.code`, when the agreement ends for one of its reasons. */
   code?: string;
+}
+
+/** Why a rental can do nothing more. */
+interface Loss extends NamedFailure {
+  fault?: Fault;
 }
 
 export async function golemRental(input: RentalInput): Promise<RentalResult> {
@@ -65,11 +74,15 @@ export async function golemRental(input: RentalInput): Promise<RentalResult> {
     tasksDone: 0,
   };
   let close: Close | undefined;
-  let lost: NamedFailure | undefined;
+  let lost: Loss | undefined;
+  /** Why the VM that was up died. */
+  let died: string | undefined;
+  let deaths = 0;
   /** The outcome of a task told the job already why the VM is lost. */
   let told = false;
   let setupFailed = false;
   let everReady = false;
+  let upVm: GolemActivityId | undefined;
   let retried = false;
   let over = false;
   let seq = 0;
@@ -116,7 +129,12 @@ export async function golemRental(input: RentalInput): Promise<RentalResult> {
     }
   }
 
-  async function enter(state: RentalState, reason?: string, broken?: NamedFailure): Promise<void> {
+  async function enter(
+    state: RentalState,
+    reason?: string,
+    broken?: NamedFailure,
+    more: Pick<RentalUpdate, 'fault' | 'vmsDied'> = {},
+  ): Promise<void> {
     progress.state = state;
     progress.reason = reason ?? progress.reason;
     setCurrentDetails(rentalDetails(progress));
@@ -130,8 +148,9 @@ export async function golemRental(input: RentalInput): Promise<RentalResult> {
         agreementId,
         activityId,
         reason: progress.reason,
-        failure: broken,
+        failure: broken && { type: broken.type, message: broken.message },
         setupFailed,
+        ...more,
       }),
     );
   }
@@ -162,8 +181,10 @@ export async function golemRental(input: RentalInput): Promise<RentalResult> {
       const step = ['deploy', 'start'][index] ?? `setup[${index - 2}]`;
       setupFailed = watched.state === 'failed' && step.startsWith('setup');
       const stderr = failed?.stderr ? ` (${failed.stderr.trim().slice(-300)})` : '';
-      throw new VmFailed(`${step}: ${watched.reason ?? failed?.message ?? watched.state}${stderr}`);
+      const why = `${step}: ${watched.reason ?? failed?.message ?? watched.state}${stderr}`;
+      throw new VmFailed(why, watched.vm === 'dead' ? undefined : faultOf(watched.vm, why));
     }
+    upVm = vm.activityId;
     await enter('ready');
     everReady = true;
     return vm;
@@ -172,17 +193,42 @@ export async function golemRental(input: RentalInput): Promise<RentalResult> {
   async function dropVm(vm: Vm): Promise<true> {
     ended.push(vm.activityId);
     const dropped = await dropping.golemDestroyVm({ job, ...vm });
-    note(dropped.events);
+    if (!lost) note(dropped.events);
+    if (dropped.ended) lost ??= lossBy(dropped.ended);
     progress.activityId = undefined;
     return true;
   }
 
-  /** Whatever ends the rental ends what is under way; undefined then. */
+  /**
+   * The VM died by itself. What is left of it is ended, so that a fresh one may be made; where that cannot be, or its
+   * agreement is over as well, the rental is lost.
+   */
+  async function buryVm(vm: Vm, task?: string): Promise<void> {
+    const reason = died ?? 'the VM is gone';
+    died = undefined;
+    deaths += 1;
+    const loss: Loss = { type: 'VmLost', message: reason, fault: faultOf('dead', reason, task) };
+    // What was in the VM of an interactive job is its user's, and not to be replaced by stealth.
+    if (input.interactive || deaths >= MAX_DEATHS) {
+      lost ??= loss;
+      return;
+    }
+    try {
+      await unlessClosed(() => dropVm(vm));
+    } catch (error) {
+      if (isCancellation(error)) throw error;
+      lost ??= loss;
+    }
+  }
+
+  const isStopped = (): boolean => close !== undefined || lost !== undefined || died !== undefined;
+
+  /** Whatever ends the rental or its VM ends what is under way; undefined then. */
   async function unlessClosed<T>(act: () => Promise<T>): Promise<T | undefined> {
     const scope = new CancellationScope();
     const waiting = new CancellationScope();
     const acting = scope.run(act);
-    const stopped = waiting.run(() => condition(() => close !== undefined || lost !== undefined));
+    const stopped = waiting.run(() => condition(isStopped));
     acting.catch(() => undefined);
     stopped.catch(() => undefined);
     const done = await Promise.race([acting, stopped.then(() => undefined)]);
@@ -199,8 +245,10 @@ export async function golemRental(input: RentalInput): Promise<RentalResult> {
       const news = await rentalWatch().golemWatchRental({ job, ...vm, validToMs });
       // A VM that was dropped on purpose is no loss.
       if (news.ended === 'vm' && ended.includes(vm.activityId)) return;
+      if (lost) return;
       note(news.events);
-      lost ??= { type: news.ended === 'agreement' ? 'AgreementEnded' : 'VmLost', message: news.reason };
+      if (news.ended === 'vm' && vm.activityId === upVm) died ??= news.reason;
+      else lost ??= lossBy(news);
     } catch (error) {
       if (!isCancellation(error)) lost ??= namedFailure(error);
     }
@@ -214,16 +262,21 @@ export async function golemRental(input: RentalInput): Promise<RentalResult> {
       while (vm) {
         const here = vm;
         await runScripts(here);
+        if (died !== undefined && !close && !lost) await mournIdleVm(here);
         if (close || lost) return;
         // Nobody knows what a script whose sending is uncertain does there.
-        const dropped = await unlessClosed(() => dropVm(here));
-        if (!dropped) return;
+        if (!ended.includes(here.activityId) && !(await unlessClosed(() => dropVm(here)))) return;
         if (ended.length >= MAX_VMS) {
           lost ??= { type: 'VmLost', message: 'too many VMs had to be made anew' };
-          return;
         }
+        // A VM costs its start price: none is made without work for it.
+        progress.state = 'ready';
+        if (!input.interactive) await condition(() => queue.length > 0 || isStopped());
+        if (isStopped()) return;
         vm = await unlessClosed(() => bringUpVm(agreement, watching));
       }
+      // It died in the very moment when it was up.
+      if (died !== undefined) lost ??= { ...VM_DIED, message: died, fault: faultOf('dead', died) };
     } finally {
       watching.cancel();
     }
@@ -232,29 +285,39 @@ export async function golemRental(input: RentalInput): Promise<RentalResult> {
   /** Runs scripts as they come; returns when the rental is closed or lost, or a fresh VM is needed. */
   async function runScripts(vm: Vm): Promise<void> {
     for (;;) {
-      await condition(() => queue.length > 0 || close !== undefined || lost !== undefined);
-      const task = close || lost ? undefined : queue.shift();
+      await condition(() => queue.length > 0 || isStopped());
+      const task = isStopped() ? undefined : queue.shift();
       if (!task) return;
+      // Its job did not know yet that the files of tasks before it went with a VM.
+      if ((task.vmsDied ?? deaths) !== deaths) {
+        await giveBack(task, VM_DIED, { vmsDied: deaths });
+        continue;
+      }
       const startedAt = new Date().toISOString();
       progress.currentTask = task.task;
       progress.state = 'busy';
       setCurrentDetails(rentalDetails(progress));
-      const outcome = await unlessClosed(() => runner.run(vm, task));
+      const done = await unlessClosed(() => runner.run(vm, task));
       progress.currentTask = undefined;
-      if (!outcome) {
+      if (!done && close) return;
+      if (done?.vm === 'dead') died ??= done.outcome.reason;
+      if (!done || done.vm === 'dead') {
+        if (!lost) await loseVm(vm, task, startedAt, done);
         // The job gives the task to somebody else at once; closing may take until a silent provider's agreement ends.
-        if (lost) await giveBack(task, lost, startedAt);
+        else await giveBack(task, lost, { startedAt });
         return;
       }
+      const { outcome } = done;
       if (outcome.state === 'done') progress.tasksDone += 1;
-      if (!outside.finish(outcome)) await tellJob(() => jobHandle.signal(assignmentOutcomeSignal, outcome));
+      const isOfJob = await tellOutcome(outcome);
       if (outcome.state === 'uncertain') return;
-      if (outcome.state === 'lost' || outcome.state === 'timedOut') {
-        told = true;
+      if (outcome.state === 'lost' || done.vm !== undefined) {
+        told = isOfJob;
+        const message = outcome.reason ?? 'the VM is gone';
         lost ??=
-          outcome.state === 'lost'
-            ? { type: 'VmLost', message: outcome.reason ?? 'the VM is gone' }
-            : { type: 'TaskTimedOut', message: `task ${task.task} ran longer than its ${task.timeoutSec} s` };
+          outcome.state === 'timedOut'
+            ? { type: 'TaskTimedOut', message: `task ${task.task} ran longer than its ${task.timeoutSec} s` }
+            : { type: 'VmLost', message, fault: outcome.fault };
         return;
       }
       progress.state = 'ready';
@@ -262,20 +325,56 @@ export async function golemRental(input: RentalInput): Promise<RentalResult> {
     }
   }
 
+  /** The VM died under a task. Its job begins the task's group again, in a fresh VM if there may be one. */
+  async function loseVm(vm: Vm, task: Assignment, startedAt: Timestamp, done?: EndedScript): Promise<void> {
+    const message = died ?? VM_DIED.message;
+    await buryVm(vm, task.task);
+    const why: Loss = { ...VM_DIED, message, fault: faultOf('dead', message, task.task) };
+    const more = { ...done?.outcome, startedAt };
+    if (lost?.type === 'AgreementEnded') await giveBack(task, lost, more);
+    else if (lost || close) await giveBack(task, why, more);
+    else {
+      await giveBack(task, why, { ...more, vmsDied: deaths });
+      await giveBackQueue(VM_DIED, deaths);
+    }
+  }
+
+  async function mournIdleVm(vm: Vm): Promise<void> {
+    const message = died ?? VM_DIED.message;
+    await buryVm(vm);
+    if (lost || close) return;
+    await giveBackQueue({ ...VM_DIED, message }, deaths);
+    await enter('ready', undefined, undefined, { vmsDied: deaths, fault: faultOf('dead', message) });
+  }
+
+  async function giveBackQueue(why: Loss, vmsDied?: number): Promise<void> {
+    for (const task of queue.splice(0)) await giveBack(task, why, { vmsDied });
+  }
+
   /**
    * Tells the job that a task is without its VM. One that had not begun, or was cut short by the end of the agreement
    * that was agreed, has not failed.
+   * @param more.startedAt - when the task began, if it did
    */
-  async function giveBack(task: Assignment, why: NamedFailure, startedAt?: Timestamp): Promise<void> {
+  async function giveBack(task: Assignment, why: Loss, more: Partial<AssignmentOutcome> = {}): Promise<void> {
     const at = new Date().toISOString();
+    const { startedAt } = more;
     const expired = why.type === 'AgreementEnded' && /\bExpired\b/.test(why.message);
-    const outcome: AssignmentOutcome = {
-      ...{ rental: n, id: task.id, task: task.task, results: [], reason: why.message },
-      ...{ activityId: progress.activityId, startedAt: startedAt ?? at, finishedAt: at },
-      state: startedAt !== undefined && !expired ? 'lost' : 'returned',
-    };
-    told = everReady;
-    if (!outside.finish(outcome)) await tellJob(() => jobHandle.signal(assignmentOutcomeSignal, outcome));
+    const isLost = startedAt !== undefined && !expired;
+    const isOfJob = await tellOutcome({
+      ...{ rental: n, id: task.id, task: task.task, results: [] },
+      ...{ activityId: progress.activityId, startedAt: at, finishedAt: at },
+      ...more,
+      ...{ reason: why.message, fault: isLost ? why.fault : undefined, state: isLost ? 'lost' : 'returned' },
+    });
+    if (more.vmsDied === undefined) told = everReady && isOfJob;
+  }
+
+  /** @returns false when it was the outcome of a script from outside */
+  async function tellOutcome(outcome: AssignmentOutcome): Promise<boolean> {
+    if (outside.finish(outcome)) return false;
+    await tellJob(() => jobHandle.signal(assignmentOutcomeSignal, outcome));
+    return true;
   }
 
   async function end(signed: SignedAgreement, reason: Close): Promise<void> {
@@ -290,7 +389,7 @@ export async function golemRental(input: RentalInput): Promise<RentalResult> {
   }
 
   let signed: SignedAgreement | undefined;
-  let failure: NamedFailure | undefined;
+  let failure: Loss | undefined;
   let cancelled: unknown;
   try {
     signed = await signing.golemSignAgreement({
@@ -306,7 +405,9 @@ export async function golemRental(input: RentalInput): Promise<RentalResult> {
     if (isCancellation(error)) cancelled = error;
     else
       failure =
-        error instanceof VmFailed ? { type: 'VmNotCreated', message: error.message } : namedFailure(error);
+        error instanceof VmFailed
+          ? { type: 'VmNotCreated', message: error.message, fault: error.fault }
+          : namedFailure(error);
     // Signing that was refused has its events in the failure.
     if (failure?.type === 'AgreementRejected') note((failure.details ?? []) as NewEvent[]);
   }
@@ -321,8 +422,9 @@ export async function golemRental(input: RentalInput): Promise<RentalResult> {
     over = true;
     const why = failure ?? lost ?? { type: 'AgreementEnded', message: reason.reason };
     // Before its work is given back, so that the job knows of the failure when it looks for somebody else.
-    await enter('closing', bad ? reason.reason : undefined, bad && !told ? why : undefined);
-    for (const task of queue.splice(0)) await giveBack(task, why);
+    if (bad && !told) await enter('closing', reason.reason, why, { fault: idleFault(why, everReady) });
+    else await enter('closing', bad ? reason.reason : undefined);
+    await giveBackQueue(why);
     if (signed) await end(signed, reason);
     await enter(bad ? 'failed' : 'closed', bad ? reason.reason : undefined);
     await tellJob(() =>
@@ -342,4 +444,25 @@ function vmReady({ activityId, agreementId }: Vm, provider: ProviderInfo): NewEv
   return { name: 'ActivityStateChanged', at: new Date().toISOString(), details };
 }
 
-class VmFailed extends Error {}
+const VM_DIED: NamedFailure = { type: 'VmLost', message: 'the VM is gone' };
+
+function lossBy(end: RentalEnded): Loss {
+  const { ended, reason: message } = end;
+  if (ended === 'agreement') return { type: 'AgreementEnded', message, fault: faultOfEnd(end) };
+  return { type: 'VmLost', message, fault: faultOf(ended === 'silent' ? 'silent' : 'dead', message) };
+}
+
+/** What the provider did wrong while no task of the job ran: it may end an agreement then, without blame. */
+function idleFault({ type, message, fault }: Loss, everReady: boolean): Fault | undefined {
+  if (fault) return fault.kind === 'agreementEnded' ? undefined : fault;
+  return everReady && type === 'VmNotCreated' ? { kind: 'vmNotRenewed', message } : undefined;
+}
+
+class VmFailed extends Error {
+  constructor(
+    message: string,
+    readonly fault?: Fault,
+  ) {
+    super(message);
+  }
+}

@@ -13,6 +13,7 @@ import {
   sleep,
 } from '@temporalio/workflow';
 import type {
+  Adopted,
   Decision,
   DocumentRef,
   OwnersState,
@@ -22,28 +23,40 @@ import type {
 } from '../activities/contract';
 import { backoffMs } from '../model/backoff';
 import { appendEvents, emptyEventLog, readEvents, type NewEvent } from '../model/events';
-import { greatestRental, type ProviderId } from '../model/ids';
-import type { LastFailure, SettlementPhase, SettlementProgress, SettlementResult } from '../model/result';
-import { cleanUp, deciding, payment, settlementWatch } from './activity-options';
+import { greatestRental } from '../model/ids';
+import type {
+  LastFailure,
+  ProviderInfo,
+  SettlementPhase,
+  SettlementProgress,
+  SettlementResult,
+} from '../model/result';
+import { avoiding, cleanUp, deciding, settlementWatch } from './activity-options';
 import { settlementDetails } from './current-details';
 import { namedFailure } from './failure-type';
 import {
   closeRentalSignal,
   eventsQuery,
   ownerClosedSignal,
+  reservationSignal,
   settlementProgressQuery,
   settlementUpdateSignal,
   type OwnerClosed,
   type SettlementInput,
+  type SettlementUpdate,
 } from './protocol';
 import { isOwnerClosed, sound } from './signal-input';
+import { Reservation } from './reservation';
 import {
   agreementsOf,
   awaitingPayment,
+  awaitsNotePayments,
+  billsOf,
   book,
   bookNotePayments,
   bookPayment,
   entryOf,
+  giveUpInvoices,
   giveUpWaiting,
   isDecided,
   isSettled,
@@ -59,15 +72,11 @@ import {
   isDeciding,
   nextDueMs,
   takeDue,
+  tryAgain,
   type Undecided,
   type UndecidedDocument,
 } from './state/undecided';
 
-/**
- * The allocation lives this much longer than one demand and the wait for invoices: a job may make many demands, and
- * its last bill must still find it.
- */
-const ALLOCATION_MARGIN_SEC = 30 * 86_400;
 /** Patience with a watch whose worker may be dead, once a signal says that there is news. */
 const NUDGE = '3 s';
 /** Patience with decisions before it is watched on beside them. Most are done by then, and need no second watch. */
@@ -80,19 +89,17 @@ const NO_NEWS = { documents: [], settled: [], settledNotes: [] };
 
 export async function golemSettlement(input: SettlementInput): Promise<SettlementResult> {
   const { job } = input;
-  const ledger = newLedger(input.budget.amount, input.platform);
+  const ledger = newLedger(input.budget.max ?? input.budget.amount, input.platform);
   const log = emptyEventLog();
   const closedOwners = new Map<string, OwnerClosed>();
-  const endsAtSec =
-    Math.floor(Date.now() / 1000) + input.expirationSec + input.invoiceWaitSec + ALLOCATION_MARGIN_SEC;
   let phase: SettlementPhase = 'reserving';
-  let reserved: Reserved | undefined;
   let lastFailure: LastFailure | undefined;
   const undecided: Undecided = [];
   const decisionLifetimeMs = input.requestLifetimeMs + DECISION_HEARTBEAT_MS;
-  /** Decisions that came to an end, either way. */
+  /** Decisions that came to an end, either way, and times at which they became possible again. */
   let decisions = 0;
-  const refusedProviders = new Set<ProviderId>();
+  const refusedProviders: SettlementUpdate['refusedProviders'] = [];
+  const remembered: Promise<void>[] = [];
   let cursor = { debitNotes: '', invoices: '' };
   let owners: OwnersState | undefined;
   let seq = 0;
@@ -103,7 +110,7 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
   const progress = (): SettlementProgress => ({
     jobId: job.jobId,
     phase,
-    allocationId: reserved?.allocationId,
+    allocationId: reservation.allocationId,
     money: moneyOf(ledger),
     agreements: agreementsOf(ledger),
     lastFailure,
@@ -119,6 +126,16 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
 
   const note = (events: NewEvent[]): void => appendEvents(log, events);
 
+  const reservation = new Reservation({
+    ...{ input, ledger, undecided, note, failed },
+    async changed() {
+      decideWhatIsDue();
+      decisions += 1;
+      await report();
+    },
+  });
+  setHandler(reservationSignal, (request) => reservation.ask(request));
+
   async function enter(next: SettlementPhase): Promise<void> {
     phase = next;
     await report();
@@ -132,7 +149,9 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
     try {
       await getExternalWorkflowHandle(job.jobId).signal(settlementUpdateSignal, {
         ...{ jobUuid: job.jobUuid, seq, phase, money, allocationId, failure: lastFailure },
-        refusedProviders: [...refusedProviders],
+        refusedProviders,
+        bills: billsOf(ledger),
+        reservations: reservation.answers,
       });
     } catch {
       // The job is over; its progress is read from here.
@@ -147,9 +166,9 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
 
   // A settlement can't be called off: money may be owed. Cancelling it changes nothing.
   return await CancellationScope.nonCancellable(async () => {
+    let reserved: Reserved;
     try {
-      const { budget, platform } = input;
-      reserved = await payment.golemReserveAllocation({ job, amount: budget.amount, platform, endsAtSec });
+      reserved = await (input.adopt ? takeOver(input.adopt) : reservation.reserve());
     } catch (error) {
       if (isCancellation(error)) throw error;
       failed(error);
@@ -157,16 +176,17 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
       await releaseAll(true);
       throw error;
     }
-    ledger.reserved = reserved.total;
     cursor = { debitNotes: reserved.at, invoices: reserved.at };
-    note([reserved.event]);
     await enter('open');
-    await whileOwnersLive(reserved);
+    void reservation.tend();
+    await whileOwnersLive();
     await enter('closing');
     await endWhatIsLeft(reserved);
     await enter('settling');
-    await payWhatIsOwed(reserved);
-    await releaseAll(reserved.retried);
+    await payWhatIsOwed();
+    await reservation.stop();
+    await releaseAll(reservation.retried);
+    await Promise.all(remembered);
     const unpaid = agreementsOf(ledger).some((agreement) => agreement.state !== 'settled');
     await enter(unpaid ? 'unpaid' : 'settled');
     return {
@@ -175,16 +195,18 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
     };
   });
 
+  /** What still makes costs is ended first: whatever becomes of the reservation, nothing more is to be owed. */
+  async function takeOver({ since }: Adopted): Promise<Reserved> {
+    note((await persist(() => cleanUp.golemCleanUp({ job, since }))).events);
+    return { ...(await reservation.reserve()), at: since };
+  }
+
   /**
    * One watch and the decisions that follow from it. It ends when there is news, at `untilMs`, when a document that could
    * not be decided is due again, or when a decision that took long has ended.
    */
-  async function step(
-    reservation: Reserved,
-    watch: OwnersToWatch,
-    untilMs?: number,
-  ): Promise<SettlementNews> {
-    const dueMs = Math.min(untilMs ?? Infinity, nextDueMs(undecided));
+  async function step(watch: OwnersToWatch, untilMs?: number): Promise<SettlementNews> {
+    const dueMs = Math.min(untilMs ?? Infinity, reservation.holds ? Infinity : nextDueMs(undecided));
     const before = decisions;
     const news = await nextNews(watch, dueMs === Infinity ? undefined : dueMs);
     cursor = news.cursor;
@@ -199,7 +221,7 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
     }
     bookNotePayments(ledger, news.settledNotes);
     if (news.settled.length + news.settledNotes.length > 0) await report();
-    decideWhatIsDue(reservation);
+    decideWhatIsDue();
     if (isDeciding(undecided)) await condition(() => !isDeciding(undecided), PATIENCE);
     return news;
   }
@@ -236,29 +258,32 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
   }
 
   /** Begins with all that can be decided now. A provider whose document takes long keeps no other waiting. */
-  function decideWhatIsDue(reservation: Reserved): void {
-    if (ending) return;
-    for (const entry of takeDue(undecided, Date.now())) void decide(reservation, entry);
+  function decideWhatIsDue(): void {
+    if (ending || reservation.holds) return;
+    for (const entry of takeDue(undecided, Date.now())) void decide(entry);
   }
 
-  async function decide(reservation: Reserved, entry: UndecidedDocument): Promise<void> {
-    const { allocationId } = reservation;
+  async function decide(entry: UndecidedDocument): Promise<void> {
+    const { allocationId = '' } = reservation;
     const { document } = entry;
     try {
       const decision = await deciding.golemDecideDocument({
         ...{ job, document, allocationId, tolerance: input.tolerance },
         ledger: soFar(ledger, document.agreementId),
       });
-      decided(undecided, entry);
-      book(ledger, decision);
-      note(decision.events);
-      if (decision.decision === 'refused') onRefusal(decision);
+      if (reservation.makesRoom(decision, allocationId)) tryAgain(entry, Date.now());
+      else {
+        decided(undecided, entry);
+        book(ledger, decision);
+        note(decision.events);
+        if (decision.decision === 'refused') onRefusal(decision);
+      }
     } catch (error) {
       failed(error);
       failedToDecide(entry, Date.now(), decisionLifetimeMs);
     }
     // The next of its agreement, if one has waited.
-    decideWhatIsDue(reservation);
+    decideWhatIsDue();
     decisions += 1;
     await report();
   }
@@ -280,7 +305,7 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
   function onRefusal(decision: Decision): void {
     const message = decision.reason ?? 'refused';
     lastFailure = { type: decision.failure ?? 'PaymentRefused', message, at: new Date().toISOString() };
-    if (decision.failure !== 'BudgetExhausted') refusedProviders.add(decision.provider.id);
+    if (decision.failure !== 'BudgetExhausted') avoid(decision.provider, message);
     if (decision.document.kind === 'invoice') return;
     const reason: { message: string; [property: string]: string } = { message };
     if (decision.requestorCode) reason['golem.requestor.code'] = decision.requestorCode;
@@ -290,10 +315,18 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
     void closing.then((closed) => note(closed.events));
   }
 
-  async function whileOwnersLive(reservation: Reserved): Promise<void> {
+  /** It gets no more work of this job, and where the worker remembers it, none of later ones. */
+  function avoid(provider: ProviderInfo, reason: string): void {
+    if (refusedProviders.some((refused) => refused.provider.id === provider.id)) return;
+    refusedProviders.push({ provider, reason });
+    const told = avoiding.golemAvoidProvider({ job, provider, breach: 'billRefused', reason });
+    remembered.push(told.then(({ events }) => note(events)).catch(() => undefined));
+  }
+
+  async function whileOwnersLive(): Promise<void> {
     let watch: OwnersToWatch = 'job';
     for (;;) {
-      const news = await persist(() => step(reservation, watch));
+      const news = await persist(() => step(watch));
       if (!news.owners) continue;
       owners = { ...news.owners, abrupt: news.owners.abrupt || (owners?.abrupt ?? false) };
       if (owners.liveRentals.length === 0) return;
@@ -319,13 +352,13 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
    * Ends by mark whatever job and rentals left; a second look is needed only where a request may still land. Documents
    * are decided all the while.
    */
-  async function endWhatIsLeft(reservation: Reserved): Promise<void> {
+  async function endWhatIsLeft({ at: since }: Reserved): Promise<void> {
     let calm =
       !owners?.abrupt &&
       closedOwners.has(job.jobId) &&
       [...closedOwners.values()].every(({ clean }) => clean);
     for (let wait = 1; ; wait = Math.min(wait * 2, 60)) {
-      const look = await persist(() => cleanUp.golemCleanUp({ job, since: reservation.at }));
+      const look = await persist(() => cleanUp.golemCleanUp({ job, since }));
       note(look.events);
       for (const agreement of look.agreements) entryOf(ledger, agreement.agreementId, agreement.provider);
       receive(look.invoices);
@@ -339,31 +372,32 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
         };
       }
       const untilMs = Date.now() + (look.empty ? input.requestLifetimeMs : wait * 1000);
-      while (Date.now() < untilMs) await persist(() => step(reservation, 'none', untilMs));
+      while (Date.now() < untilMs) await persist(() => step('none', untilMs));
     }
   }
 
-  async function payWhatIsOwed(reservation: Reserved): Promise<void> {
+  async function payWhatIsOwed(): Promise<void> {
     const untilMs = Date.now() + input.invoiceWaitSec * 1000;
-    decideWhatIsDue(reservation);
+    giveUpInvoices(ledger, input.adopt?.overdue ?? []);
+    decideWhatIsDue();
     for (;;) {
       const isTimeUp = Date.now() >= untilMs;
       // Nothing that is being decided is given up, and nothing more is begun: one could follow the other for ever.
       ending = isTimeUp || isSettled(ledger);
       if (ending) await condition(() => !isDeciding(undecided));
       ending = isTimeUp;
-      if (isSettled(ledger) && (isTimeUp || !awaitsInvoice(undecided))) return;
+      const isCalm = !awaitsInvoice(undecided) && !awaitsNotePayments(ledger);
+      if (isSettled(ledger) && (isTimeUp || isCalm)) return;
       if (isTimeUp) return giveUpWaiting(ledger);
-      decideWhatIsDue(reservation);
-      await persist(() => step(reservation, 'none', untilMs));
+      decideWhatIsDue();
+      await persist(() => step('none', untilMs));
     }
   }
 
   async function releaseAll(twice: boolean): Promise<void> {
-    const released = await persist(() => payment.golemReleaseAllocation({ job, endsAtSec }));
-    note(released.events);
+    note(await persist(() => reservation.release()));
     if (!twice) return;
     await sleep(input.requestLifetimeMs);
-    note((await persist(() => payment.golemReleaseAllocation({ job, endsAtSec }))).events);
+    note(await persist(() => reservation.release()));
   }
 }

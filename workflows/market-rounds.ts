@@ -15,6 +15,7 @@ import { negotiation } from './activity-options';
 export interface RoundInput {
   wanted: number;
   avoid: ProviderId[];
+  brokeFaith: { id: ProviderId; reason: string }[];
   forgivable: ProviderId[];
 }
 
@@ -28,7 +29,7 @@ export class MarketRounds {
   constructor(
     private readonly job: JobRef,
     private readonly spec: JobSpec,
-    private readonly allocationId: AllocationId,
+    private readonly allocationId: () => AllocationId,
   ) {}
 
   /** Drafts at hand that are of use. */
@@ -45,13 +46,13 @@ export class MarketRounds {
     return !this.demand || this.demand.expiresAtMs - Date.now() <= LEAST_LIFE_MS;
   }
 
-  async round({ wanted, avoid, forgivable }: RoundInput): Promise<Negotiated> {
-    const { job, allocationId, demand, nextDemandNumber, leftOver, unanswered } = this;
+  async round({ wanted, avoid, brokeFaith, forgivable }: RoundInput): Promise<Negotiated> {
+    const { job, demand, nextDemandNumber, leftOver, unanswered } = this;
     // The tasks are no business of the market, and may be large.
     const { image, demand: options, pricing, providers, budget } = this.spec;
     const found = await negotiation().golemNegotiate({
-      ...{ job, allocationId, demand, nextDemandNumber, leftOver, unanswered },
-      ...{ wanted, avoid, forgivable, platform: paymentPlatform(budget) },
+      ...{ job, allocationId: this.allocationId(), demand, nextDemandNumber, leftOver, unanswered },
+      ...{ wanted, avoid, brokeFaith, forgivable, platform: paymentPlatform(budget) },
       spec: { image, demand: options, pricing, providers },
     });
     this.demand = found.demand;

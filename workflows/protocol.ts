@@ -3,28 +3,23 @@
  * are only signals, each with an id or a state that makes a repeat harmless.
  */
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
-import type { DraftProposal, JobRef } from '../activities/contract';
+import type { Adopted, DraftProposal, JobRef } from '../activities/contract';
 import type { EventsQuery, GolemEvent } from '../model/events';
-import type {
-  AgreementId,
-  AllocationId,
-  Amount,
-  BatchId,
-  GolemActivityId,
-  ProviderId,
-  Timestamp,
-} from '../model/ids';
+import type { AgreementId, AllocationId, Amount, BatchId, GolemActivityId, Timestamp } from '../model/ids';
+import type { Bills } from './state/budget';
 import type { BudgetSpec, OnUncertain, TaskCommand, ToleranceSpec } from '../model/job';
 import type {
   CommandResult,
   JobProgress,
   LastFailure,
   Money,
+  ProviderInfo,
   RentalProgress,
   RentalState,
   SettlementPhase,
   SettlementProgress,
 } from '../model/result';
+import type { Fault } from './state/broken-faith';
 
 export const eventsQuery = defineQuery<GolemEvent[], [EventsQuery?]>('events');
 export const jobProgressQuery = defineQuery<JobProgress>('progress');
@@ -39,6 +34,8 @@ export interface Assignment {
   commands: TaskCommand[];
   timeoutSec: number;
   onUncertain: OnUncertain;
+  /** How many VMs of the rental had died, as far as the job knew: files of a task before went with them. */
+  vmsDied?: number;
 }
 
 /**
@@ -55,6 +52,9 @@ export interface AssignmentOutcome {
   state: AssignmentState;
   results: CommandResult[];
   reason?: string;
+  fault?: Fault;
+  /** A VM died, and a fresh one takes its place under the agreement: how many have died by now. */
+  vmsDied?: number;
   activityId?: GolemActivityId;
   batchId?: BatchId;
   startedAt: Timestamp;
@@ -71,6 +71,10 @@ export interface RentalUpdate {
   reason?: string;
   /** What broke it, by the failure's name. Absent when its end follows from a task's own failure. */
   failure?: { type: string; message: string };
+  /** What its provider did wrong, if no outcome of a task has told it. */
+  fault?: Fault;
+  /** A VM died idle, and a fresh one will take its place when there is work: how many have died by now. */
+  vmsDied?: number;
   /** A command of the job's setup ended with an error: other providers are not likely to do better. */
   setupFailed?: boolean;
 }
@@ -84,8 +88,31 @@ export interface SettlementUpdate {
   allocationId?: AllocationId;
   money: Money;
   failure?: LastFailure;
-  /** Providers whose bill was refused. */
-  refusedProviders: ProviderId[];
+  /** Providers whose bill was refused, and why. */
+  refusedProviders: { provider: ProviderInfo; reason: string }[];
+  bills: Bills;
+  /** Answers to the newest requests. */
+  reservations: ReservationAnswer[];
+}
+
+/** Job → settlement: something about what is reserved for it. A repeat, by its id, is answered alike. */
+export interface ReservationRequest {
+  id: string;
+  /**
+   * `topUp`: raise the budget by `amount`, and reserve that. `reserve`: reserve `amount` more, within the budget.
+   * `check`: the allocation seems to be gone.
+   */
+  kind: 'topUp' | 'reserve' | 'check';
+  amount?: Amount;
+}
+
+export interface ReservationAnswer {
+  id: string;
+  /** What is reserved then, and the budget. */
+  reserved: Amount;
+  budget: Amount;
+  /** Why it could not be done; nothing has changed. */
+  failure?: { type: string; message: string };
 }
 
 /** Job or rental → settlement: it has closed, and ran its own clean-up. */
@@ -100,6 +127,7 @@ export const closeRentalSignal = defineSignal<[{ reason: string; code?: string }
 export const assignmentOutcomeSignal = defineSignal<[AssignmentOutcome]>('golemAssignmentOutcome');
 export const rentalUpdateSignal = defineSignal<[RentalUpdate]>('golemRentalUpdate');
 export const settlementUpdateSignal = defineSignal<[SettlementUpdate]>('golemSettlementUpdate');
+export const reservationSignal = defineSignal<[ReservationRequest]>('golemReservation');
 export const ownerClosedSignal = defineSignal<[OwnerClosed]>('golemOwnerClosed');
 
 /** A script for a rental's VM from outside of its job. */
@@ -129,6 +157,12 @@ export const scriptResultUpdate = defineUpdate<ScriptOutcome, [{ scriptId: strin
 /** Ends a job or a rental in good order; what is not done is not done any more. */
 export const terminateUpdate = defineUpdate<void, [{ reason?: string }?]>('terminate');
 
+/**
+ * Raises a job's budget by an amount of GLM, which is reserved at once; returns when it is. An Update is done once for
+ * its update id, however often it is sent.
+ */
+export const topUpUpdate = defineUpdate<{ reserved: Amount; budget: Amount }, [{ amount: Amount }]>('topUp');
+
 export interface RentalInput {
   job: JobRef;
   n: number;
@@ -145,13 +179,16 @@ export interface SettlementInput {
   job: JobRef;
   budget: BudgetSpec;
   platform: string;
-  expirationSec: number;
   invoiceWaitSec: number;
   /** Time agreed for accepting debit notes, if any. */
   acceptanceTimeoutSec?: number;
   tolerance: ToleranceSpec;
   /** After so long nothing of a dead attempt can take effect on yagna any more. */
   requestLifetimeMs: number;
+  /** The allocation is reserved for so long at a time. */
+  allocationLifeSec: number;
+  /** There where this settlement takes the place of one that is gone. */
+  adopt?: Adopted;
 }
 
 /** What `golemRental` returns. */

@@ -4,16 +4,39 @@
  */
 import { isCancellation, sleep } from '@temporalio/workflow';
 import { backoffMs, YAGNA_BACKOFF } from '../model/backoff';
-import type { JobRef, ScriptCommand, WatchedScript } from '../activities/contract';
+import type { JobRef, ScriptCommand, VmAfterScript, WatchedScript } from '../activities/contract';
 import type { NewEvent } from '../model/events';
 import type { AgreementId, BatchId, GolemActivityId } from '../model/ids';
 import { scriptWatch, sending } from './activity-options';
 import { namedFailure } from './failure-type';
 import type { Assignment, AssignmentOutcome } from './protocol';
+import type { Fault } from './state/broken-faith';
 
 export interface Vm {
   agreementId: AgreementId;
   activityId: GolemActivityId;
+}
+
+export interface EndedScript {
+  outcome: AssignmentOutcome;
+  /** Why the VM is of no use any more, if so. */
+  vm?: VmAfterScript;
+}
+
+/** What it says about a provider that its VM is of no use after a script. */
+export function faultOf(vm: VmAfterScript | undefined, message: string, task?: string): Fault | undefined {
+  switch (vm) {
+    case 'dead':
+      return { kind: 'vmDied', message, task };
+    case 'silent':
+      return { kind: 'silent', message };
+    case 'untrue':
+      return { kind: 'resultsUntrue', message };
+    case 'unreadable':
+      return { kind: 'resultsUnreadable', message };
+    default:
+      return undefined;
+  }
 }
 
 export interface ScriptRunnerOptions {
@@ -29,7 +52,7 @@ export interface ScriptRunnerOptions {
 }
 
 /** Failures of sending after which the script certainly does not run; after any other it may. */
-const SURELY_NOT_SENT = ['VmLost', 'YagnaUnavailable', 'YagnaUnauthorized', 'UnknownConnection'];
+const SURELY_NOT_SENT = ['YagnaUnavailable', 'YagnaUnauthorized', 'UnknownConnection'];
 /** A script that may be rerun is sent so often when its answers get lost. */
 const MAX_RERUNS = 3;
 const WAITS = { ...YAGNA_BACKOFF, firstMs: 1000 };
@@ -65,15 +88,20 @@ export class ScriptRunner {
     return watched;
   }
 
-  async run(vm: Vm, task: Assignment): Promise<AssignmentOutcome> {
+  async run(vm: Vm, task: Assignment): Promise<EndedScript> {
     const { activityId } = vm;
     const startedAt = new Date().toISOString();
     const ended = (
       how: Pick<AssignmentOutcome, 'state' | 'results' | 'reason' | 'batchId'>,
-    ): AssignmentOutcome => ({
-      ...{ rental: this.options.rental, id: task.id, task: task.task, activityId, startedAt },
-      ...how,
-      finishedAt: new Date().toISOString(),
+      after?: VmAfterScript,
+    ): EndedScript => ({
+      outcome: {
+        ...{ rental: this.options.rental, id: task.id, task: task.task, activityId, startedAt },
+        ...how,
+        fault: faultOf(after, how.reason ?? how.state, task.task),
+        finishedAt: new Date().toISOString(),
+      },
+      vm: after,
     });
     for (let reruns = 0; ; reruns++) {
       let batchId: BatchId;
@@ -81,22 +109,20 @@ export class ScriptRunner {
         batchId = await this.send(vm, task.commands);
       } catch (error) {
         if (isCancellation(error)) throw error;
-        const { type, message } = namedFailure(error);
+        const { type, message: reason } = namedFailure(error);
         // yagna takes no such script: the VM is as good as before.
-        if (type === 'YagnaIncompatible') return ended({ state: 'failed', results: [], reason: message });
-        if (SURELY_NOT_SENT.includes(type)) return ended({ state: 'lost', results: [], reason: message });
+        if (type === 'YagnaIncompatible') return ended({ state: 'failed', results: [], reason });
+        if (type === 'VmLost') return ended({ state: 'lost', results: [], reason }, 'dead');
+        if (SURELY_NOT_SENT.includes(type)) return ended({ state: 'lost', results: [], reason });
         if (task.onUncertain === 'rerun' && reruns < MAX_RERUNS) continue;
-        return ended({ state: 'uncertain', results: [], reason: message });
+        return ended({ state: 'uncertain', results: [], reason });
       }
       this.options.onSent(task.id);
       try {
-        const { state, results, reason } = await this.watch(
-          vm,
-          batchId,
-          task.commands.length,
-          task.timeoutSec,
-        );
-        return ended({ state, results, reason, batchId });
+        const { commands, timeoutSec } = task;
+        const watched = await this.watch(vm, batchId, commands.length, timeoutSec);
+        const { state, results, reason } = watched;
+        return ended({ state, results, reason, batchId }, watched.vm);
       } catch (error) {
         if (isCancellation(error)) throw error;
         return ended({ state: 'lost', results: [], reason: namedFailure(error).message, batchId });

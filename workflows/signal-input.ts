@@ -55,7 +55,7 @@ export const isSettlementUpdate = record({
   ...{ jobUuid: text, seq: whole, phase: text, allocationId: maybe(text) },
   money: record({ budget: text, reserved: text, accepted: text, paid: text, platform: text }),
   failure: maybe(record({ type: text, message: text, at: text })),
-  refusedProviders: list(text),
+  refusedProviders: list(record({ provider: record({ id: text, name: text }), reason: text })),
 }) as (value: unknown) => value is SettlementUpdate;
 
 export const isOwnerClosed = record({

@@ -34,11 +34,16 @@ export class Documents {
   async originOf(kind: DocumentKind, id: string): Promise<DocumentOrigin | undefined> {
     const agreementId = await this.agreementOf(kind, id);
     if (agreementId === undefined) return undefined;
-    const marked = await this.marks.get(agreementId, async () => {
+    const marked = await this.markOf(agreementId);
+    return marked && { agreementId, marked };
+  }
+
+  /** The mark in an agreement's demand, and nothing else of that. Undefined when yagna does not show the agreement. */
+  async markOf(agreementId: AgreementId): Promise<Properties | undefined> {
+    return await this.marks.get(agreementId, async () => {
       const agreement = await this.yagna.agreement(agreementId);
       return agreement && { [PROP.mark]: agreement.demand.properties[PROP.mark] };
     });
-    return marked && { agreementId, marked };
   }
 }
 

@@ -28,7 +28,9 @@ export type YagnaErrorKind =
   | 'conflict'
   | 'badRequest'
   /** An answer that cannot be read. */
-  | 'incompatible';
+  | 'incompatible'
+  /** An answer longer than any that is read. */
+  | 'tooLong';
 
 export interface YagnaErrorFields {
   kind: YagnaErrorKind;
@@ -163,6 +165,7 @@ const FAILURE_OF: Record<YagnaErrorKind, FailureType> = {
   conflict: 'YagnaIncompatible',
   badRequest: 'YagnaIncompatible',
   incompatible: 'YagnaIncompatible',
+  tooLong: 'YagnaIncompatible',
 };
 
 /**

@@ -1,6 +1,7 @@
 /** yagna's payments: allocations, debit notes, invoices. Amounts are decimal strings throughout. */
 import { PaymentApi } from 'ya-ts-client';
 import { z } from 'zod';
+import { addAmounts } from '../../model/amount';
 import type { AllocationId, Amount, DebitNoteId, InvoiceId, Timestamp } from '../../model/ids';
 import { isYagnaError, unlessNotFound } from './errors';
 import { longPoll, notNegative, PAYMENT, requestClass, type SendOptions, type Transport } from './transport';
@@ -9,6 +10,7 @@ import {
   debitNoteEventSchema,
   debitNoteSchema,
   decorationsSchema,
+  expenditureSchema,
   invoiceEventSchema,
   invoiceSchema,
   read,
@@ -60,6 +62,10 @@ export interface PaymentPort {
     change: { totalAmount?: Amount; timeout?: Timestamp },
     signal?: AbortSignal,
   ): Promise<Allocation>;
+  /**
+   * What was ever taken from an allocation, be it live or not; undefined where yagna cannot tell.
+   */
+  spentFrom(allocationId: AllocationId, signal?: AbortSignal): Promise<Amount | undefined>;
   /** A released, lapsed or unknown one is a success. */
   releaseAllocation(allocationId: AllocationId, signal?: AbortSignal): Promise<void>;
   /** What a demand must carry to be paid from this allocation. @throws YagnaError `notFound` - allocation gone */
@@ -132,6 +138,14 @@ export function paymentCalls(transport: Transport): PaymentPort {
       const path = `${PAYMENT}/allocations/${encodeURIComponent(allocationId)}`;
       const amended = await transport.send({ method: 'PUT', path, body: change }, { signal });
       return read(allocationSchema, amended, 'PUT /allocations/{id}');
+    },
+
+    async spentFrom(allocationId, signal) {
+      const path = `/allocations/${encodeURIComponent(allocationId)}/expenditures`;
+      const found = await unlessNotFound(list(path, {}, signal));
+      if (found === undefined) return undefined;
+      const taken = read(z.array(expenditureSchema), found, 'GET /allocations/{id}/expenditures');
+      return addAmounts(taken.map(({ acceptedAmount }) => acceptedAmount));
     },
 
     async releaseAllocation(allocationId, signal) {

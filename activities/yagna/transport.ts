@@ -10,6 +10,7 @@ import {
   type VersionApi,
 } from 'ya-ts-client';
 import { REQUEST_TIMEOUT_MS } from '../../model/request-lifetime';
+import { MAX_BODY_BYTES, readBody } from './bounded-body';
 import { errorOfStatus, YagnaError } from './errors';
 import type { Reachability } from './reachability';
 import { redacted } from './redact';
@@ -111,8 +112,9 @@ export class Transport {
         redirect: 'manual',
         signal: abort.signal,
       });
-      const text = await response.text();
+      const text = await readBody(response);
       this.readClock(response.headers.get('date'));
+      if (text === undefined) throw this.tooLong(call);
       const body = this.parse(call, response.headers.get('content-type') ?? '', text, response.ok);
       if (response.ok) return body;
       if (response.status === 401) this.source.failed();
@@ -148,6 +150,11 @@ export class Transport {
   private readClock(date: string | null): void {
     const theirs = date === null ? NaN : Date.parse(date);
     if (!Number.isNaN(theirs)) this.clockOffsetMs = theirs - Date.now();
+  }
+
+  private tooLong(call: string): YagnaError {
+    const detail = `the answer is longer than ${MAX_BODY_BYTES / 1024 / 1024} MiB`;
+    return new YagnaError({ kind: 'tooLong', call, connection: this.connection, detail });
   }
 
   private timeoutError(call: string, timeoutMs: number): YagnaError {

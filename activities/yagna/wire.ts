@@ -33,6 +33,9 @@ export const allocationSchema = z.object({
 });
 export type Allocation = z.infer<typeof allocationSchema>;
 
+/** What was taken from an allocation for one agreement, or one activity of it. */
+export const expenditureSchema = z.object({ acceptedAmount: amount });
+
 export const decorationsSchema = z.object({
   properties: z.array(z.object({ key: z.string(), value: z.string() })),
   constraints: z.array(z.string()),

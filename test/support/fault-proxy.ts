@@ -13,6 +13,30 @@ export interface Call {
   path: string;
   query: URLSearchParams;
   body: string;
+  /** The Temporal activity that it is of, where the worker says so (chaos/tag-requests.js). */
+  sender?: Sender;
+}
+
+export interface Sender {
+  activity: string;
+  workflowId: string;
+  attempt: number;
+}
+
+/** A request that a test does with as it likes; whoever sent it waits meanwhile. */
+export interface Intercepted {
+  call: Call;
+  /** Sends it to the devnet, whether or not its sender still lives; may be called when it was cut, too. */
+  forward(): Promise<Answer>;
+  answer(answer: Answer): void;
+  /** Its sender's connection is lost. */
+  cut(): void;
+}
+
+export interface Answer {
+  status: number;
+  body: string;
+  headers?: Record<string, string>;
 }
 
 /** What matched a rule. */
@@ -74,6 +98,10 @@ interface Rule {
 export class FaultProxy {
   /** Every request that came, in order, as `METHOD /path`. */
   readonly calls: string[] = [];
+  /** Is told of every request before anything is done with it, and may hold it up. */
+  onCall: (call: Call) => Promise<void> | void = () => undefined;
+  /** Is told of every answer of the devnet's that its sender gets. */
+  onAnswered: (call: Call) => void = () => undefined;
   private readonly server = createServer((message, response) => this.onRequest(message, response));
   private readonly sockets = new Set<Socket>();
   private rules: Rule[] = [];
@@ -213,6 +241,19 @@ export class FaultProxy {
     });
   }
 
+  /** The test decides what becomes of a request. */
+  intercept(pattern: RegExp, act: (request: Intercepted) => Promise<void> | void, which?: Which): Fault {
+    return this.rule(pattern, which, async (exchange) => {
+      const { call, raw, response, hit } = exchange;
+      await act({
+        call,
+        forward: async () => (hit.answer = await this.forward({ raw, response: undefined })),
+        answer: ({ status, body, headers }) => reply(response, status, body, headers),
+        cut: () => cut(response),
+      });
+    });
+  }
+
   /** Only tells. */
   watch(pattern: RegExp, which?: Which): Fault {
     return this.rule(pattern, { times: Infinity, ...which }, async (exchange) => {
@@ -261,19 +302,28 @@ export class FaultProxy {
       const url = new URL(message.url ?? '/', 'http://proxy');
       const body = Buffer.concat(chunks);
       const method = message.method ?? '';
-      const call = { method, path: url.pathname, query: url.searchParams, body: body.toString() };
-      const line = `${method} ${url.pathname}`;
-      this.calls.push(line);
-      const exchange: Exchange = { call, hit: { ...call }, raw: { message, body }, response };
-      const rule = this.matching(line, call);
-      const work = rule
-        ? rule.effect(exchange).then(() => rule.done(exchange.hit))
-        : this.forward(exchange).then((answer) =>
-            reply(response, answer.status, answer.body, answer.headers),
-          );
+      const sender = senderOf(message);
+      const call = {
+        ...{ method, path: url.pathname, query: url.searchParams, body: body.toString() },
+        ...(sender && { sender }),
+      };
+      this.calls.push(`${method} ${url.pathname}`);
       // The devnet is gone, or the worker hung up.
-      work.catch(() => cut(response));
+      this.handle({ call, hit: { ...call }, raw: { message, body }, response }).catch(() => cut(response));
     });
+  }
+
+  private async handle(exchange: Exchange): Promise<void> {
+    const { call, response } = exchange;
+    await this.onCall(call);
+    const rule = this.matching(`${call.method} ${call.path}`, call);
+    if (rule) {
+      await rule.effect(exchange);
+      return rule.done(exchange.hit);
+    }
+    const answer = await this.forward(exchange);
+    reply(response, answer.status, answer.body, answer.headers);
+    this.onAnswered(call);
   }
 
   private matching(line: string, call: Call): Rule | undefined {
@@ -299,7 +349,7 @@ export class FaultProxy {
     headers: Record<string, string>;
   }> {
     const { message, body } = raw;
-    const { host: _host, connection: _connection, ...headers } = message.headers;
+    const { host: _host, connection: _connection, [SENDER]: _sender, ...headers } = message.headers;
     return new Promise((resolve, reject) => {
       const upstream = send(
         `${this.target}${message.url}`,
@@ -325,6 +375,14 @@ export class FaultProxy {
       upstream.end(body);
     });
   }
+}
+
+/** As chaos/tag-requests.js writes it. */
+const SENDER = 'x-golem-sender';
+
+function senderOf({ headers }: IncomingMessage): Sender | undefined {
+  const said = headers[SENDER];
+  return typeof said === 'string' ? (JSON.parse(said) as Sender) : undefined;
 }
 
 function cut(response: ServerResponse): void {

@@ -16,6 +16,8 @@ export interface WorldOptions {
   yagnaUrl?: (devnetUrl: string) => Promise<string> | string;
   /** More environment for the worker. */
   env?: NodeJS.ProcessEnv;
+  /** More arguments of `golem-temporal worker`. */
+  workerArgs?: string[];
 }
 
 export interface World {
@@ -47,6 +49,7 @@ export interface Effect {
   activityId?: string;
   batchId?: string;
   providerId?: string;
+  at: string;
   commands?: string[];
   reason?: unknown;
   amount?: string;
@@ -70,7 +73,12 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       ...options.env,
     };
     const write = (line: string): void => void workerLog.push(line);
-    const worker = await startCli(['worker', '--task-queue', taskQueue], env, write, write);
+    const worker = await startCli(
+      ['worker', '--task-queue', taskQueue, ...(options.workerArgs ?? [])],
+      env,
+      write,
+      write,
+    );
     await worker.line(/^worker ready/);
     return worker;
   };

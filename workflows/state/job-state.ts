@@ -19,6 +19,7 @@ import type {
   TaskResult,
 } from '../../model/result';
 import type { Assignment, AssignmentOutcome, RentalUpdate } from '../protocol';
+import { brokeFaith, goodConduct, type Conduct } from './broken-faith';
 
 export interface TaskState {
   spec: TaskSpec;
@@ -66,6 +67,8 @@ export interface RentalEntry {
   /** It is known that its VM will not come up. */
   gaveUp: boolean;
   tasksDone: number;
+  /** How many of its VMs died and were, or will be, made anew. */
+  vmsDied: number;
   reason?: string;
 }
 
@@ -75,8 +78,8 @@ export interface JobState {
   rentals: RentalEntry[];
   /** Providers whose rental broke before it did any work. */
   failedProviders: ProviderId[];
-  /** Providers whose bill was refused: they get no more work of this job. */
-  refusedProviders: ProviderId[];
+  /** What providers have done wrong; those that broke faith get no more work of this job. */
+  conduct: Conduct;
 }
 
 export function newJobState(tasks: readonly TaskSpec[]): JobState {
@@ -93,7 +96,7 @@ export function newJobState(tasks: readonly TaskSpec[]): JobState {
     const state = { spec, group: order.indexOf(group), state: 'waiting' as const };
     return { ...state, attempts: [], failures: 0, assigned: 0, results: [] };
   });
-  return { tasks: states, groups: order, rentals: [], failedProviders: [], refusedProviders: [] };
+  return { tasks: states, groups: order, rentals: [], failedProviders: [], conduct: goodConduct() };
 }
 
 const isOver = (task: TaskState): boolean =>
@@ -185,7 +188,8 @@ export function isUseful(state: JobState, draft: Fitness, nowMs: number): boolea
 
 /** Providers not to be asked now: those rented at the moment, those that broke, those no waiting group may use. */
 export function providersToAvoid(state: JobState): ProviderId[] {
-  const avoid = new Set([...state.failedProviders, ...state.refusedProviders]);
+  const { failed, broken } = state.conduct;
+  const avoid = new Set([...state.failedProviders, ...failed, ...broken.map(({ provider }) => provider.id)]);
   for (const rental of state.rentals) if (isLive(rental)) avoid.add(rental.provider.id);
   const groups = freeGroups(state);
   const [first, ...rest] = groups;
@@ -198,14 +202,19 @@ export function forgivableProviders(state: JobState): ProviderId[] {
   const rented = state.rentals
     .filter((rental) => isLive(rental) && !rental.closing)
     .map(({ provider }) => provider.id);
-  const never = [...rented, ...state.refusedProviders];
-  return providersToAvoid(state).filter((id) => !never.includes(id));
+  return providersToAvoid(state).filter((id) => !rented.includes(id) && !brokeFaith(state.conduct, id));
 }
 
 /** Nobody else is on the market: allow the providers that failed before once more. */
 export function forgive(state: JobState): boolean {
-  const any = state.failedProviders.length > 0 || freeGroups(state).some((group) => group.avoid.length > 0);
+  const failed = [
+    ...state.failedProviders,
+    ...state.conduct.failed,
+    ...freeGroups(state).flatMap(({ avoid }) => avoid),
+  ];
+  const any = failed.some((id) => !brokeFaith(state.conduct, id));
   state.failedProviders = [];
+  state.conduct.failed = [];
   for (const group of freeGroups(state)) group.avoid = [];
   return any;
 }
@@ -219,7 +228,7 @@ export function addRental(
 ): RentalEntry {
   const rental: RentalEntry = {
     ...{ n, workflowId, provider, state: 'signing', seq: 0 },
-    ...{ validToMs, closing: false, everReady: false, gaveUp: false, tasksDone: 0 },
+    ...{ validToMs, closing: false, everReady: false, gaveUp: false, tasksDone: 0, vmsDied: 0 },
   };
   state.rentals.push(rental);
   return rental;
@@ -247,7 +256,7 @@ export function assign(state: JobState, rental: RentalEntry, now: Timestamp): As
   rental.currentId = `${task.spec.name}#${task.assigned}`;
   rental.currentSince = now;
   const { name, commands, timeoutSec, onUncertain } = task.spec;
-  return { id: rental.currentId, task: name, commands, timeoutSec, onUncertain };
+  return { id: rental.currentId, task: name, commands, timeoutSec, onUncertain, vmsDied: rental.vmsDied };
 }
 
 /** Counts an assignment's outcome, once. Returns false for a repeat or for one that is no longer wanted. */
@@ -259,10 +268,14 @@ export function applyOutcome(state: JobState, outcome: AssignmentOutcome): boole
   rental.current = undefined;
   rental.currentId = undefined;
   if (!task || !group || task.state !== 'running') return false;
+  // A fresh VM under the same agreement takes the group again.
+  const isRenewed = outcome.vmsDied !== undefined;
+  if (isRenewed) rental.vmsDied = Math.max(rental.vmsDied, outcome.vmsDied ?? 0);
   // Its VM is no more: it takes no other task while it closes.
-  if (['lost', 'timedOut', 'returned'].includes(outcome.state)) rental.closing = true;
+  else if (['lost', 'timedOut', 'returned'].includes(outcome.state)) rental.closing = true;
+  const stays = isRenewed || outcome.state === 'uncertain';
   if (outcome.state === 'returned') {
-    restart(state, group, undefined);
+    restart(state, group, stays ? rental.n : undefined);
     return true;
   }
   task.attempts.push({
@@ -291,9 +304,8 @@ export function applyOutcome(state: JobState, outcome: AssignmentOutcome): boole
     giveUp(state, group, task, outcome.finishedAt);
     return true;
   }
-  // A fresh VM under the same agreement takes the group again; any other failure sends it elsewhere.
-  restart(state, group, outcome.state === 'uncertain' ? rental.n : undefined);
-  if (outcome.state !== 'uncertain') group.avoid.push(rental.provider.id);
+  restart(state, group, stays ? rental.n : undefined);
+  if (!stays) group.avoid.push(rental.provider.id);
   return true;
 }
 
@@ -339,6 +351,7 @@ export function applyRentalUpdate(
 ): AssignmentOutcome | undefined {
   const rental = state.rentals.find((each) => each.n === update.rental);
   if (!rental || !isLive(rental) || update.seq <= rental.seq) return undefined;
+  const activityId = update.activityId ?? rental.activityId;
   rental.seq = update.seq;
   rental.state = update.state;
   rental.agreementId = update.agreementId ?? rental.agreementId;
@@ -349,6 +362,7 @@ export function applyRentalUpdate(
   if (update.state === 'ready' || update.state === 'busy') rental.everReady = true;
   // A VM came up, the first or a fresh one: what it was given before begins now.
   if (update.state === 'ready') rental.currentSince = now;
+  if ((update.vmsDied ?? 0) > rental.vmsDied) onIdleVmDied(state, rental, update.vmsDied ?? 0);
   if (ending && !rental.everReady && !rental.gaveUp) {
     rental.gaveUp = true;
     state.failedProviders.push(rental.provider.id);
@@ -364,6 +378,7 @@ export function applyRentalUpdate(
       state: 'lost',
       results: [],
       reason: rental.reason ?? 'the rental ended',
+      activityId,
       startedAt: rental.currentSince ?? now,
       finishedAt: now,
     };
@@ -375,6 +390,17 @@ export function applyRentalUpdate(
     else restart(state, group, undefined);
   }
   return lost;
+}
+
+/** Files went with the VM: what was done with them is to be done again in the next. A task under way is given back. */
+function onIdleVmDied(state: JobState, rental: RentalEntry, vmsDied: number): void {
+  rental.vmsDied = vmsDied;
+  if (rental.current !== undefined) return;
+  for (const group of state.groups) {
+    if (group.rental !== rental.n) continue;
+    if (nextTask(state, group) === undefined) group.rental = undefined;
+    else restart(state, group, rental.n);
+  }
 }
 
 /** Work that never began because the provider did not come up is no failed attempt of the task. */

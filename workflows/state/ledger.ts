@@ -5,6 +5,7 @@
 import { addAmounts, exact, toAmount } from '../../model/amount';
 import type { AgreementSoFar, Decision } from '../../activities/contract';
 import type { AgreementId, Amount, DebitNoteId, GolemActivityId, InvoiceId } from '../../model/ids';
+import type { Bills } from './budget';
 import type { AgreementMoney, Money, ProviderInfo } from '../../model/result';
 
 export interface LedgerEntry extends AgreementSoFar {
@@ -12,10 +13,10 @@ export interface LedgerEntry extends AgreementSoFar {
   provider: ProviderInfo;
   invoiceId?: InvoiceId;
   invoiceAmount?: Amount;
-  /** Accepted payable debit notes that are not known to be paid. */
-  payableNotes: Record<DebitNoteId, { activityId: GolemActivityId; amount: Amount }>;
+  /** Accepted debit notes that are not known to be paid: yagna pays each, payable or not, in its next cycle. */
+  unpaidNotes: Record<DebitNoteId, { activityId: GolemActivityId; amount: Amount }>;
   /** Paid by debit notes, per Golem activity: it stays paid even if the invoice never comes. */
-  payablePaid: Record<GolemActivityId, Amount>;
+  paidByNotes: Record<GolemActivityId, Amount>;
   state: AgreementMoney['state'];
   /** Why nothing more is paid, if so. */
   refusal?: string;
@@ -28,6 +29,8 @@ export interface Ledger {
   entries: LedgerEntry[];
   /** Debit notes decided already; the newest ones, against a repeat of an event. */
   decided: (DebitNoteId | InvoiceId)[];
+  /** Debit notes that yagna said were paid before their acceptance was booked; the newest ones. */
+  paidEarly: DebitNoteId[];
 }
 
 /** yagna writes 18 decimals; here an amount has one spelling. */
@@ -36,7 +39,7 @@ const plain = (amount: Amount): Amount => toAmount(exact(amount));
 const larger = (a: Amount, b: Amount): Amount => (exact(a).gt(exact(b)) ? a : b);
 
 export function newLedger(budget: Amount, platform: string): Ledger {
-  return { budget, reserved: '0', platform, entries: [], decided: [] };
+  return { budget, reserved: '0', platform, entries: [], decided: [], paidEarly: [] };
 }
 
 export function entryOf(ledger: Ledger, agreementId: AgreementId, provider: ProviderInfo): LedgerEntry {
@@ -50,8 +53,8 @@ export function entryOf(ledger: Ledger, agreementId: AgreementId, provider: Prov
       notes: {},
       lastUsage: {},
       lastNoteAt: {},
-      payableNotes: {},
-      payablePaid: {},
+      unpaidNotes: {},
+      paidByNotes: {},
     },
     ...{ invoiceAccepted: false, state: 'open' },
   };
@@ -60,6 +63,8 @@ export function entryOf(ledger: Ledger, agreementId: AgreementId, provider: Prov
 }
 
 const DECIDED_KEPT = 200;
+/** The job is told of each more than once, for every news brings the newest again. */
+const INVOICED_TOLD = 50;
 
 /** Books a decision. A document is booked once, however often it is decided. */
 export function book(ledger: Ledger, decision: Decision): void {
@@ -69,6 +74,8 @@ export function book(ledger: Ledger, decision: Decision): void {
   const entry = entryOf(ledger, decision.agreementId, decision.provider);
   if (decision.document.kind === 'invoice') bookInvoice(entry, decision);
   else bookDebitNote(entry, decision);
+  const noteId = decision.document.id as DebitNoteId; // no invoice's id is among these
+  if (ledger.paidEarly.includes(noteId)) bookNotePayment(entry, noteId);
 }
 
 function bookInvoice(entry: LedgerEntry, decision: Decision): void {
@@ -97,22 +104,35 @@ function bookDebitNote(entry: LedgerEntry, decision: Decision): void {
   entry.lastNoteAt[activityId] = decision.document.eventDate;
   const before = entry.acceptedByActivity[activityId] ?? '0';
   entry.acceptedByActivity[activityId] = larger(before, plain(decision.amount));
-  if (!decision.payable) return;
+  // Of a note that adds nothing to what is paid no payment is to come.
+  if (exact(decision.amount).lte(exact(entry.paidByNotes[activityId] ?? '0'))) return;
   const id = decision.document.id as DebitNoteId; // a debit note's id, by its kind
-  entry.payableNotes[id] = { activityId, amount: plain(decision.amount) };
+  entry.unpaidNotes[id] = { activityId, amount: plain(decision.amount) };
   if (decision.settled) bookNotePayment(entry, id);
 }
 
 function bookNotePayment(entry: LedgerEntry, debitNoteId: DebitNoteId): void {
-  const note = entry.payableNotes[debitNoteId];
+  const note = entry.unpaidNotes[debitNoteId];
   if (!note) return;
-  delete entry.payableNotes[debitNoteId];
-  entry.payablePaid[note.activityId] = larger(entry.payablePaid[note.activityId] ?? '0', note.amount);
+  const { activityId } = note;
+  const paid = larger(entry.paidByNotes[activityId] ?? '0', note.amount);
+  entry.paidByNotes[activityId] = paid;
+  // A note asks for all that its activity has cost until then: what is paid for it is paid for those before.
+  for (const [id, each] of Object.entries(entry.unpaidNotes)) {
+    if (each.activityId === activityId && exact(each.amount).lte(exact(paid)))
+      delete entry.unpaidNotes[id as DebitNoteId];
+  }
 }
 
-/** yagna says that accepted payable debit notes are paid. */
+/** yagna says that accepted debit notes are paid. */
 export function bookNotePayments(ledger: Ledger, debitNoteIds: readonly DebitNoteId[]): void {
-  for (const entry of ledger.entries) for (const id of debitNoteIds) bookNotePayment(entry, id);
+  for (const id of debitNoteIds) {
+    const entry = ledger.entries.find(({ unpaidNotes }) => id in unpaidNotes);
+    if (entry) bookNotePayment(entry, id);
+    else ledger.paidEarly.push(id);
+  }
+  if (ledger.paidEarly.length > DECIDED_KEPT)
+    ledger.paidEarly.splice(0, ledger.paidEarly.length - DECIDED_KEPT);
 }
 
 export function bookPayment(ledger: Ledger, agreementId: AgreementId): void {
@@ -128,7 +148,7 @@ export function acceptedOf(entry: LedgerEntry): Amount {
 
 function paidOf(entry: LedgerEntry): Amount {
   if (entry.state === 'settled') return acceptedOf(entry);
-  return addAmounts(Object.values(entry.payablePaid));
+  return addAmounts(Object.values(entry.paidByNotes));
 }
 
 export function moneyOf(ledger: Ledger): Money {
@@ -154,6 +174,20 @@ export function agreementsOf(ledger: Ledger): AgreementMoney[] {
   }));
 }
 
+/** What debit notes say of agreements whose invoice is not decided, and whose invoices are, the newest of them. */
+export function billsOf(ledger: Ledger): Bills {
+  const isOpen = (entry: LedgerEntry): boolean => entry.state === 'open';
+  return {
+    open: ledger.entries
+      .filter(isOpen)
+      .map((entry) => ({ agreementId: entry.agreementId, accepted: acceptedOf(entry) })),
+    invoiced: ledger.entries
+      .filter((entry) => !isOpen(entry))
+      .map(({ agreementId }) => agreementId)
+      .slice(-INVOICED_TOLD),
+  };
+}
+
 /** Invoices that were accepted and are not known to be paid. */
 export function awaitingPayment(ledger: Ledger): InvoiceId[] {
   return ledger.entries.flatMap((entry) =>
@@ -166,10 +200,24 @@ export function isSettled(ledger: Ledger): boolean {
   return ledger.entries.every((entry) => ['settled', 'rejected', 'unpaid'].includes(entry.state));
 }
 
+/** Where an invoice is not paid, accepted debit notes are, and that is still to come. */
+export function awaitsNotePayments(ledger: Ledger): boolean {
+  return ledger.entries.some(
+    ({ state, unpaidNotes }) =>
+      (state === 'rejected' || state === 'unpaid') && Object.keys(unpaidNotes).length > 0,
+  );
+}
+
 /** No invoice came in time: what is open stays unpaid. */
 export function giveUpWaiting(ledger: Ledger): void {
   for (const entry of ledger.entries)
     if (entry.state === 'open' || entry.state === 'accepted') entry.state = 'unpaid';
+}
+
+/** Their invoices were waited for long enough: they count as unpaid, unless one comes after all. */
+export function giveUpInvoices(ledger: Ledger, agreementIds: readonly AgreementId[]): void {
+  for (const entry of ledger.entries)
+    if (entry.state === 'open' && agreementIds.includes(entry.agreementId)) entry.state = 'unpaid';
 }
 
 /** What the decision on a document of that agreement needs; of all agreements where that is not known. */

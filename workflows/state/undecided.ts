@@ -72,6 +72,18 @@ export function failedToDecide(entry: UndecidedDocument, nowMs: number, lifetime
   entry.riskyUntilMs = nowMs + lifetimeMs;
 }
 
+/** It did not fit into what was reserved, which was raised since. Where that was no help before, it waits. */
+export function tryAgain(entry: UndecidedDocument, nowMs: number): void {
+  const waits = Math.min(LAST_RETRY_SEC, FIRST_RETRY_SEC * 2 ** (entry.tries - 1)) * 1000;
+  entry.isBeingDecided = false;
+  entry.dueMs = entry.tries === 0 ? nowMs : nowMs + waits;
+  entry.tries += 1;
+}
+
+/** Until when a try that failed may still take effect on yagna. */
+export const riskyUntilMs = (undecided: Undecided): number =>
+  Math.max(0, ...undecided.map((each) => each.riskyUntilMs));
+
 /** It is being decided, or can be when a decision that is under way has ended. */
 function waitsForAnother(undecided: Undecided, entry: UndecidedDocument): boolean {
   const busy = undecided.filter(({ isBeingDecided }) => isBeingDecided);

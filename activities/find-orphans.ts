@@ -1,0 +1,186 @@
+/**
+ * Finds what yagna still holds under our owner's marks and no workflow looks after. It changes nothing: a plan of what to
+ * do about it is returned, and the workflow carries that out.
+ */
+import { Context } from '@temporalio/activity';
+import type { ReconcileInput } from '../model/reconcile';
+import { ALLOCATION_LIFE_SEC } from './allocation-life';
+import { attempt } from './attempt';
+import type { FoundOrphans, GolemActivities } from './contract';
+import type { ActivityEnvironment } from './environment';
+import { readHoldings, type AllHoldings, type Holdings } from './holdings';
+import { ownerOf } from './installation';
+import { JobRecords } from './job-records';
+import { endOfAllocation, jobOfMark } from './marks';
+import { Bills } from './orphan-bills';
+import { beginningOf, listed, newestMsOf, planOf, type OrphanGroup } from './orphan-group';
+import { DEFAULT_CONNECTION, type Allocation, type Documents, type Yagna } from './yagna';
+
+/** A job that was just started may not be listed by Temporal yet. */
+const OLDER_THAN_SEC = 3600;
+/** By so much yagna's clock and Temporal's may differ. */
+const CLOCKS_MS = 300_000;
+const LISTED = 1_000;
+/** Jobs in one run, so that its result stays small; the next run does the rest. */
+const JOBS = 200;
+
+export function orphanActivities(env: ActivityEnvironment): Pick<GolemActivities, 'golemFindOrphans'> {
+  return {
+    /**
+     * Lists what bears the owner's mark and nobody looks after, and plans how to close it.
+     *
+     * Effect: none.
+     * @throws UnknownConnection - (not retried)
+     * @throws YagnaUnavailable - (retried with backoff)
+     */
+    async golemFindOrphans(input) {
+      return await attempt(async ({ signal }) => {
+        const connection = input.connection ?? DEFAULT_CONNECTION;
+        const yagna = env.connections.get(connection);
+        const documents = env.connections.documents(connection);
+        const owner = await ownerOf(env);
+        const { client } = Context.current();
+        const groups = await client.withAbortSignal(signal, () =>
+          findGroups({ yagna, documents, owner, records: new JobRecords(client), signal }, input),
+        );
+        const { requestLifetimeMs } = env.connections;
+        const allocationLifeSec = env.allocationLifeSec ?? ALLOCATION_LIFE_SEC;
+        const found: FoundOrphans = { orphans: [], more: 0, revivals: [], cleanUps: [] };
+        if (groups.length === 0) return found;
+        const bills = await Bills.read(yagna, groups.map(beginningOf).sort()[0] ?? '', signal);
+        for (const group of groups.slice(0, JOBS)) {
+          const plan = await planOf(
+            yagna,
+            group,
+            bills,
+            { connection, owner, requestLifetimeMs, allocationLifeSec },
+            signal,
+          );
+          found.orphans.push(...(await listed(yagna, group, bills, plan.left, signal)));
+          if (plan.revival) found.revivals.push(plan.revival);
+          const { freeJobId: jobId, jobUuid } = group.record;
+          const job = { connection, owner, jobId, jobUuid };
+          if (plan.cleanUp) found.cleanUps.push({ job, since: beginningOf(group) });
+        }
+        for (const { holdings, allocations } of groups.slice(JOBS)) {
+          const { demands, agreements, invoices } = holdings;
+          found.more += demands.length + agreements.length + invoices.length + allocations.length;
+        }
+        found.more += Math.max(0, found.orphans.length - LISTED);
+        found.orphans.splice(LISTED);
+        return found;
+      });
+    },
+  };
+}
+
+interface Search {
+  yagna: Yagna;
+  documents: Documents;
+  owner: string;
+  records: JobRecords;
+  signal: AbortSignal;
+}
+
+async function findGroups(search: Search, { olderThanSec }: ReconcileInput): Promise<OrphanGroup[]> {
+  const { yagna, documents, owner, records, signal } = search;
+  const all = await readHoldings(yagna, documents, owner, signal);
+  const groups: OrphanGroup[] = [];
+  for (const [jobUuid, allocations] of await byJob(search, all)) {
+    const record = await records.find(jobUuid);
+    if (record.isAlive) continue;
+    const group = { record, holdings: all.jobs.get(jobUuid) ?? NOTHING, allocations };
+    // What has just been made may seem to come from the future: yagna tells its time by the second.
+    const ageMs = Math.max(0, yagna.now() - newestMsOf(group));
+    const isTooYoung = record.jobId === undefined && ageMs < (olderThanSec ?? OLDER_THAN_SEC) * 1000;
+    if (!isTooYoung) groups.push(group);
+  }
+  if (groups.length === 0) return [];
+  // Whoever looked after it may have closed it, and then itself, between the first look and the question whether it runs.
+  const still = await readHoldings(yagna, documents, owner, signal);
+  return groups.map((group) => stillThere(group, still)).filter(isAnything);
+}
+
+const NOTHING: Holdings = { demands: [], agreements: [], invoices: [] };
+
+function stillThere({ record, holdings, allocations }: OrphanGroup, now: AllHoldings): OrphanGroup {
+  const there = now.jobs.get(record.jobUuid) ?? NOTHING;
+  const live = new Set(now.allocations.map(({ allocationId }) => allocationId));
+  const ids = {
+    demands: new Set(there.demands.map(({ demandId }) => demandId)),
+    agreements: new Set(there.agreements.map(({ agreementId }) => agreementId)),
+    invoices: new Set(there.invoices.map(({ invoice }) => invoice.invoiceId)),
+  };
+  return {
+    record,
+    holdings: {
+      demands: holdings.demands.filter(({ demandId }) => ids.demands.has(demandId)),
+      agreements: holdings.agreements.filter(({ agreementId }) => ids.agreements.has(agreementId)),
+      invoices: holdings.invoices.filter(({ invoice }) => ids.invoices.has(invoice.invoiceId)),
+    },
+    allocations: allocations.filter(({ allocation }) => live.has(allocation.allocationId)),
+  };
+}
+
+function isAnything({ holdings, allocations }: OrphanGroup): boolean {
+  const { demands, agreements, invoices } = holdings;
+  return demands.length + agreements.length + invoices.length + allocations.length > 0;
+}
+
+/**
+ * Every job of which yagna holds something, with its allocations. An allocation has no room for a name: its mark is a
+ * checksum that one in a million others has, too. So it is compared with few jobs only: those that hold something else,
+ * those whose settlement ran when it was made, and those that came to an agreement after that.
+ */
+async function byJob(
+  { yagna, documents, owner, records, signal }: Search,
+  { jobs, allocations }: AllHoldings,
+): Promise<Map<string, OrphanGroup['allocations']>> {
+  const found = new Map<string, OrphanGroup['allocations']>([...jobs.keys()].map((jobUuid) => [jobUuid, []]));
+  const sorted = [...allocations].sort((a, b) => Date.parse(a.timestamp) - Date.parse(b.timestamp));
+  for (const allocation of sorted) {
+    const guesses: (() => Promise<Iterable<string>> | Iterable<string>)[] = [
+      () => [...jobs.keys()],
+      () => records.settledAround(Date.parse(allocation.timestamp), CLOCKS_MS),
+      () => agreedAfter(yagna, documents, owner, allocation, signal),
+    ];
+    for (const guess of guesses) {
+      const match = firstMatch(owner, await guess(), allocation);
+      if (!match) continue;
+      const { jobUuid, endsAtSec } = match;
+      found.set(jobUuid, [...(found.get(jobUuid) ?? []), { allocation, endsAtSec }]);
+      break;
+    }
+  }
+  return found;
+}
+
+function firstMatch(
+  owner: string,
+  jobUuids: Iterable<string>,
+  { timeout }: Allocation,
+): { jobUuid: string; endsAtSec: number } | undefined {
+  for (const jobUuid of jobUuids) {
+    const endsAtSec = endOfAllocation({ owner, jobUuid }, timeout);
+    if (endsAtSec !== undefined) return { jobUuid, endsAtSec };
+  }
+  return undefined;
+}
+
+/** Jobs by the marks of agreements, ended ones too, that were made after the allocation. */
+async function agreedAfter(
+  yagna: Yagna,
+  documents: Documents,
+  owner: string,
+  { timestamp }: Allocation,
+  signal: AbortSignal,
+): Promise<Set<string>> {
+  const found = new Set<string>();
+  for (const { id, role } of await yagna.agreements({ afterDate: timestamp }, signal)) {
+    if (role !== 'Requestor') continue;
+    const marked = await documents.markOf(id);
+    const jobUuid = marked && jobOfMark(owner, marked);
+    if (jobUuid !== undefined) found.add(jobUuid);
+  }
+  return found;
+}

@@ -1,0 +1,158 @@
+/**
+ * What Temporal knows of the job that a mark names, and whether it is looked after. Lists of workflows only serve to
+ * find a name, for they may lag behind; whether something runs is asked of the workflow itself.
+ */
+import { WorkflowNotFoundError } from '@temporalio/common';
+import { decodeFromPayloadsAtIndex } from '@temporalio/common/lib/internal-non-workflow';
+import type { Client, WorkflowExecutionDescription } from '@temporalio/client';
+import { settlementId } from '../model/ids';
+import type { BudgetSpec, ToleranceSpec } from '../model/job';
+import type { SettlementResult } from '../model/result';
+
+/** Of a settlement's input, what one that takes its place needs. */
+export interface SettlementTerms {
+  budget: BudgetSpec;
+  platform: string;
+  expirationSec: number;
+  invoiceWaitSec: number;
+  acceptanceTimeoutSec?: number;
+  tolerance: ToleranceSpec;
+  requestLifetimeMs: number;
+  /** There where it took over what another had left. */
+  adopt?: object;
+}
+
+export interface JobRecord {
+  jobUuid: string;
+  /** Undefined when Temporal knows the job no more. */
+  jobId?: string;
+  /** The job or its settlement runs: whatever it has is looked after. */
+  isAlive: boolean;
+  /** Job id under which a settlement of it can be started now. */
+  freeJobId: string;
+  /** Its newest settlement, as far as Temporal still has it. */
+  settlement?: { terms: SettlementTerms; result?: SettlementResult };
+}
+
+export class JobRecords {
+  /** jobId by jobUuid, of all settlements Temporal lists. */
+  private settlements?: Promise<Map<string, string>>;
+
+  constructor(private readonly client: Client) {}
+
+  async find(jobUuid: string): Promise<JobRecord> {
+    const jobId = (await this.jobIdOfRun(jobUuid)) ?? (await this.listedSettlements()).get(jobUuid);
+    // One that was revived when the job's own id was not known, or in use.
+    const stray = await this.settlementOf(jobUuid, jobUuid);
+    if (jobId === undefined) {
+      return { jobUuid, isAlive: isRunning(stray), freeJobId: jobUuid, settlement: await this.read(stray) };
+    }
+    const latest = await this.describe(jobId);
+    const isOurs = latest !== undefined && firstRunOf(latest) === jobUuid;
+    const named = await this.describe(settlementId(jobId));
+    const own = named?.memo?.golemJob === jobUuid ? named : undefined;
+    // The id of a job may be used again, and then its settlement's id is that of a later job.
+    const isTaken = (isRunning(named) && own === undefined) || (isRunning(latest) && !isOurs);
+    return {
+      ...{ jobUuid, jobId },
+      isAlive: (isOurs && isRunning(latest)) || isRunning(own) || isRunning(stray),
+      freeJobId: isTaken ? jobUuid : jobId,
+      settlement: await this.read(newer(own, stray)),
+    };
+  }
+
+  /** Jobs whose settlement is over and ran at that time, give or take `slackMs`. */
+  async settledAround(ms: number, slackMs: number): Promise<string[]> {
+    const [from, to] = [ms - slackMs, ms + slackMs].map((each) => new Date(each).toISOString());
+    const query =
+      `WorkflowType = 'golemSettlement' AND ExecutionStatus != 'Running' AND ` +
+      `StartTime <= '${to}' AND CloseTime >= '${from}'`;
+    const found = new Set<string>();
+    for await (const { memo } of this.client.workflow.list({ query }))
+      if (typeof memo?.golemJob === 'string') found.add(memo.golemJob);
+    return [...found];
+  }
+
+  /** A job's first run has the id that its marks name. */
+  private async jobIdOfRun(jobUuid: string): Promise<string | undefined> {
+    const query = `WorkflowType = 'golemJob' AND RunId = '${jobUuid}'`;
+    for await (const { workflowId } of this.client.workflow.list({ query })) return workflowId;
+    return undefined;
+  }
+
+  /** A settlement may outlive what Temporal keeps of its job. */
+  private listedSettlements(): Promise<Map<string, string>> {
+    this.settlements ??= (async () => {
+      const jobs = new Map<string, string>();
+      const suffix = settlementId('');
+      for await (const each of this.client.workflow.list({ query: `WorkflowType = 'golemSettlement'` })) {
+        const jobUuid = each.memo?.golemJob;
+        if (typeof jobUuid === 'string' && each.workflowId.endsWith(suffix))
+          jobs.set(jobUuid, each.workflowId.slice(0, -suffix.length));
+      }
+      return jobs;
+    })();
+    return this.settlements;
+  }
+
+  private async settlementOf(
+    jobId: string,
+    jobUuid: string,
+  ): Promise<WorkflowExecutionDescription | undefined> {
+    const found = await this.describe(settlementId(jobId));
+    return found?.memo?.golemJob === jobUuid ? found : undefined;
+  }
+
+  private async describe(workflowId: string): Promise<WorkflowExecutionDescription | undefined> {
+    try {
+      return await this.client.workflow.getHandle(workflowId).describe();
+    } catch (error) {
+      if (error instanceof WorkflowNotFoundError) return undefined;
+      throw error;
+    }
+  }
+
+  /** What a settlement was given, and what it returned if it came to its end. */
+  private async read(
+    settlement: WorkflowExecutionDescription | undefined,
+  ): Promise<JobRecord['settlement'] | undefined> {
+    if (!settlement) return undefined;
+    const { namespace, loadedDataConverter } = this.client.options;
+    const { workflowId, runId, status } = settlement;
+    try {
+      const answer = await this.client.workflowService.getWorkflowExecutionHistory({
+        ...{ namespace, execution: { workflowId, runId }, maximumPageSize: 1 },
+      });
+      const started = answer.history?.events?.[0]?.workflowExecutionStartedEventAttributes;
+      const payloads = started?.input?.payloads;
+      const terms = await decodeFromPayloadsAtIndex<SettlementTerms>(loadedDataConverter, 0, payloads);
+      const handle = this.client.workflow.getHandle(workflowId, runId);
+      const result = status.name === 'COMPLETED' ? ((await handle.result()) as SettlementResult) : undefined;
+      return { terms, result };
+    } catch (error) {
+      // Its history went meanwhile.
+      if (error instanceof WorkflowNotFoundError || isNotFound(error)) return undefined;
+      throw error;
+    }
+  }
+}
+
+const isRunning = (workflow: WorkflowExecutionDescription | undefined): boolean =>
+  workflow?.status.name === 'RUNNING';
+
+function firstRunOf({ raw, runId }: WorkflowExecutionDescription): string {
+  return raw.workflowExecutionInfo?.firstRunId || runId;
+}
+
+function newer(
+  a: WorkflowExecutionDescription | undefined,
+  b: WorkflowExecutionDescription | undefined,
+): WorkflowExecutionDescription | undefined {
+  if (!a || !b) return a ?? b;
+  return a.startTime.getTime() >= b.startTime.getTime() ? a : b;
+}
+
+/** gRPC status `NOT_FOUND`. */
+function isNotFound(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 5;
+}

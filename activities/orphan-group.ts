@@ -1,0 +1,254 @@
+/** One job that nobody looks after: what it left on yagna, listed, and how that is closed. */
+import { addAmounts, exact, toAmount } from '../model/amount';
+import type { AgreementId, Amount } from '../model/ids';
+import type { BudgetSpec } from '../model/job';
+import { providerOf } from '../model/offer';
+import { PROP } from '../model/properties';
+import type { Orphan } from '../model/reconcile';
+import type { JobRef, Revival } from './contract';
+import type { Holdings } from './holdings';
+import type { JobRecord } from './job-records';
+import { appSessionId } from './marks';
+import { COSTS_NOTHING, mostOf, type Bills } from './orphan-bills';
+import {
+  isYagnaError,
+  unlessNotFound,
+  type Agreement,
+  type Allocation,
+  type Invoice,
+  type Yagna,
+} from './yagna';
+
+/** As a spec's own defaults are. */
+const INVOICE_WAIT_SEC = 86_400;
+const TOLERANCE = { usageSec: 10, usageRatio: 0.05 };
+/** A little before the job's first thing on yagna. */
+const MARGIN_MS = 60_000;
+/** Until then an agreement that still runs should be over. */
+const ENDING_MS = 600_000;
+
+export interface OrphanGroup {
+  record: JobRecord;
+  holdings: Holdings;
+  /** Oldest first. */
+  allocations: { allocation: Allocation; endsAtSec: number }[];
+}
+
+/** When the group's first thing on yagna came to be. */
+export function beginningOf({ holdings, allocations }: OrphanGroup): string {
+  const times = [
+    ...holdings.demands.map(({ timestamp }) => timestamp),
+    ...holdings.agreements.map(({ timestamp }) => timestamp),
+    ...holdings.invoices.map(({ agreement }) => agreement.timestamp),
+    ...allocations.map(({ allocation }) => allocation.timestamp),
+  ];
+  return new Date(Math.min(...times.map((time) => Date.parse(time))) - MARGIN_MS).toISOString();
+}
+
+/** When the newest of it came to be, in ms. */
+export function newestMsOf({ holdings, allocations }: OrphanGroup): number {
+  return Math.max(
+    ...holdings.demands.map(({ timestamp }) => Date.parse(timestamp)),
+    ...holdings.agreements.map(({ timestamp }) => Date.parse(timestamp)),
+    // An invoice is dated by its provider.
+    ...holdings.invoices.map(({ agreement }) => Date.parse(agreement.timestamp)),
+    ...allocations.map(({ allocation }) => Date.parse(allocation.timestamp)),
+  );
+}
+
+export async function listed(
+  yagna: Yagna,
+  group: OrphanGroup,
+  bills: Bills,
+  left: ReadonlyMap<string, string>,
+  signal: AbortSignal,
+): Promise<Orphan[]> {
+  const { record, holdings, allocations } = group;
+  const nowMs = yagna.now();
+  const base = (timestamp: string) => ({
+    ...(record.jobId === undefined ? {} : { jobId: record.jobId }),
+    jobUuid: record.jobUuid,
+    ageSec: Math.max(0, Math.round((nowMs - Date.parse(timestamp)) / 1000)),
+  });
+  const orphans: Orphan[] = holdings.demands.map(({ demandId, timestamp }) => ({
+    ...{ kind: 'demand', id: demandId, ...base(timestamp), ...COSTS_NOTHING },
+  }));
+  for (const agreement of holdings.agreements) {
+    const { agreementId, offer, timestamp } = agreement;
+    const provider = providerOf(offer);
+    orphans.push({
+      ...{ kind: 'agreement', id: agreementId, ...base(timestamp), provider },
+      ...bills.ofAgreement(agreement, nowMs),
+    });
+    for (const activityId of await liveActivities(yagna, agreement, signal)) {
+      orphans.push({
+        ...{ kind: 'golemActivity', id: activityId, ...base(timestamp), provider },
+        ...bills.ofActivity(agreement, activityId, nowMs),
+      });
+    }
+  }
+  for (const { invoice, agreement } of holdings.invoices) {
+    const reason = left.get(invoice.invoiceId);
+    orphans.push({
+      ...{ kind: 'invoice', id: invoice.invoiceId, ...base(invoice.timestamp) },
+      ...{ provider: providerOf(agreement.offer), cost: toAmount(exact(invoice.amount)), costIs: 'billed' },
+      ...(reason === undefined ? {} : { left: reason }),
+    });
+  }
+  for (const { allocation } of allocations) {
+    orphans.push({
+      ...{ kind: 'allocation', id: allocation.allocationId, ...base(allocation.timestamp) },
+      ...{ cost: toAmount(exact(allocation.remainingAmount)), costIs: 'reserved' },
+    });
+  }
+  return orphans;
+}
+
+async function liveActivities(yagna: Yagna, agreement: Agreement, signal: AbortSignal): Promise<string[]> {
+  if (agreement.state !== 'Approved') return [];
+  const ids = (await unlessNotFound(yagna.golemActivities(agreement.agreementId, signal))) ?? [];
+  const live: string[] = [];
+  for (const id of ids) {
+    try {
+      const found = await yagna.golemActivityState(id, signal);
+      if (found && found.state[0] !== 'Terminated') live.push(id);
+    } catch (error) {
+      // Nobody can say that it has ended.
+      if (!isYagnaError(error)) throw error;
+      live.push(id);
+    }
+  }
+  return live;
+}
+
+/** What is to be done about a group. */
+export interface Plan {
+  /** A settlement closes it, for something is reserved or owed. */
+  revival?: Revival;
+  /** There is only something to end. */
+  cleanUp: boolean;
+  /** Invoices that stay undecided, and why. */
+  left: Map<string, string>;
+}
+
+export async function planOf(
+  yagna: Yagna,
+  group: OrphanGroup,
+  bills: Bills,
+  installation: Pick<Revival, 'requestLifetimeMs' | 'allocationLifeSec'> & {
+    connection: string;
+    owner: string;
+  },
+  signal: AbortSignal,
+): Promise<Plan> {
+  const { record, holdings, allocations } = group;
+  const { connection, owner, requestLifetimeMs, allocationLifeSec } = installation;
+  const job: JobRef = { connection, owner, jobId: record.freeJobId, jobUuid: record.jobUuid };
+  const ever = await everAgreed(yagna, job, signal);
+  const terms = record.settlement?.terms;
+  const kept = allocations[0];
+  const budget = budgetOf(group);
+  const budgetLeft =
+    budget === undefined
+      ? undefined
+      : exact(budget).minus(exact(addAmounts(ever.map(({ agreementId }) => bills.accepted(agreementId)))));
+
+  const left = new Map<string, string>();
+  let owed = exact('0');
+  for (const { invoice } of holdings.invoices) {
+    const tried = triedBefore(record, invoice);
+    const more = exact(invoice.amount).minus(exact(bills.accepted(invoice.agreementId)));
+    if (tried !== undefined) left.set(invoice.invoiceId, tried);
+    else if (budgetLeft !== undefined && owed.plus(more).gt(budgetLeft)) {
+      const rest = toAmount(budgetLeft.minus(owed));
+      left.set(invoice.invoiceId, `it asks for more than the ${rest} GLM left of the job's budget`);
+    } else owed = owed.plus(exact(invoice.amount));
+  }
+
+  const running = holdings.agreements.filter(({ state }) => state === 'Approved');
+  for (const agreement of running) owed = owed.plus(exact(mostOf(agreement, yagna.now() + ENDING_MS)));
+  if (budgetLeft?.lt(owed)) owed = budgetLeft;
+  if (!kept && !owed.gt(0)) {
+    return { cleanUp: holdings.demands.length + holdings.agreements.length > 0, left };
+  }
+  const amount = toAmount(owed);
+  const platform = terms?.platform ?? kept?.allocation.paymentPlatform ?? platformOf(ever, holdings);
+  const invoiceWaitSec = terms?.invoiceWaitSec ?? INVOICE_WAIT_SEC;
+  return {
+    cleanUp: false,
+    left,
+    revival: {
+      ...{ job, platform, invoiceWaitSec, requestLifetimeMs, allocationLifeSec },
+      budget: terms?.budget ?? { ...budgetParts(platform), amount: budget ?? amount },
+      expirationSec: terms?.expirationSec ?? 0,
+      acceptanceTimeoutSec: terms?.acceptanceTimeoutSec,
+      tolerance: terms?.tolerance ?? TOLERANCE,
+      adopt: {
+        endsAtSec: kept?.endsAtSec,
+        otherEnds: allocations.slice(1).map(({ endsAtSec }) => endsAtSec),
+        // If the one that is there goes away meanwhile, no more is reserved than it held.
+        amount: kept ? toAmount(exact(kept.allocation.remainingAmount)) : amount,
+        since: [beginningOf(group), ...ever.map(({ timestamp }) => before(timestamp))].sort()[0] ?? '',
+        overdue: await overdue(yagna, ever, bills, invoiceWaitSec, signal),
+      },
+    },
+  };
+}
+
+const before = (timestamp: string): string => new Date(Date.parse(timestamp) - MARGIN_MS).toISOString();
+
+/** All agreements of the job that were ever approved. */
+async function everAgreed(yagna: Yagna, job: JobRef, signal: AbortSignal): Promise<Agreement[]> {
+  const agreements: Agreement[] = [];
+  for (const { id } of await yagna.agreements({ appSessionId: appSessionId(job) }, signal)) {
+    const agreement = await yagna.agreement(id, signal);
+    if (agreement && (agreement.approvedDate !== undefined || agreement.state === 'Approved'))
+      agreements.push(agreement);
+  }
+  return agreements;
+}
+
+/** What the job may cost in all; undefined where nobody knows any more. */
+function budgetOf({ record, allocations }: OrphanGroup): Amount | undefined {
+  const terms = record.settlement?.terms;
+  if (terms === undefined) return undefined;
+  const amount = terms.budget.max ?? terms.budget.amount;
+  // A budget that was topped up shows in its allocation.
+  const totals = allocations.map(({ allocation }) => exact(allocation.totalAmount));
+  return toAmount(totals.reduce((most, total) => (total.gt(most) ? total : most), exact(amount)));
+}
+
+/** A settlement that took over before, and came to its end, has decided what it could. */
+function triedBefore({ settlement }: JobRecord, { invoiceId }: Invoice): string | undefined {
+  if (!settlement?.terms.adopt) return undefined;
+  const tried = settlement.result?.agreements.find((agreement) => agreement.invoiceId === invoiceId);
+  return tried && tried.state !== 'settled' ? 'a settlement has tried to pay it, and could not' : undefined;
+}
+
+function platformOf(ever: Agreement[], { agreements, invoices }: Holdings): string {
+  const invoiced = invoices[0]?.invoice.paymentPlatform;
+  const chosen = [...agreements, ...ever].map(({ demand }) => demand.properties[PROP.chosenPlatform]);
+  return invoiced ?? chosen.find((each) => typeof each === 'string') ?? '';
+}
+
+function budgetParts(platform: string): Omit<BudgetSpec, 'amount'> {
+  const [driver = '', network = '', token = ''] = platform.split('-');
+  return { driver, network, token, onLow: 'finish' };
+}
+
+async function overdue(
+  yagna: Yagna,
+  ever: readonly Agreement[],
+  bills: Bills,
+  invoiceWaitSec: number,
+  signal: AbortSignal,
+): Promise<AgreementId[]> {
+  const late: AgreementId[] = [];
+  for (const { agreementId, validTo } of ever) {
+    if (bills.hasInvoice(agreementId)) continue;
+    const ended = await yagna.terminationReason(agreementId, signal);
+    const endMs = Math.min(Date.parse(validTo), ended ? Date.parse(ended.eventDate) : Infinity);
+    if (endMs + invoiceWaitSec * 1000 < yagna.now()) late.push(agreementId);
+  }
+  return late;
+}

@@ -1,0 +1,113 @@
+/**
+ * Where things can die: every call to yagna that a Temporal activity of ours makes and that changes something there, for
+ * activities that only read their first call, those that call nobody as a whole, and every workflow task. Found out by
+ * running jobs without faults; the activities are those that a worker registers, so that a new one is missed if no job
+ * reaches it.
+ */
+import { Connections, createGolemActivities } from '../../activities';
+import { CALLS, callName } from '../../devnet/faults/operations';
+import type { Call } from '../support/fault-proxy';
+
+/** A call of an activity, an activity that makes none, or a workflow task. */
+export type CrashPoint =
+  | { scenario: string; activity: string; call: string }
+  | { scenario: string; activity: string; call?: undefined }
+  /** `workflow`: what its id has after the job's, empty for the job itself. */
+  | { scenario: string; workflow: string; task: number };
+
+/** What happens at a call. */
+export const CALL_MODES = [
+  'killed before the request is sent',
+  'connection lost before the effect',
+  'connection lost after the effect',
+  'delayed, taking effect after the retry has looked',
+  'killed after the effect and before completion',
+] as const;
+export type CallMode = (typeof CALL_MODES)[number];
+
+/** What happens to an activity that calls nobody. */
+export const ACTIVITY_MODES = [
+  'killed as it begins',
+  'killed after the effect and before completion',
+] as const;
+export type ActivityMode = (typeof ACTIVITY_MODES)[number];
+
+/** What happens in a workflow task. */
+export const TASK_MODE = 'killed while it runs';
+
+export interface SeenCall {
+  activity: string;
+  call: string;
+  isEffectful: boolean;
+}
+
+/** Of one run without faults. */
+export interface Reach {
+  scenario: string;
+  /** In the order in which they came. */
+  calls: SeenCall[];
+  /** Types of the activities that were begun, in that order. */
+  activities: string[];
+  /** Number of workflow tasks by workflow, see {@link CrashPoint}. */
+  tasks: Map<string, number>;
+}
+
+/** Names of all activities that a worker registers. */
+export function registeredActivities(): string[] {
+  const connections = new Connections({});
+  return Object.keys(
+    createGolemActivities({ connections, specSettings: {}, strategies: {}, registryUrl: '' }),
+  );
+}
+
+const ROUTES = Object.keys(CALLS).map((route) => ({
+  route,
+  pattern: new RegExp(`^${route.replace(/:\w+/g, '[^/]+')}$`),
+}));
+
+/** The name that yagna's clients give to a call; scripts that set a VM up are told from those of tasks. */
+export function nameOf({ method, path, body }: Call): string {
+  const name = callName(method, ROUTES.find(({ pattern }) => pattern.test(path))?.route);
+  if (name === 'exec') return body.includes('deploy') ? 'exec of the setup' : 'exec of a task';
+  return name ?? `${method} ${path}`;
+}
+
+/** A GET that takes away what it reads. */
+const CONSUMING = ['collectOffers'];
+
+export function isEffectful(call: Call): boolean {
+  return call.method !== 'GET' || CONSUMING.includes(nameOf(call));
+}
+
+/** Each crash point once, in the scenario that comes to it first. */
+export function activityPoints(reached: readonly Reach[]): CrashPoint[] {
+  const points = new Map<string, CrashPoint>();
+  for (const { scenario, calls } of reached) {
+    for (const { activity, call } of calls.filter(({ isEffectful }) => isEffectful)) {
+      const key = `${activity} ${call}`;
+      if (!points.has(key)) points.set(key, { scenario, activity, call });
+    }
+  }
+  const acting = new Set([...points.values()].map((point) => ('activity' in point ? point.activity : '')));
+  for (const { scenario, calls } of reached) {
+    for (const { activity, call } of calls) {
+      if (acting.has(activity)) continue;
+      acting.add(activity);
+      points.set(`${activity} ${call}`, { scenario, activity, call });
+    }
+  }
+  for (const { scenario, activities } of reached) {
+    for (const activity of activities) {
+      if (acting.has(activity)) continue;
+      acting.add(activity);
+      points.set(activity, { scenario, activity });
+    }
+  }
+  return [...points.values()];
+}
+
+/** Activities that a worker registers and that are not among those begun: each is a gap in the matrix. */
+export function notReached(begun: Iterable<string>): string[] {
+  const seen = new Set(begun);
+  return registeredActivities().filter((activity) => !seen.has(activity));
+}

@@ -1,0 +1,173 @@
+/** Runs a job in which one thing is broken, and judges what came of it. */
+import { randomUUID } from 'node:crypto';
+import { rentalId, settlementId } from '../../model/ids';
+import type { JobResult, SettlementResult } from '../../model/result';
+import { arm, NO_FAULT, within, type Armed, type Row } from './armed';
+import type { ChaosWorld } from './chaos-world';
+import { isEffectful, nameOf, type CrashPoint, type Reach, type SeenCall } from './crash-points';
+import { lastSeq, takeEvidence } from './evidence';
+import { SCENARIOS, type Scenario } from './scenarios';
+import { judge, type Counts } from './verdict';
+
+export interface RowResult extends Row {
+  /** False: the run was over before it came to the point. */
+  reached: boolean;
+  /** What became of the promises; empty when all were kept. */
+  broken: string[];
+  counts?: Counts;
+  /** The outcome of attempts at running a task may be uncertain here by nature. */
+  isUncertain: boolean;
+  /** States of the attempts at the tasks, for people to read. */
+  attempts: string;
+  seconds: number;
+  jobId: string;
+}
+
+/** A job that is not over by then never will be. */
+const ROW_LIMIT_MS = 240_000;
+
+/** @param onActivity is told of the activities that the run begins */
+export async function runRow(
+  world: ChaosWorld,
+  row: Row,
+  onActivity: (activity: string) => void = () => undefined,
+): Promise<RowResult> {
+  const began = Date.now();
+  const seen: Seen = { calls: [], activities: [] };
+  const { fault, ...outcome } = await runJob(world, scenarioOf(row.point), seen, (jobId) =>
+    arm(world, row, jobId),
+  );
+  for (const activity of seen.activities) onActivity(activity);
+  const isUncertain = isUncertainAt(row);
+  const broken = [...outcome.broken];
+  const reached = fault.isReached();
+  if (!reached && !('task' in row.point)) broken.push('the run did not come to this point');
+  if (!isUncertain && outcome.counts?.uncertain) {
+    broken.push(
+      `${outcome.counts.uncertain} attempts are uncertain, and no request to run a script was touched`,
+    );
+  }
+  return { ...row, ...outcome, broken, reached, isUncertain, seconds: (Date.now() - began) / 1000 };
+}
+
+/** What a run without faults comes to. */
+export async function reach(world: ChaosWorld, scenario: Scenario): Promise<Reach & { broken: string[] }> {
+  const seen: Seen = { calls: [], activities: [] };
+  const { jobId, broken } = await runJob(world, scenario, seen, () => NO_FAULT);
+  const tasks = [...world.temporal.begun].flatMap(([id, count]): [string, number][] =>
+    id.startsWith(jobId) ? [[id.slice(jobId.length), count]] : [],
+  );
+  return { scenario: scenario.name, ...seen, tasks: new Map(tasks), broken };
+}
+
+export function scenarioOf({ scenario }: CrashPoint): Scenario {
+  const found = SCENARIOS.find(({ name }) => name === scenario);
+  if (!found) throw new Error(`there is no scenario "${scenario}"`);
+  return found;
+}
+
+interface Seen {
+  calls: SeenCall[];
+  activities: string[];
+}
+
+interface Ran {
+  fault: Armed;
+  jobId: string;
+  broken: string[];
+  counts?: Counts;
+  attempts: string;
+}
+
+async function runJob(
+  world: ChaosWorld,
+  scenario: Scenario,
+  seen: Seen,
+  armFault: (jobId: string) => Armed,
+): Promise<Ran> {
+  const { devnet, golem } = world;
+  const since = lastSeq(devnet);
+  const spec = scenario.prepare(world);
+  const jobId = `chaos-${randomUUID()}`;
+  world.onCall = (call) => {
+    if (!call.sender) return;
+    seen.calls.push({ activity: call.sender.activity, call: nameOf(call), isEffectful: isEffectful(call) });
+  };
+  world.temporal.onActivityBegun = ({ activity }) => {
+    seen.activities.push(activity);
+    return true;
+  };
+  const fault = armFault(jobId);
+  try {
+    await golem.startJob(spec, { jobId });
+    const over = await within(ROW_LIMIT_MS, ended(world, scenario, jobId, since, fault));
+    if (!over) {
+      const broken = [
+        `it is not over after ${ROW_LIMIT_MS / 1000} s`,
+        ...(await whereItStands(world, jobId)),
+      ];
+      return { fault, jobId, broken, attempts: '' };
+    }
+    const { tasks, budget, mustBeDone } = scenario;
+    const evidence = await takeEvidence(devnet, since, {
+      jobs: [{ tasks, budget, mustBeDone, ...over }],
+      lostReservations: 1,
+    });
+    const { broken, counts } = judge(evidence);
+    if (over.settlement.state !== scenario.settles) {
+      broken.push(`the settlement is ${over.settlement.state} instead of ${scenario.settles}`);
+    }
+    return { fault, jobId, broken, counts, attempts: attemptsOf(over.result) };
+  } catch (error) {
+    return { fault, jobId, broken: [String(error), ...(await whereItStands(world, jobId))], attempts: '' };
+  } finally {
+    world.reset();
+  }
+}
+
+async function ended(
+  world: ChaosWorld,
+  scenario: Scenario,
+  jobId: string,
+  since: number,
+  fault: Armed,
+): Promise<{ result?: JobResult; settlement: SettlementResult }> {
+  const { golem } = world;
+  await scenario.during?.(world, jobId, since);
+  const result = await golem.result(jobId).catch(() => undefined);
+  const settlement = await golem.settled(jobId);
+  await fault.over();
+  return { result, settlement };
+}
+
+/** For whoever has to find out why a run never ends. */
+async function whereItStands({ client, worker, log }: ChaosWorld, jobId: string): Promise<string[]> {
+  const lines = [`the worker ${worker?.running ? 'runs' : 'is dead'}`];
+  for (const id of [jobId, settlementId(jobId), ...[1, 2, 3].map((n) => rentalId(jobId, n))]) {
+    const found = await client.workflow
+      .getHandle(id)
+      .describe()
+      .catch(() => undefined);
+    if (!found) continue;
+    const pending = (found.raw.pendingActivities ?? []).map(({ activityType, attempt, lastFailure }) => {
+      const why = lastFailure?.message ? ` (${lastFailure.message})` : '';
+      return `${activityType?.name} attempt ${attempt}${why}`;
+    });
+    const task = found.raw.pendingWorkflowTask ? ', a workflow task waits' : '';
+    lines.push(`${id.replace(jobId, 'job')} is ${found.status.name}${task}: ${pending.join(', ')}`);
+  }
+  return [...lines, ...log.slice(-5)];
+}
+
+function attemptsOf(result: JobResult | undefined): string {
+  const odd = (result?.tasks ?? []).filter(({ attempts }) => attempts.some(({ state }) => state !== 'done'));
+  return odd
+    .map(({ name, attempts }) => `${name}: ${attempts.map(({ state }) => state).join(', ')}`)
+    .join('; ');
+}
+
+/** Nobody can know whether a script runs whose request got no answer; of a worker that was killed, there may be one. */
+function isUncertainAt({ point, mode }: Row): boolean {
+  if (scenarioOf(point).isUncertain) return true;
+  return mode.startsWith('killed') || ('call' in point && point.call?.startsWith('exec') === true);
+}

@@ -1,0 +1,121 @@
+/** The crash matrix: what there is to break is found out, broken one after the other in several worlds, and judged. */
+import type { ChaosWorldOptions } from './chaos-world';
+import {
+  activityPoints,
+  ACTIVITY_MODES,
+  CALL_MODES,
+  notReached,
+  TASK_MODE,
+  type CrashPoint,
+  type Reach,
+} from './crash-points';
+import type { Row } from './armed';
+import { reach, runRow, type RowResult } from './matrix-row';
+import { SCENARIOS } from './scenarios';
+import { WorldPool } from './world-pool';
+
+export interface MatrixOptions extends ChaosWorldOptions {
+  /** Rows at the same time, each in a world of its own. */
+  parallel: number;
+  /** Only rows whose label this is true of. */
+  only?: (label: string) => boolean;
+  onRow?: (result: RowResult) => void;
+  log?: (line: string) => void;
+}
+
+export interface MatrixResult {
+  rows: RowResult[];
+  /** Registered activities that no reference run came to. */
+  missing: string[];
+  /** What reference runs without faults broke. */
+  broken: string[];
+}
+
+/** Tried beyond the number of a workflow's tasks in the reference run: it is not always the same. */
+const MORE_TASKS = 2;
+
+export function labelOf({ point, mode }: Row): string {
+  const what =
+    'task' in point
+      ? `${workflowOf(point.workflow)} · task ${point.task}`
+      : `${point.activity} · ${point.call ?? 'no call'}`;
+  return `${point.scenario} · ${what} · ${mode}`;
+}
+
+/** A workflow has not always the same number of tasks; what lies beyond its last is no crash point. */
+export const isCounted = ({ point, reached }: RowResult): boolean => reached || !('task' in point);
+
+/** A line of the table, and one for each promise that was broken. */
+export function describeRow(row: RowResult): string {
+  const { broken, counts, seconds, attempts, jobId } = row;
+  const verdict = !isCounted(row) ? 'beyond' : broken.length > 0 ? 'BROKEN' : 'kept';
+  const again = `${counts?.scriptsRunAgain ?? '-'} run again`;
+  const what = [counts?.uncertain ? 'uncertain' : '', attempts].filter(Boolean).join(': ');
+  const line = [
+    verdict.padEnd(6),
+    labelOf(row).padEnd(112),
+    again.padEnd(11),
+    `${seconds.toFixed(1)} s`.padStart(7),
+    what,
+  ];
+  return [line.join('  ').trimEnd(), ...broken.map((why) => `        ${why} (${jobId})`)].join('\n');
+}
+
+function workflowOf(suffix: string): string {
+  return `golem${suffix === '' ? 'Job' : suffix === '/settlement' ? 'Settlement' : `Rental ${suffix.slice(8)}`}`;
+}
+
+export async function runMatrix(options: MatrixOptions): Promise<MatrixResult> {
+  const { parallel, only = () => true, onRow, log } = options;
+  const pool = new WorldPool(options, parallel);
+  try {
+    const reached = await Promise.all(
+      SCENARIOS.map((scenario) =>
+        pool.use(
+          (world) => reach(world, scenario),
+          ({ broken }) => broken.length > 0,
+        ),
+      ),
+    );
+    const rows = [...activityRows(reached), ...taskRows(reached)].filter((row) => only(labelOf(row)));
+    log?.(`${rows.length} rows`);
+    const results = await Promise.all(
+      rows.map(async (row) => {
+        const result = await pool.use(
+          (world) => runRow(world, row),
+          ({ broken }) => broken.length > 0,
+        );
+        onRow?.(result);
+        return result;
+      }),
+    );
+    return {
+      rows: results,
+      missing: notReached(reached.flatMap(({ activities }) => activities)),
+      broken: reached.flatMap(({ scenario, broken }) =>
+        broken.map((line) => `${scenario} without faults: ${line}`),
+      ),
+    };
+  } finally {
+    await pool.close();
+  }
+}
+
+function activityRows(reached: readonly Reach[]): Row[] {
+  return activityPoints(reached).flatMap((point): Row[] => {
+    const modes = 'call' in point ? CALL_MODES : ACTIVITY_MODES;
+    return modes.map((mode) => ({ point, mode }));
+  });
+}
+
+/** The workflow tasks of the reference job. */
+function taskRows(reached: readonly Reach[]): Row[] {
+  const [reference] = reached;
+  if (!reference) return [];
+  return [...reference.tasks].flatMap(([workflow, count]) =>
+    Array.from({ length: count + MORE_TASKS }, (_, index): Row => {
+      const point: CrashPoint = { scenario: reference.scenario, workflow, task: index + 1 };
+      return { point, mode: TASK_MODE };
+    }),
+  );
+}

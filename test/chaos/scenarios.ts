@@ -1,0 +1,135 @@
+/**
+ * The jobs that the matrix breaks. The first is the reference: two providers, four tasks, a setup, a task that fails and
+ * is retried, debit notes, invoices. The others go where it does not: what is only done when something is amiss.
+ */
+import type { Client } from '@temporalio/client';
+import { reconcile } from '../../client';
+import { rentalId, settlementId } from '../../model/ids';
+import type { ChaosWorld } from './chaos-world';
+import type { JobEvidence } from './evidence';
+
+export interface Scenario {
+  name: string;
+  tasks: JobEvidence['tasks'];
+  budget: string;
+  /** The job returns a result with every task done. */
+  mustBeDone: boolean;
+  /** What the settlement ends with. */
+  settles: 'settled' | 'unpaid';
+  /** An attempt is uncertain even where the matrix breaks nothing. */
+  isUncertain?: boolean;
+  /** Makes ready what the job meets, and gives its spec. */
+  prepare(world: ChaosWorld): object;
+  /** What happens to the job while it runs; `since` is the number of the last effect before it. */
+  during?(world: ChaosWorld, jobId: string, since: number): Promise<void>;
+}
+
+const COMMON = {
+  image: 'golem/alpine:latest',
+  budget: '1',
+  // Seconds, so that there are notes in a run of seconds.
+  demand: { midAgreementDebitNoteIntervalSec: 1, debitNotesAcceptanceTimeoutSec: 60 },
+  providers: { max: 2 },
+  setup: [{ run: 'echo set up > /golem/work/setup' }],
+};
+
+const NAMES = ['a', 'b', 'c', 'd'];
+const ALL_DONE = NAMES.map((name) => ({ name, stdout: `${name}\n` }));
+
+/** Four tasks; `c` fails the first time that it is run, and `a` lasts long enough for a debit note. */
+function fourTasks(world: ChaosWorld, longestSec = 1.5): object[] {
+  const once = world.web.failsAtFirst(1);
+  return NAMES.map((name) => ({
+    name,
+    commands: [
+      ...(name === 'a' ? [{ run: `sleep ${longestSec}` }] : []),
+      ...(name === 'c' ? [{ transfer: { from: once, to: '/golem/work/once' } }] : []),
+      { run: `cat /golem/work/setup > /dev/null && echo ${name}` },
+    ],
+  }));
+}
+
+const done = { tasks: ALL_DONE, budget: COMMON.budget, mustBeDone: true, settles: 'settled' as const };
+
+export const SCENARIOS: readonly Scenario[] = [
+  {
+    name: 'reference',
+    ...done,
+    prepare: (world) => ({ ...COMMON, tasks: fourTasks(world) }),
+  },
+  {
+    // A VM is watched by itself when it is some seconds old.
+    name: 'long task',
+    ...done,
+    prepare: (world) => ({ ...COMMON, tasks: fourTasks(world, 6.5) }),
+  },
+  {
+    name: 'lost answer',
+    ...done,
+    isUncertain: true,
+    prepare(world) {
+      world.yagna.cutAfter(/^POST .*\/exec$/, { when: ({ body }) => !body.includes('deploy') });
+      return { ...COMMON, tasks: fourTasks(world) };
+    },
+  },
+  {
+    name: 'terminated',
+    ...done,
+    mustBeDone: false,
+    prepare: (world) => ({ ...COMMON, tasks: fourTasks(world, 600) }),
+    async during({ devnet, client }, jobId, since) {
+      await devnet.effects.next('debit-note-accepted', since);
+      // Nobody is left but the settlement to end what they have made.
+      const ids = [jobId, `${jobId}/rental/1`, `${jobId}/rental/2`];
+      await Promise.all(
+        ids.map((id) =>
+          client.workflow
+            .getHandle(id)
+            .terminate()
+            .catch(() => undefined),
+        ),
+      );
+    },
+  },
+  {
+    // Its bill is refused, and its provider avoided.
+    name: 'overcharged',
+    ...done,
+    settles: 'unpaid',
+    prepare(world) {
+      world.devnet.faults.arm({ on: 'provider.invoice', do: 'tooMuch', factor: 100 });
+      return { ...COMMON, invoiceWaitSec: 30, tasks: fourTasks(world) };
+    },
+  },
+  {
+    name: 'topped up',
+    ...done,
+    budget: '3',
+    prepare: (world) => ({ ...COMMON, tasks: fourTasks(world, 5) }),
+    async during({ devnet, golem }, jobId, since) {
+      await devnet.effects.next('debit-note-accepted', since);
+      await golem.topUp(jobId, '2');
+    },
+  },
+  {
+    name: 'orphaned',
+    ...done,
+    mustBeDone: false,
+    prepare: (world) => ({ ...COMMON, tasks: fourTasks(world, 600) }),
+    async during({ devnet, client, taskQueue }, jobId, since) {
+      await devnet.effects.next('debit-note-accepted', since);
+      await terminate(client, [settlementId(jobId), jobId, rentalId(jobId, 1), rentalId(jobId, 2)]);
+      await reconcile({ client, taskQueue }, { olderThanSec: 0 });
+    },
+  },
+];
+
+async function terminate(client: Client, workflowIds: readonly string[]): Promise<void> {
+  // One that does not exist has nothing to be ended.
+  for (const id of workflowIds) {
+    await client.workflow
+      .getHandle(id)
+      .terminate()
+      .catch(() => undefined);
+  }
+}

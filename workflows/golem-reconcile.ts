@@ -1,0 +1,37 @@
+/**
+ * The safety net under the settlements: finds what yagna still holds of jobs that no workflow looks after, and gives each
+ * such job a settlement again, which closes it as the first one would have. It touches only what bears its owner's mark.
+ */
+import { setCurrentDetails } from '@temporalio/workflow';
+import type { Revival } from '../activities/contract';
+import { settlementId } from '../model/ids';
+import type { ReconcileInput, ReconcileResult } from '../model/reconcile';
+import { cleanUp, finding } from './activity-options';
+import { startSettlement } from './child-workflows';
+import { reconcileDetails } from './current-details';
+import { namedFailure } from './failure-type';
+
+/** It returns when the settlements have begun; they go on alone. */
+export async function golemReconcile(input: ReconcileInput = {}): Promise<ReconcileResult> {
+  const { orphans, more, revivals, cleanUps } = await finding.golemFindOrphans(input);
+  const result: ReconcileResult = { orphans, more, settlements: [] };
+  setCurrentDetails(reconcileDetails(result, input));
+  if (input.dryRun) return result;
+  for (const revival of revivals) {
+    await revive(revival);
+    result.settlements.push(settlementId(revival.job.jobId));
+    setCurrentDetails(reconcileDetails(result, input));
+  }
+  // A provider that is silent here is asked again by the next run.
+  await Promise.all(cleanUps.map((each) => cleanUp.golemCleanUp(each)));
+  return result;
+}
+
+async function revive(revival: Revival): Promise<void> {
+  try {
+    await startSettlement(revival);
+  } catch (error) {
+    // Somebody else was faster: its settlement runs.
+    if (namedFailure(error).type !== 'JobIdInUse') throw error;
+  }
+}
