@@ -8,7 +8,7 @@ const { ROOT, newest } = require('./checkout');
 
 const BUNDLE = path.join(ROOT, 'dist', 'workflow-bundle.js');
 const SOURCES = ['workflows', 'model', 'package-lock.json'];
-const LIMIT_BYTES = 1200 * 1024;
+const LIMIT_BYTES = 1024 * 1024;
 
 async function bundleWorkflows() {
   const workflowsPath = path.join(ROOT, 'workflows', 'index.ts');

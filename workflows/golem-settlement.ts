@@ -81,8 +81,8 @@ import {
 const NUDGE = '3 s';
 /** Patience with decisions before it is watched on beside them. Most are done by then, and need no second watch. */
 const PATIENCE = '2 s';
-/** So long a worker may be at a decision without knowing that its time is over. */
-const DECISION_HEARTBEAT_MS = 10_000;
+/** So long a worker may be at an effect, a decision for one, without knowing that nobody waits for it any more. */
+const HEARTBEAT_MS = 10_000;
 /** Waits between attempts at what is never given up. */
 const PERSISTENCE = { firstMs: 1000, longestMs: 300_000 };
 const NO_NEWS = { documents: [], settled: [], settledNotes: [] };
@@ -95,7 +95,7 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
   let phase: SettlementPhase = 'reserving';
   let lastFailure: LastFailure | undefined;
   const undecided: Undecided = [];
-  const decisionLifetimeMs = input.requestLifetimeMs + DECISION_HEARTBEAT_MS;
+  const decisionLifetimeMs = input.requestLifetimeMs + HEARTBEAT_MS;
   /** Decisions that came to an end, either way, and times at which they became possible again. */
   let decisions = 0;
   const refusedProviders: SettlementUpdate['refusedProviders'] = [];
@@ -371,7 +371,9 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
           at: new Date().toISOString(),
         };
       }
-      const untilMs = Date.now() + (look.empty ? input.requestLifetimeMs : wait * 1000);
+      // What a worker was at for a workflow that was terminated goes on until it beats.
+      const lifetimeMs = input.requestLifetimeMs + (owners?.abrupt ? HEARTBEAT_MS : 0);
+      const untilMs = Date.now() + (look.empty ? lifetimeMs : wait * 1000);
       while (Date.now() < untilMs) await persist(() => step('none', untilMs));
     }
   }
