@@ -88,11 +88,11 @@ test('the end of a job is noticed however fast its documents come', async () => 
   const quick = await Connection.connect({ address });
   const slow = Connection.lazy({ address, interceptors: [slowly] });
   const jobId = randomUUID();
-  const session = `owner/${jobId}`;
   const job = await new Client({ connection: quick }).workflow.start('golemJob', {
     ...{ workflowId: jobId, taskQueue: 'nobody', args: [] },
   });
   await job.terminate();
+  const session = `owner/${job.firstExecutionRunId}`;
   const before = new Date(Date.now() - 1000).toISOString();
   const agreementId = await requestor.rent(session, { 'golem.temporal.mark': `${session}/1` });
   await requestor.createActivity(agreementId);
