@@ -342,6 +342,8 @@ export interface AgreementSoFar {
   /** When that note came, by our yagna's clock. */
   lastNoteAt: Record<GolemActivityId, Timestamp>;
   invoiceAccepted: boolean;
+  /** Its invoice was rejected: yagna then takes the acceptance of a note, and pays nothing for it. */
+  invoiceRejected?: boolean;
 }
 
 export interface Decision {
