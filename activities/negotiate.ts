@@ -104,6 +104,9 @@ class Round {
   private readonly asked = new Map<ProposalId, { summary: OfferSummary; untilMs: number }>();
   /** Counter-proposals that were refused for now, or not answered in time: an answer is welcome all the same. */
   private readonly unanswered: Map<ProposalId, OfferSummary>;
+  /** Those of them to which nothing was heard. */
+  private readonly silent: Set<ProposalId>;
+  private heard = false;
   private readonly drafts: DraftProposal[] = [];
   private newsMs = Date.now();
   private readonly events: NewEvent[] = [];
@@ -119,6 +122,7 @@ class Round {
   ) {
     this.candidates = input.leftOver.map((summary) => ({ summary }));
     this.unanswered = new Map(input.unanswered.map(({ counterId, summary }) => [counterId, summary]));
+    this.silent = new Set(input.unanswered.flatMap(({ counterId, silent }) => (silent ? counterId : [])));
   }
 
   async run(attemptNumber: number): Promise<Omit<Negotiated, 'retried'>> {
@@ -139,13 +143,15 @@ class Round {
       if (!gathering && !fresh && this.isEnough(Date.now() - this.newsMs)) break;
     }
     const { demand } = this;
+    const unanswered = this.stillUnanswered();
     return {
       demand,
       demandNumber: this.demandNumber,
       // Drafts of a demand that is no more cannot be signed.
       drafts: demand ? this.drafts : [],
       leftOver: this.candidates.map(({ summary }) => summary).slice(0, LEFT_OVER_KEPT),
-      unanswered: this.stillUnanswered().slice(-LEFT_OVER_KEPT),
+      unanswered: unanswered.slice(-LEFT_OVER_KEPT),
+      silent: !this.heard && unanswered.some(({ silent }) => silent),
       events: this.events,
       seen: this.seen,
     };
@@ -171,9 +177,11 @@ class Round {
   }
 
   private stillUnanswered(): Unanswered[] {
-    const asked = [...this.asked].map(([counterId, { summary }]) => ({ counterId, summary }));
-    const refused = [...this.unanswered].map(([counterId, summary]) => ({ counterId, summary }));
-    return [...refused, ...asked];
+    const asked = [...this.asked].map(([counterId, { summary }]) => ({ counterId, summary, silent: true }));
+    const others = [...this.unanswered].map(([counterId, summary]) => ({
+      ...{ counterId, summary, silent: this.silent.has(counterId) },
+    }));
+    return [...others, ...asked];
   }
 
   private async openDemand(attemptNumber: number): Promise<void> {
@@ -185,7 +193,7 @@ class Round {
       const nowMs = expiresAtMs - spec.demand.expirationSec * 1000;
       return mergeDecorations(buildDemand(spec, { mark: demandMark(job, n), nowMs }), decorations);
     };
-    if (old && attemptNumber === 1 && old.expiresAtMs - Date.now() > LEAST_LIFE_MS) {
+    if (old && !input.renew && attemptNumber === 1 && old.expiresAtMs - Date.now() > LEAST_LIFE_MS) {
       this.demand = old;
       this.demandNumber = old.n;
       this.body = body(old.n, old.expiresAtMs);
@@ -194,6 +202,7 @@ class Round {
     if (old || attemptNumber > 1) this.events.push(...(await endDemands(yagna, job, signal)));
     this.candidates = [];
     this.unanswered.clear();
+    this.silent.clear();
     const n = input.nextDemandNumber + attemptNumber - 1;
     const expiresAtMs = Date.now() + spec.demand.expirationSec * 1000;
     this.body = body(n, expiresAtMs);
@@ -237,6 +246,7 @@ class Round {
     const leastMs = Math.min(timeoutSec * 1000, LEAST_POLL_MS);
     if (events.length === 0 && Date.now() - askedMs < leastMs / 2) await waitFor(signal).next(leastMs);
     let fresh = false;
+    if (events.length > 0) this.heard = true;
     for (const each of events) {
       if (each.eventType === 'ProposalRejectedEvent') this.onRejected(each.proposalId, each.reason);
       else if (each.proposal.state === 'Draft') this.onDraft(each.proposal);
@@ -381,6 +391,7 @@ class Round {
     if (!summary) return;
     this.newsMs = Date.now();
     this.asked.delete(counterId);
+    this.silent.delete(counterId);
     if (why?.[PROP.rejectionIsFinal] === true) this.unanswered.delete(counterId);
     else this.unanswered.set(counterId, summary);
     const reason = why?.message ?? 'no reason given';
@@ -393,6 +404,7 @@ class Round {
       if (Date.now() < untilMs) continue;
       this.asked.delete(id);
       this.unanswered.set(id, summary);
+      this.silent.add(id);
       const reason = 'no answer to our counter-proposal in time';
       this.countUnsuitable(reason);
     }

@@ -171,6 +171,11 @@ describe('a ledger', () => {
     });
   });
 
+  test('tells decisions on notes that their invoice was rejected', () => {
+    const ledger = open(decision('invoice', 'i1', { decision: 'refused', amount: '9' }));
+    expect(soFar(ledger).a).toMatchObject({ invoiceAccepted: false, invoiceRejected: true });
+  });
+
   test('is not changed by an invoice beside one that was accepted, though nobody has booked that yet', () => {
     const ledger = open(
       decision('debitNote', 'n1', { amount: '0.1' }),

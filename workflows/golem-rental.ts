@@ -336,7 +336,7 @@ export async function golemRental(input: RentalInput): Promise<RentalResult> {
     const message = died ?? VM_DIED.message;
     await buryVm(vm, task.task);
     const why: Loss = { ...VM_DIED, message, fault: faultOf('dead', message, task.task) };
-    const more = { batchId: sentBatch, ...done?.outcome, startedAt };
+    const more = { activityId: vm.activityId, batchId: sentBatch, ...done?.outcome, startedAt };
     if (lost?.type === 'AgreementEnded') await giveBack(task, lost, more);
     else if (lost || close) await giveBack(task, why, more);
     else {
