@@ -47,9 +47,9 @@ export async function watchOwners(
   });
 }
 
-async function describe(client: Client, workflowId: string) {
+async function describe(client: Client, workflowId: string, runId?: string) {
   try {
-    return await client.workflow.getHandle(workflowId).describe();
+    return await client.workflow.getHandle(workflowId, runId).describe();
   } catch (error) {
     if (isNotFound(error)) return undefined;
     throw error;
@@ -64,22 +64,22 @@ async function closedAbruptly(
   onWaiting: () => void,
 ): Promise<boolean> {
   let runId = firstRunId;
-  let waitNewEvent = false;
   let nextPageToken: Uint8Array | undefined;
+  // The question for its closing event waits for one, whatever it is told.
+  const found = await describe(client, workflowId, runId);
+  if (found?.status.name === 'RUNNING') onWaiting();
   for (;;) {
     try {
       const answer = await client.workflowService.getWorkflowExecutionHistory({
         namespace: client.options.namespace,
         execution: { workflowId, runId },
-        waitNewEvent,
+        waitNewEvent: true,
         historyEventFilterType: CLOSE_EVENT,
         skipArchival: true,
         nextPageToken,
       });
       const closing = answer.history?.events?.[0];
       if (!closing) {
-        if (!waitNewEvent) onWaiting();
-        waitNewEvent = true;
         nextPageToken = answer.nextPageToken?.length ? answer.nextPageToken : undefined;
         continue;
       }
@@ -87,7 +87,6 @@ async function closedAbruptly(
         const next = closing.workflowExecutionContinuedAsNewEventAttributes?.newExecutionRunId;
         if (!next) return true;
         runId = next;
-        waitNewEvent = false;
         nextPageToken = undefined;
         continue;
       }

@@ -21,7 +21,9 @@ async function bundleWorkflows() {
     webpackConfigHook: (config) => ({
       ...config,
       devtool: 'inline-nosources-cheap-module-source-map',
-      output: { ...config.output, devtoolModuleFilenameTemplate: '[resource-path]' },
+      output: { ...config.output, devtoolModuleFilenameTemplate: '[resource-path]', pathinfo: false },
+      // Numbers: names are long, stand at every import, and tell where the sources lay.
+      optimization: { ...config.optimization, moduleIds: 'deterministic' },
     }),
   });
   const bytes = Buffer.byteLength(code);

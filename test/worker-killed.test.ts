@@ -3,7 +3,7 @@
  * batch id was known ran once, every agreement is paid once, nothing is left.
  */
 import type { JobResult } from '../model/result';
-import { expectAllPaidOnce, expectScriptsRunOnce, now } from './support/proof';
+import { expectAllPaidOnce, expectScriptsRunOnce, now, since } from './support/proof';
 import { FaultProxy } from './support/fault-proxy';
 import { startWorld, type World, type WorldOptions } from './support/world';
 
@@ -67,7 +67,9 @@ test.concurrent(
       await world.worker.kill();
       await world.startWorker();
       const result = await endsWell(world, jobId, began);
-      expect(result.tasks[0]?.attempts).toHaveLength(1);
+      // The kill may have come while the script was sent.
+      expect(result.tasks[0]?.attempts.map(({ state }) => state)).not.toContain('lost');
+      expect((await since(world, began)).count('agreement-created')).toBe(1);
     });
   },
   LONG,
