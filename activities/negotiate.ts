@@ -32,6 +32,7 @@ import {
   isYagnaError,
   type DemandBody,
   type DemandDecorations,
+  type DemandEvent,
   type Proposal,
   type Reason,
   type Yagna,
@@ -107,6 +108,8 @@ class Round {
   /** Those of them to which nothing was heard. */
   private readonly silent: Set<ProposalId>;
   private heard = false;
+  /** Events that were read. */
+  private readonly told = new Set<string>();
   private readonly drafts: DraftProposal[] = [];
   private newsMs = Date.now();
   private readonly events: NewEvent[] = [];
@@ -242,17 +245,30 @@ class Round {
       this.demand = undefined;
       return false;
     }
+    const news = events.filter((each) => this.isNews(each));
     // One that does not wait as it is asked to must not be asked at once again.
     const leastMs = Math.min(timeoutSec * 1000, LEAST_POLL_MS);
-    if (events.length === 0 && Date.now() - askedMs < leastMs / 2) await waitFor(signal).next(leastMs);
+    if (news.length === 0 && Date.now() - askedMs < leastMs / 2) await waitFor(signal).next(leastMs);
     let fresh = false;
-    if (events.length > 0) this.heard = true;
-    for (const each of events) {
+    if (news.length > 0) this.heard = true;
+    for (const each of news) {
       if (each.eventType === 'ProposalRejectedEvent') this.onRejected(each.proposalId, each.reason);
       else if (each.proposal.state === 'Draft') this.onDraft(each.proposal);
       else fresh = this.onOffer(each.proposal) || fresh;
     }
     return fresh;
+  }
+
+  /** An event is consumed by reading; a yagna that repeats it has nothing new to say. */
+  private isNews(told: DemandEvent): boolean {
+    const about =
+      told.eventType === 'ProposalRejectedEvent'
+        ? told.proposalId
+        : [told.proposal.proposalId, told.proposal.state];
+    const key = [told.eventType, about].join(' ');
+    if (this.told.has(key)) return false;
+    this.told.add(key);
+    return true;
   }
 
   /** Providers write their own reasons: cut, and not more kinds of them than anybody would read. */

@@ -91,7 +91,9 @@ describe('golem-temporal', () => {
       const said = new Promise<string>((resolve) => {
         void startCli(['worker', '--task-queue', 'trouble'], env, resolve).then((child) => (worker = child));
       });
-      expect(await said).toMatch(/^golem-temporal: connection default: .*Invalid application key/);
+      expect(await said).toMatch(
+        /WARN connection default: yagna at .* refuses the app key \(401\): Invalid application key/,
+      );
       await worker?.line(/^worker ready/);
     } finally {
       await worker?.stop();
