@@ -181,6 +181,8 @@ export interface SignedAgreement {
 export interface CreateVmInput {
   job: JobRef;
   agreementId: AgreementId;
+  /** End of the agreement. */
+  validToMs: number;
   provider: ProviderInfo;
   /** Golem activities of this agreement that are ended and must not be adopted. */
   ended: GolemActivityId[];

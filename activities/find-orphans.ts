@@ -5,6 +5,7 @@
 import { Context } from '@temporalio/activity';
 import type { ReconcileInput } from '../model/reconcile';
 import { ALLOCATION_LIFE_SEC } from './allocation-life';
+import { eachAtOnce } from './at-once';
 import { attempt } from './attempt';
 import type { FoundOrphans, GolemActivities } from './contract';
 import type { ActivityEnvironment } from './environment';
@@ -13,7 +14,7 @@ import { ownerOf } from './installation';
 import { JobRecords } from './job-records';
 import { endOfAllocation, jobOfMark } from './marks';
 import { Bills } from './orphan-bills';
-import { beginningOf, listed, newestMsOf, planOf, type OrphanGroup } from './orphan-group';
+import { beginningOf, everAgreed, listed, newestMsOf, planOf, type OrphanGroup } from './orphan-group';
 import { DEFAULT_CONNECTION, type Allocation, type Documents, type Yagna } from './yagna';
 
 /** A job that was just started may not be listed by Temporal yet. */
@@ -21,6 +22,7 @@ const OLDER_THAN_SEC = 3600;
 /** By so much yagna's clock and Temporal's may differ. */
 const CLOCKS_MS = 300_000;
 const LISTED = 1_000;
+const AT_ONCE = 5;
 /** Jobs in one run, so that its result stays small; the next run does the rest. */
 const JOBS = 200;
 
@@ -85,25 +87,32 @@ interface Search {
 async function findGroups(search: Search, { olderThanSec }: ReconcileInput): Promise<OrphanGroup[]> {
   const { yagna, documents, owner, records, signal } = search;
   const all = await readHoldings(yagna, documents, owner, signal);
-  const groups: OrphanGroup[] = [];
-  for (const [jobUuid, allocations] of await byJob(search, all)) {
+  const unowned: Unowned[] = [];
+  await eachAtOnce([...(await byJob(search, all))], AT_ONCE, async ([jobUuid, allocations]) => {
     const record = await records.find(jobUuid);
-    if (record.isAlive) continue;
+    if (record.isAlive) return;
     const group = { record, holdings: all.jobs.get(jobUuid) ?? NOTHING, allocations };
     // What has just been made may seem to come from the future: yagna tells its time by the second.
     const ageMs = Math.max(0, yagna.now() - newestMsOf(group));
     const isTooYoung = record.jobId === undefined && ageMs < (olderThanSec ?? OLDER_THAN_SEC) * 1000;
-    if (!isTooYoung) groups.push(group);
-  }
-  if (groups.length === 0) return [];
+    if (!isTooYoung) unowned.push(group);
+  });
+  if (unowned.length === 0) return [];
   // Whoever looked after it may have closed it, and then itself, between the first look and the question whether it runs.
   const still = await readHoldings(yagna, documents, owner, signal);
-  return groups.map((group) => stillThere(group, still)).filter(isAnything);
+  const groups: OrphanGroup[] = [];
+  for (const group of unowned.map((each) => stillThere(each, still)).filter(isAnything)) {
+    const { jobUuid } = group.record;
+    groups.push({ ...group, ever: await everAgreed(yagna, { owner, jobUuid }, signal) });
+  }
+  return groups;
 }
+
+type Unowned = Omit<OrphanGroup, 'ever'>;
 
 const NOTHING: Holdings = { demands: [], agreements: [], invoices: [] };
 
-function stillThere({ record, holdings, allocations }: OrphanGroup, now: AllHoldings): OrphanGroup {
+function stillThere({ record, holdings, allocations }: Unowned, now: AllHoldings): Unowned {
   const there = now.jobs.get(record.jobUuid) ?? NOTHING;
   const live = new Set(now.allocations.map(({ allocationId }) => allocationId));
   const ids = {
@@ -122,7 +131,7 @@ function stillThere({ record, holdings, allocations }: OrphanGroup, now: AllHold
   };
 }
 
-function isAnything({ holdings, allocations }: OrphanGroup): boolean {
+function isAnything({ holdings, allocations }: Unowned): boolean {
   const { demands, agreements, invoices } = holdings;
   return demands.length + agreements.length + invoices.length + allocations.length > 0;
 }
@@ -130,19 +139,25 @@ function isAnything({ holdings, allocations }: OrphanGroup): boolean {
 /**
  * Every job of which yagna holds something, with its allocations. An allocation has no room for a name: its mark is a
  * checksum that one in a million others has, too. So it is compared with few jobs only: those that hold something else,
- * those whose settlement ran when it was made, and those that came to an agreement after that.
+ * those that are being settled, those whose settlement ran when it was made, and those that came to an agreement after
+ * that.
  */
 async function byJob(
-  { yagna, documents, owner, records, signal }: Search,
+  search: Search,
   { jobs, allocations }: AllHoldings,
 ): Promise<Map<string, OrphanGroup['allocations']>> {
+  const { owner, records } = search;
   const found = new Map<string, OrphanGroup['allocations']>([...jobs.keys()].map((jobUuid) => [jobUuid, []]));
   const sorted = [...allocations].sort((a, b) => Date.parse(a.timestamp) - Date.parse(b.timestamp));
+  const beingSettled = once(() => records.beingSettled());
+  const agreed = once(() => agreedAfter(search, sorted[0]?.timestamp ?? ''));
   for (const allocation of sorted) {
+    const madeMs = Date.parse(allocation.timestamp);
     const guesses: (() => Promise<Iterable<string>> | Iterable<string>)[] = [
-      () => [...jobs.keys()],
-      () => records.settledAround(Date.parse(allocation.timestamp), CLOCKS_MS),
-      () => agreedAfter(yagna, documents, owner, allocation, signal),
+      () => jobs.keys(),
+      beingSettled,
+      () => records.settledAround(madeMs, CLOCKS_MS),
+      async () => (await agreed()).filter(({ atMs }) => atMs > madeMs).map(({ jobUuid }) => jobUuid),
     ];
     for (const guess of guesses) {
       const match = firstMatch(owner, await guess(), allocation);
@@ -153,6 +168,11 @@ async function byJob(
     }
   }
   return found;
+}
+
+function once<T>(ask: () => Promise<T>): () => Promise<T> {
+  let answer: Promise<T> | undefined;
+  return () => (answer ??= ask());
 }
 
 function firstMatch(
@@ -167,20 +187,18 @@ function firstMatch(
   return undefined;
 }
 
-/** Jobs by the marks of agreements, ended ones too, that were made after the allocation. */
+/** Jobs by the marks of agreements, ended ones too, that were made after some time. */
 async function agreedAfter(
-  yagna: Yagna,
-  documents: Documents,
-  owner: string,
-  { timestamp }: Allocation,
-  signal: AbortSignal,
-): Promise<Set<string>> {
-  const found = new Set<string>();
-  for (const { id, role } of await yagna.agreements({ afterDate: timestamp }, signal)) {
-    if (role !== 'Requestor') continue;
+  { yagna, documents, owner, signal }: Search,
+  afterDate: string,
+): Promise<{ jobUuid: string; atMs: number }[]> {
+  const found: { jobUuid: string; atMs: number }[] = [];
+  const entries = await yagna.agreements({ afterDate }, signal);
+  await eachAtOnce(entries, AT_ONCE, async ({ id, role, timestamp }) => {
+    if (role !== 'Requestor') return;
     const marked = await documents.markOf(id);
     const jobUuid = marked && jobOfMark(owner, marked);
-    if (jobUuid !== undefined) found.add(jobUuid);
-  }
+    if (jobUuid !== undefined) found.push({ jobUuid, atMs: timestamp ? Date.parse(timestamp) : Infinity });
+  });
   return found;
 }

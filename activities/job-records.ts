@@ -45,7 +45,8 @@ export class JobRecords {
     // One that was revived when the job's own id was not known, or in use.
     const stray = await this.settlementOf(jobUuid, jobUuid);
     if (jobId === undefined) {
-      return { jobUuid, isAlive: isRunning(stray), freeJobId: jobUuid, settlement: await this.read(stray) };
+      const isAlive = isRunning(stray);
+      return { jobUuid, isAlive, freeJobId: jobUuid, ...(isAlive ? {} : await this.read(stray)) };
     }
     const latest = await this.describe(jobId);
     const isOurs = latest !== undefined && firstRunOf(latest) === jobUuid;
@@ -53,12 +54,14 @@ export class JobRecords {
     const own = named?.memo?.golemJob === jobUuid ? named : undefined;
     // The id of a job may be used again, and then its settlement's id is that of a later job.
     const isTaken = (isRunning(named) && own === undefined) || (isRunning(latest) && !isOurs);
-    return {
-      ...{ jobUuid, jobId },
-      isAlive: (isOurs && isRunning(latest)) || isRunning(own) || isRunning(stray),
-      freeJobId: isTaken ? jobUuid : jobId,
-      settlement: await this.read(newer(own, stray)),
-    };
+    const isAlive = (isOurs && isRunning(latest)) || isRunning(own) || isRunning(stray);
+    const terms = isAlive ? {} : await this.read(newer(own, stray));
+    return { jobUuid, jobId, isAlive, freeJobId: isTaken ? jobUuid : jobId, ...terms };
+  }
+
+  /** Jobs whose settlement Temporal lists as running. */
+  async beingSettled(): Promise<string[]> {
+    return await this.jobsOf(`WorkflowType = 'golemSettlement' AND ExecutionStatus = 'Running'`);
   }
 
   /** Jobs whose settlement is over and ran at that time, give or take `slackMs`. */
@@ -67,6 +70,10 @@ export class JobRecords {
     const query =
       `WorkflowType = 'golemSettlement' AND ExecutionStatus != 'Running' AND ` +
       `StartTime <= '${to}' AND CloseTime >= '${from}'`;
+    return await this.jobsOf(query);
+  }
+
+  private async jobsOf(query: string): Promise<string[]> {
     const found = new Set<string>();
     for await (const { memo } of this.client.workflow.list({ query }))
       if (typeof memo?.golemJob === 'string') found.add(memo.golemJob);
@@ -115,8 +122,8 @@ export class JobRecords {
   /** What a settlement was given, and what it returned if it came to its end. */
   private async read(
     settlement: WorkflowExecutionDescription | undefined,
-  ): Promise<JobRecord['settlement'] | undefined> {
-    if (!settlement) return undefined;
+  ): Promise<Pick<JobRecord, 'settlement'>> {
+    if (!settlement) return {};
     const { namespace, loadedDataConverter } = this.client.options;
     const { workflowId, runId, status } = settlement;
     try {
@@ -128,10 +135,10 @@ export class JobRecords {
       const terms = await decodeFromPayloadsAtIndex<SettlementTerms>(loadedDataConverter, 0, payloads);
       const handle = this.client.workflow.getHandle(workflowId, runId);
       const result = status.name === 'COMPLETED' ? ((await handle.result()) as SettlementResult) : undefined;
-      return { terms, result };
+      return { settlement: { terms, result } };
     } catch (error) {
       // Its history went meanwhile.
-      if (error instanceof WorkflowNotFoundError || isNotFound(error)) return undefined;
+      if (error instanceof WorkflowNotFoundError || isNotFound(error)) return {};
       throw error;
     }
   }

@@ -5,7 +5,7 @@ import type { Timestamp } from '../model/ids';
 import type { JobRef } from './contract';
 
 /** Filters agreements and documents on yagna; known to it from an agreement's confirmation on. */
-export function appSessionId(job: JobRef): string {
+export function appSessionId(job: Pick<JobRef, 'owner' | 'jobUuid'>): string {
   return `${job.owner}/${job.jobUuid}`;
 }
 

@@ -26,6 +26,7 @@ import { endDemands } from './demands';
 import type { ActivityEnvironment } from './environment';
 import { event, proposalReceived } from './events';
 import { demandMark } from './marks';
+import { waitFor } from './wait';
 import {
   failure,
   isYagnaError,
@@ -45,6 +46,8 @@ const GATHER_SEC = 0.2;
 const SHORTEST_ROUND_MS = 5_000;
 /** Events of one kind reported in a round: a market has hundreds of offers, a history has not. */
 const EVENTS_REPORTED = 20;
+/** Between polls that bring nothing. */
+const LEAST_POLL_MS = 500;
 const LEFT_OVER_KEPT = 30;
 const REASONS_KEPT = 20;
 /** With a draft in hand, others are waited for so long after the last news; their answers are taken in the next round. */
@@ -230,6 +233,7 @@ class Round {
     const { input, yagna, signal, demand } = this;
     if (!demand) return false;
     const maxEvents = Math.min(100, input.spec.demand.maxOfferEvents);
+    const askedMs = Date.now();
     let events;
     try {
       events = await yagna.demandEvents(demand.demandId, { timeoutSec, maxEvents }, signal);
@@ -238,6 +242,9 @@ class Round {
       this.demand = undefined;
       return false;
     }
+    // One that does not wait as it is asked to must not be asked at once again.
+    const leastMs = Math.min(timeoutSec * 1000, LEAST_POLL_MS);
+    if (events.length === 0 && Date.now() - askedMs < leastMs / 2) await waitFor(signal).next(leastMs);
     let fresh = false;
     if (events.length > 0) this.heard = true;
     for (const each of events) {
@@ -327,9 +334,10 @@ class Round {
 
   /** Why a provider is not trusted any more. */
   private faithReason(id: string): string | undefined {
+    const broken = this.input.brokeFaith.find((each) => each.id === id);
+    if (broken) return broken.reason;
     const entry = this.avoided.get(id);
-    if (entry) return `on the worker's list to avoid: ${BREACHES[entry.breach].means}`;
-    return this.input.brokeFaith.find((broken) => broken.id === id)?.reason;
+    return entry && `on the worker's list to avoid: ${BREACHES[entry.breach].means}`;
   }
 
   private isTaken(providerId: string): boolean {

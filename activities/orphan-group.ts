@@ -5,6 +5,7 @@ import type { BudgetSpec } from '../model/job';
 import { providerOf } from '../model/offer';
 import { PROP } from '../model/properties';
 import type { Orphan } from '../model/reconcile';
+import { eachAtOnce } from './at-once';
 import type { JobRef, Revival } from './contract';
 import type { Holdings } from './holdings';
 import type { JobRecord } from './job-records';
@@ -26,17 +27,21 @@ const TOLERANCE = { usageSec: 10, usageRatio: 0.05 };
 const MARGIN_MS = 60_000;
 /** Until then an agreement that still runs should be over. */
 const ENDING_MS = 600_000;
+const AT_ONCE = 5;
 
 export interface OrphanGroup {
   record: JobRecord;
   holdings: Holdings;
   /** Oldest first. */
   allocations: { allocation: Allocation; endsAtSec: number }[];
+  /** All agreements of the job that were ever approved, ended ones too. */
+  ever: Agreement[];
 }
 
 /** When the group's first thing on yagna came to be. */
-export function beginningOf({ holdings, allocations }: OrphanGroup): string {
+export function beginningOf({ holdings, allocations, ever }: OrphanGroup): string {
   const times = [
+    ...ever.map(({ timestamp }) => timestamp),
     ...holdings.demands.map(({ timestamp }) => timestamp),
     ...holdings.agreements.map(({ timestamp }) => timestamp),
     ...holdings.invoices.map(({ agreement }) => agreement.timestamp),
@@ -46,7 +51,7 @@ export function beginningOf({ holdings, allocations }: OrphanGroup): string {
 }
 
 /** When the newest of it came to be, in ms. */
-export function newestMsOf({ holdings, allocations }: OrphanGroup): number {
+export function newestMsOf({ holdings, allocations }: Pick<OrphanGroup, 'holdings' | 'allocations'>): number {
   return Math.max(
     ...holdings.demands.map(({ timestamp }) => Date.parse(timestamp)),
     ...holdings.agreements.map(({ timestamp }) => Date.parse(timestamp)),
@@ -141,10 +146,9 @@ export async function planOf(
   },
   signal: AbortSignal,
 ): Promise<Plan> {
-  const { record, holdings, allocations } = group;
+  const { record, holdings, allocations, ever } = group;
   const { connection, owner, requestLifetimeMs, allocationLifeSec } = installation;
   const job: JobRef = { connection, owner, jobId: record.freeJobId, jobUuid: record.jobUuid };
-  const ever = await everAgreed(yagna, job, signal);
   const terms = record.settlement?.terms;
   const kept = allocations[0];
   const budget = budgetOf(group);
@@ -154,15 +158,20 @@ export async function planOf(
       : exact(budget).minus(exact(addAmounts(ever.map(({ agreementId }) => bills.accepted(agreementId)))));
 
   const left = new Map<string, string>();
+  /** What undecided invoices add to what is accepted, and what accepting them takes at most from a new allocation. */
+  let more = exact('0');
   let owed = exact('0');
   for (const { invoice } of holdings.invoices) {
     const tried = triedBefore(record, invoice);
-    const more = exact(invoice.amount).minus(exact(bills.accepted(invoice.agreementId)));
+    const withIt = more.plus(exact(invoice.amount)).minus(exact(bills.accepted(invoice.agreementId)));
     if (tried !== undefined) left.set(invoice.invoiceId, tried);
-    else if (budgetLeft !== undefined && owed.plus(more).gt(budgetLeft)) {
-      const rest = toAmount(budgetLeft.minus(owed));
+    else if (budgetLeft !== undefined && withIt.gt(budgetLeft)) {
+      const rest = toAmount(budgetLeft.minus(more));
       left.set(invoice.invoiceId, `it asks for more than the ${rest} GLM left of the job's budget`);
-    } else owed = owed.plus(exact(invoice.amount));
+    } else {
+      more = withIt;
+      owed = owed.plus(exact(invoice.amount));
+    }
   }
 
   const running = holdings.agreements.filter(({ state }) => state === 'Approved');
@@ -179,7 +188,11 @@ export async function planOf(
     left,
     revival: {
       ...{ job, platform, invoiceWaitSec, requestLifetimeMs, allocationLifeSec },
-      budget: terms?.budget ?? { ...budgetParts(platform), amount: budget ?? amount },
+      // What earlier allocations have paid is in no book of the new settlement: it must not ask for more.
+      budget: {
+        ...(terms?.budget ?? { ...budgetParts(platform), amount: budget ?? amount }),
+        onLow: 'finish',
+      },
       expirationSec: terms?.expirationSec ?? 0,
       acceptanceTimeoutSec: terms?.acceptanceTimeoutSec,
       tolerance: terms?.tolerance ?? TOLERANCE,
@@ -188,34 +201,40 @@ export async function planOf(
         otherEnds: allocations.slice(1).map(({ endsAtSec }) => endsAtSec),
         // If the one that is there goes away meanwhile, no more is reserved than it held.
         amount: kept ? toAmount(exact(kept.allocation.remainingAmount)) : amount,
-        since: [beginningOf(group), ...ever.map(({ timestamp }) => before(timestamp))].sort()[0] ?? '',
+        since: beginningOf(group),
         overdue: await overdue(yagna, ever, bills, invoiceWaitSec, signal),
       },
     },
   };
 }
 
-const before = (timestamp: string): string => new Date(Date.parse(timestamp) - MARGIN_MS).toISOString();
-
-/** All agreements of the job that were ever approved. */
-async function everAgreed(yagna: Yagna, job: JobRef, signal: AbortSignal): Promise<Agreement[]> {
+/** All agreements of the job that were ever approved, ended ones too. */
+export async function everAgreed(
+  yagna: Yagna,
+  job: Pick<JobRef, 'owner' | 'jobUuid'>,
+  signal: AbortSignal,
+): Promise<Agreement[]> {
   const agreements: Agreement[] = [];
-  for (const { id } of await yagna.agreements({ appSessionId: appSessionId(job) }, signal)) {
+  const entries = await yagna.agreements({ appSessionId: appSessionId(job) }, signal);
+  await eachAtOnce(entries, AT_ONCE, async ({ id }) => {
     const agreement = await yagna.agreement(id, signal);
     if (agreement && (agreement.approvedDate !== undefined || agreement.state === 'Approved'))
       agreements.push(agreement);
-  }
+  });
   return agreements;
 }
 
 /** What the job may cost in all; undefined where nobody knows any more. */
 function budgetOf({ record, allocations }: OrphanGroup): Amount | undefined {
-  const terms = record.settlement?.terms;
-  if (terms === undefined) return undefined;
-  const amount = terms.budget.max ?? terms.budget.amount;
-  // A budget that was topped up shows in its allocation.
-  const totals = allocations.map(({ allocation }) => exact(allocation.totalAmount));
-  return toAmount(totals.reduce((most, total) => (total.gt(most) ? total : most), exact(amount)));
+  if (!record.settlement) return undefined;
+  const { terms, result } = record.settlement;
+  // A budget that was topped up shows in its allocation, or in the end.
+  const raised = [
+    ...allocations.map(({ allocation }) => allocation.totalAmount),
+    ...(result ? [result.money.budget] : []),
+  ].map((amount) => exact(amount));
+  const given = exact(terms.budget.max ?? terms.budget.amount);
+  return toAmount(raised.reduce((most, amount) => (amount.gt(most) ? amount : most), given));
 }
 
 /** A settlement that took over before, and came to its end, has decided what it could. */

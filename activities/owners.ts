@@ -20,16 +20,18 @@ const CLOSE_EVENT = 2;
  */
 const MISSING_IN_A_ROW = 8;
 
+/** @param onWaiting called when a workflow is found that still runs and is waited for: it may take long from now on */
 export async function watchOwners(
   client: Client,
   { job, closedRentals }: Pick<WatchSettlementInput, 'job' | 'closedRentals'>,
   owners: Exclude<OwnersToWatch, 'none'>,
   signal: AbortSignal,
+  onWaiting: () => void = () => undefined,
 ): Promise<OwnersState> {
   // Each call listens to it until the end of the watch, and Node warns of more than ten.
   setMaxListeners(0, signal);
   return await client.withAbortSignal(signal, async () => {
-    let abrupt = await closedAbruptly(client, job.jobId, job.jobUuid);
+    let abrupt = await closedAbruptly(client, job.jobId, job.jobUuid, onWaiting);
     const liveRentals: string[] = [];
     let last = closedRentals;
     for (let n = 1; n <= last + MISSING_IN_A_ROW; n++) {
@@ -38,7 +40,7 @@ export async function watchOwners(
       if (rental) last = Math.max(last, n);
       if (rental?.memo?.golemJob !== job.jobUuid) continue;
       if (owners === 'rentals' || rental.status.name !== 'RUNNING') {
-        abrupt = (await closedAbruptly(client, workflowId, rental.runId)) || abrupt;
+        abrupt = (await closedAbruptly(client, workflowId, rental.runId, onWaiting)) || abrupt;
       } else liveRentals.push(workflowId);
     }
     return { liveRentals, abrupt };
@@ -55,21 +57,29 @@ async function describe(client: Client, workflowId: string) {
 }
 
 /** Waits for a workflow to close. True when it could not run its own clean-up. */
-async function closedAbruptly(client: Client, workflowId: string, firstRunId: string): Promise<boolean> {
+async function closedAbruptly(
+  client: Client,
+  workflowId: string,
+  firstRunId: string,
+  onWaiting: () => void,
+): Promise<boolean> {
   let runId = firstRunId;
+  let waitNewEvent = false;
   let nextPageToken: Uint8Array | undefined;
   for (;;) {
     try {
       const answer = await client.workflowService.getWorkflowExecutionHistory({
         namespace: client.options.namespace,
         execution: { workflowId, runId },
-        waitNewEvent: true,
+        waitNewEvent,
         historyEventFilterType: CLOSE_EVENT,
         skipArchival: true,
         nextPageToken,
       });
       const closing = answer.history?.events?.[0];
       if (!closing) {
+        if (!waitNewEvent) onWaiting();
+        waitNewEvent = true;
         nextPageToken = answer.nextPageToken?.length ? answer.nextPageToken : undefined;
         continue;
       }
@@ -77,6 +87,7 @@ async function closedAbruptly(client: Client, workflowId: string, firstRunId: st
         const next = closing.workflowExecutionContinuedAsNewEventAttributes?.newExecutionRunId;
         if (!next) return true;
         runId = next;
+        waitNewEvent = false;
         nextPageToken = undefined;
         continue;
       }

@@ -60,25 +60,35 @@ async function watch(
   ];
   let owners: SettlementNews['owners'];
   let ownersError: unknown;
-  if (input.owners !== 'none') {
-    watchOwners(Context.current().client, input, input.owners, both).then(
-      (closed) => {
-        owners = closed;
-        wait.wake();
-      },
-      (error: unknown) => {
-        ownersError = error;
-        wait.wake();
-      },
-    );
+  /** Resolves when the owners are known to have closed, or known to run. */
+  let ownersKnown = Promise.resolve();
+  const { owners: whose } = input;
+  if (whose !== 'none') {
+    ownersKnown = new Promise<void>((resolve) => {
+      watchOwners(Context.current().client, input, whose, both, resolve)
+        .then(
+          (closed) => {
+            owners = closed;
+          },
+          (error: unknown) => {
+            ownersError = error;
+          },
+        )
+        .finally(() => {
+          resolve();
+          wait.wake();
+        });
+    });
   }
   try {
     for (;;) {
       const found = await look(yagna, documents, input, signal);
       const news = found.documents.length + found.settled.length + found.settledNotes.length;
+      const leftMs = (input.untilMs ?? Infinity) - Date.now();
+      // Where documents come fast, each watch ends soon: none of them must end before it knows of the owners.
+      if (news > 0 || leftMs <= 0) await ownersKnown;
       if (news > 0 || owners) return { ...found, owners };
       if (ownersError !== undefined) throw ownersError;
-      const leftMs = (input.untilMs ?? Infinity) - Date.now();
       if (leftMs <= 0) return found;
       await wait.next(Math.min(LOOK_MS, leftMs));
     }

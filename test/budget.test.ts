@@ -7,6 +7,7 @@ import { Decimal } from 'decimal.js';
 import type { JobProgress, JobResult, SettlementResult } from '../model/result';
 import { FaultProxy } from './support/fault-proxy';
 import { Gate } from './support/gate';
+import { activityCompleted } from './support/history';
 import { expectAllPaidOnce, now, since, type Since } from './support/proof';
 import { NOTHING_OPEN, startWorld, type World } from './support/world';
 
@@ -23,6 +24,8 @@ beforeAll(async () => {
   const pricing = { start: '0', cpuPerHour: '0', envPerHour: String(PER_SEC * 3600) };
   world = await startWorld({
     yagnaUrl: (url) => proxy.start(url),
+    // So long a request that was lost may land late, and a third longer.
+    env: { GOLEM_REQUEST_TIMEOUT_SEC: '6' },
     devnet: { paymentCycleSec: 0.1, providers: ['one', 'two', 'three'].map((name) => ({ name, pricing })) },
   });
 });
@@ -159,7 +162,9 @@ describe('topUp', () => {
 
   test('a bill that does not fit is made to fit, also when the job is over', async () => {
     const held = proxy.hold(AMEND);
-    const { jobId } = await world.golem.startJob({ ...JOB, budget, tasks: [waits()] });
+    // Enough for a tenth of a second; and so much more is reserved when it is low.
+    const tiny = { ...budget, amount: '0.002' };
+    const { jobId } = await world.golem.startJob({ ...JOB, budget: tiny, tasks: [waits()] });
     await gate.visitor();
     // It is low, and more is asked for.
     await held.reached;
@@ -315,16 +320,33 @@ describe('the Update topUp', () => {
   test('that lands late, after it was repeated, undoes no later one', async () => {
     const late = proxy.delay(AMEND);
     const first = world.golem.topUp(jobId, '1');
-    await world.effect('allocation-amended', began);
-    const second = await world.client.workflow.getHandle(jobId).startUpdate('topUp', {
-      args: [{ amount: '2' }],
-      waitForStage: 'ACCEPTED',
-    });
+    await activityCompleted(world, `${jobId}/settlement`, 'golemAmendAllocation');
+    const second = world.golem.topUp(jobId, '2');
+    // Until the first can land no more, nothing that it could undo is asked for.
+    expect(await amendsOnceAsked(2)).toBe(1);
     expect((await late.land()).status).toBe(200);
     expect(await first).toEqual({ reserved: '11', budget: '11' });
-    expect(await second.result()).toEqual({ reserved: '13', budget: '13' });
+    expect(await second).toEqual({ reserved: '13', budget: '13' });
     expect(amended(await ends('13'))).toEqual(['11', '11', '13']);
   });
+
+  /** How many amendments the settlement has begun when it has taken note of so many requests. */
+  async function amendsOnceAsked(requests: number): Promise<number> {
+    for (;;) {
+      const { events = [] } = await world.client.workflow.getHandle(`${jobId}/settlement`).fetchHistory();
+      const all = events ?? [];
+      const asked = all.flatMap(({ workflowExecutionSignaledEventAttributes: signal }, at) =>
+        signal?.signalName === 'golemReservation' ? [at] : [],
+      );
+      const isNoted = all
+        .slice(asked[requests - 1] ?? Infinity)
+        .some(({ workflowTaskCompletedEventAttributes: completed }) => completed);
+      const name = 'golemAmendAllocation';
+      if (isNoted)
+        return all.filter((each) => each.activityTaskScheduledEventAttributes?.activityType?.name === name)
+          .length;
+    }
+  }
 
   test('while the worker is killed adds once', async () => {
     const raised = world.golem.topUp(jobId, '1');

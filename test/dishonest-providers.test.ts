@@ -228,6 +228,7 @@ describe('an invoice', () => {
     const ended = await billed(stall, gate, { on: 'provider.invoice', do: 'twice' });
     expect(ended.settlement.state).toBe('settled');
     expect(refusals(ended)).toEqual(['the agreement has an accepted invoice already']);
+    expect(breaches(ended)).toEqual([[stall.cheap, 'billRefused']]);
   });
 
   market('followed by a debit note is paid, and the note left', async (stall, gate) => {
@@ -519,6 +520,21 @@ describe('a provider', () => {
       expect(breaches(ended)).toEqual([]);
     },
   );
+
+  market('that broke faith gets no more of its job, though nobody else is there', async (stall, gate) => {
+    const { world, cheap, dear } = stall;
+    const jobId = await waiting(stall, gate, { providers: { deny: [providerNodeId(dear)] } });
+    await gate.visitor();
+    stall.cheats({ on: 'provider.debitNote', do: 'tooMuch' });
+    await stall.effect('agreement-terminated');
+    const why = /1 × broke faith: it sent a bill that was refused/;
+    await activityCompleted(world, jobId, 'golemNegotiate', 2);
+    expect((await world.golem.progress(jobId)).lastFailure?.message).toMatch(why);
+    await world.golem.cancel(jobId);
+    await expect(world.golem.result(jobId)).rejects.toMatchObject({ type: 'Cancelled' });
+    const settlement = await world.golem.settled(jobId);
+    expect(settlement.agreements.map(({ provider }) => provider.name)).toEqual([cheap]);
+  });
 
   market('that broke faith gets no work of later jobs of the worker, which say why', async (stall, gate) => {
     const { world, cheap, dear } = stall;

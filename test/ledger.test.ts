@@ -9,6 +9,7 @@ import {
   bookNotePayments,
   bookPayment,
   entryOf,
+  giveUpInvoices,
   giveUpWaiting,
   isSettled,
   moneyOf,
@@ -237,6 +238,18 @@ describe('a ledger', () => {
     expect(Object.keys(ledger.entries[0]?.unpaidNotes ?? {})).toEqual(['n3', 'n4']);
   });
 
+  test('a note that was paid before its acceptance was booked is paid all the same', () => {
+    const ledger = open();
+    bookNotePayments(ledger, ['n1']);
+    book(ledger, decision('debitNote', 'n1', { amount: '0.1' }));
+    expect(moneyOf(ledger)).toMatchObject({ paid: '0.1' });
+    // Neither for one that adds nothing to it nor for one of nothing is any payment to come.
+    book(ledger, decision('debitNote', 'n2', { amount: '0.1' }));
+    book(ledger, decision('debitNote', 'n3', { amount: '0', activityId: 'free' }));
+    book(ledger, decision('invoice', 'i1', { amount: '9', decision: 'refused', reason: 'too much' }));
+    expect(awaitsNotePayments(ledger)).toBe(false);
+  });
+
   test('the payment of accepted notes is waited for where the invoice is not paid', () => {
     const ledger = open(decision('debitNote', 'n1', { amount: '0.1' }));
     expect(awaitsNotePayments(ledger)).toBe(false);
@@ -325,6 +338,18 @@ describe('a ledger', () => {
     ]);
     expect(isSettled(ledger)).toBe(true);
     expect(acceptedOf(entryOf(ledger, 'a', provider))).toBe('0.25');
+  });
+
+  test('an invoice that was given up counts when it comes after all', () => {
+    const ledger = newLedger('1', 'p');
+    entryOf(ledger, 'a', provider);
+    entryOf(ledger, 'b', provider);
+    giveUpInvoices(ledger, ['a']);
+    expect(agreementsOf(ledger).map(({ state }) => state)).toEqual(['unpaid', 'open']);
+    book(ledger, decision('invoice', 'i1', { amount: '0.25' }));
+    expect(agreementsOf(ledger)[0]).toMatchObject({ state: 'accepted', accepted: '0.25' });
+    giveUpInvoices(ledger, ['a']);
+    expect(agreementsOf(ledger)[0]?.state).toBe('accepted');
   });
 
   test('a job without agreements has nothing to settle', () => {

@@ -210,7 +210,7 @@ test('an allocation that somebody releases while providers are looked for ends t
   decorations.release();
   await expect(world.golem.result(jobId)).rejects.toMatchObject({
     type: 'BudgetExhausted',
-    message: expect.stringContaining('released or has lapsed') as string,
+    message: expect.stringContaining('released before its time') as string,
   });
   expect((await world.golem.settled(jobId)).state).toBe('settled');
 });

@@ -10,7 +10,7 @@ import { PLATFORM, Requestor } from './support/devnet-requestor';
 import { FaultProxy } from './support/fault-proxy';
 import { Gate } from './support/gate';
 import { expectAllPaidOnce, now, since } from './support/proof';
-import { startWorld, type World } from './support/world';
+import { NOTHING_OPEN, startWorld, type World } from './support/world';
 
 const proxy = new FaultProxy();
 let world: World;
@@ -23,8 +23,10 @@ beforeAll(async () => {
     devnet: {
       paymentCycleSec: 0.1,
       providers: [
-        ...['one', 'two'].map((name) => ({ name })),
-        { name: 'dear', subnet: 'dear', pricing: { start: '0.5' } },
+        // Slow enough that each step can be interrupted while it is under way.
+        ...['one', 'two'].map((name) => ({
+          ...{ name, approveSec: 0.05, createSec: 0.05, deploySec: 0.05, destroySec: 0.05 },
+        })),
         { name: 'theirs', subnet: 'theirs', agreementLimit: 5 },
       ],
     },
@@ -110,6 +112,24 @@ test('what a job left that was terminated with all that is its own is listed, an
   expect(kinds(found)).toEqual(kinds(listed));
   await expectClosed(found, `${jobId}/settlement`);
   expect((await world.golem.settled(jobId)).money).toMatchObject({ budget: '1', reserved: '1' });
+});
+
+test.each([
+  'allocation-created',
+  'demand-created',
+  'proposal-countered',
+  'agreement-created',
+  'agreement-confirmed',
+  'agreement-approved',
+  'activity-created',
+  'script-started',
+])('terminated with all that is its own at %s, a job leaves nothing that is not closed', async (step) => {
+  const { jobId } = await world.golem.startJob({ ...JOB, tasks: [{ commands: [gate.command] }] });
+  await world.effect(step, began);
+  // Its rental may not be there yet.
+  await Promise.all(ALL.map((part) => terminate(jobId, [part]).catch(() => undefined)));
+  while (!(await isListed(`WorkflowId = '${jobId}'`)));
+  await expectClosed(await look(), `${jobId}/settlement`);
 });
 
 test('a rental that still runs when its job and the settlement are gone is closed, too', async () => {
@@ -281,22 +301,22 @@ describe('an invoice that nobody decided', () => {
     });
   });
 
-  test('because it was over the budget stays as it is, and is listed', async () => {
-    const dear = { ...JOB, budget: '0.1', demand: { subnetTag: 'dear' }, tasks: ['true'] };
-    const { jobId } = await world.golem.startJob(dear);
+  test('because nothing could be paid is tried once more, and then listed as it is', async () => {
+    const refusals = proxy.answer(
+      ...([/^POST .*\/invoices\/\S+\/accept$/, 400, { message: 'Not enough funds. Allocated: 1' }] as const),
+      { times: Infinity },
+    );
+    const { jobId } = await world.golem.startJob({ ...JOB, tasks: ['true'] });
     expect((await world.golem.settled(jobId)).state).toBe('unpaid');
-    const open = await world.open();
-    const found = await look();
-    expect(found.settlements).toEqual([]);
-    expect(found.orphans).toEqual([
-      expect.objectContaining({
-        ...{ kind: 'invoice', jobId },
-        left: expect.stringMatching(
-          /^it asks for more than the 0\.1 GLM left of the job's budget$/,
-        ) as string,
-      }),
+    expect((await look()).settlements).toEqual([`${jobId}/settlement`]);
+    expect((await world.golem.settled(jobId)).state).toBe('unpaid');
+    const again = await look();
+    expect(again.settlements).toEqual([]);
+    expect(again.orphans).toMatchObject([
+      { kind: 'invoice', jobId, left: 'a settlement has tried to pay it, and could not' },
     ]);
-    expect(await world.open()).toEqual(open);
+    expect(await world.open()).toEqual(NOTHING_OPEN);
+    refusals.stop();
   });
 });
 

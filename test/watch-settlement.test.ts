@@ -1,4 +1,7 @@
 /** A settlement looks at yagna when there is news of its own job, not of the others on the same connection. */
+import { randomUUID } from 'node:crypto';
+import { Client, Connection } from '@temporalio/client';
+import { InterceptingCall, type Interceptor } from '@grpc/grpc-js';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { DefaultLogger } from '@temporalio/worker';
 import { Connections } from '../activities';
@@ -7,6 +10,7 @@ import { settlementWatchActivities } from '../activities/watch-settlement';
 import { startDevnet, type Devnet } from '../devnet';
 import { Requestor } from './support/devnet-requestor';
 import { FaultProxy, type Fault } from './support/fault-proxy';
+import { temporalAddress } from './support/temporal';
 
 const proxy = new FaultProxy();
 let devnet: Devnet;
@@ -70,4 +74,48 @@ test('a document wakes the settlement of its own job, and no other', async () =>
   expect(other.looks.hits).toHaveLength(2);
   // Once for each agreement, not for each event or settlement.
   expect(lookedUp.hits.length).toBeLessThanOrEqual(2);
+});
+
+test('the end of a job is noticed however fast its documents come', async () => {
+  let release = (): void => undefined;
+  const released = new Promise<void>((resolve) => (release = resolve));
+  // Temporal answers only when yagna has told of a document.
+  const slowly: Interceptor = (options, next) =>
+    new InterceptingCall(next(options), {
+      start: (metadata, listener, start) => void released.then(() => start(metadata, listener)),
+    });
+  const address = temporalAddress();
+  const quick = await Connection.connect({ address });
+  const slow = Connection.lazy({ address, interceptors: [slowly] });
+  const jobId = randomUUID();
+  const job = await new Client({ connection: quick }).workflow.start('golemJob', {
+    ...{ workflowId: jobId, taskQueue: 'nobody', args: [] },
+  });
+  await job.terminate();
+  const session = `owner/${job.firstExecutionRunId}`;
+  const before = new Date(Date.now() - 1000).toISOString();
+  const agreementId = await requestor.rent(session, { 'golem.temporal.mark': `${session}/1` });
+  await requestor.createActivity(agreementId);
+  const issued = devnet.effects.next('invoice-issued');
+  await requestor.terminate(agreementId);
+  await issued;
+
+  const lookedUp = proxy.watch(/^GET .*\/invoices\/[\w-]+$/);
+  void lookedUp.hit().then(release);
+  const { golemWatchSettlement } = settlementWatchActivities({
+    ...{ connections, specSettings: {}, strategies: {}, registryUrl: '' },
+  });
+  const environment = new MockActivityEnvironment(
+    {},
+    { logger: new DefaultLogger('ERROR'), client: new Client({ connection: slow }) },
+  );
+  const input: WatchSettlementInput = {
+    job: { connection: 'default', jobId, jobUuid: job.firstExecutionRunId, owner: 'owner' },
+    cursor: { debitNotes: before, invoices: before },
+    ...{ awaitingPayment: [], owners: 'job', closedRentals: 0 },
+  };
+  const news = (await environment.run(golemWatchSettlement, input)) as SettlementNews;
+  expect(news.documents.length).toBeGreaterThan(0);
+  expect(news.owners).toEqual({ liveRentals: [], abrupt: true });
+  await Promise.all([quick.close(), slow.close()]);
 });

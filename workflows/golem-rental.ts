@@ -15,7 +15,7 @@ import {
 } from '@temporalio/workflow';
 import type { RentalEnded, ScriptCommand, SignedAgreement } from '../activities/contract';
 import { appendEvents, emptyEventLog, readEvents, type NewEvent } from '../model/events';
-import { settlementId, type GolemActivityId, type Timestamp } from '../model/ids';
+import { settlementId, type BatchId, type GolemActivityId, type Timestamp } from '../model/ids';
 import type { ProviderInfo, RentalProgress, RentalState } from '../model/result';
 import { cleanUp, dropping, rentalWatch, signing, vmCreation } from './activity-options';
 import { rentalDetails } from './current-details';
@@ -37,6 +37,7 @@ import {
   type RentalResult,
 } from './protocol';
 import { faultOf, ScriptRunner, type EndedScript, type Vm } from './script-runner';
+import { checkTerminate, isAssignment, isCloseRequest, sound } from './signal-input';
 import { faultOfEnd, type Fault } from './state/broken-faith';
 
 /** A rental that is over so soon needs no watch: until then, that of its script tells when the VM is lost. */
@@ -77,6 +78,8 @@ export async function golemRental(input: RentalInput): Promise<RentalResult> {
   /** Why the VM that was up died. */
   let died: string | undefined;
   let deaths = 0;
+  /** Of the script under way. */
+  let sentBatch: BatchId | undefined;
   /** The outcome of a task told the job already why the VM is lost. */
   let told = false;
   let setupFailed = false;
@@ -88,19 +91,22 @@ export async function golemRental(input: RentalInput): Promise<RentalResult> {
 
   setHandler(eventsQuery, (query) => readEvents(log, query));
   setHandler(rentalProgressQuery, () => progress);
-  setHandler(closeRentalSignal, (request) => {
+  const onClose = (request: Close): void => {
     close ??= request;
-  });
-  setHandler(assignmentSignal, async (assignment) => {
+  };
+  setHandler(closeRentalSignal, sound('golemCloseRental', isCloseRequest, onClose));
+  const onAssignment = async (assignment: Assignment): Promise<void> => {
     if (known.has(assignment.id)) return;
     known.add(assignment.id);
     if (over) await giveBack(assignment, { type: 'AgreementEnded', message: 'the rental has ended' });
     else queue.push(assignment);
-  });
+  };
+  setHandler(assignmentSignal, sound('golemAssignment', isAssignment, onAssignment));
 
-  setHandler(terminateUpdate, (request) => {
+  const terminate = (request?: { reason?: string }): void => {
     close ??= { reason: request?.reason ?? 'terminated by request' };
-  });
+  };
+  setHandler(terminateUpdate, terminate, { validator: checkTerminate });
 
   const note = (events: NewEvent[]): void => appendEvents(log, events);
   const outside = new OutsideScripts({
@@ -111,7 +117,10 @@ export async function golemRental(input: RentalInput): Promise<RentalResult> {
   const runner = new ScriptRunner({
     ...{ job, rental: n, outputLimitBytes: input.outputLimitBytes, note },
     isClosing: () => close !== undefined,
-    onSent: (id) => outside.sent(id),
+    onSent: (id, batchId) => {
+      sentBatch = batchId;
+      outside.sent(id);
+    },
   });
 
   const jobHandle = getExternalWorkflowHandle(job.jobId);
@@ -157,7 +166,8 @@ export async function golemRental(input: RentalInput): Promise<RentalResult> {
     watching: CancellationScope,
   ): Promise<Vm> {
     await enter('creating');
-    const created = await vmCreation.golemCreateVm({ job, agreementId, provider: proposal.provider, ended });
+    const { provider } = proposal;
+    const created = await vmCreation.golemCreateVm({ job, agreementId, validToMs, provider, ended });
     retried ||= created.retried;
     note(created.events);
     const vm: Vm = { agreementId, activityId: created.activityId };
@@ -270,6 +280,8 @@ export async function golemRental(input: RentalInput): Promise<RentalResult> {
         if (isStopped()) return;
         vm = await unlessClosed(() => bringUpVm(agreement, watching));
       }
+      // It died in the very moment when it was up.
+      if (died !== undefined) lost ??= { ...VM_DIED, message: died, fault: faultOf('dead', died) };
     } finally {
       watching.cancel();
     }
@@ -287,6 +299,7 @@ export async function golemRental(input: RentalInput): Promise<RentalResult> {
         continue;
       }
       const startedAt = new Date().toISOString();
+      sentBatch = undefined;
       progress.currentTask = task.task;
       progress.state = 'busy';
       setCurrentDetails(rentalDetails(progress));
@@ -297,7 +310,7 @@ export async function golemRental(input: RentalInput): Promise<RentalResult> {
       if (!done || done.vm === 'dead') {
         if (!lost) await loseVm(vm, task, startedAt, done);
         // The job gives the task to somebody else at once; closing may take until a silent provider's agreement ends.
-        else await giveBack(task, lost, { startedAt });
+        else await giveBack(task, lost, { startedAt, batchId: sentBatch });
         return;
       }
       const { outcome } = done;
@@ -323,7 +336,7 @@ export async function golemRental(input: RentalInput): Promise<RentalResult> {
     const message = died ?? VM_DIED.message;
     await buryVm(vm, task.task);
     const why: Loss = { ...VM_DIED, message, fault: faultOf('dead', message, task.task) };
-    const more = { activityId: vm.activityId, ...done?.outcome, startedAt };
+    const more = { activityId: vm.activityId, batchId: sentBatch, ...done?.outcome, startedAt };
     if (lost?.type === 'AgreementEnded') await giveBack(task, lost, more);
     else if (lost || close) await giveBack(task, why, more);
     else {

@@ -127,9 +127,10 @@ export class Reservation {
       this.seemsGone ||= !this.isReleased;
       return !this.isReleased;
     }
-    const { budget } = this.owner.input;
+    const { budget, adopt } = this.owner.input;
     const room = exact(this.owner.ledger.budget).minus(exact(this.owner.ledger.reserved));
-    if (budget.onLow !== 'topUp' || this.isRefused || room.lte(0)) return false;
+    // One that took over does not know what was accepted before.
+    if (budget.onLow !== 'topUp' || adopt || this.isRefused || room.lte(0)) return false;
     if (this.requests.some(({ kind }) => kind === 'reserve')) return true;
     const step = ExactDecimal.max(exact(budget.amount), exact(amount));
     this.requests.push({ id: '', kind: 'reserve', amount: toAmount(step) });
@@ -206,6 +207,7 @@ export class Reservation {
       const failure = request.kind === 'check' ? this.whyReleased() : await this.raise(request);
       this.requests.shift();
       this.answer(request, failure);
+      await this.owner.changed();
     }
   }
 

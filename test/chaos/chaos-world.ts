@@ -3,6 +3,8 @@
  * between the worker and both its neighbours a proxy that sees all, stops all, and tells whose it is.
  */
 import { randomUUID } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import type { Child } from '../../cli/child-process';
@@ -30,6 +32,9 @@ export class ChaosWorld {
   readonly temporal = new TemporalProxy();
   readonly taskQueue = `chaos-${randomUUID()}`;
   readonly golem: GolemClient;
+  private readonly folder = mkdtempSync(join(tmpdir(), 'golem-temporal-chaos-'));
+  /** Where workers remember providers that broke faith, for the run. */
+  private readonly avoidFile = join(this.folder, 'avoid.json');
   /** What workers wrote to stderr. */
   readonly log: string[] = [];
   worker: Child | undefined;
@@ -88,9 +93,8 @@ export class ChaosWorld {
   /** Another worker process on the same task queue; resolves when it works. */
   async startWorker(): Promise<void> {
     this.starting = (async () => {
-      const worker = await startCli(['worker', '--task-queue', this.taskQueue], this.env, (line) =>
-        this.log.push(line),
-      );
+      const args = ['worker', '--task-queue', this.taskQueue, '--avoid', this.avoidFile];
+      const worker = await startCli(args, this.env, (line) => this.log.push(line));
       this.worker = worker;
       await worker.line(/^worker ready/);
     })();
@@ -113,11 +117,25 @@ export class ChaosWorld {
     }
   }
 
+  /** Takes back whatever a run was to be broken by. */
+  reset(): void {
+    this.yagna.clear();
+    this.yagna.onAnswered = () => undefined;
+    this.onCall = () => undefined;
+    this.beforeCall = () => undefined;
+    this.temporal.onDone = () => true;
+    this.temporal.onActivityBegun = () => true;
+    this.temporal.onActivityDone = () => true;
+    this.devnet.faults.disarmAll();
+    rmSync(this.avoidFile, { force: true });
+  }
+
   async close(): Promise<void> {
     await this.starting?.catch(() => undefined);
     await this.worker?.kill();
     await this.connection.close();
     await Promise.all([this.yagna.close(), this.temporal.close(), this.web.close()]);
     await this.devnet.close();
+    rmSync(this.folder, { recursive: true, force: true });
   }
 }

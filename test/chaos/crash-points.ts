@@ -1,15 +1,17 @@
 /**
  * Where things can die: every call to yagna that a Temporal activity of ours makes and that changes something there, for
- * activities that only read their first call, and every workflow task. Found out by running jobs without faults; the
- * activities are those that a worker registers, so that a new one is missed if no job reaches it.
+ * activities that only read their first call, those that call nobody as a whole, and every workflow task. Found out by
+ * running jobs without faults; the activities are those that a worker registers, so that a new one is missed if no job
+ * reaches it.
  */
 import { Connections, createGolemActivities } from '../../activities';
 import { CALLS, callName } from '../../devnet/faults/operations';
 import type { Call } from '../support/fault-proxy';
 
-/** A call of an activity, or a workflow task. */
+/** A call of an activity, an activity that makes none, or a workflow task. */
 export type CrashPoint =
   | { scenario: string; activity: string; call: string }
+  | { scenario: string; activity: string; call?: undefined }
   /** `workflow`: what its id has after the job's, empty for the job itself. */
   | { scenario: string; workflow: string; task: number };
 
@@ -18,19 +20,35 @@ export const CALL_MODES = [
   'killed before the request is sent',
   'connection lost before the effect',
   'connection lost after the effect',
-  'delayed, taking effect after the retry has looked',
+  'delayed until the retry has looked',
+  'delayed until the retry is answered',
   'killed after the effect and before completion',
 ] as const;
 export type CallMode = (typeof CALL_MODES)[number];
 
+/** What happens to an activity that calls nobody. */
+export const ACTIVITY_MODES = [
+  'killed as it begins',
+  'killed after the effect and before completion',
+] as const;
+export type ActivityMode = (typeof ACTIVITY_MODES)[number];
+
 /** What happens in a workflow task. */
 export const TASK_MODE = 'killed while it runs';
+
+export interface SeenCall {
+  activity: string;
+  call: string;
+  isEffectful: boolean;
+}
 
 /** Of one run without faults. */
 export interface Reach {
   scenario: string;
   /** In the order in which they came. */
-  calls: { activity: string; call: string; isEffectful: boolean }[];
+  calls: SeenCall[];
+  /** Types of the activities that were begun, in that order. */
+  activities: string[];
   /** Number of workflow tasks by workflow, see {@link CrashPoint}. */
   tasks: Map<string, number>;
 }
@@ -63,7 +81,7 @@ export function isEffectful(call: Call): boolean {
 }
 
 /** Each crash point once, in the scenario that comes to it first. */
-export function callPoints(reached: readonly Reach[]): CrashPoint[] {
+export function activityPoints(reached: readonly Reach[]): CrashPoint[] {
   const points = new Map<string, CrashPoint>();
   for (const { scenario, calls } of reached) {
     for (const { activity, call } of calls.filter(({ isEffectful }) => isEffectful)) {
@@ -79,11 +97,18 @@ export function callPoints(reached: readonly Reach[]): CrashPoint[] {
       points.set(`${activity} ${call}`, { scenario, activity, call });
     }
   }
+  for (const { scenario, activities } of reached) {
+    for (const activity of activities) {
+      if (acting.has(activity)) continue;
+      acting.add(activity);
+      points.set(activity, { scenario, activity });
+    }
+  }
   return [...points.values()];
 }
 
-/** Activities that no run has come to: each is a gap in the matrix. */
-export function notReached(reached: readonly Reach[]): string[] {
-  const seen = new Set(reached.flatMap(({ calls }) => calls.map(({ activity }) => activity)));
+/** Activities that a worker registers and that are not among those begun: each is a gap in the matrix. */
+export function notReached(begun: Iterable<string>): string[] {
+  const seen = new Set(begun);
   return registeredActivities().filter((activity) => !seen.has(activity));
 }

@@ -1,8 +1,16 @@
 /** The crash matrix: what there is to break is found out, broken one after the other in several worlds, and judged. */
 import type { ChaosWorldOptions } from './chaos-world';
-import { callPoints, CALL_MODES, notReached, TASK_MODE, type CrashPoint, type Reach } from './crash-points';
-import { reach, runRow, type Row, type RowResult } from './matrix-row';
-import { SCENARIOS } from './scenarios';
+import {
+  activityPoints,
+  ACTIVITY_MODES,
+  CALL_MODES,
+  notReached,
+  TASK_MODE,
+  type Reach,
+} from './crash-points';
+import type { Row } from './armed';
+import { reach, runRow, type RowResult } from './matrix-row';
+import { REFERENCE, SCENARIOS } from './scenarios';
 import { WorldPool } from './world-pool';
 
 export interface MatrixOptions extends ChaosWorldOptions {
@@ -22,19 +30,16 @@ export interface MatrixResult {
   broken: string[];
 }
 
-/** Tried beyond the number of a workflow's tasks in the reference run: it is not always the same. */
-const MORE_TASKS = 2;
-
 export function labelOf({ point, mode }: Row): string {
   const what =
     'task' in point
       ? `${workflowOf(point.workflow)} · task ${point.task}`
-      : `${point.activity} · ${point.call}`;
+      : `${point.activity} · ${point.call ?? 'no call'}`;
   return `${point.scenario} · ${what} · ${mode}`;
 }
 
 /** A workflow has not always the same number of tasks; what lies beyond its last is no crash point. */
-export const isCounted = ({ point, reached }: RowResult): boolean => reached || 'call' in point;
+export const isCounted = ({ point, reached }: RowResult): boolean => reached || !('task' in point);
 
 /** A line of the table, and one for each promise that was broken. */
 export function describeRow(row: RowResult): string {
@@ -68,21 +73,29 @@ export async function runMatrix(options: MatrixOptions): Promise<MatrixResult> {
         ),
       ),
     );
-    const rows = [...callRows(reached), ...taskRows(reached)].filter((row) => only(labelOf(row)));
-    log?.(`${rows.length} rows`);
-    const results = await Promise.all(
-      rows.map(async (row) => {
-        const result = await pool.use(
-          (world) => runRow(world, row),
-          ({ broken }) => broken.length > 0,
-        );
-        onRow?.(result);
-        return result;
-      }),
+    const results: RowResult[] = [];
+    const run = async (row: Row): Promise<RowResult | undefined> => {
+      if (!only(labelOf(row))) return undefined;
+      const result = await pool.use(
+        (world) => runRow(world, row),
+        ({ broken }) => broken.length > 0,
+      );
+      results.push(result);
+      onRow?.(result);
+      return result;
+    };
+    const ofActivities = activityRows(reached);
+    const ofWorkflows = [...(reached[0]?.tasks ?? [])];
+    log?.(
+      `${ofActivities.length} crash points in activities, ${ofWorkflows.map(([, n]) => n).join(' + ')} workflow tasks`,
     );
+    await Promise.all([
+      ...ofActivities.map(run),
+      ...ofWorkflows.map(([workflow, count]) => runTasks(workflow, count, run)),
+    ]);
     return {
       rows: results,
-      missing: notReached(reached),
+      missing: notReached(reached.flatMap(({ activities }) => activities)),
       broken: reached.flatMap(({ scenario, broken }) =>
         broken.map((line) => `${scenario} without faults: ${line}`),
       ),
@@ -92,18 +105,29 @@ export async function runMatrix(options: MatrixOptions): Promise<MatrixResult> {
   }
 }
 
-function callRows(reached: readonly Reach[]): Row[] {
-  return callPoints(reached).flatMap((point) => CALL_MODES.map((mode) => ({ point, mode })));
+function activityRows(reached: readonly Reach[]): Row[] {
+  return activityPoints(reached).flatMap((point): Row[] => {
+    const modes = 'call' in point ? CALL_MODES : ACTIVITY_MODES;
+    return modes.map((mode) => ({ point, mode }));
+  });
 }
 
-/** The workflow tasks of the reference job. */
-function taskRows(reached: readonly Reach[]): Row[] {
-  const [reference] = reached;
-  if (!reference) return [];
-  return [...reference.tasks].flatMap(([workflow, count]) =>
-    Array.from({ length: count + MORE_TASKS }, (_, index): Row => {
-      const point: CrashPoint = { scenario: reference.scenario, workflow, task: index + 1 };
-      return { point, mode: TASK_MODE };
-    }),
-  );
+/**
+ * The workflow tasks of a workflow of the reference job: as many as it had in the run without faults, and on from there
+ * as long as a run comes to one more.
+ */
+async function runTasks(
+  workflow: string,
+  count: number,
+  run: (row: Row) => Promise<RowResult | undefined>,
+): Promise<void> {
+  const rowOf = (task: number): Row => ({
+    point: { scenario: REFERENCE, workflow, task },
+    mode: TASK_MODE,
+  });
+  await Promise.all(Array.from({ length: count }, (_, index) => run(rowOf(index + 1))));
+  for (let task = count + 1; ; task++) {
+    const result = await run(rowOf(task));
+    if (!result?.reached) return;
+  }
 }

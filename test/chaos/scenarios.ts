@@ -2,6 +2,9 @@
  * The jobs that the matrix breaks. The first is the reference: two providers, four tasks, a setup, a task that fails and
  * is retried, debit notes, invoices. The others go where it does not: what is only done when something is amiss.
  */
+import type { Client } from '@temporalio/client';
+import { reconcile } from '../../client';
+import { rentalId, settlementId } from '../../model/ids';
 import type { ChaosWorld } from './chaos-world';
 import type { JobEvidence } from './evidence';
 
@@ -48,9 +51,12 @@ function fourTasks(world: ChaosWorld, longestSec = 1.5): object[] {
 
 const done = { tasks: ALL_DONE, budget: COMMON.budget, mustBeDone: true, settles: 'settled' as const };
 
+/** The scenario whose workflow tasks are crash points, too. */
+export const REFERENCE = 'reference';
+
 export const SCENARIOS: readonly Scenario[] = [
   {
-    name: 'reference',
+    name: REFERENCE,
     ...done,
     prepare: (world) => ({ ...COMMON, tasks: fourTasks(world) }),
   },
@@ -89,6 +95,7 @@ export const SCENARIOS: readonly Scenario[] = [
     },
   },
   {
+    // Its bill is refused, and its provider avoided.
     name: 'overcharged',
     ...done,
     settles: 'unpaid',
@@ -97,4 +104,35 @@ export const SCENARIOS: readonly Scenario[] = [
       return { ...COMMON, invoiceWaitSec: 30, tasks: fourTasks(world) };
     },
   },
+  {
+    name: 'topped up',
+    ...done,
+    budget: '3',
+    prepare: (world) => ({ ...COMMON, tasks: fourTasks(world, 5) }),
+    async during({ devnet, golem }, jobId, since) {
+      await devnet.effects.next('debit-note-accepted', since);
+      await golem.topUp(jobId, '2');
+    },
+  },
+  {
+    name: 'orphaned',
+    ...done,
+    mustBeDone: false,
+    prepare: (world) => ({ ...COMMON, tasks: fourTasks(world, 600) }),
+    async during({ devnet, client, taskQueue }, jobId, since) {
+      await devnet.effects.next('debit-note-accepted', since);
+      await terminate(client, [settlementId(jobId), jobId, rentalId(jobId, 1), rentalId(jobId, 2)]);
+      await reconcile({ client, taskQueue }, { olderThanSec: 0 });
+    },
+  },
 ];
+
+async function terminate(client: Client, workflowIds: readonly string[]): Promise<void> {
+  // One that does not exist has nothing to be ended.
+  for (const id of workflowIds) {
+    await client.workflow
+      .getHandle(id)
+      .terminate()
+      .catch(() => undefined);
+  }
+}

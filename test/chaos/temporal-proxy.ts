@@ -16,8 +16,12 @@ import type { AddressInfo } from 'node:net';
 import { gunzipSync } from 'node:zlib';
 import { temporal } from '@temporalio/proto';
 
-const { PollWorkflowTaskQueueResponse, RespondWorkflowTaskCompletedRequest } =
-  temporal.api.workflowservice.v1;
+const {
+  PollActivityTaskQueueResponse,
+  PollWorkflowTaskQueueResponse,
+  RespondActivityTaskCompletedRequest,
+  RespondWorkflowTaskCompletedRequest,
+} = temporal.api.workflowservice.v1;
 
 /** A workflow task of a run, as it stands in its history. */
 export interface WorkflowTask {
@@ -26,18 +30,31 @@ export interface WorkflowTask {
   n: number;
 }
 
+/** An attempt at a Temporal activity. */
+export interface ActivityTask {
+  activity: string;
+  workflowId: string;
+}
+
 const SERVICE = '/temporal.api.workflowservice.v1.WorkflowService/';
 const POLL = `${SERVICE}PollWorkflowTaskQueue`;
 const COMPLETED = `${SERVICE}RespondWorkflowTaskCompleted`;
+const POLL_ACTIVITY = `${SERVICE}PollActivityTaskQueue`;
+const ACTIVITY_COMPLETED = `${SERVICE}RespondActivityTaskCompleted`;
 
 export class TemporalProxy {
-  /** Called when the worker has done a task, before Temporal hears of it; while it waits, and if it says false, Temporal does not. */
+  /** Called when the worker is to get an attempt at an activity; it does not, while this waits and if it says false. */
+  onActivityBegun: (task: ActivityTask) => Promise<boolean> | boolean = () => true;
+  /** Called when the worker has done one; Temporal does not hear of it, while this waits and if it says false. */
+  onActivityDone: (task: ActivityTask) => Promise<boolean> | boolean = () => true;
+  /** The same for a workflow task that the worker has done. */
   onDone: (task: WorkflowTask) => Promise<boolean> | boolean = () => true;
   /** Number of workflow tasks begun, by workflow id. */
   readonly begun = new Map<string, number>();
   private readonly server: Http2Server = createServer();
   private readonly sessions = new Set<ServerHttp2Session>();
   private readonly tasks = new Map<string, WorkflowTask>();
+  private readonly activities = new Map<string, ActivityTask>();
   private readonly upstreams = new Set<ClientHttp2Session>();
   private upstream: ClientHttp2Session | undefined;
   private target = '';
@@ -83,6 +100,8 @@ export class TemporalProxy {
   ): Promise<void> {
     const done = path === COMPLETED ? this.taskDone(body) : undefined;
     if (done && !(await this.onDone(done))) return;
+    const activityDone = path === ACTIVITY_COMPLETED ? this.activityDone(body) : undefined;
+    if (activityDone && !(await this.onActivityDone(activityDone))) return;
     if (stream.destroyed) return;
     // Answers that are compressed could not be read along.
     const { ':authority': _authority, 'grpc-accept-encoding': _encoding, ...passed } = headers;
@@ -96,17 +115,20 @@ export class TemporalProxy {
     request.on('trailers', (found) => (trailers = found));
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
     request.on('error', () => stream.close(constants.NGHTTP2_INTERNAL_ERROR));
-    request.on('end', () => {
+    request.on('end', () => void reply());
+    request.end(body);
+    const reply = async (): Promise<void> => {
+      const answer = Buffer.concat(chunks);
+      if (path === POLL) this.taskBegun(answer);
+      const begun = path === POLL_ACTIVITY ? this.activityBegun(answer) : undefined;
+      if (begun && !(await this.onActivityBegun(begun))) return;
       if (stream.destroyed) return;
       // An answer without a body has what would be its trailers in its headers.
       if (answered['grpc-status'] !== undefined) return stream.respond(answered, { endStream: true });
-      const answer = Buffer.concat(chunks);
-      if (path === POLL) this.taskBegun(answer);
       stream.respond(answered, { waitForTrailers: true });
       stream.on('wantTrailers', () => stream.sendTrailers(trailers));
       stream.end(answer);
-    });
-    request.end(body);
+    };
   }
 
   /** Temporal asks for a new connection every five minutes, and lets what is under way end on the old one. */
@@ -138,19 +160,40 @@ export class TemporalProxy {
     if (!taskToken?.length || !workflowId || query || Number(startedEventId) === 0) return;
     const n = (this.begun.get(workflowId) ?? 0) + 1;
     this.begun.set(workflowId, n);
-    this.tasks.set(Buffer.from(taskToken).toString('base64'), { workflowId, n });
+    this.tasks.set(keyOf(taskToken), { workflowId, n });
+  }
+
+  private activityBegun(body: Buffer): ActivityTask | undefined {
+    const message = messageOf(body);
+    if (!message) return undefined;
+    const { taskToken, workflowExecution, activityType } = PollActivityTaskQueueResponse.decode(message);
+    const [activity, workflowId] = [activityType?.name, workflowExecution?.workflowId];
+    if (!taskToken?.length || !activity || !workflowId) return undefined;
+    const task = { activity, workflowId };
+    this.activities.set(keyOf(taskToken), task);
+    return task;
+  }
+
+  private activityDone(body: Buffer): ActivityTask | undefined {
+    const message = messageOf(body);
+    if (!message) return undefined;
+    const key = keyOf(RespondActivityTaskCompletedRequest.decode(message).taskToken);
+    const task = this.activities.get(key);
+    this.activities.delete(key);
+    return task;
   }
 
   private taskDone(body: Buffer): WorkflowTask | undefined {
     const message = messageOf(body);
     if (!message) return undefined;
-    const { taskToken } = RespondWorkflowTaskCompletedRequest.decode(message);
-    const key = Buffer.from(taskToken).toString('base64');
+    const key = keyOf(RespondWorkflowTaskCompletedRequest.decode(message).taskToken);
     const task = this.tasks.get(key);
     this.tasks.delete(key);
     return task;
   }
 }
+
+const keyOf = (taskToken: Uint8Array): string => Buffer.from(taskToken).toString('base64');
 
 /** The one message of a unary call: a byte that says whether it is compressed, its length, and itself. */
 function messageOf(body: Buffer): Buffer | undefined {

@@ -29,6 +29,8 @@ export interface Ledger {
   entries: LedgerEntry[];
   /** Debit notes decided already; the newest ones, against a repeat of an event. */
   decided: (DebitNoteId | InvoiceId)[];
+  /** Debit notes that yagna said were paid before their acceptance was booked; the newest ones. */
+  paidEarly: DebitNoteId[];
 }
 
 /** yagna writes 18 decimals; here an amount has one spelling. */
@@ -37,7 +39,7 @@ const plain = (amount: Amount): Amount => toAmount(exact(amount));
 const larger = (a: Amount, b: Amount): Amount => (exact(a).gt(exact(b)) ? a : b);
 
 export function newLedger(budget: Amount, platform: string): Ledger {
-  return { budget, reserved: '0', platform, entries: [], decided: [] };
+  return { budget, reserved: '0', platform, entries: [], decided: [], paidEarly: [] };
 }
 
 export function entryOf(ledger: Ledger, agreementId: AgreementId, provider: ProviderInfo): LedgerEntry {
@@ -72,6 +74,8 @@ export function book(ledger: Ledger, decision: Decision): void {
   const entry = entryOf(ledger, decision.agreementId, decision.provider);
   if (decision.document.kind === 'invoice') bookInvoice(entry, decision);
   else bookDebitNote(entry, decision);
+  const noteId = decision.document.id as DebitNoteId; // no invoice's id is among these
+  if (ledger.paidEarly.includes(noteId)) bookNotePayment(entry, noteId);
 }
 
 function bookInvoice(entry: LedgerEntry, decision: Decision): void {
@@ -100,6 +104,8 @@ function bookDebitNote(entry: LedgerEntry, decision: Decision): void {
   entry.lastNoteAt[activityId] = decision.document.eventDate;
   const before = entry.acceptedByActivity[activityId] ?? '0';
   entry.acceptedByActivity[activityId] = larger(before, plain(decision.amount));
+  // Of a note that adds nothing to what is paid no payment is to come.
+  if (exact(decision.amount).lte(exact(entry.paidByNotes[activityId] ?? '0'))) return;
   const id = decision.document.id as DebitNoteId; // a debit note's id, by its kind
   entry.unpaidNotes[id] = { activityId, amount: plain(decision.amount) };
   if (decision.settled) bookNotePayment(entry, id);
@@ -120,7 +126,13 @@ function bookNotePayment(entry: LedgerEntry, debitNoteId: DebitNoteId): void {
 
 /** yagna says that accepted debit notes are paid. */
 export function bookNotePayments(ledger: Ledger, debitNoteIds: readonly DebitNoteId[]): void {
-  for (const entry of ledger.entries) for (const id of debitNoteIds) bookNotePayment(entry, id);
+  for (const id of debitNoteIds) {
+    const entry = ledger.entries.find(({ unpaidNotes }) => id in unpaidNotes);
+    if (entry) bookNotePayment(entry, id);
+    else ledger.paidEarly.push(id);
+  }
+  if (ledger.paidEarly.length > DECIDED_KEPT)
+    ledger.paidEarly.splice(0, ledger.paidEarly.length - DECIDED_KEPT);
 }
 
 export function bookPayment(ledger: Ledger, agreementId: AgreementId): void {
