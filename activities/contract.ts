@@ -100,6 +100,7 @@ export interface OfferSummary {
 
 /** A counter-proposal of ours that may still be answered: providers who were full come back to it. */
 export interface Unanswered {
+  /** Of an offer that could not be answered, its own id. */
   counterId: ProposalId;
   summary: OfferSummary;
   /** Nothing was heard to it: a message may be lost. */

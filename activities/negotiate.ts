@@ -341,6 +341,9 @@ class Round {
       } catch (error) {
         // Answered before, withdrawn, or of a demand that is no more: the next one, please.
         if (!isYagnaError(error, 'gone', 'notFound', 'badRequest', 'conflict')) throw error;
+        // No answer will come, nor the offer again.
+        this.unanswered.set(summary.proposalId, summary);
+        this.silent.add(summary.proposalId);
       }
     }
   }

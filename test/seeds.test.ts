@@ -9,7 +9,7 @@ import { requireBuild } from './support/cli';
 import { temporalAddress } from './support/temporal';
 
 /** Quick ones that differ: what they are is told by `npm run chaos -- --seed N --plan`. */
-const SAMPLE = [25, 60, 11, 15, 22];
+const SAMPLE = [4, 17, 36, 61, 193];
 const SEEDS = process.env.SOAK ? Array.from({ length: 200 }, (_, index) => index + 1) : SAMPLE;
 const LONG = 300_000;
 

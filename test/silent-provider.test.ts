@@ -99,13 +99,19 @@ test('silent when its job is cancelled, it is closed as soon as it answers', asy
   await expectAllPaidOnce(world, began);
 });
 
-test('when the answer of the only provider is lost, the job asks it again under another demand', async () => {
-  world.devnet.faults.arm({ on: 'provider.negotiate', do: 'withhold', provider: 'alone' });
-  const demand = { subnetTag: 'alone', offerFetchingIntervalSec: 1, proposalTimeoutSec: 1 };
-  const { jobId } = await world.golem.startJob({ ...JOB, demand });
-  expect((await world.golem.result(jobId)).state).toBe('done');
-  expect((await world.golem.settled(jobId)).state).toBe('settled');
-  const all = await expectAllPaidOnce(world, began);
-  expect(all.count('demand-created')).toBe(2);
-  expect(all.count('demand-removed')).toBe(2);
-});
+test.each([
+  ['its answer to a counter-proposal', { on: 'provider.negotiate', do: 'withhold', provider: 'alone' }],
+  ['its offer, which it cannot be answered,', { on: 'counterProposalDemand', do: 'answer', status: 404 }],
+] as const)(
+  'when %s is lost, the only provider is asked again under another demand',
+  async (_what, fault) => {
+    world.devnet.faults.arm(fault);
+    const demand = { subnetTag: 'alone', offerFetchingIntervalSec: 1, proposalTimeoutSec: 1 };
+    const { jobId } = await world.golem.startJob({ ...JOB, demand });
+    expect((await world.golem.result(jobId)).state).toBe('done');
+    expect((await world.golem.settled(jobId)).state).toBe('settled');
+    const all = await expectAllPaidOnce(world, began);
+    expect(all.count('demand-created')).toBe(2);
+    expect(all.count('demand-removed')).toBe(2);
+  },
+);
