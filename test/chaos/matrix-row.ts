@@ -87,7 +87,7 @@ async function runJob(
 ): Promise<Ran> {
   const { devnet, golem } = world;
   const since = lastSeq(devnet);
-  const spec = scenario.prepare(world);
+  const { spec, during } = scenario.prepare(world);
   const jobId = `chaos-${randomUUID()}`;
   world.onCall = (call) => {
     if (!call.sender) return;
@@ -100,7 +100,7 @@ async function runJob(
   const fault = armFault(jobId);
   try {
     await golem.startJob(spec, { jobId });
-    const over = await within(ROW_LIMIT_MS, ended(world, scenario, jobId, since, fault));
+    const over = await within(ROW_LIMIT_MS, ended(world, fault, jobId, during?.(jobId, since)));
     if (!over) {
       const broken = [
         `it is not over after ${ROW_LIMIT_MS / 1000} s`,
@@ -126,14 +126,12 @@ async function runJob(
 }
 
 async function ended(
-  world: ChaosWorld,
-  scenario: Scenario,
-  jobId: string,
-  since: number,
+  { golem }: ChaosWorld,
   fault: Armed,
+  jobId: string,
+  during: Promise<void> | undefined,
 ): Promise<{ result?: JobResult; settlement: SettlementResult }> {
-  const { golem } = world;
-  await scenario.during?.(world, jobId, since);
+  await during;
   const result = await golem.result(jobId).catch(() => undefined);
   const settlement = await golem.settled(jobId);
   await fault.over();
