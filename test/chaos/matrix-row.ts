@@ -4,7 +4,7 @@ import { rentalId, settlementId } from '../../model/ids';
 import type { JobResult, SettlementResult } from '../../model/result';
 import { arm, NO_FAULT, within, type Armed, type Row } from './armed';
 import type { ChaosWorld } from './chaos-world';
-import { isEffectful, nameOf, type CrashPoint, type Reach, type SeenCall } from './crash-points';
+import { isEffectful, isOwn, nameOf, type CrashPoint, type Reach, type SeenCall } from './crash-points';
 import { lastSeq, takeEvidence } from './evidence';
 import { SCENARIOS, type Scenario } from './scenarios';
 import { judge, type Counts } from './verdict';
@@ -57,7 +57,7 @@ export async function reach(world: ChaosWorld, scenario: Scenario): Promise<Reac
   const tasks = [...world.temporal.begun].flatMap(([id, count]): [string, number][] =>
     id.startsWith(jobId) ? [[id.slice(jobId.length), count]] : [],
   );
-  return { scenario: scenario.name, ...seen, tasks: new Map(tasks), broken };
+  return { scenario: scenario.name, isFor: scenario.isFor ?? [], ...seen, tasks: new Map(tasks), broken };
 }
 
 export function scenarioOf({ scenario }: CrashPoint): Scenario {
@@ -90,7 +90,7 @@ async function runJob(
   const { spec, during } = scenario.prepare(world);
   const jobId = `chaos-${randomUUID()}`;
   world.onCall = (call) => {
-    if (!call.sender) return;
+    if (!call.sender || !isOwn(call)) return;
     seen.calls.push({ activity: call.sender.activity, call: nameOf(call), isEffectful: isEffectful(call) });
   };
   world.temporal.onActivityBegun = ({ activity }) => {

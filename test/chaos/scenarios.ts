@@ -18,6 +18,8 @@ export interface Scenario {
   settles: 'settled' | 'unpaid';
   /** An attempt is uncertain even where the matrix breaks nothing. */
   isUncertain?: boolean;
+  /** Activities that it is there for: others may come to them too, on a slow machine. */
+  isFor?: readonly string[];
   /** Makes ready what the job meets. */
   prepare(world: ChaosWorld): Prepared;
 }
@@ -68,11 +70,13 @@ export const SCENARIOS: readonly Scenario[] = [
     // A VM is watched by itself when it is some seconds old.
     name: 'long task',
     ...done,
+    isFor: ['golemWatchRental'],
     prepare: (world) => ({ spec: { ...COMMON, tasks: fourTasks(world, { run: 'sleep 6.5' }) } }),
   },
   {
     name: 'lost answer',
     ...done,
+    isFor: ['golemDestroyVm'],
     isUncertain: true,
     prepare(world) {
       world.yagna.cutAfter(/^POST .*\/exec$/, { when: ({ body }) => !body.includes('deploy') });
@@ -82,6 +86,7 @@ export const SCENARIOS: readonly Scenario[] = [
   {
     name: 'terminated',
     ...done,
+    isFor: ['golemCleanUp'],
     mustBeDone: false,
     prepare: (world) => ({
       spec: endless(world),
@@ -96,6 +101,7 @@ export const SCENARIOS: readonly Scenario[] = [
     // Its bill is refused, and its provider avoided.
     name: 'overcharged',
     ...done,
+    isFor: ['golemAvoidProvider'],
     settles: 'unpaid',
     prepare(world) {
       world.devnet.faults.arm({ on: 'provider.invoice', do: 'tooMuch', factor: 100 });
@@ -105,6 +111,7 @@ export const SCENARIOS: readonly Scenario[] = [
   {
     name: 'topped up',
     ...done,
+    isFor: ['golemAmendAllocation'],
     budget: '3',
     prepare(world) {
       // A task waits there until the budget is raised: a job that is over has no use for more.
@@ -123,6 +130,7 @@ export const SCENARIOS: readonly Scenario[] = [
   {
     name: 'orphaned',
     ...done,
+    isFor: ['golemFindOrphans'],
     mustBeDone: false,
     prepare: (world) => ({
       spec: endless(world),
