@@ -1,20 +1,26 @@
 /** Signing an agreement with a provider, and ending it. */
-import { ApplicationFailure, type TemporalFailure } from '@temporalio/common';
+import { ApplicationFailure } from '@temporalio/common';
 import type { NewEvent } from '../model/events';
-import type { AgreementId } from '../model/ids';
+import type { AgreementId, GolemActivityId } from '../model/ids';
 import { providerOf } from '../model/offer';
 import { endOfAgreement, isOver } from './agreement-end';
-import { attempt } from './attempt';
+import { attempt, RENTED } from './attempt';
 import { closeAgreement } from './close-agreement';
 import type { GolemActivities, JobRef, SignedAgreement, SignInput } from './contract';
 import type { ActivityEnvironment } from './environment';
 import { event, vmDestroyed } from './events';
 import { appSessionId, bearsMark, markedValidTo, sameTime } from './marks';
+import { isVain } from './patience';
+import { waitFor } from './wait';
 import { failure, isYagnaError, toFailure, type Agreement, type Yagna } from './yagna';
 
 /** One wait for the provider's answer, and how many. */
 const APPROVAL_POLL_SEC = 20;
 const APPROVAL_POLLS = 3;
+/** A proposal that yagna fails to sign so often, being well itself, is not signed at all. */
+const ENOUGH_ATTEMPTS = 20;
+/** Requests to end a VM; a provider that is silent to them all gets no second chance. */
+const DESTROY_TRIES = 3;
 
 export function agreementActivities(
   env: ActivityEnvironment,
@@ -30,18 +36,23 @@ export function agreementActivities(
      * and signing goes on from the state it has.
      * @throws AgreementRejected - the provider said no, or nothing; take the next proposal (not retried). Its details
      * are the events to tell.
-     * @throws YagnaUnavailable - no answer or 5xx (retried with backoff)
+     * @throws YagnaUnavailable, YagnaUnauthorized - (retried with backoff: while yagna is away, until the agreement's end)
      */
     async golemSignAgreement(input) {
-      return await attempt(async ({ signal, retried }) => {
+      return await attempt(async ({ signal, retried, number }) => {
+        const yagna = yagnaOf(input.job);
         const events: NewEvent[] = [];
         try {
-          const signed = await sign(yagnaOf(input.job), input, retried, events, signal);
+          const signed = await sign(yagna, input, retried, events, signal);
           return { ...signed, events, retried };
         } catch (error) {
-          throw withEvents(toFailure(error, NOT_SIGNED), input.proposal, events);
+          const vain = isVain(yagna, number, ENOUGH_ATTEMPTS) || Date.now() > Date.parse(input.validTo);
+          const failed = toFailure(error, NOT_SIGNED);
+          const last = vain && isYagnaError(error) ? failure('AgreementRejected', failed.message) : failed;
+          if (!(last instanceof ApplicationFailure) || last.type !== 'AgreementRejected') throw error;
+          throw withEvents(last, input.proposal, events);
         }
-      });
+      }, RENTED);
     },
 
     /**
@@ -49,18 +60,20 @@ export function agreementActivities(
      *
      * Effect: the VM is gone.
      * Retry: a destroyed or unknown one is a success.
+     * @throws VmLost - the provider does not answer (not retried)
+     * @throws YagnaUnavailable, YagnaUnauthorized - (retried with backoff)
      * @returns the end of the agreement, when that is over too
      */
     async golemDestroyVm({ job, agreementId, activityId }) {
       return await attempt(async ({ signal }) => {
         const yagna = yagnaOf(job);
-        await yagna.destroyGolemActivity(activityId, signal);
+        await destroyVm(yagna, activityId, signal);
         const agreement = await yagna.agreement(agreementId, signal);
         const events = vmDestroyed(activityId, agreementId, agreement && providerOf(agreement.offer));
         if (!isOver(yagna, agreement)) return { events };
         const ended = await endOfAgreement(yagna, agreementId, agreement, signal);
         return { ended, events: [...events, ...ended.events] };
-      });
+      }, RENTED);
     },
 
     /**
@@ -72,11 +85,27 @@ export function agreementActivities(
      * @throws YagnaUnavailable - the provider or yagna does not answer (retried with backoff)
      */
     async golemCloseRental({ job, agreementId, reason, isBroken }) {
-      return await attempt(async (closing) => ({
-        events: await closeAgreement(yagnaOf(job), agreementId, reason, { ...closing, isBroken }),
-      }));
+      return await attempt(
+        async (closing) => ({
+          events: await closeAgreement(yagnaOf(job), agreementId, reason, { ...closing, isBroken }),
+        }),
+        RENTED,
+      );
     },
   };
+}
+
+/** @throws VmLost - the provider does not answer, or yagna, being there, cannot reach it */
+async function destroyVm(yagna: Yagna, activityId: GolemActivityId, signal: AbortSignal): Promise<void> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await yagna.destroyGolemActivity(activityId, signal);
+    } catch (error) {
+      if (!isYagnaError(error, 'timeout', 'server') || error.isAway) throw error;
+      if (tries >= DESTROY_TRIES) throw failure('VmLost', error.message);
+      await waitFor(signal).next(1000);
+    }
+  }
 }
 
 /** yagna knows no such proposal, or it has lapsed. */
@@ -107,11 +136,10 @@ async function sign(
 
 /** What a failed activity returns is lost, so a rejection carries its events as details. */
 function withEvents(
-  failed: TemporalFailure,
+  failed: ApplicationFailure,
   { proposalId, provider }: SignInput['proposal'],
   events: NewEvent[],
-): TemporalFailure {
-  if (!(failed instanceof ApplicationFailure) || failed.type !== 'AgreementRejected') return failed;
+): ApplicationFailure {
   const { message } = failed;
   const id = events[0]?.details.id;
   const rejected = event('AgreementRejected', { id, proposalId, provider, reason: message });

@@ -75,9 +75,13 @@ export function allocationActivities(
             const request = { totalAmount: toAmount(left), paymentPlatform: platform, address, timeout };
             const created = await reserve(yagna, request, signal);
             found = retried ? await allocationsAt(yagna, [timeout], signal) : [created];
+            // Without its mark nobody would find it again, and each retry would reserve the budget once more.
+            if (found.length === 0) await yagna.releaseAllocation(created.allocationId, signal);
           }
           const [kept, ...rest] = found;
-          if (!kept) throw new Error('yagna does not list the allocation it has just created');
+          if (!kept) {
+            throw failure('YagnaIncompatible', 'yagna does not list the allocation that it has just created');
+          }
           for (const extra of rest) await yagna.releaseAllocation(extra.allocationId, signal);
           return {
             allocationId: kept.allocationId,
@@ -92,7 +96,7 @@ export function allocationActivities(
             spentBefore,
           };
         },
-        { badRequest: 'BudgetNotReserved' },
+        { names: { badRequest: 'BudgetNotReserved' } },
       );
     },
 

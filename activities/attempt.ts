@@ -3,8 +3,10 @@
  * cancellation, and turns whatever goes wrong into a named failure.
  */
 import { Context } from '@temporalio/activity';
+import { ApplicationFailure, type TemporalFailure } from '@temporalio/common';
+import { backoffMs, YAGNA_BACKOFF } from '../model/backoff';
 import type { FailureType } from '../model/failures';
-import { toFailure, type YagnaErrorKind } from './yagna';
+import { again, isYagnaError, toFailure, untold, type YagnaErrorKind } from './yagna';
 
 export interface Attempt {
   /** Aborted when the activity is cancelled, or its worker shuts down. */
@@ -14,9 +16,22 @@ export interface Attempt {
   retried: boolean;
 }
 
+export interface AttemptOptions {
+  /** What some kinds of errors mean here; see `toFailure`. */
+  names?: Partial<Record<YagnaErrorKind, FailureType>>;
+  /**
+   * A refused app key is waited for, as a yagna that is away: something is rented, and lives on if the worker is given a
+   * valid key in time. Default: it is a failure that is not retried.
+   */
+  awaitsKey?: boolean;
+}
+
+/** For activities about what is rented. */
+export const RENTED: AttemptOptions = { awaitsKey: true };
+
 export async function attempt<T>(
   work: (attempt: Attempt) => Promise<T>,
-  names: Partial<Record<YagnaErrorKind, FailureType>> = {},
+  { names = {}, awaitsKey = false }: AttemptOptions = {},
 ): Promise<T> {
   const context = Context.current();
   const { heartbeatTimeoutMs, attempt: number } = context.info;
@@ -26,8 +41,18 @@ export async function attempt<T>(
   try {
     return await work({ signal: context.cancellationSignal, number, retried: number > 1 });
   } catch (error) {
-    throw toFailure(error, names);
+    const keyRefused = awaitsKey && isYagnaError(error) && error.status === 401;
+    throw paced(toFailure(error, names), number, keyRefused);
   } finally {
     clearInterval(beat);
   }
+}
+
+/** When it is retried, which Temporal's own policy would do at the same time for all; only the first is told in the log. */
+function paced(failed: TemporalFailure, number: number, keyRefused: boolean): TemporalFailure {
+  if (!(failed instanceof ApplicationFailure)) return failed;
+  if (failed.nonRetryable && !keyRefused) return failed;
+  const nextRetryDelay = backoffMs(number - 1, YAGNA_BACKOFF, Math.random);
+  const retried = again(failed, { nextRetryDelay, nonRetryable: false });
+  return number > 1 ? untold(retried, nextRetryDelay) : retried;
 }

@@ -102,6 +102,8 @@ export interface OfferSummary {
 export interface Unanswered {
   counterId: ProposalId;
   summary: OfferSummary;
+  /** Nothing was heard to it: a message may be lost. */
+  silent?: boolean;
 }
 
 export interface NegotiateInput {
@@ -112,6 +114,8 @@ export interface NegotiateInput {
   platform: string;
   /** Demand of the round before, if there is one; it is used again while it lives. */
   demand?: SubscribedDemand;
+  /** It is not used again, however long it lives: providers do not repeat what got lost under it. */
+  renew: boolean;
   /** Number for the mark of the next demand, if one has to be made. */
   nextDemandNumber: number;
   /** Draft proposals wanted. */
@@ -150,6 +154,8 @@ export interface Negotiated {
   drafts: DraftProposal[];
   leftOver: OfferSummary[];
   unanswered: Unanswered[];
+  /** Nobody said anything all the round, though somebody was asked. */
+  silent: boolean;
   events: NewEvent[];
   /** Counts of the round, for progress and for the message of a failure. */
   seen: { offers: number; unsuitable: Record<string, number> };
@@ -174,6 +180,8 @@ export interface SignedAgreement {
 export interface CreateVmInput {
   job: JobRef;
   agreementId: AgreementId;
+  /** End of the agreement. */
+  validToMs: number;
   provider: ProviderInfo;
   /** Golem activities of this agreement that are ended and must not be adopted. */
   ended: GolemActivityId[];
@@ -336,6 +344,8 @@ export interface AgreementSoFar {
   /** When that note came, by our yagna's clock. */
   lastNoteAt: Record<GolemActivityId, Timestamp>;
   invoiceAccepted: boolean;
+  /** Its invoice was rejected: yagna then takes the acceptance of a note, and pays nothing for it. */
+  invoiceRejected?: boolean;
 }
 
 export interface Decision {

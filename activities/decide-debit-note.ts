@@ -55,7 +55,8 @@ export async function decideDebitNote(
   }
   // One that could not be decided in its turn tells less than those that came, and were accepted, after it.
   const isOvertaken = input.document.eventDate < (soFar.lastNoteAt[activityId] ?? '');
-  if (soFar.invoiceAccepted || isOvertaken || note.status === 'CANCELLED') return decided('superseded');
+  const isInvoiced = soFar.invoiceAccepted || soFar.invoiceRejected === true;
+  if (isInvoiced || isOvertaken || note.status === 'CANCELLED') return decided('superseded');
   const refusal = await refuseDebitNote(yagna, input, found, note, signal);
   if (!refusal) {
     if (await hasAcceptedInvoice(yagna, documents, input.job, found.agreement, signal))

@@ -15,7 +15,9 @@ export async function allAfter<E extends { eventDate: Timestamp }>(
   for (;;) {
     const page = await read({ afterTimestamp: cursor, timeoutSec: 0, maxEvents: PAGE });
     events.push(...page);
-    cursor = page.at(-1)?.eventDate ?? cursor;
-    if (page.length < PAGE) return { events, cursor };
+    const newest = page.at(-1)?.eventDate ?? cursor;
+    const isMore = page.length >= PAGE && newest !== cursor;
+    cursor = newest;
+    if (!isMore) return { events, cursor };
   }
 }

@@ -17,7 +17,7 @@ import { vmActivities } from './vm';
 
 export type { GolemActivities } from './contract';
 export type { ActivityEnvironment } from './environment';
-export { Connections, DEFAULT_API_URL, DEFAULT_CONNECTION } from './yagna';
+export { Connections, DEFAULT_API_URL, DEFAULT_CONNECTION, type ConnectionChange } from './yagna';
 
 /** All activities over one environment; register them on both task queues. */
 export function createGolemActivities(env: ActivityEnvironment): GolemActivities {

@@ -26,6 +26,7 @@ import { endDemands } from './demands';
 import type { ActivityEnvironment } from './environment';
 import { event, proposalReceived } from './events';
 import { demandMark } from './marks';
+import { waitFor } from './wait';
 import {
   failure,
   isYagnaError,
@@ -45,6 +46,8 @@ const GATHER_SEC = 0.2;
 const SHORTEST_ROUND_MS = 5_000;
 /** Events of one kind reported in a round: a market has hundreds of offers, a history has not. */
 const EVENTS_REPORTED = 20;
+/** Between polls that bring nothing. */
+const LEAST_POLL_MS = 500;
 const LEFT_OVER_KEPT = 30;
 const REASONS_KEPT = 20;
 /** With a draft in hand, others are waited for so long after the last news; their answers are taken in the next round. */
@@ -101,6 +104,9 @@ class Round {
   private readonly asked = new Map<ProposalId, { summary: OfferSummary; untilMs: number }>();
   /** Counter-proposals that were refused for now, or not answered in time: an answer is welcome all the same. */
   private readonly unanswered: Map<ProposalId, OfferSummary>;
+  /** Those of them to which nothing was heard. */
+  private readonly silent: Set<ProposalId>;
+  private heard = false;
   private readonly drafts: DraftProposal[] = [];
   private newsMs = Date.now();
   private readonly events: NewEvent[] = [];
@@ -116,6 +122,7 @@ class Round {
   ) {
     this.candidates = input.leftOver.map((summary) => ({ summary }));
     this.unanswered = new Map(input.unanswered.map(({ counterId, summary }) => [counterId, summary]));
+    this.silent = new Set(input.unanswered.flatMap(({ counterId, silent }) => (silent ? counterId : [])));
   }
 
   async run(attemptNumber: number): Promise<Omit<Negotiated, 'retried'>> {
@@ -136,13 +143,15 @@ class Round {
       if (!gathering && !fresh && this.isEnough(Date.now() - this.newsMs)) break;
     }
     const { demand } = this;
+    const unanswered = this.stillUnanswered();
     return {
       demand,
       demandNumber: this.demandNumber,
       // Drafts of a demand that is no more cannot be signed.
       drafts: demand ? this.drafts : [],
       leftOver: this.candidates.map(({ summary }) => summary).slice(0, LEFT_OVER_KEPT),
-      unanswered: this.stillUnanswered().slice(-LEFT_OVER_KEPT),
+      unanswered: unanswered.slice(-LEFT_OVER_KEPT),
+      silent: !this.heard && unanswered.some(({ silent }) => silent),
       events: this.events,
       seen: this.seen,
     };
@@ -168,9 +177,11 @@ class Round {
   }
 
   private stillUnanswered(): Unanswered[] {
-    const asked = [...this.asked].map(([counterId, { summary }]) => ({ counterId, summary }));
-    const refused = [...this.unanswered].map(([counterId, summary]) => ({ counterId, summary }));
-    return [...refused, ...asked];
+    const asked = [...this.asked].map(([counterId, { summary }]) => ({ counterId, summary, silent: true }));
+    const others = [...this.unanswered].map(([counterId, summary]) => ({
+      ...{ counterId, summary, silent: this.silent.has(counterId) },
+    }));
+    return [...others, ...asked];
   }
 
   private async openDemand(attemptNumber: number): Promise<void> {
@@ -182,7 +193,7 @@ class Round {
       const nowMs = expiresAtMs - spec.demand.expirationSec * 1000;
       return mergeDecorations(buildDemand(spec, { mark: demandMark(job, n), nowMs }), decorations);
     };
-    if (old && attemptNumber === 1 && old.expiresAtMs - Date.now() > LEAST_LIFE_MS) {
+    if (old && !input.renew && attemptNumber === 1 && old.expiresAtMs - Date.now() > LEAST_LIFE_MS) {
       this.demand = old;
       this.demandNumber = old.n;
       this.body = body(old.n, old.expiresAtMs);
@@ -191,6 +202,7 @@ class Round {
     if (old || attemptNumber > 1) this.events.push(...(await endDemands(yagna, job, signal)));
     this.candidates = [];
     this.unanswered.clear();
+    this.silent.clear();
     const n = input.nextDemandNumber + attemptNumber - 1;
     const expiresAtMs = Date.now() + spec.demand.expirationSec * 1000;
     this.body = body(n, expiresAtMs);
@@ -221,6 +233,7 @@ class Round {
     const { input, yagna, signal, demand } = this;
     if (!demand) return false;
     const maxEvents = Math.min(100, input.spec.demand.maxOfferEvents);
+    const askedMs = Date.now();
     let events;
     try {
       events = await yagna.demandEvents(demand.demandId, { timeoutSec, maxEvents }, signal);
@@ -229,7 +242,11 @@ class Round {
       this.demand = undefined;
       return false;
     }
+    // One that does not wait as it is asked to must not be asked at once again.
+    const leastMs = Math.min(timeoutSec * 1000, LEAST_POLL_MS);
+    if (events.length === 0 && Date.now() - askedMs < leastMs / 2) await waitFor(signal).next(leastMs);
     let fresh = false;
+    if (events.length > 0) this.heard = true;
     for (const each of events) {
       if (each.eventType === 'ProposalRejectedEvent') this.onRejected(each.proposalId, each.reason);
       else if (each.proposal.state === 'Draft') this.onDraft(each.proposal);
@@ -374,6 +391,7 @@ class Round {
     if (!summary) return;
     this.newsMs = Date.now();
     this.asked.delete(counterId);
+    this.silent.delete(counterId);
     if (why?.[PROP.rejectionIsFinal] === true) this.unanswered.delete(counterId);
     else this.unanswered.set(counterId, summary);
     const reason = why?.message ?? 'no reason given';
@@ -386,6 +404,7 @@ class Round {
       if (Date.now() < untilMs) continue;
       this.asked.delete(id);
       this.unanswered.set(id, summary);
+      this.silent.add(id);
       const reason = 'no answer to our counter-proposal in time';
       this.countUnsuitable(reason);
     }

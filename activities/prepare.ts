@@ -6,7 +6,7 @@ import type { GolemActivities } from './contract';
 import type { ActivityEnvironment } from './environment';
 import { resolveImage } from './image';
 import { ownerOf } from './installation';
-import { failure } from './yagna';
+import { failure, supportedVersion } from './yagna';
 
 export function prepareActivities(env: ActivityEnvironment): Pick<GolemActivities, 'golemPrepareJob'> {
   return {
@@ -16,7 +16,9 @@ export function prepareActivities(env: ActivityEnvironment): Pick<GolemActivitie
      * Effect: none.
      * @throws InvalidJobSpec - every problem with its path (not retried)
      * @throws ImageNotFound - the registry does not know the tag (not retried)
-     * @throws UnknownConnection, YagnaUnauthorized, YagnaIncompatible - (not retried)
+     * @throws UnknownConnection, YagnaUnauthorized - (not retried)
+     * @throws YagnaIncompatible - yagna is too old, or its version cannot be read (not retried)
+     * @throws YagnaUnavailable, RegistryUnavailable - (retried with backoff)
      */
     async golemPrepareJob({ spec }) {
       return await attempt(async ({ signal }) => {
@@ -26,9 +28,10 @@ export function prepareActivities(env: ActivityEnvironment): Pick<GolemActivitie
         });
         if (!checked.ok) throw failure('InvalidJobSpec', checked.problems.join('\n'), checked.problems);
         const yagna = env.connections.get(checked.spec.connection);
-        const [owner, , image] = await Promise.all([
+        const [owner, , , image] = await Promise.all([
           ownerOf(env),
-          // Whether it is there and takes our key.
+          supportedVersion(yagna, signal),
+          // Whether it takes our key.
           yagna.me(signal),
           resolveImage(checked.spec.image, { registryUrl: env.registryUrl, signal }),
         ]);

@@ -4,9 +4,11 @@ import { attempt } from './attempt';
 import type { CreatedVm, CreateVmInput, GolemActivities, ScriptCommand } from './contract';
 import type { ActivityEnvironment } from './environment';
 import { event, stateChanged } from './events';
+import { isVain } from './patience';
 import {
   failure,
   isYagnaError,
+  toFailure,
   unlessNotFound,
   type CaptureMode,
   type ExeScriptCommand,
@@ -17,6 +19,8 @@ import type { FailureType } from '../model/failures';
 
 /** How long a provider may take to create a VM. */
 const CREATE_TIMEOUT_SEC = 60;
+/** An agreement under which yagna fails to create one so often, being well itself, is no use. */
+const ENOUGH_ATTEMPTS = 10;
 
 export function vmActivities(
   env: ActivityEnvironment,
@@ -30,13 +34,16 @@ export function vmActivities(
      * the agreement is no use: its end ends whatever was created.
      * @throws VmNotCreated - the provider can't, or has one that nobody knows; take another agreement (not retried)
      * @throws AgreementEnded - (not retried)
-     * @throws YagnaUnavailable - yagna is away (retried with backoff)
+     * @throws YagnaUnavailable, YagnaUnauthorized - (retried with backoff until the agreement's end)
      */
     async golemCreateVm(input) {
       return await attempt(
-        async ({ signal, retried }) => {
+        async ({ signal, retried, number }) => {
           const yagna = env.connections.get(input.job.connection);
-          const activityId = await createOrAdopt(yagna, input, signal);
+          const activityId = await createOrAdopt(yagna, input, number, signal).catch((error: unknown) => {
+            if (!isYagnaError(error) || Date.now() < input.validToMs) throw error;
+            throw failure('AgreementEnded', `the agreement has expired; ${error.message}`);
+          });
           const { agreementId, provider } = input;
           return {
             activityId,
@@ -47,7 +54,10 @@ export function vmActivities(
             retried,
           };
         },
-        { badRequest: 'AgreementEnded', notFound: 'AgreementEnded', gone: 'VmNotCreated' },
+        {
+          names: { badRequest: 'AgreementEnded', notFound: 'AgreementEnded', gone: 'VmNotCreated' },
+          awaitsKey: true,
+        },
       );
     },
 
@@ -55,7 +65,7 @@ export function vmActivities(
      * Sends a script to a VM. Never retried by Temporal.
      *
      * Effect: the script runs.
-     * @throws YagnaUnavailable - it was certainly not sent; send it again
+     * @throws YagnaUnavailable, YagnaUnauthorized - it was certainly not sent; send it again
      * @throws ScriptUncertain - it may have been sent, the answer is lost (not retried)
      * @throws VmLost - the VM is not there (not retried)
      */
@@ -67,7 +77,7 @@ export function vmActivities(
           return { batchId, event: event('ScriptSent', { activityId, agreementId, batchId }) };
         } catch (error) {
           if (!isYagnaError(error)) throw error;
-          throw failure(failureOfSending(error), error.message);
+          throw toFailure(error, { [error.kind]: failureOfSending(error) });
         }
       });
     },
@@ -92,6 +102,7 @@ function failureOfSending({ kind, certainlyNoEffect }: YagnaError): FailureType 
 async function createOrAdopt(
   yagna: Yagna,
   { agreementId, ended }: CreateVmInput,
+  attempts: number,
   signal: AbortSignal,
 ): Promise<CreatedVm['activityId']> {
   const adopt = await listed(yagna, agreementId, ended, signal);
@@ -103,8 +114,9 @@ async function createOrAdopt(
     const late = await listed(yagna, agreementId, ended, signal);
     if (late) return late;
     // The provider may have made one that nobody can address: only the agreement's end ends it.
-    if (error.kind !== 'lost') throw failure('VmNotCreated', error.message);
-    throw error;
+    const isYagnas = error.kind === 'lost' || error.isAway;
+    if (isYagnas && !isVain(yagna, attempts, ENOUGH_ATTEMPTS)) throw error;
+    throw failure('VmNotCreated', error.message);
   }
 }
 

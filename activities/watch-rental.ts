@@ -22,13 +22,17 @@ export function rentalWatchActivities(env: ActivityEnvironment): Pick<GolemActiv
      * Effect: none.
      * Retry: looks again.
      * @throws YagnaUnavailable - (retried with backoff)
+     * @throws YagnaUnauthorized - (retried with backoff until the agreement's end)
      */
     async golemWatchRental(input) {
-      return await attempt(async ({ signal }) => {
-        const { connections } = env;
-        const yagna = connections.get(input.job.connection);
-        return await watch(yagna, connections.streams(input.job.connection), input, signal);
-      });
+      return await attempt(
+        async ({ signal }) => {
+          const { connections } = env;
+          const yagna = connections.get(input.job.connection);
+          return await watch(yagna, connections.streams(input.job.connection), input, signal);
+        },
+        { awaitsKey: Date.now() < input.validToMs },
+      );
     },
   };
 }
@@ -79,7 +83,8 @@ async function lookAt(yagna: Yagna, input: WatchRentalInput, signal: AbortSignal
     // One that its provider has not heard of may be heard of again.
     return { ended: vmEnded(input, provider, state, why), isSilence: state === 'Unresponsive' };
   } catch (error) {
-    if (!isYagnaError(error, 'timeout', 'server', 'gone')) throw error;
+    // A yagna that is away says nothing about the provider.
+    if (!isYagnaError(error, 'timeout', 'server', 'gone') || error.isAway) throw error;
     const ended = vmEnded(input, provider, 'Unresponsive', 'the provider does not answer');
     return { ended: { ...ended, ended: 'silent' }, isSilence: true };
   }

@@ -1,10 +1,10 @@
 /** Watches a script until it is over: the end of each command is known the moment it ends. */
-import { setTimeout as delay } from 'node:timers/promises';
-import { attempt } from './attempt';
+import { attempt, RENTED } from './attempt';
 import type { GolemActivities, WatchedScript, WatchScriptInput } from './contract';
 import type { ActivityEnvironment } from './environment';
 import { event } from './events';
 import { ScriptResults } from './script-results';
+import { waitFor } from './wait';
 import {
   isYagnaError,
   oneLine,
@@ -16,10 +16,17 @@ import {
 
 /** yagna answers a poll the moment the command ends; this is how long one poll waits. */
 const POLL_SEC = 30;
-/** A poll that failed while yagna says that the VM is there is repeated so often before it counts as lost. */
-const PATIENCE = 5;
-/** Polls in a row at which the provider must be silent, to yagna's question for the VM too, before it counts as lost. */
-const SILENT_POLLS = 4;
+/** Between polls that were answered at once and brought nothing. */
+const PAUSE_MS = 1000;
+/** Longer, where yagna does not find the provider or its batch: after a restart it takes a while to. */
+const TROUBLE_PAUSE_MS = 3000;
+/**
+ * How long, with yagna there to say so, a provider may be silent or a batch not be found before the VM counts as lost.
+ * Whenever yagna itself is away the activity fails, and another attempt begins to count anew.
+ */
+const PATIENCE_MS = 90_000;
+/** A batch that yagna does not know will not be known later. */
+const FORGOTTEN_MS = 5_000;
 
 export function scriptWatchActivities(env: ActivityEnvironment): Pick<GolemActivities, 'golemWatchScript'> {
   return {
@@ -39,7 +46,7 @@ export function scriptWatchActivities(env: ActivityEnvironment): Pick<GolemActiv
         const { activityId, agreementId, batchId } = input;
         const success = watched.state === 'done';
         return { ...watched, event: event('ScriptExecuted', { activityId, agreementId, batchId, success }) };
-      });
+      }, RENTED);
     },
   };
 }
@@ -67,12 +74,14 @@ async function watchToEnd(
   signal: AbortSignal,
 ): Promise<Ending> {
   const { activityId, batchId, commandCount, deadlineMs } = input;
-  let troubles = 0;
-  let silent = 0;
+  const pause = waitFor(signal);
+  const silence = new Lasting();
+  const trouble = new Lasting();
   for (;;) {
-    const leftSec = (deadlineMs - Date.now()) / 1000;
+    const askedMs = Date.now();
+    const leftSec = (deadlineMs - askedMs) / 1000;
     const asked = results.next;
-    let polled: BatchResult[] | 'timeout';
+    let polled: BatchResult[] | 'timeout' | YagnaError;
     try {
       polled = await yagna.batchResults(
         activityId,
@@ -80,7 +89,7 @@ async function watchToEnd(
         { timeoutSec: Math.max(0, Math.min(POLL_SEC, leftSec)), commandIndex: asked },
         signal,
       );
-      troubles = 0;
+      trouble.end();
     } catch (error) {
       if (!isYagnaError(error)) throw error;
       if (error.kind === 'incompatible')
@@ -89,36 +98,28 @@ async function watchToEnd(
       if (error.kind === 'tooLong') {
         return { state: 'failed', reason: `command ${asked} printed too much: ${error.detail}`, vm: 'busy' };
       }
-      if (!TROUBLES.includes(error.kind)) throw error;
-      // yagna says so for a moment even of a VM that runs; its state tells.
-      const look = await lookAtVm(yagna, input, signal);
-      if (look.lost) return lost(look.lost);
-      if (look.unknown) {
-        // Not the VM but yagna is in trouble: the script goes on, and its batch outlives a restart of yagna.
-        if (Date.now() < deadlineMs) throw look.unknown;
-        return tooSlow;
-      }
-      troubles += 1;
-      if (troubles > PATIENCE) return lost(error.message);
-      await delay(1000, undefined, { signal });
-      continue;
+      if (error.isAway || !TROUBLES.includes(error.kind)) throw error;
+      polled = error;
     }
-    if (polled !== 'timeout') {
+    if (Array.isArray(polled)) {
       const untrue = results.take(polled);
       if (untrue !== undefined)
         return lost(`the provider's results are not the script's: ${untrue}`, 'untrue');
     }
     if (results.next === asked) {
-      if (Date.now() >= deadlineMs) return tooSlow;
-      // A silent provider answers 408 as well: make sure that the VM is still there.
+      // yagna says of a VM that runs that it finds nothing there, for a moment; and a silent provider looks like a busy one.
       const look = await lookAtVm(yagna, input, signal);
       if (look.lost) return lost(look.lost);
-      silent = look.unknown || look.unheard ? silent + 1 : 0;
-      if (silent >= SILENT_POLLS) {
-        return look.unheard ? lost(look.unheard) : lost('the provider does not answer', 'silent');
-      }
-      // An answer without news that came at once must not make us ask at once again.
-      if (polled !== 'timeout') await delay(1000, undefined, { signal });
+      if (Date.now() >= deadlineMs) return tooSlow;
+      const unheard = look.unheard ?? look.silent;
+      if (unheard === undefined) silence.end();
+      else if (silence.lasts(PATIENCE_MS)) return look.unheard ? lost(look.unheard) : lost(unheard, 'silent');
+      if (polled instanceof Error) {
+        const patience = polled.kind === 'notFound' ? FORGOTTEN_MS : PATIENCE_MS;
+        // That nobody answers in time says no more than that the command has not ended.
+        if (polled.kind !== 'timeout' && trouble.lasts(patience)) return lost(polled.message);
+        await pause.next(TROUBLE_PAUSE_MS);
+      } else if (Date.now() - askedMs < PAUSE_MS) await pause.next(PAUSE_MS);
       continue;
     }
     if (results.last?.result === 'Error') {
@@ -126,8 +127,23 @@ async function watchToEnd(
       if (look.lost) return lost(look.lost);
       return { state: 'failed', reason: results.last.message ?? `command ${asked} failed` };
     }
-    silent = 0;
+    silence.end();
     if (results.next >= commandCount) return { state: 'done' };
+  }
+}
+
+/** Something that matters only when it lasts. */
+class Lasting {
+  private sinceMs: number | undefined;
+
+  /** It is so now. True when it has been for longer than `ms`. */
+  lasts(ms: number): boolean {
+    this.sinceMs ??= Date.now();
+    return Date.now() - this.sinceMs >= ms;
+  }
+
+  end(): void {
+    this.sinceMs = undefined;
   }
 }
 
@@ -137,8 +153,8 @@ interface VmLook {
   lost?: string;
   /** The provider has not heard of it, and may hear of it again. */
   unheard?: string;
-  /** Why yagna cannot tell. */
-  unknown?: YagnaError;
+  /** Why the provider cannot tell. */
+  silent?: string;
 }
 
 async function lookAtVm(yagna: Yagna, input: WatchScriptInput, signal: AbortSignal): Promise<VmLook> {
@@ -151,8 +167,9 @@ async function lookAtVm(yagna: Yagna, input: WatchScriptInput, signal: AbortSign
     const reason = `the VM is ${now}${why ? `: ${why}` : ''}`;
     return now === 'Terminated' ? { lost: reason } : { unheard: reason };
   } catch (error) {
-    if (isYagnaError(error, 'gone')) return { lost: 'the VM is gone' };
-    if (isYagnaError(error, 'timeout', 'server')) return { unknown: error };
-    throw error;
+    if (!isYagnaError(error, 'gone', 'timeout', 'server') || error.isAway) throw error;
+    // Where it has an answer to nothing, it is yagna that is in trouble: the batch outlives even its restart.
+    if (error.kind === 'server') await yagna.agreement(input.agreementId, signal);
+    return { silent: `the provider does not answer: ${error.message}` };
   }
 }

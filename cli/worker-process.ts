@@ -22,6 +22,7 @@ export async function work(taskQueue: string, avoidFile?: string): Promise<void>
   await runWorker({
     ...{ taskQueue, avoid },
     onReady: (queues) => console.log(`worker ready on task queues ${queues.join(', ')}`),
+    onConnection: (line) => console.log(line),
     onTrouble: (line) => console.error(`golem-temporal: ${line}`),
   }).catch((error: unknown) => {
     throw asCliError(error);

@@ -71,7 +71,13 @@ export function appendEvents(log: EventLog, events: readonly NewEvent[]): void {
   if (log.kept.length > EVENTS_KEPT) log.kept.splice(0, log.kept.length - EVENTS_KEPT);
 }
 
-export function readEvents(log: EventLog, query: EventsQuery = {}): GolemEvent[] {
-  const after = query.after ?? 0;
-  return log.kept.filter((event) => event.seq > after).slice(0, query.limit ?? EVENTS_KEPT);
+/** What is no number in the query is as if it were not there. */
+export function readEvents(log: EventLog, query?: EventsQuery | null): GolemEvent[] {
+  const after = numberIn(query?.after, 0);
+  const limit = Math.max(0, Math.min(numberIn(query?.limit, EVENTS_KEPT), EVENTS_KEPT));
+  return log.kept.filter((event) => event.seq > after).slice(0, limit);
+}
+
+function numberIn(value: unknown, otherwise: number): number {
+  return typeof value === 'number' && !Number.isNaN(value) ? value : otherwise;
 }

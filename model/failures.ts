@@ -48,12 +48,13 @@ export const FAILURES = {
   },
   YagnaUnauthorized: {
     means: 'yagna refused the app key.',
-    action: 'Give the worker a valid key (`yagna app-key list`).',
+    action:
+      'Give the worker a valid key (`yagna app-key list`). What is rented then waits for it until its agreement ends, and settlements go on once it is there.',
     retryable: false,
   },
   YagnaIncompatible: {
-    means: 'yagna answered something this version cannot read.',
-    action: 'Use a supported version of yagna, or report what it answered.',
+    means: 'yagna is older than this version works with, or answered something that it cannot read.',
+    action: 'Use yagna 0.17.0 or newer; if it is, report what it answered.',
     retryable: false,
   },
   BudgetNotReserved: {

@@ -7,7 +7,7 @@ const { spawnSync } = require('node:child_process');
 const { ROOT, requireNode, installIfNeeded } = require('./checkout');
 const { buildIfStale } = require('./build');
 
-const LONG = ['test/devnet-killed', 'test/crash-matrix', 'test/seeds'];
+const LONG = ['test/devnet-killed', 'test/crash-matrix', 'test/seeds', 'test/hostile-input'];
 
 async function main() {
   requireNode();

@@ -95,7 +95,7 @@ test('a debit note is not accepted any more', async () => {
   expect(proxy.calls).not.toContain(`POST ${note}/accept`);
 });
 
-test('a debit note that newer ones have overtaken is left, and no fault of the provider', async () => {
+test('a debit note that newer ones or the rejection of its invoice have overtaken is left, and no fault of the provider', async () => {
   const agreementId = await requestor.rent('owner/three', { 'golem.temporal.mark': 'owner/three/1' });
   const activityId = await requestor.createActivity(agreementId);
   await requestor.delete(`/activity-api/v1/activity/${activityId}`);
@@ -112,6 +112,10 @@ test('a debit note that newer ones have overtaken is left, and no fault of the p
   expect(await decide('three', document, after('2100-01-01T00:00:00Z'))).toMatchObject({
     decision: 'superseded',
   });
+  // Nor does one change anything whose invoice was rejected before, though yagna would take its acceptance.
+  const rejected = after('2000-01-01T00:00:00Z');
+  Object.assign(rejected.ledger[agreementId] ?? {}, { invoiceRejected: true, acceptedByActivity: {} });
+  expect(await decide('three', document, rejected)).toMatchObject({ decision: 'superseded' });
   // A total that falls is another thing.
   expect(await decide('three', document, after('2000-01-01T00:00:00Z'))).toMatchObject({
     decision: 'refused',

@@ -5,10 +5,9 @@
 import { join } from 'node:path';
 import type { FaultInput } from '../devnet/faults/faults';
 import { providerNodeId } from '../devnet/identity';
-import type { JobProgress } from '../model/result';
 import { FaultProxy } from './support/fault-proxy';
 import { Gate } from './support/gate';
-import { now } from './support/proof';
+import { activityCompleted } from './support/history';
 import { attempts, breaches, refusals, Stall, type Ended } from './support/stall';
 import { tempDir } from './support/temp-dir';
 import { NOTHING_OPEN, startWorld, type World } from './support/world';
@@ -61,17 +60,6 @@ async function waiting(stall: Stall, gate: Gate, spec: object = {}): Promise<str
   const tasks = [{ name: 'task', commands: [gate.command] }];
   const { jobId } = await stall.world.golem.startJob(stall.job({ tasks, ...spec }));
   return jobId;
-}
-
-/** Waits until the job stands so; rounds of negotiation change it. */
-async function progressed(
-  world: World,
-  jobId: string,
-  isSo: (progress: JobProgress) => boolean,
-): Promise<void> {
-  let after = await now(world);
-  while (!isSo(await world.golem.progress(jobId)))
-    after = (await world.effect('proposals-collected', after)).seq;
 }
 
 describe('a debit note', () => {
@@ -540,8 +528,8 @@ describe('a provider', () => {
     stall.cheats({ on: 'provider.debitNote', do: 'tooMuch' });
     await stall.effect('agreement-terminated');
     const why = /1 × broke faith: it sent a bill that was refused/;
-    for await (const { name } of world.golem.followEvents(jobId)) if (name === 'ProviderAvoided') break;
-    await progressed(world, jobId, ({ lastFailure }) => why.test(lastFailure?.message ?? ''));
+    await activityCompleted(world, jobId, 'golemNegotiate', 2);
+    expect((await world.golem.progress(jobId)).lastFailure?.message).toMatch(why);
     await world.golem.cancel(jobId);
     await expect(world.golem.result(jobId)).rejects.toMatchObject({ type: 'Cancelled' });
     const settlement = await world.golem.settled(jobId);
@@ -559,7 +547,8 @@ describe('a provider', () => {
 
     const jobId = await waiting(stall, gate, { providers: { deny: [providerNodeId(dear)] } });
     const why = "1 × on the worker's list to avoid: it sent a bill that was refused";
-    await progressed(world, jobId, ({ lastFailure }) => lastFailure?.message.includes(why) ?? false);
+    await activityCompleted(world, jobId, 'golemNegotiate');
+    expect((await world.golem.progress(jobId)).lastFailure?.message).toContain(why);
     await world.golem.cancel(jobId);
     await world.golem.settled(jobId);
   });

@@ -509,13 +509,14 @@ describe('a job', () => {
 describe('rentals that break before their VM is ready', () => {
   class Starts extends BrokenStarts {
     private newest = 0;
+    random = 1;
     /** Opens so many side by side, all of which break. */
     wave(count: number, type: string, setupFailed = false): void {
       const first = this.newest + 1;
       this.newest += count;
       for (let rental = first; rental <= this.newest; rental++) {
         const failure = { type, message: `${type} of ${rental}` };
-        this.add({ rental, newest: this.newest, failure, setupFailed }, NOW_MS);
+        this.add({ rental, newest: this.newest, failure, setupFailed }, NOW_MS, () => this.random);
       }
     }
     waves(times: number, type: string, setupFailed = false): this {
@@ -549,6 +550,8 @@ describe('rentals that break before their VM is ready', () => {
       expect(starts.pauseMs(NOW_MS)).toBe(0);
       expect(starts.waves(1, type).pauseMs(NOW_MS)).toBe(8000);
       expect(starts.waves(20, type).pauseMs(NOW_MS + 1000)).toBe(29_000);
+      starts.random = 0;
+      expect(starts.waves(1, type).pauseMs(NOW_MS)).toBe(15_000);
       expect(starts.tooMany).toBeUndefined();
       expect(starts.refusal).toMatchObject({ type });
     },

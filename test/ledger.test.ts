@@ -9,6 +9,7 @@ import {
   bookNotePayments,
   bookPayment,
   entryOf,
+  giveUpInvoices,
   giveUpWaiting,
   isSettled,
   moneyOf,
@@ -168,6 +169,11 @@ describe('a ledger', () => {
         invoiceAccepted: false,
       },
     });
+  });
+
+  test('tells decisions on notes that their invoice was rejected', () => {
+    const ledger = open(decision('invoice', 'i1', { decision: 'refused', amount: '9' }));
+    expect(soFar(ledger).a).toMatchObject({ invoiceAccepted: false, invoiceRejected: true });
   });
 
   test('is not changed by an invoice beside one that was accepted, though nobody has booked that yet', () => {
@@ -332,6 +338,18 @@ describe('a ledger', () => {
     ]);
     expect(isSettled(ledger)).toBe(true);
     expect(acceptedOf(entryOf(ledger, 'a', provider))).toBe('0.25');
+  });
+
+  test('an invoice that was given up counts when it comes after all', () => {
+    const ledger = newLedger('1', 'p');
+    entryOf(ledger, 'a', provider);
+    entryOf(ledger, 'b', provider);
+    giveUpInvoices(ledger, ['a']);
+    expect(agreementsOf(ledger).map(({ state }) => state)).toEqual(['unpaid', 'open']);
+    book(ledger, decision('invoice', 'i1', { amount: '0.25' }));
+    expect(agreementsOf(ledger)[0]).toMatchObject({ state: 'accepted', accepted: '0.25' });
+    giveUpInvoices(ledger, ['a']);
+    expect(agreementsOf(ledger)[0]?.state).toBe('accepted');
   });
 
   test('a job without agreements has nothing to settle', () => {

@@ -266,14 +266,31 @@ test('a script whose request certainly did not leave is simply sent again', asyn
   expect(all.taskScripts()).toHaveLength(1);
 });
 
-test('an app key that is refused for a while ends the job, but not its settlement', async () => {
-  const { jobId } = await world.golem.startJob({ ...JOB, tasks: ['sleep 600'] });
-  await world.effect('script-finished', began);
+test('an app key that is refused ends a job that has nothing rented, but not its settlement', async () => {
+  const { jobId } = await world.golem.startJob({
+    ...HELLO,
+    demand: { minCpuCores: 1000, offerFetchingIntervalSec: 1 },
+  });
+  await world.effect('demand-created', began);
   const refused = proxy.answer(/./, 401, { message: 'invalid app key' }, { times: Infinity });
   await expect(world.golem.result(jobId)).rejects.toMatchObject({ type: 'YagnaUnauthorized' });
   refused.stop();
   expect((await world.golem.settled(jobId)).state).toBe('settled');
   await expectAllPaidOnce(world, began);
+});
+
+test('an app key that is refused for a while costs no rental', async () => {
+  const { jobId } = await world.golem.startJob({ ...HELLO, tasks: ['sleep 1; echo hello'] });
+  for (const effect of ['agreement-created', 'agreement-approved', 'activity-created', 'script-started']) {
+    await world.effect(effect, began);
+    const refused = proxy.answer(/./, 401, { message: 'no' }, { times: Infinity });
+    await refused.hit(4);
+    refused.stop();
+  }
+  const { result, all } = await finish(jobId);
+  expect(result.tasks[0]?.attempts).toHaveLength(1);
+  expect(all.taskScripts()).toHaveLength(1);
+  expect(all.count('agreement-created')).toBe(1);
 });
 
 describe('yagna is away for a while', () => {

@@ -15,7 +15,10 @@ let began: number;
 beforeAll(async () => {
   world = await startWorld({
     yagnaUrl: (url) => proxy.start(url),
-    devnet: { paymentCycleSec: 0.1, providers: ['one', 'two', 'three'].map((name) => ({ name })) },
+    devnet: {
+      paymentCycleSec: 0.1,
+      providers: [...['one', 'two', 'three'].map((name) => ({ name })), { name: 'alone', subnet: 'alone' }],
+    },
   });
 });
 afterAll(async () => {
@@ -94,4 +97,15 @@ test('silent when its job is cancelled, it is closed as soon as it answers', asy
   thaw();
   expect((await world.golem.settled(jobId)).state).toBe('settled');
   await expectAllPaidOnce(world, began);
+});
+
+test('when the answer of the only provider is lost, the job asks it again under another demand', async () => {
+  world.devnet.faults.arm({ on: 'provider.negotiate', do: 'withhold', provider: 'alone' });
+  const demand = { subnetTag: 'alone', offerFetchingIntervalSec: 1, proposalTimeoutSec: 1 };
+  const { jobId } = await world.golem.startJob({ ...JOB, demand });
+  expect((await world.golem.result(jobId)).state).toBe('done');
+  expect((await world.golem.settled(jobId)).state).toBe('settled');
+  const all = await expectAllPaidOnce(world, began);
+  expect(all.count('demand-created')).toBe(2);
+  expect(all.count('demand-removed')).toBe(2);
 });

@@ -27,14 +27,21 @@ function watch(deadlineMs: number, commandCount = 1): Promise<unknown> {
 
 const LATER = Date.parse('2100-01-01T00:00:00Z');
 
-test('a yagna that is away, also when asked for the VM, loses no VM: the watch is tried again', async () => {
+test('a yagna that is away loses no VM: the watch is tried again', async () => {
   fake.answer = (_, response) => respond(response, 503, { message: 'restarting' });
   await expect(watch(LATER)).rejects.toMatchObject({ type: 'YagnaUnavailable', nonRetryable: false });
-  expect(fake.requests.map(({ path }) => path.split('/').at(-1))).toEqual(['batch', 'state']);
+  expect(fake.requests).toHaveLength(1);
 });
 
-test("a yagna that stays in trouble holds nobody up beyond the script's time", async () => {
-  fake.answer = (_, response) => respond(response, 503, { message: 'restarting' });
+test('nor does one that has an answer to nothing', async () => {
+  fake.answer = (_, response) => respond(response, 500, { message: 'the database is locked' });
+  await expect(watch(LATER)).rejects.toMatchObject({ type: 'YagnaUnavailable', nonRetryable: false });
+  const asked = fake.requests.map(({ path }) => path.split('/').at(-1));
+  expect(asked).toEqual(['batch', 'state', 'agreement']);
+});
+
+test("a provider that stays silent holds nobody up beyond the script's time", async () => {
+  fake.answer = (_, response) => respond(response, 408, { message: 'Timeout' });
   await expect(watch(Date.now() - 1)).resolves.toMatchObject({ state: 'timedOut' });
 });
 

@@ -1,5 +1,5 @@
 /** Running the Golem workflows and activities in a worker of your own, or in ours. */
-export { Connections } from '../activities';
+export { Connections, type ConnectionChange } from '../activities';
 export { fileAvoidStore } from './avoid-file';
 export { logPlainly } from './log';
 export { GolemPlugin, type GolemPluginOptions } from './plugin';

@@ -37,5 +37,7 @@ function named(error: unknown): string {
   let last: Error & { type?: unknown } = error;
   while (last.cause instanceof Error && typeof last.type !== 'string') last = last.cause;
   if (typeof last.type === 'string') return `${last.type}: ${last.message.replaceAll('\n', '; ')}`;
+  // A workflow's failure comes from another thread, without its type.
+  if (last.stack?.startsWith('ApplicationFailure: ')) return last.message.replaceAll('\n', '; ');
   return last.stack ?? last.message;
 }

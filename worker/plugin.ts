@@ -4,11 +4,12 @@
  * `export * from 'golem-temporal/workflows'` into your own workflows file.
  */
 import { SimplePlugin } from '@temporalio/plugin';
-import { Worker, type WorkerOptions } from '@temporalio/worker';
+import { Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
 import {
   Connections,
   createGolemActivities,
   type ActivityEnvironment,
+  type ConnectionChange,
   type GolemActivities,
 } from '../activities';
 import { readAllocationLife } from '../activities/allocation-life';
@@ -31,6 +32,11 @@ export interface GolemPluginOptions {
   avoid?: ProviderAvoidStore;
   /** Environment to read defaults from (YAGNA_SUBNET, PAYMENT_NETWORK, PAYMENT_DRIVER, GOLEM_REGISTRY_URL, GOLEM_ALLOCATION_LIFE_SEC). */
   env?: Readonly<Record<string, string | undefined>>;
+  /**
+   * Told when a yagna stops answering, refuses the app key, or answers again: once each time, however many wait for it.
+   * Default: a warning in the log of Temporal's `Runtime`.
+   */
+  onConnectionChange?: (change: ConnectionChange) => void;
   /** Long polls at once in one worker. Default 2000: each waits and costs next to nothing. */
   maxConcurrentWatches?: number;
 }
@@ -44,8 +50,10 @@ export class GolemPlugin extends SimplePlugin {
   constructor(options: GolemPluginOptions = {}) {
     super({ name: 'golem-temporal' });
     const env = options.env ?? process.env;
+    const connections = options.connections ?? new Connections(env);
+    connections.onChange(options.onConnectionChange ?? logged);
     const environment: ActivityEnvironment = {
-      connections: options.connections ?? new Connections(env),
+      connections,
       owner: options.owner,
       specSettings: {
         subnetTag: env.YAGNA_SUBNET,
@@ -98,6 +106,10 @@ export class GolemPlugin extends SimplePlugin {
       await watching;
     }
   }
+}
+
+function logged({ line }: ConnectionChange): void {
+  Runtime.instance().logger.warn(line);
 }
 
 /** Without what is undefined: the SDK takes a key that is there for a value. */

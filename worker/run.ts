@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { NativeConnection, Worker, type WorkerPlugin, type WorkflowBundleOption } from '@temporalio/worker';
 import { Connections } from '../activities';
+import { isYagnaError, supportedVersion } from '../activities/yagna';
+import { foreignText } from '../model/foreign-text';
 import { GolemPlugin, type GolemPluginOptions } from './plugin';
 import { TASK_QUEUE, watchQueueOf } from './task-queues';
 
@@ -17,7 +19,9 @@ export interface RunWorkerOptions extends GolemPluginOptions {
   onReady?: (queues: string[]) => void;
   /** Shuts the worker down when aborted, as SIGINT and SIGTERM do. */
   signal?: AbortSignal;
-  /** Told, in one line, that a yagna does not answer or refuses the key; jobs wait for it. Default: nobody. */
+  /** Told at the start, in one line each, which yagna a connection leads to. Default: nobody. */
+  onConnection?: (line: string) => void;
+  /** Told, in one line, that jobs cannot run on a connection, and why. Default: nobody. */
   onTrouble?: (line: string) => void;
 }
 
@@ -48,7 +52,7 @@ export async function runWorker(options: RunWorkerOptions = {}): Promise<void> {
       if (worker.getState() === 'RUNNING') worker.shutdown();
     };
     options.signal?.addEventListener('abort', stop, { once: true });
-    void tellTrouble(connections, options.onTrouble);
+    void tellConnections(connections, options);
     try {
       await worker.run();
     } finally {
@@ -60,17 +64,26 @@ export async function runWorker(options: RunWorkerOptions = {}): Promise<void> {
   }
 }
 
-/** A wrong key or address is best known before the first job. */
-async function tellTrouble(connections: Connections, tell: RunWorkerOptions['onTrouble']): Promise<void> {
-  if (!tell) return;
-  for (const name of connections.names()) {
+/** A wrong key or an old yagna is best known before the first job. */
+async function tellConnections(
+  connections: Connections,
+  { onConnection, onTrouble }: Pick<RunWorkerOptions, 'onConnection' | 'onTrouble'>,
+): Promise<void> {
+  if (!onConnection && !onTrouble) return;
+  const ask = async (name: string): Promise<void> => {
     try {
-      await connections.get(name).me();
+      const yagna = connections.get(name);
+      const version = await supportedVersion(yagna);
+      const { identity } = await yagna.me();
+      onConnection?.(`connection ${name}: yagna ${version}, as ${foreignText(identity)}`);
     } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
-      tell(`connection ${name}: ${why}; jobs that use it will wait or fail`);
+      // What concerns the connection itself its own change tells.
+      const isTold = isYagnaError(error) && (error.unanswered !== undefined || error.status === 401);
+      if (!isTold)
+        onTrouble?.(`connection ${name}: ${error instanceof Error ? error.message : String(error)}`);
     }
-  }
+  };
+  await Promise.all(connections.names().map(ask));
 }
 
 /** To be given after {@link GolemPlugin}, which begins its watches before it lets the next plugin run the worker. */

@@ -5,7 +5,10 @@
 import { ActivityCancellationType, proxyActivities, workflowInfo } from '@temporalio/workflow';
 import type { GolemActivities } from '../activities/contract';
 
-/** Waits between attempts while yagna is away: quick at first, never more than half a minute. */
+/**
+ * Waits between attempts where the activity did not say so itself (its failures do, with jitter): after its worker's
+ * death, that is.
+ */
 const backoff = { initialInterval: '500 ms', backoffCoefficient: 2, maximumInterval: '30 s' } as const;
 
 /**
@@ -77,10 +80,9 @@ export const finding = proxyActivities<Pick<GolemActivities, 'golemFindOrphans'>
   retry: backoff,
 });
 
-/** A VM is ended for a fresh one to be made: a provider that is silent then gets no second chance. */
+/** A VM is ended for a fresh one to be made: waits for a yagna that is away, and gives a silent provider up. */
 export const dropping = proxyActivities<Pick<GolemActivities, 'golemDestroyVm'>>({
-  scheduleToCloseTimeout: '20 s',
-  startToCloseTimeout: '20 s',
+  startToCloseTimeout: '2 min',
   heartbeatTimeout: '10 s',
   retry: backoff,
 });
@@ -89,14 +91,14 @@ export const dropping = proxyActivities<Pick<GolemActivities, 'golemDestroyVm'>>
 export const signing = proxyActivities<Pick<GolemActivities, 'golemSignAgreement'>>({
   startToCloseTimeout: '5 min',
   heartbeatTimeout: '10 s',
-  retry: { ...backoff, maximumAttempts: 20 },
+  retry: backoff,
 });
 
-/** Creating a VM takes a provider seconds, some a minute; a few attempts, then another provider is better. */
+/** Creating a VM takes a provider seconds, some a minute; the activity knows when another provider is better. */
 export const vmCreation = proxyActivities<Pick<GolemActivities, 'golemCreateVm'>>({
   startToCloseTimeout: '5 min',
   heartbeatTimeout: '10 s',
-  retry: { ...backoff, maximumAttempts: 10 },
+  retry: backoff,
 });
 
 /** Sending a script is never repeated by Temporal: a second one could run it twice. The workflow decides. */

@@ -38,9 +38,11 @@ import {
   settlementUpdateSignal,
   type AssignmentOutcome,
   type RentalUpdate,
+  type SettlementUpdate,
   terminateUpdate,
   topUpUpdate,
 } from './protocol';
+import { checkTerminate, isOutcome, isRentalUpdate, isSettlementUpdate, sound } from './signal-input';
 import { bookFault, bookRefusals, whyBroken, type Fault } from './state/broken-faith';
 import { BrokenStarts } from './state/broken-starts';
 import {
@@ -114,7 +116,7 @@ export async function golemJob(given: unknown): Promise<JobResult> {
 
   setHandler(jobProgressQuery, progress);
   setHandler(eventsQuery, (query) => readEvents(log, query));
-  setHandler(settlementUpdateSignal, (update) => {
+  const onSettlementUpdate = (update: SettlementUpdate): void => {
     if (update.jobUuid !== jobUuid || update.seq <= settlementSeq) return;
     settlementSeq = update.seq;
     budget.onSettlement(update);
@@ -126,25 +128,29 @@ export async function golemJob(given: unknown): Promise<JobResult> {
     if (failure && (update.phase === 'failed' || failure.type === 'BudgetExhausted'))
       settlementFailure = failure;
     changed();
-  });
-  setHandler(rentalUpdateSignal, (update: RentalUpdate) => {
+  };
+  setHandler(settlementUpdateSignal, sound('golemSettlementUpdate', isSettlementUpdate, onSettlementUpdate));
+  const hearRental = (update: RentalUpdate): void => {
     onRentalUpdate(update);
     if (update.failure) failed(update.failure.type, update.failure.message);
     changed();
-  });
-  setHandler(assignmentOutcomeSignal, (outcome: AssignmentOutcome) => {
+  };
+  setHandler(rentalUpdateSignal, sound('golemRentalUpdate', isRentalUpdate, hearRental));
+  const onOutcome = (outcome: AssignmentOutcome): void => {
     if (applyOutcome(state, outcome)) {
       if (outcome.state === 'done') doneSinceStop = true;
       tellFailure(outcome);
       blame(outcome.rental, outcome.fault);
     }
     changed();
-  });
+  };
+  setHandler(assignmentOutcomeSignal, sound('golemAssignmentOutcome', isOutcome, onOutcome));
 
-  setHandler(terminateUpdate, (request) => {
+  const terminate = (request?: { reason?: string }): void => {
     stopReason ??= request?.reason ?? 'terminated by request';
     changed();
-  });
+  };
+  setHandler(terminateUpdate, terminate, { validator: checkTerminate });
 
   setHandler(topUpUpdate, (request) => budget.topUp(request), { validator: budget.validateTopUp });
 

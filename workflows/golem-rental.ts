@@ -37,6 +37,7 @@ import {
   type RentalResult,
 } from './protocol';
 import { faultOf, ScriptRunner, type EndedScript, type Vm } from './script-runner';
+import { checkTerminate, isAssignment, isCloseRequest, sound } from './signal-input';
 import { faultOfEnd, type Fault } from './state/broken-faith';
 
 /** A rental that is over so soon needs no watch: until then, that of its script tells when the VM is lost. */
@@ -90,19 +91,22 @@ export async function golemRental(input: RentalInput): Promise<RentalResult> {
 
   setHandler(eventsQuery, (query) => readEvents(log, query));
   setHandler(rentalProgressQuery, () => progress);
-  setHandler(closeRentalSignal, (request) => {
+  const onClose = (request: Close): void => {
     close ??= request;
-  });
-  setHandler(assignmentSignal, async (assignment) => {
+  };
+  setHandler(closeRentalSignal, sound('golemCloseRental', isCloseRequest, onClose));
+  const onAssignment = async (assignment: Assignment): Promise<void> => {
     if (known.has(assignment.id)) return;
     known.add(assignment.id);
     if (over) await giveBack(assignment, { type: 'AgreementEnded', message: 'the rental has ended' });
     else queue.push(assignment);
-  });
+  };
+  setHandler(assignmentSignal, sound('golemAssignment', isAssignment, onAssignment));
 
-  setHandler(terminateUpdate, (request) => {
+  const terminate = (request?: { reason?: string }): void => {
     close ??= { reason: request?.reason ?? 'terminated by request' };
-  });
+  };
+  setHandler(terminateUpdate, terminate, { validator: checkTerminate });
 
   const note = (events: NewEvent[]): void => appendEvents(log, events);
   const outside = new OutsideScripts({
@@ -162,7 +166,8 @@ export async function golemRental(input: RentalInput): Promise<RentalResult> {
     watching: CancellationScope,
   ): Promise<Vm> {
     await enter('creating');
-    const created = await vmCreation.golemCreateVm({ job, agreementId, provider: proposal.provider, ended });
+    const { provider } = proposal;
+    const created = await vmCreation.golemCreateVm({ job, agreementId, validToMs, provider, ended });
     retried ||= created.retried;
     note(created.events);
     const vm: Vm = { agreementId, activityId: created.activityId };
@@ -331,7 +336,7 @@ export async function golemRental(input: RentalInput): Promise<RentalResult> {
     const message = died ?? VM_DIED.message;
     await buryVm(vm, task.task);
     const why: Loss = { ...VM_DIED, message, fault: faultOf('dead', message, task.task) };
-    const more = { batchId: sentBatch, ...done?.outcome, startedAt };
+    const more = { activityId: vm.activityId, batchId: sentBatch, ...done?.outcome, startedAt };
     if (lost?.type === 'AgreementEnded') await giveBack(task, lost, more);
     else if (lost || close) await giveBack(task, why, more);
     else {

@@ -21,6 +21,7 @@ import type {
   Reserved,
   SettlementNews,
 } from '../activities/contract';
+import { backoffMs } from '../model/backoff';
 import { appendEvents, emptyEventLog, readEvents, type NewEvent } from '../model/events';
 import { greatestRental } from '../model/ids';
 import type {
@@ -44,6 +45,7 @@ import {
   type SettlementInput,
   type SettlementUpdate,
 } from './protocol';
+import { isOwnerClosed, sound } from './signal-input';
 import { Reservation } from './reservation';
 import {
   agreementsOf,
@@ -79,8 +81,10 @@ import {
 const NUDGE = '3 s';
 /** Patience with decisions before it is watched on beside them. Most are done by then, and need no second watch. */
 const PATIENCE = '2 s';
-/** So long a worker may be at a decision without knowing that its time is over. */
-const DECISION_HEARTBEAT_MS = 10_000;
+/** So long a worker may be at an effect, a decision for one, without knowing that nobody waits for it any more. */
+const HEARTBEAT_MS = 10_000;
+/** Waits between attempts at what is never given up. */
+const PERSISTENCE = { firstMs: 1000, longestMs: 300_000 };
 const NO_NEWS = { documents: [], settled: [], settledNotes: [] };
 
 export async function golemSettlement(input: SettlementInput): Promise<SettlementResult> {
@@ -91,7 +95,7 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
   let phase: SettlementPhase = 'reserving';
   let lastFailure: LastFailure | undefined;
   const undecided: Undecided = [];
-  const decisionLifetimeMs = input.requestLifetimeMs + DECISION_HEARTBEAT_MS;
+  const decisionLifetimeMs = input.requestLifetimeMs + HEARTBEAT_MS;
   /** Decisions that came to an end, either way, and times at which they became possible again. */
   let decisions = 0;
   const refusedProviders: SettlementUpdate['refusedProviders'] = [];
@@ -114,10 +118,11 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
 
   setHandler(eventsQuery, (query) => readEvents(log, query));
   setHandler(settlementProgressQuery, progress);
-  setHandler(ownerClosedSignal, (owner) => {
+  const onOwnerClosed = (owner: OwnerClosed): void => {
     signals += 1;
     closedOwners.set(owner.workflowId, owner);
-  });
+  };
+  setHandler(ownerClosedSignal, sound('golemOwnerClosed', isOwnerClosed, onOwnerClosed));
 
   const note = (events: NewEvent[]): void => appendEvents(log, events);
 
@@ -285,13 +290,13 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
 
   /** Money depends on it, so it is never given up: what went wrong is shown, and it is tried again. */
   async function persist<T>(act: () => Promise<T>): Promise<T> {
-    for (let wait = 1; ; wait = Math.min(wait * 2, 300)) {
+    for (let failures = 0; ; failures++) {
       try {
         return await act();
       } catch (error) {
         failed(error);
         await report();
-        await sleep(`${wait} s`);
+        await sleep(backoffMs(failures, PERSISTENCE, Math.random));
       }
     }
   }
@@ -366,7 +371,9 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
           at: new Date().toISOString(),
         };
       }
-      const untilMs = Date.now() + (look.empty ? input.requestLifetimeMs : wait * 1000);
+      // What a worker was at for a workflow that was terminated goes on until it beats.
+      const lifetimeMs = input.requestLifetimeMs + (owners?.abrupt ? HEARTBEAT_MS : 0);
+      const untilMs = Date.now() + (look.empty ? lifetimeMs : wait * 1000);
       while (Date.now() < untilMs) await persist(() => step('none', untilMs));
     }
   }

@@ -25,6 +25,8 @@ export class MarketRounds {
   private leftOver: OfferSummary[] = [];
   private unanswered: Unanswered[] = [];
   private drafts: DraftProposal[] = [];
+  /** Nobody answers under the demand. */
+  private silent = false;
 
   constructor(
     private readonly job: JobRef,
@@ -43,7 +45,7 @@ export class MarketRounds {
 
   /** The next round subscribes a demand: cut short, its request may still land. */
   makesDemand(): boolean {
-    return !this.demand || this.demand.expiresAtMs - Date.now() <= LEAST_LIFE_MS;
+    return !this.demand || this.silent || this.demand.expiresAtMs - Date.now() <= LEAST_LIFE_MS;
   }
 
   async round({ wanted, avoid, brokeFaith, forgivable }: RoundInput): Promise<Negotiated> {
@@ -52,6 +54,7 @@ export class MarketRounds {
     const { image, demand: options, pricing, providers, budget } = this.spec;
     const found = await negotiation().golemNegotiate({
       ...{ job, allocationId: this.allocationId(), demand, nextDemandNumber, leftOver, unanswered },
+      renew: this.silent,
       ...{ wanted, avoid, brokeFaith, forgivable, platform: paymentPlatform(budget) },
       spec: { image, demand: options, pricing, providers },
     });
@@ -59,6 +62,7 @@ export class MarketRounds {
     this.nextDemandNumber = found.demandNumber + 1;
     this.leftOver = found.demand ? found.leftOver : [];
     this.unanswered = found.demand ? found.unanswered : [];
+    this.silent = found.demand !== undefined && found.silent;
     this.drafts = found.drafts;
     return found;
   }

@@ -11,6 +11,7 @@ import {
   type ScriptOutcome,
 } from './protocol';
 import { checkScript, scriptCommands } from './script-input';
+import { checkScriptResult } from './signal-input';
 
 /** Outcomes kept for `scriptResult`; an Update's answer must not grow with a rental's life. */
 const KEPT = 20;
@@ -43,7 +44,9 @@ export class OutsideScripts {
         if (options.isOver()) throw this.rentalEnded();
       },
     });
-    setHandler(scriptResultUpdate, ({ scriptId, waitSec }) => this.result(scriptId, waitSec));
+    setHandler(scriptResultUpdate, ({ scriptId, waitSec }) => this.result(scriptId, waitSec), {
+      validator: checkScriptResult,
+    });
   }
 
   /** The script has got a batch id. One of the job's is none of ours. */
@@ -78,13 +81,13 @@ export class OutsideScripts {
     return { scriptId };
   }
 
-  private async result(scriptId: string, waitSec = LONGEST_WAIT_SEC): Promise<ScriptOutcome> {
+  private async result(scriptId: string, waitSec?: number | null): Promise<ScriptOutcome> {
     const script = this.scripts.get(scriptId);
     if (!script) {
       throw ApplicationFailure.nonRetryable(`no script "${scriptId}" in this rental`, 'UnknownScript');
     }
-    const wait = Math.max(0, Math.min(waitSec, LONGEST_WAIT_SEC));
-    await condition(() => script.outcome !== undefined || this.options.isOver(), `${wait} s`);
+    const wait = Math.max(0, Math.min(waitSec ?? LONGEST_WAIT_SEC, LONGEST_WAIT_SEC));
+    await condition(() => script.outcome !== undefined || this.options.isOver(), wait * 1000);
     if (!script.outcome && this.options.isOver()) throw this.rentalEnded();
     return script.outcome ?? { scriptId, state: 'running', results: [] };
   }

@@ -7,11 +7,17 @@ const FIELDS = ['commands', 'timeoutSec', 'onUncertain'];
 const ON_UNCERTAIN = ['freshVm', 'rerun', 'fail'];
 /** With more, even the least of results would not fit into one payload. */
 const MAX_COMMANDS = 1500;
+/** A year; nobody rents a VM for longer. */
+const LONGEST_SEC = 365 * 86_400;
 
 /** @throws InvalidJobSpec - with every problem and its path */
 export function checkScript(script: ExecuteScript): void {
   const problems: string[] = [];
-  const commands: unknown = script?.commands;
+  if (typeof script !== 'object' || script === null) {
+    const problem = 'expected a script: { commands, timeoutSec, onUncertain }';
+    throw ApplicationFailure.nonRetryable(problem, 'InvalidJobSpec', [problem]);
+  }
+  const commands: unknown = script.commands;
   if (!Array.isArray(commands) || commands.length === 0) {
     problems.push('commands: expected a list of at least one command');
   } else if (commands.length > MAX_COMMANDS) {
@@ -26,8 +32,11 @@ export function checkScript(script: ExecuteScript): void {
     });
   }
   const timeoutSec: unknown = script?.timeoutSec;
-  if (timeoutSec !== undefined && !(typeof timeoutSec === 'number' && timeoutSec > 0)) {
-    problems.push('timeoutSec: expected a number of seconds above 0');
+  if (
+    timeoutSec !== undefined &&
+    !(typeof timeoutSec === 'number' && timeoutSec > 0 && timeoutSec <= LONGEST_SEC)
+  ) {
+    problems.push(`timeoutSec: expected a number of seconds above 0, at most ${LONGEST_SEC}`);
   }
   if (script?.onUncertain !== undefined && !ON_UNCERTAIN.includes(script.onUncertain)) {
     problems.push(`onUncertain: expected one of ${ON_UNCERTAIN.join(', ')}`);

@@ -3,6 +3,7 @@
  * to sending is lost, what was asked for that case decides.
  */
 import { isCancellation, sleep } from '@temporalio/workflow';
+import { backoffMs, YAGNA_BACKOFF } from '../model/backoff';
 import type { JobRef, ScriptCommand, VmAfterScript, WatchedScript } from '../activities/contract';
 import type { NewEvent } from '../model/events';
 import type { AgreementId, BatchId, GolemActivityId } from '../model/ids';
@@ -54,7 +55,9 @@ export interface ScriptRunnerOptions {
 const SURELY_NOT_SENT = ['YagnaUnavailable', 'YagnaUnauthorized', 'UnknownConnection'];
 /** A script that may be rerun is sent so often when its answers get lost. */
 const MAX_RERUNS = 3;
-const LONGEST_WAIT_SEC = 30;
+const WAITS = { ...YAGNA_BACKOFF, firstMs: 1000 };
+/** With these it was certainly not sent, and may be once yagna is back or the worker has its key. */
+const WAITED_FOR = ['YagnaUnavailable', 'YagnaUnauthorized'];
 
 export class ScriptRunner {
   constructor(private readonly options: ScriptRunnerOptions) {}
@@ -62,15 +65,15 @@ export class ScriptRunner {
   /** Sends a script; a request that certainly had no effect is sent again, any other failure is thrown. */
   async send(vm: Vm, commands: ScriptCommand[]): Promise<BatchId> {
     const { job, note, isClosing } = this.options;
-    for (let wait = 1; ; wait = Math.min(wait * 2, LONGEST_WAIT_SEC)) {
+    for (let failures = 0; ; failures++) {
       try {
         const sent = await sending.golemSendScript({ job, ...vm, commands });
         note([sent.event]);
         return sent.batchId;
       } catch (error) {
-        const again = namedFailure(error).type === 'YagnaUnavailable' && !isClosing();
+        const again = WAITED_FOR.includes(namedFailure(error).type) && !isClosing();
         if (isCancellation(error) || !again) throw error;
-        await sleep(`${wait} s`);
+        await sleep(backoffMs(failures, WAITS, Math.random));
       }
     }
   }

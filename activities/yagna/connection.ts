@@ -15,6 +15,7 @@ import { failure } from './errors';
 import { exeUnitCalls, type ExeUnitPort } from './exe-unit';
 import { marketCalls, type MarketPort } from './market';
 import { paymentCalls, type PaymentPort } from './payment';
+import { Reachability, type ConnectionChange } from './reachability';
 import { EventStreams } from './streams';
 import { requestClass, Transport, type Endpoint } from './transport';
 import { identitySchema, read, versionSchema } from './wire';
@@ -25,6 +26,8 @@ export interface Yagna extends MarketPort, PaymentPort, ExeUnitPort {
   readonly connection: string;
   /** Such as `0.17.6-nightly`. */
   version(signal?: AbortSignal): Promise<string>;
+  /** How long it has been answering without a break, as this process has seen it, in ms. */
+  upForMs(): number;
   /** yagna's time, ms since 1970, as far as its answers have told it: to compare with times it reports. */
   now(): number;
   me(signal?: AbortSignal): Promise<{ identity: string; name: string }>;
@@ -53,12 +56,24 @@ export class Connections {
   private readonly requestTimeoutMs: number;
   private endpoints: Record<string, Endpoint>;
   private readonly open = new Map<string, Open>();
+  private readonly listeners = new Set<(change: ConnectionChange) => void>();
+  /** Keys that are or were in use: a late answer may quote one that has been replaced. */
+  private readonly keys = new Set<string>();
 
   /** @throws UnknownConnection - the environment or the file has a mistake */
   constructor(private readonly env: Readonly<Record<string, string | undefined>> = process.env) {
     this.requestTimeoutMs = readTimeout(env);
     this.requestLifetimeMs = requestLifetimeMs(this.requestTimeoutMs);
-    this.endpoints = readEndpoints(env);
+    this.endpoints = this.read();
+  }
+
+  /**
+   * Tells, once each time, when the yagna of a connection stops answering, refuses the key, or answers again.
+   * @returns ends it
+   */
+  onChange(listener: (change: ConnectionChange) => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
   }
 
   /** Of all connections that are known now. */
@@ -85,9 +100,16 @@ export class Connections {
     this.endpoint(name);
     let open = this.open.get(name);
     if (open === undefined) {
-      const source = { endpoint: () => this.endpoint(name), failed: () => this.reload() };
-      const transport = new Transport(name, source, this.requestTimeoutMs);
-      const yagna = connect(transport);
+      const source = {
+        endpoint: () => this.endpoint(name),
+        failed: () => this.reload(),
+        secrets: () => [...this.keys],
+      };
+      const reachability = new Reachability(name, (change) => {
+        for (const tell of this.listeners) tell(change);
+      });
+      const transport = new Transport(name, source, this.requestTimeoutMs, reachability);
+      const yagna = connect(transport, reachability);
       const streams = new EventStreams(yagna, { now: () => yagna.now() });
       open = { yagna, streams, documents: new Documents(yagna) };
       this.open.set(name, open);
@@ -96,7 +118,7 @@ export class Connections {
   }
 
   private endpoint(name: string): Endpoint {
-    if (!Object.hasOwn(this.endpoints, name)) this.endpoints = readEndpoints(this.env);
+    if (!Object.hasOwn(this.endpoints, name)) this.endpoints = this.read();
     const endpoint = Object.hasOwn(this.endpoints, name) ? this.endpoints[name] : undefined;
     if (endpoint !== undefined) return endpoint;
     const known = Object.keys(this.endpoints);
@@ -111,16 +133,23 @@ export class Connections {
 
   private reload(): void {
     try {
-      this.endpoints = readEndpoints(this.env);
+      this.endpoints = this.read();
     } catch {
       // Half written, perhaps: what is known stays.
     }
   }
+
+  private read(): Record<string, Endpoint> {
+    const endpoints = readEndpoints(this.env);
+    for (const { appKey } of Object.values(endpoints)) this.keys.add(appKey);
+    return endpoints;
+  }
 }
 
-function connect(transport: Transport): Yagna {
+function connect(transport: Transport, reachability: Reachability): Yagna {
   return {
     connection: transport.connection,
+    upForMs: () => reachability.upForMs,
     now: () => Date.now() + transport.clockOffsetMs,
     async version(signal) {
       const api = new VersionApi.DefaultService(requestClass(transport, '', { signal }));

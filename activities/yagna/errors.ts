@@ -2,7 +2,13 @@
  * What can go wrong when talking to yagna, as one error class, and its translation into the failures users see.
  * Whoever calls decides what an error means for its effect; `toFailure` is for what it did not expect.
  */
-import { ApplicationFailure, CancelledFailure, TemporalFailure } from '@temporalio/common';
+import {
+  ApplicationFailure,
+  ApplicationFailureCategory,
+  type ApplicationFailureOptions,
+  CancelledFailure,
+  TemporalFailure,
+} from '@temporalio/common';
 import { FAILURES, type FailureType } from '../../model/failures';
 import { foreignText } from '../../model/foreign-text';
 
@@ -36,6 +42,10 @@ export interface YagnaErrorFields {
   status?: number;
   /** True when the request cannot have had an effect. */
   certainlyNoEffect?: boolean;
+  /** Why yagna itself gave no answer, such as `ECONNREFUSED`; absent where it did. */
+  unanswered?: string;
+  /** No answer came in the time we wait: yagna may be busy with a silent provider. */
+  timedOut?: boolean;
 }
 
 export class YagnaError extends Error {
@@ -44,8 +54,10 @@ export class YagnaError extends Error {
   readonly status?: number;
   readonly detail: string;
   readonly certainlyNoEffect: boolean;
+  readonly unanswered?: string;
+  private readonly timedOut: boolean;
 
-  constructor(fields: YagnaErrorFields) {
+  constructor(private readonly fields: YagnaErrorFields) {
     const where = fields.connection === undefined ? 'yagna' : `yagna (connection ${fields.connection})`;
     const status = fields.status === undefined ? '' : `${fields.status} `;
     super(oneLine(`${where}: ${fields.call}: ${status}${fields.detail}`));
@@ -55,6 +67,21 @@ export class YagnaError extends Error {
     this.status = fields.status;
     this.detail = oneLine(fields.detail);
     this.certainlyNoEffect = fields.certainlyNoEffect ?? false;
+    this.unanswered = fields.unanswered && oneLine(fields.unanswered);
+    this.timedOut = fields.timedOut ?? false;
+  }
+
+  /** It is yagna that is away, not a provider behind it that is silent. */
+  get isAway(): boolean {
+    return this.unanswered !== undefined && !this.timedOut;
+  }
+
+  /** The same, with its words as `change` makes them. */
+  reworded(change: (words: string) => string): YagnaError {
+    const { detail, unanswered } = this.fields;
+    const told = { detail: change(detail), unanswered: unanswered && change(unanswered) };
+    const same = told.detail === detail && told.unanswered === unanswered;
+    return same ? this : new YagnaError({ ...this.fields, ...told });
   }
 }
 
@@ -85,6 +112,8 @@ export function errorOfStatus(call: string, connection: string, status: number, 
     detail,
     // A message to an address that does not exist was delivered to nobody.
     certainlyNoEffect: refused || kind === 'gone' || kind === 'notFound',
+    // What stands before a yagna that is not there says so; yagna's own troubles are 500.
+    unanswered: status === 502 || status === 503 ? String(status) : undefined,
   });
 }
 
@@ -155,11 +184,31 @@ export function toFailure(
     // 5xx with "endpoint address not found" may be a provider that comes back.
     const usual =
       error.kind === 'gone' && (error.status ?? 0) >= 500 ? 'YagnaUnavailable' : FAILURE_OF[error.kind];
-    return failure(names[error.kind] ?? usual, error.message);
+    const named = failure(names[error.kind] ?? usual, error.message);
+    // Of a yagna that is away, or refuses the key, the connection tells once, and not each who asks it something.
+    const isTold = error.isAway ? named.type === 'YagnaUnavailable' : error.status === 401;
+    return isTold ? untold(named) : named;
   }
   // By name: fetch's errors may come from another realm than ours.
   if ((Object(error) as Error).name === 'AbortError') return new CancelledFailure('aborted');
   return ApplicationFailure.fromError(error, { type: 'Error' satisfies FailureType });
+}
+
+/** The same failure, of which Temporal's worker writes no line; `later` is when it is retried, in ms. */
+export function untold(named: ApplicationFailure, later?: number): ApplicationFailure {
+  return again(named, { category: ApplicationFailureCategory.BENIGN, nextRetryDelay: later });
+}
+
+/** The same failure, to be retried after so many ms, or whether or not its kind is usually retried. */
+export function again(
+  { message, type, nonRetryable, details, cause, category }: ApplicationFailure,
+  change: Pick<ApplicationFailureOptions, 'nextRetryDelay' | 'category' | 'nonRetryable'>,
+): ApplicationFailure {
+  return ApplicationFailure.create({
+    ...{ message, type: type ?? undefined, details: details ?? undefined, cause },
+    ...{ nonRetryable: nonRetryable ?? undefined, category: category ?? undefined },
+    ...change,
+  });
 }
 
 /** A named failure, retryable as `model/failures.ts` says. */

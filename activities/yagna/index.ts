@@ -1,11 +1,13 @@
 /** The one door to yagna: the port the Temporal activities call, its errors, its event streams. */
 export * from './connection';
 export {
+  again,
   failure,
   isYagnaError,
   oneLine,
   toFailure,
   unlessNotFound,
+  untold,
   YagnaError,
   type YagnaErrorFields,
   type YagnaErrorKind,
@@ -13,6 +15,8 @@ export {
 export { Documents, type DocumentKind, type DocumentOrigin } from './documents';
 export type { CaptureMode, ExeScriptCommand, ExeUnitPort } from './exe-unit';
 export type { Approval, DemandBody, MarketPort, ReasonBody } from './market';
+export type { ConnectionChange } from './reachability';
+export { MIN_YAGNA, supportedVersion } from './version';
 export type { DocumentEventsQuery, NewAllocation, PaymentPort, RejectionBody } from './payment';
 export { EventStreams, STREAM_POLL_SEC, type StreamEvents, type StreamKind } from './streams';
 export type {

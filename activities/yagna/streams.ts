@@ -4,6 +4,7 @@
  * listener hears nothing while yagna is away, it should also look by itself now and then.
  */
 import { setTimeout as delay } from 'node:timers/promises';
+import { backoffMs, YAGNA_BACKOFF } from '../../model/backoff';
 import type { Yagna } from './connection';
 import type { AgreementEvent, DebitNoteEvent, InvoiceEvent } from './wire';
 
@@ -13,8 +14,6 @@ export const STREAM_POLL_SEC = 45;
 const IDLE_INTERVAL_MS = 10_000;
 /** How far before the first subscription events are read, for clocks differ a little. */
 const LOOK_BACK_MS = 5_000;
-const BACKOFF_MIN_MS = 500;
-const BACKOFF_MAX_MS = 30_000;
 const REMEMBERED = 1_000;
 
 export interface StreamEvents {
@@ -118,7 +117,7 @@ class Stream<E extends { eventDate: string; eventType: string }> {
       } catch (error) {
         if (signal.aborted) return;
         this.options.onFailure?.(this.kind, error);
-        waitMs = backoffMs(failures++);
+        waitMs = backoffMs(failures++, YAGNA_BACKOFF, Math.random);
       }
       if (waitMs > 0) await this.pause(waitMs, signal).catch(() => undefined);
     }
@@ -147,12 +146,6 @@ class Stream<E extends { eventDate: string; eventType: string }> {
     }
     return true;
   }
-}
-
-/** 0.5 s doubling to 30 s, of which the upper half is random, so that workers do not come back all at once. */
-function backoffMs(failures: number): number {
-  const full = Math.min(BACKOFF_MAX_MS, BACKOFF_MIN_MS * 2 ** Math.min(failures, 16));
-  return full / 2 + (Math.random() * full) / 2;
 }
 
 /** Compares RFC 3339 timestamps to the last digit, which Date does not keep. */

@@ -12,7 +12,10 @@ import {
 import { REQUEST_TIMEOUT_MS } from '../../model/request-lifetime';
 import { MAX_BODY_BYTES, readBody } from './bounded-body';
 import { errorOfStatus, YagnaError } from './errors';
+import type { Reachability } from './reachability';
+import { redacted } from './redact';
 
+const NEEDS_NO_KEY = '/version/get';
 /** How much longer than its own timeout a long poll may take. */
 const LONG_POLL_GRACE_MS = 10_000;
 /** Where a yagna is and the key it wants. */
@@ -27,6 +30,8 @@ export interface EndpointSource {
   endpoint(): Endpoint;
   /** Called when yagna could not be reached or refused the key: its address may have changed. */
   failed(): void;
+  /** What must stand in no error: every app key that is or was known. Default: that of the endpoint. */
+  secrets?(): readonly string[];
 }
 
 export interface WireRequest {
@@ -52,6 +57,7 @@ export class Transport {
     readonly connection: string,
     private readonly source: EndpointSource,
     private readonly timeoutMs = REQUEST_TIMEOUT_MS,
+    private readonly reachability?: Reachability,
   ) {}
 
   /**
@@ -59,15 +65,25 @@ export class Transport {
    * @throws YagnaError, or the signal's reason when it aborts
    */
   async send(request: WireRequest, options: SendOptions = {}): Promise<unknown> {
-    const endpoint = this.source.endpoint();
+    const startedMs = Date.now();
+    let endpoint = this.source.endpoint();
     try {
-      return await this.sendTo(endpoint, request, options);
+      const answer = await this.sendTo(endpoint, request, options).catch(async (error: unknown) => {
+        if (!(error instanceof YagnaError) || error.status !== 401) throw error;
+        // A refused request had no effect: with another key, or at another place, it may be sent again.
+        const now = this.source.endpoint();
+        if (now.url === endpoint.url && now.appKey === endpoint.appKey) throw error;
+        endpoint = now;
+        return await this.sendTo(now, request, options);
+      });
+      this.reachability?.answered(originOf(endpoint.url), request.path !== NEEDS_NO_KEY);
+      return answer;
     } catch (error) {
-      if (!(error instanceof YagnaError) || error.status !== 401) throw error;
-      // A refused request had no effect: with another key, or at another place, it may be sent again.
-      const now = this.source.endpoint();
-      if (now.url === endpoint.url && now.appKey === endpoint.appKey) throw error;
-      return await this.sendTo(now, request, options);
+      if (!(error instanceof YagnaError)) throw error;
+      const secrets = this.source.secrets?.() ?? [endpoint.appKey];
+      const told = error.reworded((words) => redacted(words, secrets));
+      this.reachability?.failed(originOf(endpoint.url), told, startedMs);
+      throw told;
     }
   }
 
@@ -143,17 +159,14 @@ export class Transport {
 
   private timeoutError(call: string, timeoutMs: number): YagnaError {
     const detail = `no answer within ${Math.round(timeoutMs / 1000)} s`;
-    return new YagnaError({ kind: 'lost', call, connection: this.connection, detail });
+    const { connection } = this;
+    return new YagnaError({ kind: 'lost', call, connection, detail, unanswered: detail, timedOut: true });
   }
 
   private networkError(call: string, error: unknown, endpoint: Endpoint): YagnaError {
     const causes = causesOf(error);
     const neverSent = causes.length > 0 && causes.every(isConnectFailure);
-    // fetch quotes headers it does not like, and the key is one.
-    const reason = causes
-      .map((cause) => cause.code ?? cause.message)
-      .join(', ')
-      .replaceAll(endpoint.appKey, '***');
+    const reason = causes.map((cause) => cause.code ?? cause.message).join(', ');
     const place = originOf(endpoint.url);
     return new YagnaError({
       kind: neverSent ? 'unreachable' : 'lost',
@@ -163,6 +176,7 @@ export class Transport {
         ? `cannot connect to ${place} (${reason})`
         : `connection to ${place} was lost (${reason})`,
       certainlyNoEffect: neverSent,
+      unanswered: reason,
     });
   }
 }

@@ -34,8 +34,8 @@ export function judgeScripts({ effects, jobs }: Evidence): ScriptVerdict {
       broken.push(`task ${task} is said to be ${state}, its script ${batchId} never started`);
     }
   }
-  // A job that returned nothing does not say which scripts it knew of.
-  if (jobs.every(({ result }) => result)) {
+  // A job that returned nothing does not say which scripts it knew of; one that was cut short, not which ones still ran.
+  if (jobs.every(({ result }) => result && !result.failure)) {
     const strangers = ofTasks.filter(({ batchId }) => !known.has(batchId));
     broken.push(...judgeStrangers(strangers, jobs));
   }

@@ -153,6 +153,15 @@ export class SeedWorld {
     });
   }
 
+  /** A provider goes out of business in good order, and comes back. */
+  async shutDown(provider: string, sec: number): Promise<void> {
+    await this.inTurn('network', async () => {
+      await this.network.shutDownProvider(provider);
+      await delay(sec * 1000);
+      this.network.reopenProvider(provider);
+    });
+  }
+
   /** Resolves when all that was begun is done. */
   async calm(): Promise<void> {
     await Promise.all(this.queues.values());

@@ -19,8 +19,9 @@ export type StrokeAction =
   | { do: 'restartDevnet' }
   /** Nobody of the network reaches yagna, or one provider does not. */
   | { do: 'cut'; provider?: string; sec: number }
-  | { do: 'freeze' | 'crash'; provider: string; sec: number }
-  | { do: 'killVms' | 'shutDown'; provider: string }
+  /** Of a provider that is shut down, all agreements end; then it is back. */
+  | { do: 'freeze' | 'crash' | 'shutDown'; provider: string; sec: number }
+  | { do: 'killVms'; provider: string }
   | { do: 'cancelJob' | 'terminateJob' | 'terminateJobAndRentals' }
   /** What it would have done is left to `golemReconcile`. */
   | { do: 'terminateSettlement' | 'terminateAll' }
@@ -69,7 +70,10 @@ function action(providers: readonly string[], workers: number): fc.Arbitrary<Str
     },
     {
       weight: 2,
-      arbitrary: fc.record({ do: fc.constantFrom('killVms' as const, 'shutDown' as const), provider }),
+      arbitrary: fc.oneof(
+        fc.record({ do: fc.constant('killVms' as const), provider }),
+        fc.record({ do: fc.constant('shutDown' as const), provider, sec }),
+      ),
     },
     {
       weight: 5,

@@ -87,7 +87,7 @@ export class Strokes {
         links.killVms(stroke.provider);
         return true;
       case 'shutDown':
-        await world.devnet.shutDownProvider(stroke.provider);
+        await world.shutDown(stroke.provider, stroke.sec);
         return true;
       case 'cancelJob':
         return await job.cancel(job.jobId);

@@ -44,6 +44,8 @@ export function startCli(
   args: string[],
   env: NodeJS.ProcessEnv = {},
   onStderr?: (line: string) => void,
+  onStdout?: (line: string) => void,
 ): Promise<Child> {
-  return startChild(process.execPath, [CLI, ...args], { env: { ...process.env, ...env }, onStderr });
+  const options = { env: { ...process.env, ...env }, onStderr, onStdout };
+  return startChild(process.execPath, [CLI, ...args], options);
 }

@@ -15,21 +15,31 @@ export async function activityFailed(world: World, workflowId: string, name: str
   });
 }
 
-/** Resolves when an activity of that type has completed and the workflow has taken note of it. */
-export async function activityCompleted(world: World, workflowId: string, name: string): Promise<void> {
-  await activityEnd(world, workflowId, name, (event) => {
+/** Resolves when the n-th activity of that type has completed and the workflow has taken note of it. */
+export async function activityCompleted(
+  world: World,
+  workflowId: string,
+  name: string,
+  nth = 1,
+): Promise<void> {
+  const read: EndOfActivity<undefined> = (event) => {
     const completed = event.activityTaskCompletedEventAttributes;
     return completed ? { scheduled: completed.scheduledEventId, value: undefined } : undefined;
-  });
+  };
+  await activityEnd(world, workflowId, name, read, nth);
 }
+
+type EndOfActivity<T> = (event: HistoryEvent) => { scheduled: unknown; value: T } | undefined;
 
 async function activityEnd<T>(
   world: World,
   workflowId: string,
   name: string,
-  read: (event: HistoryEvent) => { scheduled: unknown; value: T } | undefined,
+  read: EndOfActivity<T>,
+  nth = 1,
 ): Promise<T> {
   const scheduled = new Set<string>();
+  let ends = 0;
   let nextPageToken: Uint8Array | undefined;
   for (;;) {
     const answer = await world.client.workflowService.getWorkflowExecutionHistory({
@@ -42,7 +52,9 @@ async function activityEnd<T>(
       const type = event.activityTaskScheduledEventAttributes?.activityType?.name;
       if (type === name) scheduled.add(String(event.eventId));
       const end = read(event);
-      if (end && scheduled.has(String(end.scheduled))) return end.value;
+      if (!end || !scheduled.has(String(end.scheduled))) continue;
+      ends += 1;
+      if (ends === nth) return end.value;
     }
     nextPageToken = answer.nextPageToken?.length ? answer.nextPageToken : undefined;
     if (!nextPageToken) throw new Error(`${workflowId} has ended, and no ${name} of it so`);

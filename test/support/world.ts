@@ -27,6 +27,8 @@ export interface World {
   taskQueue: string;
   /** The worker process that runs now. */
   worker: Child;
+  /** What workers have written so far, in lines. */
+  workerLog: string[];
   /** Starts a worker process on the same task queue, after the one before was killed. */
   startWorker(): Promise<Child>;
   /** Stops the devnet and starts it again on its port; needs a `dataDir` of the test's. */
@@ -57,10 +59,11 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
   requireBuild();
   const devnet = await startDevnet(options.devnet);
   const taskQueue = `golem-${randomUUID()}`;
+  const workerLog: string[] = [];
   const address = temporalAddress();
   const yagnaUrl = (await options.yagnaUrl?.(devnet.url)) ?? devnet.url;
   const startWorker = async (): Promise<Child> => {
-    const worker = await startCli(['worker', '--task-queue', taskQueue, ...(options.workerArgs ?? [])], {
+    const env = {
       TEMPORAL_ADDRESS: address,
       YAGNA_API_URL: yagnaUrl,
       YAGNA_APPKEY: devnet.appKey,
@@ -68,7 +71,14 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       // After a lost answer the settlement waits until the request cannot land any more: long enough on loopback.
       GOLEM_REQUEST_TIMEOUT_SEC: '3',
       ...options.env,
-    });
+    };
+    const write = (line: string): void => void workerLog.push(line);
+    const worker = await startCli(
+      ['worker', '--task-queue', taskQueue, ...(options.workerArgs ?? [])],
+      env,
+      write,
+      write,
+    );
     await worker.line(/^worker ready/);
     return worker;
   };
@@ -77,7 +87,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
   const get = async (path: string): Promise<unknown> =>
     await (await fetch(`${world.devnet.adminUrl}${path}`)).json();
   const world: World = {
-    ...{ devnet, client, taskQueue },
+    ...{ devnet, client, taskQueue, workerLog },
     golem: new GolemClient({ client, taskQueue }),
     worker: await startWorker(),
     async startWorker() {

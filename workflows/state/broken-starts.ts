@@ -1,4 +1,5 @@
 /** Counts rentals in a row that broke before their VM was ready: when to pause, and when to give up. */
+import { backoffMs } from '../../model/backoff';
 import type { NamedFailure } from '../failure-type';
 
 /** So many, and the fault is in the job or the network, not in a provider. */
@@ -7,7 +8,7 @@ const MAX_BROKEN_STARTS = 10;
 const MAX_BROKEN_SETUPS = 5;
 /** Broken starts that delay nothing: the next provider is asked at once. */
 const FREE_STARTS = 3;
-const LONGEST_PAUSE_SEC = 30;
+const PAUSES = { firstMs: 1000, longestMs: 30_000 };
 /** These say nothing about VMs; the market is busy, or yagna away. They are a reason to wait, none to give up. */
 const REFUSALS = ['AgreementRejected', 'YagnaUnavailable'];
 
@@ -49,14 +50,14 @@ export class BrokenStarts {
     this.lastStart = this.lastRefusal = undefined;
   }
 
-  add(broken: BrokenStart, nowMs: number): void {
+  add(broken: BrokenStart, nowMs: number, random = Math.random): void {
     const { failure, setupFailed } = broken;
     const refused = REFUSALS.includes(failure.type);
     if (refused) this.lastRefusal = failure;
     else this.lastStart = failure;
     if (setupFailed) this.setups.add(broken);
     const counted = (refused ? this.refusals : this.starts).add(broken);
-    if (counted) this.notBeforeMs = nowMs + Math.min(LONGEST_PAUSE_SEC, 2 ** (this.inARow - 1)) * 1000;
+    if (counted) this.notBeforeMs = nowMs + backoffMs(this.inARow - 1, PAUSES, random);
   }
 
   /** How long to wait before the next provider is asked. */

@@ -226,14 +226,13 @@ export function soFar(ledger: Ledger, agreementId?: AgreementId): Record<Agreeme
     (entry) => (agreementId ?? entry.agreementId) === entry.agreementId,
   );
   return Object.fromEntries(
-    concerned.map(
-      ({ agreementId: id, acceptedByActivity, notes, lastUsage, lastNoteAt, invoiceAccepted }) => [
-        id,
-        invoiceAccepted
-          ? { acceptedByActivity: {}, notes: {}, lastUsage: {}, lastNoteAt: {}, invoiceAccepted }
-          : { acceptedByActivity, notes, lastUsage, lastNoteAt, invoiceAccepted },
-      ],
-    ),
+    concerned.map((entry) => {
+      const { agreementId: id, acceptedByActivity, notes, lastUsage, lastNoteAt, invoiceAccepted } = entry;
+      if (invoiceAccepted)
+        return [id, { acceptedByActivity: {}, notes: {}, lastUsage: {}, lastNoteAt: {}, invoiceAccepted }];
+      const rejected = entry.state === 'rejected' ? { invoiceRejected: true } : {};
+      return [id, { acceptedByActivity, notes, lastUsage, lastNoteAt, invoiceAccepted, ...rejected }];
+    }),
   );
 }
 

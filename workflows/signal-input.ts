@@ -1,0 +1,98 @@
+/**
+ * Checks what comes by signal or Update. Anybody on the namespace may send one, and an error in a handler would hold its
+ * workflow up for good; zod stays out of the workflow bundle.
+ */
+import { ApplicationFailure, log } from '@temporalio/workflow';
+import type { Assignment, AssignmentOutcome, OwnerClosed, RentalUpdate, SettlementUpdate } from './protocol';
+
+type Check = (value: unknown) => boolean;
+
+/** No reason of ours is longer, and an agreement carries it to the provider. */
+const LONGEST_REASON = 2000;
+
+const text: Check = (value) => typeof value === 'string';
+const whole: Check = (value) => Number.isSafeInteger(value);
+const list =
+  (item: Check): Check =>
+  (value) =>
+    Array.isArray(value) && value.every(item);
+const maybe =
+  (check: Check): Check =>
+  (value) =>
+    value === undefined || value === null || check(value);
+const oneOf =
+  (...values: string[]): Check =>
+  (value) =>
+    typeof value === 'string' && values.includes(value);
+const record =
+  (fields: Record<string, Check>): Check =>
+  (value) =>
+    typeof value === 'object' &&
+    value !== null &&
+    Object.entries(fields).every(([name, check]) => check((value as Record<string, unknown>)[name]));
+
+const failure = record({ type: text, message: text });
+
+export const isAssignment = record({
+  ...{ id: text, task: text, commands: list(record({})) },
+  timeoutSec: (value) => typeof value === 'number' && value > 0 && value < Infinity,
+  onUncertain: oneOf('freshVm', 'rerun', 'fail'),
+}) as (value: unknown) => value is Assignment;
+
+export const isOutcome = record({
+  ...{ rental: whole, id: text, task: text, results: list(record({})), reason: maybe(text) },
+  state: oneOf('done', 'failed', 'lost', 'timedOut', 'uncertain', 'returned'),
+  ...{ activityId: maybe(text), batchId: maybe(text), startedAt: text, finishedAt: text },
+}) as (value: unknown) => value is AssignmentOutcome;
+
+export const isRentalUpdate = record({
+  ...{ rental: whole, seq: whole, agreementId: maybe(text), activityId: maybe(text), reason: maybe(text) },
+  state: oneOf('signing', 'creating', 'deploying', 'ready', 'busy', 'closing', 'closed', 'failed'),
+  failure: maybe(failure),
+}) as (value: unknown) => value is RentalUpdate;
+
+export const isSettlementUpdate = record({
+  ...{ jobUuid: text, seq: whole, phase: text, allocationId: maybe(text) },
+  money: record({ budget: text, reserved: text, accepted: text, paid: text, platform: text }),
+  failure: maybe(record({ type: text, message: text, at: text })),
+  refusedProviders: list(record({ provider: record({ id: text, name: text }), reason: text })),
+}) as (value: unknown) => value is SettlementUpdate;
+
+export const isOwnerClosed = record({
+  workflowId: text,
+  clean: (value) => typeof value === 'boolean',
+}) as (value: unknown) => value is OwnerClosed;
+
+const reason: Check = (value) => typeof value === 'string' && value.length <= LONGEST_REASON;
+
+export const isCloseRequest = record({ reason, code: maybe(reason) }) as (
+  value: unknown,
+) => value is { reason: string; code?: string };
+
+/** A handler that hears nothing of what is not as it should be. */
+export function sound<T, R>(
+  name: string,
+  isSound: (value: unknown) => value is T,
+  handle: (value: T) => R,
+): (value: unknown) => R | undefined {
+  return (value) => {
+    if (isSound(value)) return handle(value);
+    log.warn(`a signal ${name} that is none of ours is left unheard`);
+    return undefined;
+  };
+}
+
+/** @throws InvalidJobSpec - it is neither nothing nor `{ reason?: text }` */
+export function checkTerminate(request?: unknown): void {
+  if (maybe(record({ reason: maybe(reason) }))(request)) return;
+  const problem = `reason: expected a text of at most ${LONGEST_REASON} characters, in { reason }, or nothing`;
+  throw ApplicationFailure.nonRetryable(problem, 'InvalidJobSpec', [problem]);
+}
+
+/** @throws InvalidJobSpec */
+export function checkScriptResult(query: unknown): void {
+  const waitSec: Check = (value) => typeof value === 'number' && Number.isFinite(value);
+  if (record({ scriptId: text, waitSec: maybe(waitSec) })(query)) return;
+  const problem = 'expected { scriptId, waitSec }: a text, and a number of seconds or nothing';
+  throw ApplicationFailure.nonRetryable(problem, 'InvalidJobSpec', [problem]);
+}
