@@ -5,6 +5,7 @@ import type { Call, Intercepted } from '../support/fault-proxy';
 import type { ChaosWorld } from './chaos-world';
 import {
   isEffectful,
+  isOwn,
   nameOf,
   type ActivityMode,
   type CallMode,
@@ -43,7 +44,7 @@ function armCall(world: ChaosWorld, activity: string, call: string, mode: CallMo
       work = happen(world, call, mode, request);
       await work;
     },
-    { when: (other) => other.sender?.activity === activity && nameOf(other) === call },
+    { when: (other) => other.sender?.activity === activity && isOwn(other) && nameOf(other) === call },
   );
   return { isReached: () => work !== undefined, over: async () => await work };
 }

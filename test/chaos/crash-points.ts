@@ -45,6 +45,8 @@ export interface SeenCall {
 /** Of one run without faults. */
 export interface Reach {
   scenario: string;
+  /** Activities whose points are to be taken in it. */
+  isFor: readonly string[];
   /** In the order in which they came. */
   calls: SeenCall[];
   /** Types of the activities that were begun, in that order. */
@@ -73,6 +75,11 @@ export function nameOf({ method, path, body }: Call): string {
   return name ?? `${method} ${path}`;
 }
 
+/** Whether a call is its sender's own: all jobs of a worker share its polls for events, whoever began them. */
+export function isOwn({ path, query }: Call): boolean {
+  return !path.endsWith('Events') || query.has('appSessionId');
+}
+
 /** A GET that takes away what it reads. */
 const CONSUMING = ['collectOffers'];
 
@@ -80,31 +87,26 @@ export function isEffectful(call: Call): boolean {
   return call.method !== 'GET' || CONSUMING.includes(nameOf(call));
 }
 
-/** Each crash point once, in the scenario that comes to it first. */
+/** Each crash point once, in the scenario that is there for it, or else in the first that comes to it. */
 export function activityPoints(reached: readonly Reach[]): CrashPoint[] {
-  const points = new Map<string, CrashPoint>();
-  for (const { scenario, calls } of reached) {
-    for (const { activity, call } of calls.filter(({ isEffectful }) => isEffectful)) {
-      const key = `${activity} ${call}`;
-      if (!points.has(key)) points.set(key, { scenario, activity, call });
+  return registeredActivities().flatMap((activity): CrashPoint[] => {
+    const points: CrashPoint[] = [];
+    const runs = [...reached].sort(
+      (a, b) => Number(b.isFor.includes(activity)) - Number(a.isFor.includes(activity)),
+    );
+    const calls = runs.flatMap(({ scenario, calls }) =>
+      calls.filter((seen) => seen.activity === activity).map((seen) => ({ ...seen, scenario })),
+    );
+    for (const { scenario, call, isEffectful } of calls) {
+      if (isEffectful && !points.some((point) => 'call' in point && point.call === call))
+        points.push({ scenario, activity, call });
     }
-  }
-  const acting = new Set([...points.values()].map((point) => ('activity' in point ? point.activity : '')));
-  for (const { scenario, calls } of reached) {
-    for (const { activity, call } of calls) {
-      if (acting.has(activity)) continue;
-      acting.add(activity);
-      points.set(`${activity} ${call}`, { scenario, activity, call });
-    }
-  }
-  for (const { scenario, activities } of reached) {
-    for (const activity of activities) {
-      if (acting.has(activity)) continue;
-      acting.add(activity);
-      points.set(activity, { scenario, activity });
-    }
-  }
-  return [...points.values()];
+    if (points.length > 0) return points;
+    const [first] = calls;
+    if (first) return [{ scenario: first.scenario, activity, call: first.call }];
+    const run = runs.find(({ activities }) => activities.includes(activity));
+    return run ? [{ scenario: run.scenario, activity }] : [];
+  });
 }
 
 /** Activities that a worker registers and that are not among those begun: each is a gap in the matrix. */

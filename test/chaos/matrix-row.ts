@@ -4,7 +4,7 @@ import { rentalId, settlementId } from '../../model/ids';
 import type { JobResult, SettlementResult } from '../../model/result';
 import { arm, NO_FAULT, within, type Armed, type Row } from './armed';
 import type { ChaosWorld } from './chaos-world';
-import { isEffectful, nameOf, type CrashPoint, type Reach, type SeenCall } from './crash-points';
+import { isEffectful, isOwn, nameOf, type CrashPoint, type Reach, type SeenCall } from './crash-points';
 import { lastSeq, takeEvidence } from './evidence';
 import { SCENARIOS, type Scenario } from './scenarios';
 import { judge, type Counts } from './verdict';
@@ -57,7 +57,7 @@ export async function reach(world: ChaosWorld, scenario: Scenario): Promise<Reac
   const tasks = [...world.temporal.begun].flatMap(([id, count]): [string, number][] =>
     id.startsWith(jobId) ? [[id.slice(jobId.length), count]] : [],
   );
-  return { scenario: scenario.name, ...seen, tasks: new Map(tasks), broken };
+  return { scenario: scenario.name, isFor: scenario.isFor ?? [], ...seen, tasks: new Map(tasks), broken };
 }
 
 export function scenarioOf({ scenario }: CrashPoint): Scenario {
@@ -87,10 +87,10 @@ async function runJob(
 ): Promise<Ran> {
   const { devnet, golem } = world;
   const since = lastSeq(devnet);
-  const spec = scenario.prepare(world);
+  const { spec, during } = scenario.prepare(world);
   const jobId = `chaos-${randomUUID()}`;
   world.onCall = (call) => {
-    if (!call.sender) return;
+    if (!call.sender || !isOwn(call)) return;
     seen.calls.push({ activity: call.sender.activity, call: nameOf(call), isEffectful: isEffectful(call) });
   };
   world.temporal.onActivityBegun = ({ activity }) => {
@@ -100,7 +100,7 @@ async function runJob(
   const fault = armFault(jobId);
   try {
     await golem.startJob(spec, { jobId });
-    const over = await within(ROW_LIMIT_MS, ended(world, scenario, jobId, since, fault));
+    const over = await within(ROW_LIMIT_MS, ended(world, fault, jobId, during?.(jobId, since)));
     if (!over) {
       const broken = [
         `it is not over after ${ROW_LIMIT_MS / 1000} s`,
@@ -126,14 +126,12 @@ async function runJob(
 }
 
 async function ended(
-  world: ChaosWorld,
-  scenario: Scenario,
-  jobId: string,
-  since: number,
+  { golem }: ChaosWorld,
   fault: Armed,
+  jobId: string,
+  during: Promise<void> | undefined,
 ): Promise<{ result?: JobResult; settlement: SettlementResult }> {
-  const { golem } = world;
-  await scenario.during?.(world, jobId, since);
+  await during;
   const result = await golem.result(jobId).catch(() => undefined);
   const settlement = await golem.settled(jobId);
   await fault.over();

@@ -18,10 +18,16 @@ export interface Scenario {
   settles: 'settled' | 'unpaid';
   /** An attempt is uncertain even where the matrix breaks nothing. */
   isUncertain?: boolean;
-  /** Makes ready what the job meets, and gives its spec. */
-  prepare(world: ChaosWorld): object;
+  /** Activities that it is there for: others may come to them too, on a slow machine. */
+  isFor?: readonly string[];
+  /** Makes ready what the job meets. */
+  prepare(world: ChaosWorld): Prepared;
+}
+
+export interface Prepared {
+  spec: object;
   /** What happens to the job while it runs; `since` is the number of the last effect before it. */
-  during?(world: ChaosWorld, jobId: string, since: number): Promise<void>;
+  during?(jobId: string, since: number): Promise<void>;
 }
 
 const COMMON = {
@@ -36,13 +42,13 @@ const COMMON = {
 const NAMES = ['a', 'b', 'c', 'd'];
 const ALL_DONE = NAMES.map((name) => ({ name, stdout: `${name}\n` }));
 
-/** Four tasks; `c` fails the first time that it is run, and `a` lasts long enough for a debit note. */
-function fourTasks(world: ChaosWorld, longestSec = 1.5): object[] {
+/** Four tasks; `c` fails the first time that it is run, and `a` has a command before its own. */
+function fourTasks(world: ChaosWorld, first: object = { run: 'sleep 1.5' }): object[] {
   const once = world.web.failsAtFirst(1);
   return NAMES.map((name) => ({
     name,
     commands: [
-      ...(name === 'a' ? [{ run: `sleep ${longestSec}` }] : []),
+      ...(name === 'a' ? [first] : []),
       ...(name === 'c' ? [{ transfer: { from: once, to: '/golem/work/once' } }] : []),
       { run: `cat /golem/work/setup > /dev/null && echo ${name}` },
     ],
@@ -58,74 +64,90 @@ export const SCENARIOS: readonly Scenario[] = [
   {
     name: REFERENCE,
     ...done,
-    prepare: (world) => ({ ...COMMON, tasks: fourTasks(world) }),
+    prepare: (world) => ({ spec: { ...COMMON, tasks: fourTasks(world) } }),
   },
   {
     // A VM is watched by itself when it is some seconds old.
     name: 'long task',
     ...done,
-    prepare: (world) => ({ ...COMMON, tasks: fourTasks(world, 6.5) }),
+    isFor: ['golemWatchRental'],
+    prepare: (world) => ({ spec: { ...COMMON, tasks: fourTasks(world, { run: 'sleep 6.5' }) } }),
   },
   {
     name: 'lost answer',
     ...done,
+    isFor: ['golemDestroyVm'],
     isUncertain: true,
     prepare(world) {
       world.yagna.cutAfter(/^POST .*\/exec$/, { when: ({ body }) => !body.includes('deploy') });
-      return { ...COMMON, tasks: fourTasks(world) };
+      return { spec: { ...COMMON, tasks: fourTasks(world) } };
     },
   },
   {
     name: 'terminated',
     ...done,
+    isFor: ['golemCleanUp'],
     mustBeDone: false,
-    prepare: (world) => ({ ...COMMON, tasks: fourTasks(world, 600) }),
-    async during({ devnet, client }, jobId, since) {
-      await devnet.effects.next('debit-note-accepted', since);
-      // Nobody is left but the settlement to end what they have made.
-      const ids = [jobId, `${jobId}/rental/1`, `${jobId}/rental/2`];
-      await Promise.all(
-        ids.map((id) =>
-          client.workflow
-            .getHandle(id)
-            .terminate()
-            .catch(() => undefined),
-        ),
-      );
-    },
+    prepare: (world) => ({
+      spec: endless(world),
+      async during(jobId, since) {
+        await world.devnet.effects.next('debit-note-accepted', since);
+        // Nobody is left but the settlement to end what they have made.
+        await terminate(world.client, [jobId, rentalId(jobId, 1), rentalId(jobId, 2)]);
+      },
+    }),
   },
   {
     // Its bill is refused, and its provider avoided.
     name: 'overcharged',
     ...done,
+    isFor: ['golemAvoidProvider'],
     settles: 'unpaid',
     prepare(world) {
       world.devnet.faults.arm({ on: 'provider.invoice', do: 'tooMuch', factor: 100 });
-      return { ...COMMON, invoiceWaitSec: 30, tasks: fourTasks(world) };
+      return { spec: { ...COMMON, invoiceWaitSec: 30, tasks: fourTasks(world) } };
     },
   },
   {
     name: 'topped up',
     ...done,
+    isFor: ['golemAmendAllocation'],
     budget: '3',
-    prepare: (world) => ({ ...COMMON, tasks: fourTasks(world, 5) }),
-    async during({ devnet, golem }, jobId, since) {
-      await devnet.effects.next('debit-note-accepted', since);
-      await golem.topUp(jobId, '2');
+    prepare(world) {
+      // A task waits there until the budget is raised: a job that is over has no use for more.
+      const door = world.web.door();
+      const wait = { transfer: { from: door.url, to: '/golem/work/door' } };
+      return {
+        spec: { ...COMMON, tasks: fourTasks(world, wait) },
+        async during(jobId, since) {
+          await world.devnet.effects.next('debit-note-accepted', since);
+          await world.golem.topUp(jobId, '2');
+          door.open();
+        },
+      };
     },
   },
   {
     name: 'orphaned',
     ...done,
+    isFor: ['golemFindOrphans'],
     mustBeDone: false,
-    prepare: (world) => ({ ...COMMON, tasks: fourTasks(world, 600) }),
-    async during({ devnet, client, taskQueue }, jobId, since) {
-      await devnet.effects.next('debit-note-accepted', since);
-      await terminate(client, [settlementId(jobId), jobId, rentalId(jobId, 1), rentalId(jobId, 2)]);
-      await reconcile({ client, taskQueue }, { olderThanSec: 0 });
-    },
+    prepare: (world) => ({
+      spec: endless(world),
+      async during(jobId, since) {
+        const { client, taskQueue } = world;
+        await world.devnet.effects.next('debit-note-accepted', since);
+        await terminate(client, [settlementId(jobId), jobId, rentalId(jobId, 1), rentalId(jobId, 2)]);
+        await reconcile({ client, taskQueue }, { olderThanSec: 0 });
+      },
+    }),
   },
 ];
+
+const endless = (world: ChaosWorld): object => ({
+  ...COMMON,
+  tasks: fourTasks(world, { run: 'sleep 3600' }),
+});
 
 async function terminate(client: Client, workflowIds: readonly string[]): Promise<void> {
   // One that does not exist has nothing to be ended.
