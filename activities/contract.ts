@@ -404,6 +404,20 @@ export interface Released {
   empty: boolean;
 }
 
+/** How a settlement decides and pays. */
+export interface SettlementTerms {
+  budget: BudgetSpec;
+  platform: string;
+  invoiceWaitSec: number;
+  /** Time agreed for accepting debit notes, if any. */
+  acceptanceTimeoutSec?: number;
+  tolerance: ToleranceSpec;
+  /** After so long nothing of a dead attempt can take effect on yagna any more. */
+  requestLifetimeMs: number;
+  /** The allocation is reserved for so long at a time. */
+  allocationLifeSec: number;
+}
+
 /** What a settlement takes over from one that is gone. */
 export interface Adopted {
   /** End of the allocation to go on with; absent where there is none, and one of `amount` is to be made. */
@@ -418,17 +432,9 @@ export interface Adopted {
   overdue: AgreementId[];
 }
 
-/** A settlement to be started in the place of one that is gone; beside `job`, the input of that. */
-export interface Revival {
+/** A settlement to be started in the place of one that is gone. */
+export interface Revival extends SettlementTerms {
   job: JobRef;
-  budget: BudgetSpec;
-  platform: string;
-  expirationSec: number;
-  invoiceWaitSec: number;
-  acceptanceTimeoutSec?: number;
-  tolerance: ToleranceSpec;
-  requestLifetimeMs: number;
-  allocationLifeSec: number;
   adopt: Adopted;
 }
 

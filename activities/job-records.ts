@@ -6,21 +6,11 @@ import { WorkflowNotFoundError } from '@temporalio/common';
 import { decodeFromPayloadsAtIndex } from '@temporalio/common/lib/internal-non-workflow';
 import type { Client, WorkflowExecutionDescription } from '@temporalio/client';
 import { settlementId } from '../model/ids';
-import type { BudgetSpec, ToleranceSpec } from '../model/job';
 import type { SettlementResult } from '../model/result';
+import type { Revival, SettlementTerms } from './contract';
 
-/** Of a settlement's input, what one that takes its place needs. */
-export interface SettlementTerms {
-  budget: BudgetSpec;
-  platform: string;
-  expirationSec: number;
-  invoiceWaitSec: number;
-  acceptanceTimeoutSec?: number;
-  tolerance: ToleranceSpec;
-  requestLifetimeMs: number;
-  /** There where it took over what another had left. */
-  adopt?: object;
-}
+/** A settlement's input; with `adopt` where it had taken over what another had left. */
+type FormerTerms = SettlementTerms & Partial<Pick<Revival, 'adopt'>>;
 
 export interface JobRecord {
   jobUuid: string;
@@ -31,7 +21,7 @@ export interface JobRecord {
   /** Job id under which a settlement of it can be started now. */
   freeJobId: string;
   /** Its newest settlement, as far as Temporal still has it. */
-  settlement?: { terms: SettlementTerms; result?: SettlementResult };
+  settlement?: { terms: FormerTerms; result?: SettlementResult };
 }
 
 export class JobRecords {
@@ -132,7 +122,7 @@ export class JobRecords {
       });
       const started = answer.history?.events?.[0]?.workflowExecutionStartedEventAttributes;
       const payloads = started?.input?.payloads;
-      const terms = await decodeFromPayloadsAtIndex<SettlementTerms>(loadedDataConverter, 0, payloads);
+      const terms = await decodeFromPayloadsAtIndex<FormerTerms>(loadedDataConverter, 0, payloads);
       const handle = this.client.workflow.getHandle(workflowId, runId);
       const result = status.name === 'COMPLETED' ? ((await handle.result()) as SettlementResult) : undefined;
       return { settlement: { terms, result } };

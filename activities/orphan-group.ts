@@ -193,7 +193,6 @@ export async function planOf(
         ...(terms?.budget ?? { ...budgetParts(platform), amount: budget ?? amount }),
         onLow: 'finish',
       },
-      expirationSec: terms?.expirationSec ?? 0,
       acceptanceTimeoutSec: terms?.acceptanceTimeoutSec,
       tolerance: terms?.tolerance ?? TOLERANCE,
       adopt: {

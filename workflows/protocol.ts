@@ -3,11 +3,11 @@
  * are only signals, each with an id or a state that makes a repeat harmless.
  */
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
-import type { Adopted, DraftProposal, JobRef } from '../activities/contract';
+import type { Adopted, DraftProposal, JobRef, SettlementTerms } from '../activities/contract';
 import type { EventsQuery, GolemEvent } from '../model/events';
 import type { AgreementId, AllocationId, Amount, BatchId, GolemActivityId, Timestamp } from '../model/ids';
 import type { Bills } from './state/budget';
-import type { BudgetSpec, OnUncertain, TaskCommand, ToleranceSpec } from '../model/job';
+import type { OnUncertain, TaskCommand } from '../model/job';
 import type {
   CommandResult,
   JobProgress,
@@ -175,18 +175,8 @@ export interface RentalInput {
   interactive: boolean;
 }
 
-export interface SettlementInput {
+export interface SettlementInput extends SettlementTerms {
   job: JobRef;
-  budget: BudgetSpec;
-  platform: string;
-  invoiceWaitSec: number;
-  /** Time agreed for accepting debit notes, if any. */
-  acceptanceTimeoutSec?: number;
-  tolerance: ToleranceSpec;
-  /** After so long nothing of a dead attempt can take effect on yagna any more. */
-  requestLifetimeMs: number;
-  /** The allocation is reserved for so long at a time. */
-  allocationLifeSec: number;
   /** There where this settlement takes the place of one that is gone. */
   adopt?: Adopted;
 }
