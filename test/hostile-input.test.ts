@@ -371,11 +371,25 @@ test(
       'golemAssignmentOutcome',
       'golemRentalUpdate',
       'golemSettlementUpdate',
+      'golemReservation',
       'golemOwnerClosed',
       'nobodyKnows',
     ];
+    const { runId: jobUuid } = await world.client.workflow.getHandle(jobId).describe();
+    const money = { budget: '1', reserved: '1', accepted: '0', paid: '0', platform: 'p' };
     const anything = fc.oneof(
       hostile,
+      change.map((each) =>
+        changed(
+          {
+            ...{ jobUuid, seq: -1, phase: 'open', money, refusedProviders: [], reservations: [] },
+            bills: { open: [{ agreementId: 'a', accepted: '0' }], invoiced: [] },
+          },
+          each,
+        ),
+      ),
+      change.map((each) => changed({ id: 'x', kind: 'check', amount: '0' }, each)),
+      change.map((each) => changed({ amount: '-1' }, each)),
       change.map((each) => changed({ scriptId: 'script-1', waitSec: 0.01 }, each)),
       change.map((each) => changed({ commands: ['true'], timeoutSec: 5, onUncertain: 'fail' }, each)),
       change.map((each) => changed({ rental: 1, seq: -1, state: 'signing', reason: 'x' }, each)),
@@ -384,15 +398,25 @@ test(
     const knock = fc.record({
       at: fc.nat(2),
       how: fc.oneof(
-        fc.constantFrom('query events', 'update executeScript', 'update scriptResult', 'update terminate'),
+        fc.constantFrom(
+          ...[
+            'query events',
+            'update executeScript',
+            'update scriptResult',
+            'update terminate',
+            'update topUp',
+          ],
+        ),
         fc.constantFrom(...SIGNALS.map((name) => `signal ${name}`)),
       ),
       input: anything,
     });
     const isHarmless = (how: string, input: unknown): boolean => {
       // What is as it should be does what it should, and a script that is sent runs.
-      const { reason, commands } = Object(input) as { reason?: unknown; commands?: unknown };
+      const { reason, commands, seq } = Object(input) as Record<string, unknown>;
       if (how === 'update terminate') return typeof input === 'number' || typeof input === 'string';
+      // One that is newer than all of the settlement's own would be believed.
+      if (how === 'signal golemSettlementUpdate') return typeof seq !== 'number' || seq <= 0;
       if (how === 'signal golemCloseRental') return typeof reason !== 'string';
       return how !== 'update executeScript' || commands === undefined || !Array.isArray(commands);
     };

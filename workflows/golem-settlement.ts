@@ -42,10 +42,11 @@ import {
   settlementProgressQuery,
   settlementUpdateSignal,
   type OwnerClosed,
+  type ReservationRequest,
   type SettlementInput,
   type SettlementUpdate,
 } from './protocol';
-import { isOwnerClosed, sound } from './signal-input';
+import { isOwnerClosed, isReservationRequest, sound } from './signal-input';
 import { Reservation } from './reservation';
 import {
   agreementsOf,
@@ -134,7 +135,8 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
       await report();
     },
   });
-  setHandler(reservationSignal, (request) => reservation.ask(request));
+  const ask = (request: ReservationRequest): void => reservation.ask(request);
+  setHandler(reservationSignal, sound('golemReservation', isReservationRequest, ask));
 
   async function enter(next: SettlementPhase): Promise<void> {
     phase = next;

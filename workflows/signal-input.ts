@@ -3,7 +3,15 @@
  * workflow up for good; zod stays out of the workflow bundle.
  */
 import { ApplicationFailure, log } from '@temporalio/workflow';
-import type { Assignment, AssignmentOutcome, OwnerClosed, RentalUpdate, SettlementUpdate } from './protocol';
+import { AMOUNT } from '../model/amount';
+import type {
+  Assignment,
+  AssignmentOutcome,
+  OwnerClosed,
+  RentalUpdate,
+  ReservationRequest,
+  SettlementUpdate,
+} from './protocol';
 
 type Check = (value: unknown) => boolean;
 
@@ -11,6 +19,7 @@ type Check = (value: unknown) => boolean;
 const LONGEST_REASON = 2000;
 
 const text: Check = (value) => typeof value === 'string';
+const amount: Check = (value) => typeof value === 'string' && AMOUNT.test(value);
 const whole: Check = (value) => Number.isSafeInteger(value);
 const list =
   (item: Check): Check =>
@@ -32,6 +41,12 @@ const record =
     Object.entries(fields).every(([name, check]) => check((value as Record<string, unknown>)[name]));
 
 const failure = record({ type: text, message: text });
+const fault = record({
+  kind: oneOf(
+    ...['vmDied', 'silent', 'agreementEnded', 'resultsUntrue', 'resultsUnreadable', 'vmNotRenewed'],
+  ),
+  ...{ message: text, task: maybe(text) },
+});
 
 export const isAssignment = record({
   ...{ id: text, task: text, commands: list(record({})) },
@@ -43,20 +58,27 @@ export const isOutcome = record({
   ...{ rental: whole, id: text, task: text, results: list(record({})), reason: maybe(text) },
   state: oneOf('done', 'failed', 'lost', 'timedOut', 'uncertain', 'returned'),
   ...{ activityId: maybe(text), batchId: maybe(text), startedAt: text, finishedAt: text },
+  ...{ fault: maybe(fault), vmsDied: maybe(whole) },
 }) as (value: unknown) => value is AssignmentOutcome;
 
 export const isRentalUpdate = record({
   ...{ rental: whole, seq: whole, agreementId: maybe(text), activityId: maybe(text), reason: maybe(text) },
   state: oneOf('signing', 'creating', 'deploying', 'ready', 'busy', 'closing', 'closed', 'failed'),
-  failure: maybe(failure),
+  ...{ failure: maybe(failure), fault: maybe(fault), vmsDied: maybe(whole) },
 }) as (value: unknown) => value is RentalUpdate;
 
 export const isSettlementUpdate = record({
   ...{ jobUuid: text, seq: whole, phase: text, allocationId: maybe(text) },
-  money: record({ budget: text, reserved: text, accepted: text, paid: text, platform: text }),
+  money: record({ budget: amount, reserved: amount, accepted: amount, paid: amount, platform: text }),
   failure: maybe(record({ type: text, message: text, at: text })),
   refusedProviders: list(record({ provider: record({ id: text, name: text }), reason: text })),
+  bills: record({ open: list(record({ agreementId: text, accepted: amount })), invoiced: list(text) }),
+  reservations: list(record({ id: text, reserved: amount, budget: amount, failure: maybe(failure) })),
 }) as (value: unknown) => value is SettlementUpdate;
+
+export const isReservationRequest = record({
+  ...{ id: text, kind: oneOf('topUp', 'reserve', 'check'), amount: maybe(amount) },
+}) as (value: unknown) => value is ReservationRequest;
 
 export const isOwnerClosed = record({
   workflowId: text,
