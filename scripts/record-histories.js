@@ -53,6 +53,7 @@ async function main() {
       await record(golem.client, jobId, `${name}.job`);
       await record(golem.client, `${jobId}/settlement`, `${name}.settlement`);
       for (const { n, workflowId } of rentals) await record(golem.client, workflowId, `${name}.rental-${n}`);
+      if (name === 'orphaned') await record(golem.client, `${jobId}/reconcile`, `${name}.reconcile`);
     }
   } finally {
     await golem.close();
@@ -104,6 +105,18 @@ function jobs(web) {
         .getHandle(jobId)
         .executeUpdate('terminate', { args: [{ reason: 'enough' }] });
       await golem.result(jobId);
+    },
+    orphaned: async (golem, jobId) => {
+      const { workflow } = golem.client;
+      const door = web.closedDoor();
+      const tasks = [{ commands: [transfer(door.url)] }];
+      await golem.startJob({ ...base, tasks, providers: { max: 1 } }, { jobId });
+      await door.knocked;
+      for (const id of [jobId, `${jobId}/settlement`, `${jobId}/rental/1`])
+        await workflow.getHandle(id).terminate();
+      const options = { workflowId: `${jobId}/reconcile`, taskQueue: 'golem', args: [{}] };
+      const { settlements } = await workflow.execute('golemReconcile', options);
+      if (settlements.length !== 1) throw new Error('reconcile found no orphan');
     },
   };
 }

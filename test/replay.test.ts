@@ -20,8 +20,8 @@ beforeAll(() => {
 
 const read = (file: string): string => readFileSync(join(FOLDER, file), 'utf8');
 
-test('the histories show jobs, settlements and rentals that are done, were retried, cancelled and steered', () => {
-  const jobs = ['one-task', 'retried-task', 'cancelled', 'interactive'];
+test('the histories show jobs, settlements and rentals that are done, were retried, cancelled, steered and taken over', () => {
+  const jobs = ['one-task', 'retried-task', 'cancelled', 'interactive', 'orphaned'];
   for (const job of jobs) {
     const parts = files.filter((file) => file.startsWith(`${job}.`));
     expect(parts).toEqual(
@@ -31,6 +31,9 @@ test('the histories show jobs, settlements and rentals that are done, were retri
   const last = (file: string): string | undefined =>
     (JSON.parse(read(file)) as { events: { eventType: string }[] }).events.at(-1)?.eventType;
   expect(last('one-task.job.json')).toBe('EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED');
+  expect(last('orphaned.job.json')).toBe('EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED');
+  expect(last('orphaned.settlement.json')).toBe('EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED');
+  expect(last('orphaned.reconcile.json')).toBe('EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED');
   expect(last('cancelled.job.json')).toBe('EVENT_TYPE_WORKFLOW_EXECUTION_CANCELED');
   expect(files.filter((file) => file.startsWith('retried-task.rental')).length).toBeGreaterThan(1);
 });

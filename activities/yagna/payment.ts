@@ -130,8 +130,14 @@ export function paymentCalls(transport: Transport): PaymentPort {
     },
 
     async allocation(allocationId, signal) {
-      const found = await unlessNotFound(payment({ signal }).getAllocation(allocationId));
-      return found === undefined ? undefined : read(allocationSchema, found, 'GET /allocations/{id}');
+      try {
+        const found = await payment({ signal }).getAllocation(allocationId);
+        return read(allocationSchema, found, 'GET /allocations/{id}');
+      } catch (error) {
+        // Released, for some versions.
+        if (isYagnaError(error, 'notFound', 'gone')) return undefined;
+        throw error;
+      }
     },
 
     async amendAllocation(allocationId, change, signal) {
