@@ -373,8 +373,10 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
           at: new Date().toISOString(),
         };
       }
-      // What a worker was at for a workflow that was terminated goes on until it beats.
-      const lifetimeMs = input.requestLifetimeMs + (owners?.abrupt ? HEARTBEAT_MS : 0);
+      // What a worker was at for a workflow that was terminated goes on until it beats. Where the settlement was, too, the
+      // next reconcile sees to that.
+      const isCutShort = owners?.abrupt && !input.adopt;
+      const lifetimeMs = input.requestLifetimeMs + (isCutShort ? HEARTBEAT_MS : 0);
       const untilMs = Date.now() + (look.empty ? lifetimeMs : wait * 1000);
       while (Date.now() < untilMs) await persist(() => step('none', untilMs));
     }
