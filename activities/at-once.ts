@@ -1,8 +1,11 @@
-/** Many requests, a few at a time: one that gets no answer must not hold the others. */
+/** Enough that a silent provider does not hold the others, and no burden for a yagna. */
+const AT_ONCE = 5;
+
+/** Many requests, a few at a time. */
 export async function eachAtOnce<T>(
   items: readonly T[],
-  atOnce: number,
   work: (item: T) => Promise<void>,
+  atOnce = AT_ONCE,
 ): Promise<void> {
   const waiting = [...items];
   const next = async (): Promise<void> => {

@@ -9,9 +9,6 @@ import type { ActivityEnvironment } from './environment';
 import { appSessionId, bearsMark } from './marks';
 import { isYagnaError, type Yagna } from './yagna';
 
-/** Agreements ended at the same time. */
-const AT_ONCE = 5;
-
 export function cleanUpActivities(env: ActivityEnvironment): Pick<GolemActivities, 'golemCleanUp'> {
   return {
     /**
@@ -58,7 +55,7 @@ export function cleanUpActivities(env: ActivityEnvironment): Pick<GolemActivitie
           ...(await yagna.agreements({ state: 'Proposal' }, signal)),
         ];
         const listed = [...new Set(entries.map(({ id }) => id))];
-        await eachAtOnce(listed, AT_ONCE, close);
+        await eachAtOnce(listed, close);
         const ours = new Set(agreements.map(({ agreementId }) => agreementId));
         const invoices = (await yagna.invoices({ afterTimestamp: since }, signal))
           .filter(({ agreementId, status }) => ours.has(agreementId) && status === 'RECEIVED')

@@ -3,26 +3,25 @@
  * do about it is returned, and the workflow carries that out.
  */
 import { Context } from '@temporalio/activity';
+import { DEFAULT_CONNECTION } from '../model/ids';
 import type { ReconcileInput } from '../model/reconcile';
-import { ALLOCATION_LIFE_SEC } from './allocation-life';
 import { eachAtOnce } from './at-once';
 import { attempt } from './attempt';
 import type { FoundOrphans, GolemActivities } from './contract';
 import type { ActivityEnvironment } from './environment';
 import { readHoldings, type AllHoldings, type Holdings } from './holdings';
-import { ownerOf } from './installation';
+import { installationOf } from './installation';
 import { JobRecords } from './job-records';
 import { endOfAllocation, jobOfMark } from './marks';
 import { Bills } from './orphan-bills';
 import { beginningOf, everAgreed, listed, newestMsOf, planOf, type OrphanGroup } from './orphan-group';
-import { DEFAULT_CONNECTION, type Allocation, type Documents, type Yagna } from './yagna';
+import type { Allocation, Documents, Yagna } from './yagna';
 
 /** A job that was just started may not be listed by Temporal yet. */
 const OLDER_THAN_SEC = 3600;
 /** By so much yagna's clock and Temporal's may differ. */
 const CLOCKS_MS = 300_000;
 const LISTED = 1_000;
-const AT_ONCE = 5;
 /** Jobs in one run, so that its result stays small; the next run does the rest. */
 const JOBS = 200;
 
@@ -40,24 +39,17 @@ export function orphanActivities(env: ActivityEnvironment): Pick<GolemActivities
         const connection = input.connection ?? DEFAULT_CONNECTION;
         const yagna = env.connections.get(connection);
         const documents = env.connections.documents(connection);
-        const owner = await ownerOf(env);
+        const installation = await installationOf(env);
+        const { owner } = installation;
         const { client } = Context.current();
         const groups = await client.withAbortSignal(signal, () =>
           findGroups({ yagna, documents, owner, records: new JobRecords(client), signal }, input),
         );
-        const { requestLifetimeMs } = env.connections;
-        const allocationLifeSec = env.allocationLifeSec ?? ALLOCATION_LIFE_SEC;
         const found: FoundOrphans = { orphans: [], more: 0, revivals: [], cleanUps: [] };
         if (groups.length === 0) return found;
         const bills = await Bills.read(yagna, groups.map(beginningOf).sort()[0] ?? '', signal);
         for (const group of groups.slice(0, JOBS)) {
-          const plan = await planOf(
-            yagna,
-            group,
-            bills,
-            { connection, owner, requestLifetimeMs, allocationLifeSec },
-            signal,
-          );
+          const plan = await planOf(yagna, group, bills, { connection, ...installation }, signal);
           found.orphans.push(...(await listed(yagna, group, bills, plan.left, signal)));
           if (plan.revival) found.revivals.push(plan.revival);
           const { freeJobId: jobId, jobUuid } = group.record;
@@ -88,7 +80,7 @@ async function findGroups(search: Search, { olderThanSec }: ReconcileInput): Pro
   const { yagna, documents, owner, records, signal } = search;
   const all = await readHoldings(yagna, documents, owner, signal);
   const unowned: Unowned[] = [];
-  await eachAtOnce([...(await byJob(search, all))], AT_ONCE, async ([jobUuid, allocations]) => {
+  await eachAtOnce([...(await byJob(search, all))], async ([jobUuid, allocations]) => {
     const record = await records.find(jobUuid);
     if (record.isAlive) return;
     const group = { record, holdings: all.jobs.get(jobUuid) ?? NOTHING, allocations };
@@ -194,7 +186,7 @@ async function agreedAfter(
 ): Promise<{ jobUuid: string; atMs: number }[]> {
   const found: { jobUuid: string; atMs: number }[] = [];
   const entries = await yagna.agreements({ afterDate }, signal);
-  await eachAtOnce(entries, AT_ONCE, async ({ id, role, timestamp }) => {
+  await eachAtOnce(entries, async ({ id, role, timestamp }) => {
     if (role !== 'Requestor') return;
     const marked = await documents.markOf(id);
     const jobUuid = marked && jobOfMark(owner, marked);

@@ -3,7 +3,6 @@ import { eachAtOnce } from './at-once';
 import { jobOfMark } from './marks';
 import type { Agreement, AgreementState, Allocation, Demand, Documents, Invoice, Yagna } from './yagna';
 
-const AT_ONCE = 5;
 /** One in state Proposal has no app session yet: it is found by its state alone. */
 const LIVE: readonly AgreementState[] = ['Proposal', 'Pending', 'Approved'];
 
@@ -45,7 +44,7 @@ export async function readHoldings(
   for (const state of LIVE)
     for (const { id, role } of await yagna.agreements({ state }, signal))
       if (role === 'Requestor') ids.add(id);
-  await eachAtOnce([...ids], AT_ONCE, async (id) => {
+  await eachAtOnce([...ids], async (id) => {
     const agreement = await yagna.agreement(id, signal);
     const jobUuid = agreement && jobOfMark(owner, agreement.demand.properties);
     // Past its end it costs nothing, even where yagna has not noticed yet.
@@ -54,7 +53,7 @@ export async function readHoldings(
   });
 
   const undecided = (await yagna.invoices({}, signal)).filter(({ status }) => status === 'RECEIVED');
-  await eachAtOnce(undecided, AT_ONCE, async (invoice) => {
+  await eachAtOnce(undecided, async (invoice) => {
     const marked = await documents.markOf(invoice.agreementId);
     const jobUuid = marked && jobOfMark(owner, marked);
     const agreement = jobUuid && (await yagna.agreement(invoice.agreementId, signal));

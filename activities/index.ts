@@ -17,7 +17,8 @@ import { vmActivities } from './vm';
 
 export type { GolemActivities } from './contract';
 export type { ActivityEnvironment } from './environment';
-export { Connections, DEFAULT_API_URL, DEFAULT_CONNECTION, type ConnectionChange } from './yagna';
+export { DEFAULT_CONNECTION } from '../model/ids';
+export { Connections, DEFAULT_API_URL, type ConnectionChange } from './yagna';
 
 /** All activities over one environment; register them on both task queues. */
 export function createGolemActivities(env: ActivityEnvironment): GolemActivities {

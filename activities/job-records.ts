@@ -2,12 +2,12 @@
  * What Temporal knows of the job that a mark names, and whether it is looked after. Lists of workflows only serve to
  * find a name, for they may lag behind; whether something runs is asked of the workflow itself.
  */
-import { WorkflowNotFoundError } from '@temporalio/common';
 import { decodeFromPayloadsAtIndex } from '@temporalio/common/lib/internal-non-workflow';
 import type { Client, WorkflowExecutionDescription } from '@temporalio/client';
 import { settlementId } from '../model/ids';
 import type { SettlementResult } from '../model/result';
 import type { Revival, SettlementTerms } from './contract';
+import { describe, isNotFound } from './known-workflow';
 
 /** A settlement's input; with `adopt` where it had taken over what another had left. */
 type FormerTerms = SettlementTerms & Partial<Pick<Revival, 'adopt'>>;
@@ -33,15 +33,15 @@ export class JobRecords {
   async find(jobUuid: string): Promise<JobRecord> {
     const jobId = (await this.jobIdOfRun(jobUuid)) ?? (await this.listedSettlements()).get(jobUuid);
     // One that was revived when the job's own id was not known, or in use.
-    const stray = await this.settlementOf(jobUuid, jobUuid);
+    const stray = ofJob(jobUuid, await describe(this.client, settlementId(jobUuid)));
     if (jobId === undefined) {
       const isAlive = isRunning(stray);
       return { jobUuid, isAlive, freeJobId: jobUuid, ...(isAlive ? {} : await this.read(stray)) };
     }
-    const latest = await this.describe(jobId);
+    const latest = await describe(this.client, jobId);
     const isOurs = latest !== undefined && firstRunOf(latest) === jobUuid;
-    const named = await this.describe(settlementId(jobId));
-    const own = named?.memo?.golemJob === jobUuid ? named : undefined;
+    const named = await describe(this.client, settlementId(jobId));
+    const own = ofJob(jobUuid, named);
     // The id of a job may be used again, and then its settlement's id is that of a later job.
     const isTaken = (isRunning(named) && own === undefined) || (isRunning(latest) && !isOurs);
     const isAlive = (isOurs && isRunning(latest)) || isRunning(own) || isRunning(stray);
@@ -92,23 +92,6 @@ export class JobRecords {
     return this.settlements;
   }
 
-  private async settlementOf(
-    jobId: string,
-    jobUuid: string,
-  ): Promise<WorkflowExecutionDescription | undefined> {
-    const found = await this.describe(settlementId(jobId));
-    return found?.memo?.golemJob === jobUuid ? found : undefined;
-  }
-
-  private async describe(workflowId: string): Promise<WorkflowExecutionDescription | undefined> {
-    try {
-      return await this.client.workflow.getHandle(workflowId).describe();
-    } catch (error) {
-      if (error instanceof WorkflowNotFoundError) return undefined;
-      throw error;
-    }
-  }
-
   /** What a settlement was given, and what it returned if it came to its end. */
   private async read(
     settlement: WorkflowExecutionDescription | undefined,
@@ -128,11 +111,17 @@ export class JobRecords {
       return { settlement: { terms, result } };
     } catch (error) {
       // Its history went meanwhile.
-      if (error instanceof WorkflowNotFoundError || isNotFound(error)) return {};
+      if (isNotFound(error)) return {};
       throw error;
     }
   }
 }
+
+/** A settlement, if it is that job's. */
+const ofJob = (
+  jobUuid: string,
+  found: WorkflowExecutionDescription | undefined,
+): WorkflowExecutionDescription | undefined => (found?.memo?.golemJob === jobUuid ? found : undefined);
 
 const isRunning = (workflow: WorkflowExecutionDescription | undefined): boolean =>
   workflow?.status.name === 'RUNNING';
@@ -147,9 +136,4 @@ function newer(
 ): WorkflowExecutionDescription | undefined {
   if (!a || !b) return a ?? b;
   return a.startTime.getTime() >= b.startTime.getTime() ? a : b;
-}
-
-/** gRPC status `NOT_FOUND`. */
-function isNotFound(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 5;
 }

@@ -1,10 +1,11 @@
 /** One job that nobody looks after: what it left on yagna, listed, and how that is closed. */
 import { addAmounts, exact, toAmount } from '../model/amount';
 import type { AgreementId, Amount } from '../model/ids';
-import type { BudgetSpec } from '../model/job';
+import type { BudgetSpec, Installation } from '../model/job';
 import { providerOf } from '../model/offer';
 import { PROP } from '../model/properties';
 import type { Orphan } from '../model/reconcile';
+import { INVOICE_WAIT_SEC, TOLERANCE } from '../model/spec';
 import { eachAtOnce } from './at-once';
 import type { JobRef, Revival } from './contract';
 import type { Holdings } from './holdings';
@@ -20,14 +21,10 @@ import {
   type Yagna,
 } from './yagna';
 
-/** As a spec's own defaults are. */
-const INVOICE_WAIT_SEC = 86_400;
-const TOLERANCE = { usageSec: 10, usageRatio: 0.05 };
 /** A little before the job's first thing on yagna. */
 const MARGIN_MS = 60_000;
 /** Until then an agreement that still runs should be over. */
 const ENDING_MS = 600_000;
-const AT_ONCE = 5;
 
 export interface OrphanGroup {
   record: JobRecord;
@@ -140,10 +137,7 @@ export async function planOf(
   yagna: Yagna,
   group: OrphanGroup,
   bills: Bills,
-  installation: Pick<Revival, 'requestLifetimeMs' | 'allocationLifeSec'> & {
-    connection: string;
-    owner: string;
-  },
+  installation: Installation & Pick<JobRef, 'connection'>,
   signal: AbortSignal,
 ): Promise<Plan> {
   const { record, holdings, allocations, ever } = group;
@@ -215,7 +209,7 @@ export async function everAgreed(
 ): Promise<Agreement[]> {
   const agreements: Agreement[] = [];
   const entries = await yagna.agreements({ appSessionId: appSessionId(job) }, signal);
-  await eachAtOnce(entries, AT_ONCE, async ({ id }) => {
+  await eachAtOnce(entries, async ({ id }) => {
     const agreement = await yagna.agreement(id, signal);
     if (agreement && (agreement.approvedDate !== undefined || agreement.state === 'Approved'))
       agreements.push(agreement);
@@ -249,9 +243,9 @@ function platformOf(ever: Agreement[], { agreements, invoices }: Holdings): stri
   return invoiced ?? chosen.find((each) => typeof each === 'string') ?? '';
 }
 
-function budgetParts(platform: string): Omit<BudgetSpec, 'amount'> {
+function budgetParts(platform: string): Pick<BudgetSpec, 'driver' | 'network' | 'token'> {
   const [driver = '', network = '', token = ''] = platform.split('-');
-  return { driver, network, token, onLow: 'finish' };
+  return { driver, network, token };
 }
 
 async function overdue(

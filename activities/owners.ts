@@ -3,12 +3,11 @@
  * so that nothing depends on what that workflow managed to say before it ended.
  */
 import { setMaxListeners } from 'node:events';
-import { isGrpcServiceError, type Client } from '@temporalio/client';
+import type { Client } from '@temporalio/client';
 import { rentalId } from '../model/ids';
 import type { OwnersState, OwnersToWatch, WatchSettlementInput } from './contract';
+import { describe, isNotFound } from './known-workflow';
 
-/** gRPC status `NOT_FOUND`. */
-const NOT_FOUND = 5;
 /** `EventType` and `HistoryEventFilterType` of Temporal's API, as far as they matter here. */
 const TIMED_OUT = 4;
 const TERMINATED = 27;
@@ -45,15 +44,6 @@ export async function watchOwners(
     }
     return { liveRentals, abrupt };
   });
-}
-
-async function describe(client: Client, workflowId: string, runId?: string) {
-  try {
-    return await client.workflow.getHandle(workflowId, runId).describe();
-  } catch (error) {
-    if (isNotFound(error)) return undefined;
-    throw error;
-  }
 }
 
 /** Waits for a workflow to close. True when it could not run its own clean-up. */
@@ -97,9 +87,4 @@ async function closedAbruptly(
       throw error;
     }
   }
-}
-
-function isNotFound(error: unknown): boolean {
-  if (error instanceof Error && error.name === 'WorkflowNotFoundError') return true;
-  return isGrpcServiceError(error) && Number(error.code) === NOT_FOUND;
 }

@@ -1,11 +1,10 @@
 /** The first activity of a job: checks the spec, finds the image, and makes sure that yagna is there. */
 import { parseJobSpec } from '../model/spec';
-import { ALLOCATION_LIFE_SEC } from './allocation-life';
 import { attempt } from './attempt';
 import type { GolemActivities } from './contract';
 import type { ActivityEnvironment } from './environment';
 import { resolveImage } from './image';
-import { ownerOf } from './installation';
+import { installationOf } from './installation';
 import { failure, supportedVersion } from './yagna';
 
 export function prepareActivities(env: ActivityEnvironment): Pick<GolemActivities, 'golemPrepareJob'> {
@@ -28,21 +27,14 @@ export function prepareActivities(env: ActivityEnvironment): Pick<GolemActivitie
         });
         if (!checked.ok) throw failure('InvalidJobSpec', checked.problems.join('\n'), checked.problems);
         const yagna = env.connections.get(checked.spec.connection);
-        const [owner, , , image] = await Promise.all([
-          ownerOf(env),
+        const [installation, , , image] = await Promise.all([
+          installationOf(env),
           supportedVersion(yagna, signal),
           // Whether it takes our key.
           yagna.me(signal),
           resolveImage(checked.spec.image, { registryUrl: env.registryUrl, signal }),
         ]);
-        return {
-          spec: { ...checked.spec, image },
-          installation: {
-            owner,
-            requestLifetimeMs: env.connections.requestLifetimeMs,
-            allocationLifeSec: env.allocationLifeSec ?? ALLOCATION_LIFE_SEC,
-          },
-        };
+        return { spec: { ...checked.spec, image }, installation };
       });
     },
   };

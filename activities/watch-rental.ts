@@ -1,7 +1,7 @@
 /** Watches a rental's agreement and VM while nothing else does. */
 import { providerOf } from '../model/offer';
 import type { ProviderInfo } from '../model/result';
-import { endOfAgreement } from './agreement-end';
+import { endOfAgreement, isOver } from './agreement-end';
 import { attempt } from './attempt';
 import type { GolemActivities, RentalEnded, WatchRentalInput } from './contract';
 import type { ActivityEnvironment } from './environment';
@@ -70,7 +70,7 @@ interface Look {
 async function lookAt(yagna: Yagna, input: WatchRentalInput, signal: AbortSignal): Promise<Look | undefined> {
   const { agreementId, activityId } = input;
   const agreement = await yagna.agreement(agreementId, signal);
-  if (agreement?.state !== 'Approved' || yagna.now() > input.validToMs) {
+  if (!agreement || isOver(yagna, agreement)) {
     const ended = await endOfAgreement(yagna, agreementId, agreement, signal);
     return { ended, isSilence: false };
   }

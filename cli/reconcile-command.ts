@@ -1,6 +1,6 @@
 /** `golem-temporal reconcile`, as it is given; what it does is in `reconcile-actions`. */
 import { InvalidArgumentError, type Command } from 'commander';
-import { DEFAULT_TASK_QUEUE } from '../model/ids';
+import { DEFAULT_CONNECTION, DEFAULT_TASK_QUEUE } from '../model/ids';
 import { durationSec } from './duration';
 import type * as reconcileActions from './reconcile-actions';
 import { loadTemporal } from './temporal-sdk';
@@ -14,7 +14,7 @@ export function addReconcileCommand(program: Command): void {
     .option('--dry-run', 'only list it')
     .option('--every <duration>', 'have Temporal do it every so often, such as 10m', every)
     .option('--remove', 'have it done no more')
-    .option('--connection <name>', 'which yagna of the worker', 'default')
+    .option('--connection <name>', 'which yagna of the worker', DEFAULT_CONNECTION)
     .option(
       '--older-than <duration>',
       'leave alone what is younger, where Temporal does not know its job (default: 1h)',

@@ -50,15 +50,18 @@ export class NoAnswerError extends Error {
   }
 }
 
+/** An activity's failure is wrapped; the named one lies inside. */
+export function namedCause(error: unknown): ApplicationFailure | undefined {
+  for (let at = error; at instanceof Error; at = at.cause) if (at instanceof ApplicationFailure) return at;
+  return undefined;
+}
+
 /** What made a workflow fail, by the failure's name. */
 export function jobError(jobId: string, cause: unknown): GolemJobError {
+  const named = namedCause(cause);
+  if (named) return new GolemJobError(jobId, named.type ?? 'Error', named.message, { cause });
   let failure = cause;
-  for (let at = cause; at instanceof Error; at = at.cause) {
-    // An activity's failure is wrapped; the named one lies inside.
-    if (at instanceof ApplicationFailure)
-      return new GolemJobError(jobId, at.type ?? 'Error', at.message, { cause });
-    failure = at;
-  }
+  while (failure instanceof Error && failure.cause instanceof Error) failure = failure.cause;
   return new GolemJobError(
     jobId,
     endingOf(failure),

@@ -7,9 +7,9 @@ import {
   WorkflowFailedError,
   type Client,
 } from '@temporalio/client';
-import { ApplicationFailure } from '@temporalio/common';
-import { DEFAULT_TASK_QUEUE } from '../model/ids';
+import { DEFAULT_CONNECTION, DEFAULT_TASK_QUEUE } from '../model/ids';
 import type { ReconcileInput, ReconcileResult } from '../model/reconcile';
+import { namedCause } from './errors';
 
 export interface ReconcileTarget {
   client: Client;
@@ -17,7 +17,6 @@ export interface ReconcileTarget {
   taskQueue?: string;
 }
 
-const DEFAULT_CONNECTION = 'default';
 /** Of a run that a schedule has missed, because Temporal was down, only one this new is made up for. */
 const CATCH_UP_MS = 60_000;
 
@@ -38,15 +37,8 @@ export async function reconcile(
     })) as ReconcileResult;
   } catch (error) {
     if (!(error instanceof WorkflowFailedError)) throw error;
-    throw namedCause(error);
+    throw namedCause(error) ?? error;
   }
-}
-
-/** An activity's failure is wrapped; the named one lies inside. */
-function namedCause(error: Error): Error {
-  for (let at: unknown = error; at instanceof Error; at = at.cause)
-    if (at instanceof ApplicationFailure) return at;
-  return error;
 }
 
 /** Id of the schedule; one for each connection of each task queue. */

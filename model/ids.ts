@@ -26,6 +26,9 @@ export type Timestamp = string;
 /** Task queue of jobs, and of the workers that carry them out, unless another one is named. */
 export const DEFAULT_TASK_QUEUE = 'golem';
 
+/** The yagna that a spec means when it names none. */
+export const DEFAULT_CONNECTION = 'default';
+
 /** Workflow id of a job's settlement. */
 export const settlementId = (jobId: string): string => `${jobId}/settlement`;
 /** Workflow id of a job's n-th rental, from 1. */

@@ -10,13 +10,18 @@ import {
   type DurationClasses,
   applyDurationClass,
 } from './duration-classes';
+import { DEFAULT_CONNECTION } from './ids';
 import { type ImageSource, readImageSource } from './image-source';
-import type { BudgetSpec, DemandSpec, JobSpec, PricingSpec, ProvidersSpec } from './job';
+import type { BudgetSpec, DemandSpec, JobSpec, PricingSpec, ProvidersSpec, ToleranceSpec } from './job';
 import { nearestKey } from './nearest-key';
 import { SELECTION_STRATEGIES } from './selection';
 import { jobSpecSchema, type WrittenSpec } from './spec-schema';
 import { type Check, type SpecProblem, checkBeyond, shapeProblems, writePath } from './spec-problems';
 import { completeCommands, completeTasks } from './spec-tasks';
+
+/** Where a spec says nothing of it. */
+export const INVOICE_WAIT_SEC = 86_400;
+export const TOLERANCE: ToleranceSpec = { usageSec: 10, usageRatio: 0.05 };
 
 /** Defaults that a worker sets for its specs. */
 export interface SpecSettings {
@@ -117,7 +122,7 @@ function complete(written: WrittenSpec, settings: SpecSettings, check: Check): P
   }
   return {
     image: completeImage(written.image, check),
-    connection: written.connection ?? 'default',
+    connection: written.connection ?? DEFAULT_CONNECTION,
     budget: completeBudget(written.budget, settings, check),
     demand,
     pricing: completePricing(written.pricing, check),
@@ -126,10 +131,10 @@ function complete(written: WrittenSpec, settings: SpecSettings, check: Check): P
     tasks,
     interactive,
     outputLimitBytes: completeOutputLimit(written.outputLimitBytes, commands, check),
-    invoiceWaitSec: written.invoiceWaitSec ?? 86_400,
+    invoiceWaitSec: written.invoiceWaitSec ?? INVOICE_WAIT_SEC,
     tolerance: {
-      usageSec: written.tolerance?.usageSec ?? 10,
-      usageRatio: written.tolerance?.usageRatio ?? 0.05,
+      usageSec: written.tolerance?.usageSec ?? TOLERANCE.usageSec,
+      usageRatio: written.tolerance?.usageRatio ?? TOLERANCE.usageRatio,
     },
     ...(written.notify === undefined ? {} : { notify: written.notify }),
   };

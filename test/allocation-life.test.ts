@@ -3,40 +3,29 @@
  * time, and one that lapsed while nobody could do that is replaced by what is left of the budget.
  */
 import { Decimal } from 'decimal.js';
-import { FaultProxy } from './support/fault-proxy';
-import { Gate } from './support/gate';
-import { expectAllPaidOnce, now, type Since } from './support/proof';
-import { startWorld, type Effect, type World } from './support/world';
+import { brokenNetwork } from './support/broken-network';
+import type { Gate } from './support/gate';
+import { expectAllPaidOnce, type Since } from './support/proof';
+import { type Effect, type World } from './support/world';
 
 const CREATE = /^POST .*\/allocations$/;
 const DECORATE = /^GET .*\/demandDecorations$/;
 const LIFE_SEC = 8;
 const BUDGET = '10';
 
-const proxy = new FaultProxy();
 let world: World;
 let gate: Gate;
 let began: number;
 
-beforeAll(async () => {
-  world = await startWorld({
-    yagnaUrl: (url) => proxy.start(url),
+const proxy = brokenNetwork(
+  {
     devnet: { paymentCycleSec: 0.1 },
     env: { GOLEM_ALLOCATION_LIFE_SEC: String(LIFE_SEC) },
-  });
-});
-afterAll(async () => {
-  await world?.close();
-  await proxy.close();
-});
-beforeEach(async () => {
-  began = await now(world);
-  gate = await Gate.start();
-});
-afterEach(async () => {
-  proxy.clear();
-  await gate.close();
-});
+  },
+  (network) => {
+    ({ world, gate, began } = network);
+  },
+);
 
 const job = (): object => ({
   image: 'golem/alpine:latest',

@@ -5,42 +5,31 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Decimal } from 'decimal.js';
 import type { JobProgress, JobResult, SettlementResult } from '../model/result';
-import { FaultProxy } from './support/fault-proxy';
-import { Gate } from './support/gate';
+import { brokenNetwork } from './support/broken-network';
+import type { Gate } from './support/gate';
 import { activityCompleted } from './support/history';
 import { expectAllPaidOnce, now, since, type Since } from './support/proof';
-import { NOTHING_OPEN, startWorld, type World } from './support/world';
+import { NOTHING_OPEN, type World } from './support/world';
 
 const AMEND = /^PUT .*\/allocations\/[\w-]+$/;
 /** GLM for a second of a VM. */
 const PER_SEC = 0.02;
 
-const proxy = new FaultProxy();
 let world: World;
 let gate: Gate;
 let began: number;
 
-beforeAll(async () => {
-  const pricing = { start: '0', cpuPerHour: '0', envPerHour: String(PER_SEC * 3600) };
-  world = await startWorld({
-    yagnaUrl: (url) => proxy.start(url),
+const pricing = { start: '0', cpuPerHour: '0', envPerHour: String(PER_SEC * 3600) };
+const proxy = brokenNetwork(
+  {
     // So long a request that was lost may land late, and a third longer.
     env: { GOLEM_REQUEST_TIMEOUT_SEC: '6' },
     devnet: { paymentCycleSec: 0.1, providers: ['one', 'two', 'three'].map((name) => ({ name, pricing })) },
-  });
-});
-afterAll(async () => {
-  await world?.close();
-  await proxy.close();
-});
-beforeEach(async () => {
-  began = await now(world);
-  gate = await Gate.start();
-});
-afterEach(async () => {
-  proxy.clear();
-  await gate.close();
-});
+  },
+  (network) => {
+    ({ world, gate, began } = network);
+  },
+);
 
 const JOB = { image: 'golem/alpine:latest', providers: { max: 1 } };
 

@@ -1,10 +1,10 @@
 /** Providers that ask for too much, through a proxy that changes their documents: they are told no, and why. */
 import { Decimal } from 'decimal.js';
 import { providerNodeId } from '../devnet/identity';
-import { FaultProxy } from './support/fault-proxy';
-import { Gate } from './support/gate';
-import { expectAllPaidOnce, now, since } from './support/proof';
-import { NOTHING_OPEN, startWorld, type World } from './support/world';
+import { brokenNetwork } from './support/broken-network';
+import type { Gate } from './support/gate';
+import { expectAllPaidOnce, since } from './support/proof';
+import { NOTHING_OPEN, type World } from './support/world';
 
 const NOTE = /^GET .*\/debitNotes\/[\w-]+$/;
 const INVOICE = /^GET .*\/invoices\/[\w-]+$/;
@@ -20,29 +20,18 @@ const PROVIDERS = [
   { name: 'dear', pricing: { start: '0.01', cpuPerHour: '0.2', envPerHour: '0.1' } },
 ];
 
-const proxy = new FaultProxy();
 let world: World;
 let gate: Gate;
 let began: number;
 
-beforeAll(async () => {
-  world = await startWorld({
-    yagnaUrl: (url) => proxy.start(url),
+const proxy = brokenNetwork(
+  {
     devnet: { paymentCycleSec: 0.1, providers: PROVIDERS },
-  });
-});
-afterAll(async () => {
-  await world?.close();
-  await proxy.close();
-});
-beforeEach(async () => {
-  began = await now(world);
-  gate = await Gate.start();
-});
-afterEach(async () => {
-  proxy.clear();
-  await gate.close();
-});
+  },
+  (network) => {
+    ({ world, gate, began } = network);
+  },
+);
 
 interface Note {
   totalAmountDue: string;

@@ -7,19 +7,17 @@ import { allocationTimeout } from '../activities/marks';
 import { reconcile } from '../client';
 import type { ReconcileInput, ReconcileResult } from '../model/reconcile';
 import { PLATFORM, Requestor } from './support/devnet-requestor';
-import { FaultProxy } from './support/fault-proxy';
-import { Gate } from './support/gate';
-import { expectAllPaidOnce, now, since } from './support/proof';
-import { NOTHING_OPEN, startWorld, type World } from './support/world';
+import { brokenNetwork } from './support/broken-network';
+import type { Gate } from './support/gate';
+import { expectAllPaidOnce, since } from './support/proof';
+import { NOTHING_OPEN, type World } from './support/world';
 
-const proxy = new FaultProxy();
 let world: World;
 let gate: Gate;
 let began: number;
 
-beforeAll(async () => {
-  world = await startWorld({
-    yagnaUrl: (url) => proxy.start(url),
+const proxy = brokenNetwork(
+  {
     devnet: {
       paymentCycleSec: 0.1,
       providers: [
@@ -30,20 +28,11 @@ beforeAll(async () => {
         { name: 'theirs', subnet: 'theirs', agreementLimit: 5 },
       ],
     },
-  });
-});
-afterAll(async () => {
-  await world?.close();
-  await proxy.close();
-});
-beforeEach(async () => {
-  began = await now(world);
-  gate = await Gate.start();
-});
-afterEach(async () => {
-  proxy.clear();
-  await gate.close();
-});
+  },
+  (network) => {
+    ({ world, gate, began } = network);
+  },
+);
 
 const JOB = { image: 'golem/alpine:latest', budget: '1' };
 const NOTHING_FOUND = { orphans: [], more: 0, settlements: [] };

@@ -2,37 +2,27 @@
  * A provider that falls silent, as yagna then answers for it: 408 to whatever concerns its VM, 500 to ending its
  * agreement. Its work goes to another provider at once, and what it holds is closed when it can be.
  */
-import { FaultProxy, type Call } from './support/fault-proxy';
-import { Gate } from './support/gate';
-import { expectAllPaidOnce, now } from './support/proof';
-import { startWorld, type World } from './support/world';
+import { brokenNetwork } from './support/broken-network';
+import { type Call } from './support/fault-proxy';
+import type { Gate } from './support/gate';
+import { expectAllPaidOnce } from './support/proof';
+import type { World } from './support/world';
 
-const proxy = new FaultProxy();
 let world: World;
 let gate: Gate;
 let began: number;
 
-beforeAll(async () => {
-  world = await startWorld({
-    yagnaUrl: (url) => proxy.start(url),
+const proxy = brokenNetwork(
+  {
     devnet: {
       paymentCycleSec: 0.1,
       providers: [...['one', 'two', 'three'].map((name) => ({ name })), { name: 'alone', subnet: 'alone' }],
     },
-  });
-});
-afterAll(async () => {
-  await world?.close();
-  await proxy.close();
-});
-beforeEach(async () => {
-  began = await now(world);
-  gate = await Gate.start();
-});
-afterEach(async () => {
-  proxy.clear();
-  await gate.close();
-});
+  },
+  (network) => {
+    ({ world, gate, began } = network);
+  },
+);
 
 const JOB = { image: 'golem/alpine:latest', budget: '1', tasks: ['echo hello'] };
 const FROZEN = { message: 'Timeout' };

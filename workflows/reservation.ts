@@ -170,15 +170,18 @@ export class Reservation {
     return this.requests.length > 0 || this.seemsGone;
   }
 
-  private isExtensionDue(): boolean {
+  /** When half of its time is over. */
+  private get extendAtMs(): number {
     const halfMs = (this.owner.input.allocationLifeSec * 1000) / 2;
-    return !this.isReleased && Date.now() >= this.endsAtSec * 1000 - halfMs;
+    return this.isReleased ? Infinity : this.endsAtSec * 1000 - halfMs;
+  }
+
+  private isExtensionDue(): boolean {
+    return Date.now() >= this.extendAtMs;
   }
 
   private dueMs(): number {
-    const halfMs = (this.owner.input.allocationLifeSec * 1000) / 2;
-    const extendAtMs = this.isReleased ? Infinity : this.endsAtSec * 1000 - halfMs;
-    return Math.max(this.retryAtMs, this.hasRequests() ? 0 : Math.min(extendAtMs, this.tidyAtMs));
+    return Math.max(this.retryAtMs, this.hasRequests() ? 0 : Math.min(this.extendAtMs, this.tidyAtMs));
   }
 
   private async somethingToDo(): Promise<void> {

@@ -51,13 +51,13 @@ export interface ScriptRunnerOptions {
   onSent(id: string, batchId: BatchId): void;
 }
 
-/** Failures of sending after which the script certainly does not run; after any other it may. */
-const SURELY_NOT_SENT = ['YagnaUnavailable', 'YagnaUnauthorized', 'UnknownConnection'];
 /** A script that may be rerun is sent so often when its answers get lost. */
 const MAX_RERUNS = 3;
 const WAITS = { ...YAGNA_BACKOFF, firstMs: 1000 };
 /** With these it was certainly not sent, and may be once yagna is back or the worker has its key. */
 const WAITED_FOR = ['YagnaUnavailable', 'YagnaUnauthorized'];
+/** Failures of sending after which the script certainly does not run; after any other it may. */
+const SURELY_NOT_SENT = [...WAITED_FOR, 'UnknownConnection'];
 
 export class ScriptRunner {
   constructor(private readonly options: ScriptRunnerOptions) {}

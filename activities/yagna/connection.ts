@@ -8,6 +8,7 @@ import { readFileSync } from 'node:fs';
 import { IdentityApi, VersionApi } from 'ya-ts-client';
 import { z } from 'zod';
 import { fileProblem } from '../../model/file-problem';
+import { DEFAULT_CONNECTION } from '../../model/ids';
 import { parseJsonText } from '../../model/json-text';
 import { REQUEST_TIMEOUT_MS, requestLifetimeMs } from '../../model/request-lifetime';
 import { Documents } from './documents';
@@ -33,7 +34,6 @@ export interface Yagna extends MarketPort, PaymentPort, ExeUnitPort {
   me(signal?: AbortSignal): Promise<{ identity: string; name: string }>;
 }
 
-export const DEFAULT_CONNECTION = 'default';
 export const DEFAULT_API_URL = 'http://127.0.0.1:7465';
 
 const endpointSchema = z

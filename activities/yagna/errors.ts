@@ -91,10 +91,19 @@ export function isYagnaError(error: unknown, ...kinds: YagnaErrorKind[]): error 
 
 /** The answer, or undefined where yagna knows no such thing. */
 export async function unlessNotFound<T>(answer: PromiseLike<T>): Promise<T | undefined> {
+  return await unless(answer, 'notFound');
+}
+
+/** The answer, or undefined where yagna knows no such thing, or none any more. */
+export async function unlessGone<T>(answer: PromiseLike<T>): Promise<T | undefined> {
+  return await unless(answer, 'notFound', 'gone');
+}
+
+async function unless<T>(answer: PromiseLike<T>, ...kinds: YagnaErrorKind[]): Promise<T | undefined> {
   try {
     return await answer;
   } catch (error) {
-    if (isYagnaError(error, 'notFound')) return undefined;
+    if (isYagnaError(error, ...kinds)) return undefined;
     throw error;
   }
 }

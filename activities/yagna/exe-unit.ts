@@ -2,7 +2,7 @@
 import { ActivityApi } from 'ya-ts-client';
 import { z } from 'zod';
 import type { AgreementId, BatchId, GolemActivityId } from '../../model/ids';
-import { isYagnaError, unlessNotFound } from './errors';
+import { isYagnaError, unlessGone, unlessNotFound } from './errors';
 import { ACTIVITY, longPoll, notNegative, requestClass, type SendOptions, type Transport } from './transport';
 import {
   batchResultSchema,
@@ -149,11 +149,7 @@ export function exeUnitCalls(transport: Transport): ExeUnitPort {
     },
 
     async destroyGolemActivity(activityId, signal) {
-      await control({ signal })
-        .destroyActivity(activityId)
-        .catch((error: unknown) => {
-          if (!isYagnaError(error, 'notFound', 'gone')) throw error;
-        });
+      await unlessGone(control({ signal }).destroyActivity(activityId));
     },
   };
 }

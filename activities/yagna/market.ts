@@ -3,7 +3,7 @@ import { MarketApi } from 'ya-ts-client';
 import { z } from 'zod';
 import type { AgreementId, DemandId, ProposalId, Timestamp } from '../../model/ids';
 import type { Properties } from '../../model/properties';
-import { isYagnaError, unlessNotFound } from './errors';
+import { isYagnaError, unlessGone, unlessNotFound } from './errors';
 import { longPoll, notNegative, MARKET, requestClass, type SendOptions, type Transport } from './transport';
 import {
   agreementEntrySchema,
@@ -113,11 +113,7 @@ export function marketCalls(transport: Transport): MarketPort {
     },
 
     async unsubscribeDemand(demandId, signal) {
-      await market({ signal })
-        .unsubscribeDemand(demandId)
-        .catch((error: unknown) => {
-          if (!isYagnaError(error, 'notFound', 'gone')) throw error;
-        });
+      await unlessGone(market({ signal }).unsubscribeDemand(demandId));
     },
 
     async demandEvents(demandId, { timeoutSec, maxEvents = 100 }, signal) {

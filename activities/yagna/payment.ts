@@ -3,7 +3,7 @@ import { PaymentApi } from 'ya-ts-client';
 import { z } from 'zod';
 import { addAmounts } from '../../model/amount';
 import type { AllocationId, Amount, DebitNoteId, InvoiceId, Timestamp } from '../../model/ids';
-import { isYagnaError, unlessNotFound } from './errors';
+import { unlessGone, unlessNotFound } from './errors';
 import { longPoll, notNegative, PAYMENT, requestClass, type SendOptions, type Transport } from './transport';
 import {
   allocationSchema,
@@ -130,14 +130,9 @@ export function paymentCalls(transport: Transport): PaymentPort {
     },
 
     async allocation(allocationId, signal) {
-      try {
-        const found = await payment({ signal }).getAllocation(allocationId);
-        return read(allocationSchema, found, 'GET /allocations/{id}');
-      } catch (error) {
-        // Released, for some versions.
-        if (isYagnaError(error, 'notFound', 'gone')) return undefined;
-        throw error;
-      }
+      // One that was released is gone for some versions, and unknown to others.
+      const found = await unlessGone(payment({ signal }).getAllocation(allocationId));
+      return found === undefined ? undefined : read(allocationSchema, found, 'GET /allocations/{id}');
     },
 
     async amendAllocation(allocationId, change, signal) {
@@ -155,11 +150,7 @@ export function paymentCalls(transport: Transport): PaymentPort {
     },
 
     async releaseAllocation(allocationId, signal) {
-      await payment({ signal })
-        .releaseAllocation(allocationId)
-        .catch((error: unknown) => {
-          if (!isYagnaError(error, 'notFound', 'gone')) throw error;
-        });
+      await unlessGone(payment({ signal }).releaseAllocation(allocationId));
     },
 
     async demandDecorations(allocationId, signal) {

@@ -3,6 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command } from 'commander';
+import { eachAtOnce } from '../../activities/at-once';
 import { stopAllChildren } from '../../cli/child-process';
 import { startTemporalServer } from '../../cli/temporal-server';
 import { planOf, type Plan } from './plan';
@@ -21,7 +22,7 @@ interface Options {
 const LOGS = join(tmpdir(), 'golem-temporal-chaos');
 const number = (text: string): number => Number(text);
 
-async function main(): Promise<number> {
+export async function main(argv: string[]): Promise<number> {
   const options = new Command('chaos')
     .option('--seeds <n>', 'run so many', number)
     .option('--seed <n>', 'run this one', number)
@@ -29,7 +30,7 @@ async function main(): Promise<number> {
     .option('--parallel <n>', 'so many side by side', number, 4)
     .option('--plan', 'print the plan of --seed, and run nothing', false)
     .option('--verbose', 'print what the worker of --seed writes', false)
-    .parse()
+    .parse(argv, { from: 'user' })
     .opts<Options>();
   const { seed, from, seeds = 20 } = options;
   const numbers = seed === undefined ? Array.from({ length: seeds }, (_, index) => from + index) : [seed];
@@ -44,16 +45,17 @@ async function runAll(numbers: readonly number[], { parallel, verbose }: Options
   const began = Date.now();
   const server = await startTemporalServer();
   const tally = new Tally();
-  const left = [...numbers];
-  const next = async (): Promise<void> => {
-    for (let seed = left.shift(); seed !== undefined; seed = left.shift()) {
-      const report = await runSafely(planOf(seed), server.address);
-      tally.add(report);
-      tell(report, verbose);
-    }
+  const run = async (seed: number): Promise<void> => {
+    const report = await runSafely(planOf(seed), server.address);
+    tally.add(report);
+    tell(report, verbose);
   };
-  await Promise.all(Array.from({ length: parallel }, next));
-  await server.close();
+  try {
+    await eachAtOnce(numbers, run, parallel);
+  } finally {
+    await server.close();
+    await stopAllChildren();
+  }
   console.log(['', ...tally.lines()].join('\n'));
   console.log(`${((Date.now() - began) / 1000).toFixed(0)} s, ${parallel} side by side`);
   return tally.brokenSeeds.length > 0 ? 1 : 0;
@@ -96,13 +98,3 @@ function tell(report: SeedReport, verbose: boolean): void {
   console.log(`  the worker's log, what happened on the network, what was returned: ${log}.*`);
   for (const line of explain(report)) console.log(`  ${line}`);
 }
-
-void main()
-  .catch((error: unknown) => {
-    console.error(error);
-    return 1;
-  })
-  .then(async (code) => {
-    await stopAllChildren();
-    process.exit(code);
-  });
