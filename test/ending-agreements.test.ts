@@ -147,8 +147,11 @@ describe("by yagna's clock, whatever the worker's says", () => {
   });
 
   test('a rental has not expired before', async () => {
-    const watched = (validToMs: number) =>
-      run((yagna) => yagna.golemWatchRental({ job: JOB, agreementId: 'a1', activityId: 'vm2', validToMs }));
+    const watched = (validToMs: number) => {
+      agreement.validTo = new Date(validToMs).toISOString();
+      const input = { job: JOB, agreementId: 'a1', activityId: 'vm2', validToMs };
+      return run((yagna) => yagna.golemWatchRental(input));
+    };
     yagnaMs = () => inMinutes(-10);
     expect(await watched(inMinutes(-5))).toMatchObject({ ended: 'vm' });
     expect(await watched(inMinutes(-15))).toMatchObject({ reason: 'agreement Expired' });
