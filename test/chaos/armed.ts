@@ -7,6 +7,7 @@ import {
   isEffectful,
   isOwn,
   nameOf,
+  pointOfWorkflow,
   type ActivityMode,
   type CallMode,
   type CrashPoint,
@@ -30,7 +31,7 @@ export const NO_FAULT: Armed = { isReached: () => true, over: () => Promise.reso
 
 /** Takes effect at the first matching moment of the job's run, once. */
 export function arm(world: ChaosWorld, { point, mode }: Row, jobId: string): Armed {
-  if ('task' in point) return armTask(world, jobId + point.workflow, point.task);
+  if ('task' in point) return armTask(world, jobId, point);
   const { activity, call } = point;
   if (call === undefined) return armActivity(world, activity, mode as ActivityMode);
   return armCall(world, activity, call, mode as CallMode);
@@ -64,10 +65,10 @@ function armActivity(world: ChaosWorld, activity: string, mode: ActivityMode): A
   return { isReached: () => killing !== undefined, over: async () => await killing };
 }
 
-function armTask(world: ChaosWorld, workflowId: string, n: number): Armed {
+function armTask(world: ChaosWorld, jobId: string, point: { workflow: string; task: number }): Armed {
   let killing: Promise<void> | undefined;
-  world.temporal.onDone = (task) => {
-    if (killing || task.workflowId !== workflowId || task.n !== n) return true;
+  world.temporal.onDone = ({ workflowId, n }) => {
+    if (killing || pointOfWorkflow(workflowId, jobId) !== point.workflow || n !== point.task) return true;
     killing = world.killWorker();
     return false;
   };

@@ -12,8 +12,17 @@ import type { Call } from '../support/fault-proxy';
 export type CrashPoint =
   | { scenario: string; activity: string; call: string }
   | { scenario: string; activity: string; call?: undefined }
-  /** `workflow`: what its id has after the job's, empty for the job itself. */
+  /** `workflow`: what its id has after the job's, empty for the job itself; or {@link RECONCILE}. */
   | { scenario: string; workflow: string; task: number };
+
+/** What the ids of all reconciles begin with: they are of no job. */
+export const RECONCILE = 'golem-reconcile-';
+
+/** The `workflow` of a {@link CrashPoint}; undefined for one of another job. */
+export function pointOfWorkflow(workflowId: string, jobId: string): string | undefined {
+  if (workflowId.startsWith(RECONCILE)) return RECONCILE;
+  return workflowId.startsWith(jobId) ? workflowId.slice(jobId.length) : undefined;
+}
 
 /** What happens at a call. */
 export const CALL_MODES = [

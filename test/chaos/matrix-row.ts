@@ -4,7 +4,15 @@ import { rentalId, settlementId } from '../../model/ids';
 import type { JobResult, SettlementResult } from '../../model/result';
 import { arm, NO_FAULT, within, type Armed, type Row } from './armed';
 import type { ChaosWorld } from './chaos-world';
-import { isEffectful, isOwn, nameOf, type CrashPoint, type Reach, type SeenCall } from './crash-points';
+import {
+  isEffectful,
+  isOwn,
+  nameOf,
+  pointOfWorkflow,
+  type CrashPoint,
+  type Reach,
+  type SeenCall,
+} from './crash-points';
 import { lastSeq, takeEvidence } from './evidence';
 import { SCENARIOS, type Scenario } from './scenarios';
 import { judge, type Counts } from './verdict';
@@ -34,9 +42,11 @@ export async function runRow(
 ): Promise<RowResult> {
   const began = Date.now();
   const seen: Seen = { calls: [], activities: [] };
-  const { fault, ...outcome } = await runJob(world, scenarioOf(row.point), seen, (jobId) =>
-    arm(world, row, jobId),
-  );
+  const { fault, ...outcome } = await runJob(world, {
+    ...{ scenario: scenarioOf(row.point), seen },
+    armFault: (jobId) => arm(world, row, jobId),
+    lostReservations: mayLoseReservation(row) ? 1 : 0,
+  });
   for (const activity of seen.activities) onActivity(activity);
   const isUncertain = isUncertainAt(row);
   const broken = [...outcome.broken];
@@ -53,10 +63,15 @@ export async function runRow(
 /** What a run without faults comes to. */
 export async function reach(world: ChaosWorld, scenario: Scenario): Promise<Reach & { broken: string[] }> {
   const seen: Seen = { calls: [], activities: [] };
-  const { jobId, broken } = await runJob(world, scenario, seen, () => NO_FAULT);
-  const tasks = [...world.temporal.begun].flatMap(([id, count]): [string, number][] =>
-    id.startsWith(jobId) ? [[id.slice(jobId.length), count]] : [],
-  );
+  const { jobId, broken } = await runJob(world, {
+    ...{ scenario, seen },
+    armFault: () => NO_FAULT,
+    lostReservations: 0,
+  });
+  const tasks = [...world.temporal.begun].flatMap(([id, count]): [string, number][] => {
+    const workflow = pointOfWorkflow(id, jobId);
+    return workflow === undefined ? [] : [[workflow, count]];
+  });
   return { scenario: scenario.name, isFor: scenario.isFor ?? [], ...seen, tasks: new Map(tasks), broken };
 }
 
@@ -79,11 +94,16 @@ interface Ran {
   attempts: string;
 }
 
+interface ToRun {
+  scenario: Scenario;
+  seen: Seen;
+  armFault: (jobId: string) => Armed;
+  lostReservations: number;
+}
+
 async function runJob(
   world: ChaosWorld,
-  scenario: Scenario,
-  seen: Seen,
-  armFault: (jobId: string) => Armed,
+  { scenario, seen, armFault, lostReservations }: ToRun,
 ): Promise<Ran> {
   const { devnet, golem } = world;
   const since = lastSeq(devnet);
@@ -111,7 +131,7 @@ async function runJob(
     const { tasks, budget, mustBeDone } = scenario;
     const evidence = await takeEvidence(devnet, since, {
       jobs: [{ tasks, budget, mustBeDone, ...over }],
-      lostReservations: 1,
+      lostReservations,
     });
     const { broken, counts } = judge(evidence);
     if (over.settlement.state !== scenario.settles) {
@@ -163,6 +183,9 @@ function attemptsOf(result: JobResult | undefined): string {
     .map(({ name, attempts }) => `${name}: ${attempts.map(({ state }) => state).join(', ')}`)
     .join('; ');
 }
+
+/** An allocation whose answer was lost may land beside the one that was made in its stead. */
+const mayLoseReservation = ({ point }: Row): boolean => 'call' in point && point.call === 'createAllocation';
 
 /** Nobody can know whether a script runs whose request got no answer; of a worker that was killed, there may be one. */
 function isUncertainAt({ point, mode }: Row): boolean {

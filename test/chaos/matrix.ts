@@ -5,12 +5,13 @@ import {
   ACTIVITY_MODES,
   CALL_MODES,
   notReached,
+  RECONCILE,
   TASK_MODE,
   type Reach,
 } from './crash-points';
 import type { Row } from './armed';
 import { reach, runRow, type RowResult } from './matrix-row';
-import { REFERENCE, SCENARIOS } from './scenarios';
+import { ORPHANED, REFERENCE, SCENARIOS } from './scenarios';
 import { WorldPool } from './world-pool';
 
 export interface MatrixOptions extends ChaosWorldOptions {
@@ -58,6 +59,7 @@ export function describeRow(row: RowResult): string {
 }
 
 function workflowOf(suffix: string): string {
+  if (suffix === RECONCILE) return 'golemReconcile';
   return `golem${suffix === '' ? 'Job' : suffix === '/settlement' ? 'Settlement' : `Rental ${suffix.slice(8)}`}`;
 }
 
@@ -85,14 +87,11 @@ export async function runMatrix(options: MatrixOptions): Promise<MatrixResult> {
       return result;
     };
     const ofActivities = activityRows(reached);
-    const ofWorkflows = [...(reached[0]?.tasks ?? [])];
+    const ofWorkflows = workflowsOf(reached);
     log?.(
-      `${ofActivities.length} crash points in activities, ${ofWorkflows.map(([, n]) => n).join(' + ')} workflow tasks`,
+      `${ofActivities.length} crash points in activities, ${ofWorkflows.map(({ count }) => count).join(' + ')} workflow tasks`,
     );
-    await Promise.all([
-      ...ofActivities.map(run),
-      ...ofWorkflows.map(([workflow, count]) => runTasks(workflow, count, run)),
-    ]);
+    await Promise.all([...ofActivities.map(run), ...ofWorkflows.map((workflow) => runTasks(workflow, run))]);
     return {
       rows: results,
       missing: notReached(reached.flatMap(({ activities }) => activities)),
@@ -112,19 +111,32 @@ function activityRows(reached: readonly Reach[]): Row[] {
   });
 }
 
+/** A workflow whose tasks are crash points, and how many it had in the run without faults. */
+interface TasksOf {
+  scenario: string;
+  workflow: string;
+  count: number;
+}
+
+/** Those of the reference job, and the one that closes what is orphaned. */
+function workflowsOf(reached: readonly Reach[]): TasksOf[] {
+  return reached.flatMap(({ scenario, tasks }) =>
+    [...tasks].flatMap(([workflow, count]): TasksOf[] => {
+      const isTaken = workflow === RECONCILE ? scenario === ORPHANED : scenario === REFERENCE;
+      return isTaken ? [{ scenario, workflow, count }] : [];
+    }),
+  );
+}
+
 /**
- * The workflow tasks of a workflow of the reference job: as many as it had in the run without faults, and on from there
- * as long as a run comes to one more.
+ * The workflow tasks of one workflow: as many as it had in the run without faults, and on from there as long as a run
+ * comes to one more.
  */
 async function runTasks(
-  workflow: string,
-  count: number,
+  { scenario, workflow, count }: TasksOf,
   run: (row: Row) => Promise<RowResult | undefined>,
 ): Promise<void> {
-  const rowOf = (task: number): Row => ({
-    point: { scenario: REFERENCE, workflow, task },
-    mode: TASK_MODE,
-  });
+  const rowOf = (task: number): Row => ({ point: { scenario, workflow, task }, mode: TASK_MODE });
   await Promise.all(Array.from({ length: count }, (_, index) => run(rowOf(index + 1))));
   for (let task = count + 1; ; task++) {
     const result = await run(rowOf(task));

@@ -59,6 +59,8 @@ const done = { tasks: ALL_DONE, budget: COMMON.budget, mustBeDone: true, settles
 
 /** The scenario whose workflow tasks are crash points, too. */
 export const REFERENCE = 'reference';
+/** The scenario that comes to the workflow that no job starts. */
+export const ORPHANED = 'orphaned';
 
 export const SCENARIOS: readonly Scenario[] = [
   {
@@ -115,10 +117,9 @@ export const SCENARIOS: readonly Scenario[] = [
     budget: '3',
     prepare(world) {
       // A task waits there until the budget is raised: a job that is over has no use for more.
-      const door = world.web.door();
-      const wait = { transfer: { from: door.url, to: '/golem/work/door' } };
+      const { spec, door } = waitingAtDoor(world);
       return {
-        spec: { ...COMMON, tasks: fourTasks(world, wait) },
+        spec,
         async during(jobId, since) {
           await world.devnet.effects.next('debit-note-accepted', since);
           await world.golem.topUp(jobId, '2');
@@ -128,7 +129,39 @@ export const SCENARIOS: readonly Scenario[] = [
     },
   },
   {
-    name: 'orphaned',
+    // All are ended while a provider has still to say whether it signs.
+    name: 'unanswered',
+    ...done,
+    mustBeDone: false,
+    prepare(world) {
+      world.devnet.faults.arm({ on: 'provider.approve', do: 'withhold' });
+      return {
+        spec: endless(world),
+        async during(jobId, since) {
+          await world.devnet.effects.next('debit-note-accepted', since);
+          await terminate(world.client, [jobId, rentalId(jobId, 1), rentalId(jobId, 2)]);
+        },
+      };
+    },
+  },
+  {
+    // A provider never says whether it signs, and the job gives it up.
+    name: 'no answer in time',
+    ...done,
+    prepare(world) {
+      world.devnet.faults.arm({ on: 'provider.approve', do: 'withhold' });
+      const { spec, door } = waitingAtDoor(world);
+      return {
+        spec,
+        async during(_jobId, since) {
+          await world.devnet.effects.next('agreement-cancelled', since);
+          door.open();
+        },
+      };
+    },
+  },
+  {
+    name: ORPHANED,
     ...done,
     isFor: ['golemFindOrphans'],
     mustBeDone: false,
@@ -143,6 +176,13 @@ export const SCENARIOS: readonly Scenario[] = [
     }),
   },
 ];
+
+/** A job whose first task is not over before its door is opened. */
+function waitingAtDoor(world: ChaosWorld): { spec: object; door: ReturnType<ChaosWorld['web']['door']> } {
+  const door = world.web.door();
+  const wait = { transfer: { from: door.url, to: '/golem/work/door' } };
+  return { spec: { ...COMMON, tasks: fourTasks(world, wait) }, door };
+}
 
 const endless = (world: ChaosWorld): object => ({
   ...COMMON,
