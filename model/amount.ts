@@ -27,6 +27,20 @@ export function readExact(value: unknown): ExactDecimal | undefined {
   return typeof value === 'string' && DECIMAL.test(value) ? exact(value) : undefined;
 }
 
+const MOST = exact('9'.repeat(60));
+const DECIMALS = 60;
+
+/**
+ * A decimal number as others write it (`1E-3`, `0E-18`), without an exponent. One beyond the bounds of {@link readExact}
+ * becomes the one at the bound: that is refused just as well, and nobody has to write out its digits.
+ */
+export function plainDecimal(text: string): Amount {
+  if (DECIMAL.test(text)) return text;
+  const value = exact(text);
+  const size = ExactDecimal.min(value.abs(), MOST).toDecimalPlaces(DECIMALS, ExactDecimal.ROUND_UP);
+  return toAmount(value.isNegative() && !size.isZero() ? size.negated() : size);
+}
+
 /** Plain decimal notation, every digit kept: `0.0000001`, never `1e-7`. */
 export function toAmount(value: Decimal): Amount {
   return value.toFixed();

@@ -95,6 +95,23 @@ test('a debit note is not accepted any more', async () => {
   expect(proxy.calls).not.toContain(`POST ${note}/accept`);
 });
 
+test('an amount may be written with an exponent', async () => {
+  const agreementId = await requestor.rent('owner/exponent', {
+    'golem.temporal.mark': 'owner/exponent/1',
+  });
+  await requestor.createActivity(agreementId);
+  await requestor.terminate(agreementId);
+  const { invoiceId, eventDate } = await requestor.firstEvent('invoice', 'owner/exponent');
+  const path = `${PAYMENT}/invoices/${invoiceId}`;
+  const invoice = (await requestor.get(path)).json;
+  const amount = Number(invoice.amount).toExponential();
+  proxy.answer(new RegExp(`^GET ${path}$`), 200, { ...invoice, amount });
+  const accepted = proxy.answer(new RegExp(`^POST ${path}/accept$`), 200, null);
+  const document = { kind: 'invoice' as const, id: invoiceId as string, eventDate: eventDate as string };
+  expect(await decide('exponent', document)).toMatchObject({ decision: 'accepted' });
+  expect(accepted.hits).toHaveLength(1);
+});
+
 test('a debit note that newer ones or the rejection of its invoice have overtaken is left, and no fault of the provider', async () => {
   const agreementId = await requestor.rent('owner/three', { 'golem.temporal.mark': 'owner/three/1' });
   const activityId = await requestor.createActivity(agreementId);

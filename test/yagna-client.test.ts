@@ -224,6 +224,23 @@ describe('debit notes and invoices', () => {
     expect((await replay(missing, () => yagna.invoice('nonsense'))).result).toBeUndefined();
   });
 
+  test.each([
+    ['1.4504876352E-3', '0.0014504876352'],
+    ['0E-18', '0'],
+    ['-0e5', '0'],
+    ['25e+1', '250'],
+    ['0.001450487635200000', '0.001450487635200000'],
+    // What is beyond all bounds is not written out, and stays what nobody pays.
+    ['1e999999999', '9'.repeat(60)],
+    ['-1e99999999999999999999', `-${'9'.repeat(60)}`],
+    ['1e-999999999', `0.${'0'.repeat(59)}1`],
+  ])('the amount %s is read as %s', async (written, amount) => {
+    const exchange = find('c2_debit_notes', 'GET', /debitNotes\/[^/]+$/, { status: 200 });
+    const responseBody = { ...(exchange.responseBody as object), totalAmountDue: written };
+    const { result } = await replay({ ...exchange, responseBody }, ([, id]) => yagna.debitNote(id ?? ''));
+    expect(result?.totalAmountDue).toBe(amount);
+  });
+
   test('lists are complete: no maxItems is sent', async () => {
     const notes = find('c2_debit_notes', 'GET', /debitNotes$/);
     const read = await replay(notes, () => yagna.debitNotes());

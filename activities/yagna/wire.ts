@@ -3,10 +3,14 @@
  * recorded answers of yagna 0.17; where the OpenAPI files say otherwise, the recordings are right.
  */
 import { z } from 'zod';
+import { plainDecimal } from '../../model/amount';
 import { YagnaError } from './errors';
 
-/** Amounts arrive as decimal strings, sometimes with an exponent. */
-const amount = z.string().regex(/^-?\d+(\.\d+)?([eE][+-]?\d+)?$/, 'is no decimal number');
+/** Amounts arrive as decimal strings, sometimes with an exponent; from here on they have none. */
+const amount = z
+  .string()
+  .regex(/^-?\d+(\.\d+)?([eE][+-]?\d+)?$/, 'is no decimal number')
+  .transform(plainDecimal);
 const timestamp = z.string().refine((text) => !Number.isNaN(Date.parse(text)), 'is no timestamp');
 const properties = z.record(z.string(), z.unknown());
 /** yagna writes null, or nothing, for what is not there. */
