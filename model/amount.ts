@@ -6,6 +6,9 @@
 import { Decimal } from 'decimal.js';
 import type { Amount } from './ids';
 
+/** Digits after the point that can be paid. */
+export const GLM_DECIMALS = 18;
+
 /** An amount as users write it: at most 18 digits after the point, as GLM has; 30 before it are more than there will ever be. */
 export const AMOUNT = /^\d{1,30}(\.\d{1,18})?$/;
 

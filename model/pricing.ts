@@ -3,7 +3,7 @@
  * is possible by our own clock, must fit the budget and must not fall below what was accepted before.
  * Pure decisions; what follows from a refusal is the settlement's business.
  */
-import { type ExactDecimal, exact, readExact, toAmount } from './amount';
+import { type ExactDecimal, exact, GLM_DECIMALS, readExact, toAmount } from './amount';
 import type { Amount, GolemActivityId } from './ids';
 import type { ToleranceSpec } from './job';
 import type { OfferPricing } from './offer';
@@ -54,8 +54,8 @@ export interface DebitNoteClaim {
 export function checkDebitNote(claim: DebitNoteClaim): Decision {
   const { terms, tolerance } = claim;
   if (!claim.activityKnown) return refuse('it is for an activity that the job does not know');
-  const amount = readExact(claim.amount);
-  if (amount === undefined || amount.isNegative()) return refuse(`its amount "${claim.amount}" is no amount`);
+  const amount = readBilled(claim.amount);
+  if (typeof amount === 'string') return refuse(amount);
 
   const usage = readUsage(terms.pricing, claim.usage);
   if (typeof usage === 'string') return refuse(usage);
@@ -100,8 +100,8 @@ export interface InvoiceClaim {
 const LOST_CREATION_SEC = 2;
 
 export function checkInvoice(claim: InvoiceClaim): Decision {
-  const amount = readExact(claim.amount);
-  if (amount === undefined || amount.isNegative()) return refuse(`its amount "${claim.amount}" is no amount`);
+  const amount = readBilled(claim.amount);
+  if (typeof amount === 'string') return refuse(amount);
 
   const known = new Set(claim.activities.map(({ activityId }) => activityId));
   const unknown = new Set(claim.activityIds.filter((id) => !known.has(id)));
@@ -244,6 +244,15 @@ function checkAgainstAccepted(amount: ExactDecimal, acceptedEarlier: Amount, bud
 /** By how much a provider's own rounding may be off: 18 decimals, and the 16 digits of a float's counter. */
 function rounding(price: ExactDecimal): ExactDecimal {
   return price.times('1e-15').plus('1e-18');
+}
+
+/** What can be paid, or why it can't: GLM has 18 decimals, and ya-provider rounds to them. */
+function readBilled(text: Amount): ExactDecimal | string {
+  const amount = readExact(text);
+  if (amount === undefined || amount.isNegative()) return `its amount "${text}" is no amount`;
+  if (amount.decimalPlaces() > GLM_DECIMALS)
+    return `its amount "${text}" has more than ${GLM_DECIMALS} decimals`;
+  return amount;
 }
 
 function refuse(reason: string): Decision {

@@ -377,17 +377,23 @@ test(
     ];
     const { runId: jobUuid } = await world.client.workflow.getHandle(jobId).describe();
     const money = { budget: '1', reserved: '1', accepted: '0', paid: '0', platform: 'p' };
+    const PROVIDER = { id: '0x1', name: 'nobody' };
+    const LONG_AMOUNT = `0.${'0'.repeat(59)}1`;
+    /** About what the settlement itself has told until then. */
+    const NEWEST = 3;
+    // As the settlement's own, with amounts as long as others write them; the later ones are believed.
+    const update = fc
+      .record({ seq: fc.integer({ min: -1, max: NEWEST }), accepted: fc.constantFrom('0', LONG_AMOUNT) })
+      .map(({ seq, accepted }) => ({
+        ...{ jobUuid, seq, phase: 'open', money: { ...money, accepted } },
+        ...{ refusedProviders: [{ provider: PROVIDER, reason: 'x' }] },
+        ...{ reservations: [{ id: 'nobody-asked', reserved: '1', budget: '1' }] },
+        bills: { open: [{ agreementId: 'a', accepted }], invoiced: [] },
+      }));
     const anything = fc.oneof(
       hostile,
-      change.map((each) =>
-        changed(
-          {
-            ...{ jobUuid, seq: -1, phase: 'open', money, refusedProviders: [], reservations: [] },
-            bills: { open: [{ agreementId: 'a', accepted: '0' }], invoiced: [] },
-          },
-          each,
-        ),
-      ),
+      update,
+      fc.tuple(update, change).map(([each, how]) => changed(each, how)),
       change.map((each) => changed({ id: 'x', kind: 'check', amount: '0' }, each)),
       change.map((each) => changed({ amount: '-1' }, each)),
       change.map((each) => changed({ scriptId: 'script-1', waitSec: 0.01 }, each)),
@@ -415,8 +421,8 @@ test(
       // What is as it should be does what it should, and a script that is sent runs.
       const { reason, commands, seq } = Object(input) as Record<string, unknown>;
       if (how === 'update terminate') return typeof input === 'number' || typeof input === 'string';
-      // One that is newer than all of the settlement's own would be believed.
-      if (how === 'signal golemSettlementUpdate') return typeof seq !== 'number' || seq <= 0;
+      // Whoever claims to be much newer than the settlement silences it.
+      if (how === 'signal golemSettlementUpdate') return typeof seq !== 'number' || seq <= NEWEST;
       if (how === 'signal golemCloseRental') return typeof reason !== 'string';
       return how !== 'update executeScript' || commands === undefined || !Array.isArray(commands);
     };
@@ -447,6 +453,16 @@ test(
         // Each of these would have stopped its workflow for good.
         examples: [
           [{ at: 0, how: 'signal golemSettlementUpdate', input: null }],
+          [
+            {
+              ...{ at: 0, how: 'signal golemSettlementUpdate' },
+              input: {
+                ...{ jobUuid, seq: NEWEST, phase: 'open', refusedProviders: [], reservations: [] },
+                money: { ...money, accepted: LONG_AMOUNT },
+                bills: { open: [{ agreementId: 'a', accepted: LONG_AMOUNT }], invoiced: [] },
+              },
+            },
+          ],
           [{ at: 0, how: 'signal golemRentalUpdate', input: null }],
           [{ at: 0, how: 'signal golemAssignmentOutcome', input: { rental: 1 } }],
           [{ at: 1, how: 'signal golemAssignment', input: null }],

@@ -132,6 +132,11 @@ describe('a debit note', () => {
     expect(reason({ amount: `${amount}00000` })).toBeUndefined();
   });
 
+  test('with more decimals than GLM has is refused: it could not be paid', () => {
+    expect(reason({ amount: '0.0010000000000000001' })).toMatch(/has more than 18 decimals/);
+    expect(reason({ amount: '0.001000000000000001' })).toBeUndefined();
+  });
+
   test('is refused for time that notes of other VMs under its agreement have counted: one runs at a time', () => {
     const second = { elapsedSec: 130, otherUsage: [[1, 60]] };
     expect(reason(second)).toBeUndefined();
@@ -265,6 +270,11 @@ describe('an invoice', () => {
     expect(reason({ amount: plus(priceOf(started, [200, 100]), '0.0000000001') })).toBe(
       'it asks for 0.5400000001, but 100 s on 2 threads cost at most 0.54 by the agreement',
     );
+  });
+
+  test('with more decimals than GLM has is refused: it could not be paid', () => {
+    expect(reason({ amount: '0.5000000000000000001' })).toMatch(/has more than 18 decimals/);
+    expect(reason({ amount: '0.500000000000000001' })).toBeUndefined();
   });
 
   test('of a real provider is accepted', () => {

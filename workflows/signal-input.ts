@@ -3,7 +3,7 @@
  * workflow up for good; zod stays out of the workflow bundle.
  */
 import { ApplicationFailure, log } from '@temporalio/workflow';
-import { AMOUNT } from '../model/amount';
+import { AMOUNT, readExact } from '../model/amount';
 import type {
   Assignment,
   AssignmentOutcome,
@@ -20,6 +20,8 @@ const LONGEST_REASON = 2000;
 
 const text: Check = (value) => typeof value === 'string';
 const amount: Check = (value) => typeof value === 'string' && AMOUNT.test(value);
+/** What comes of others' amounts may have more digits than one that users write. */
+const sum: Check = (value) => typeof value === 'string' && readExact(value)?.isNegative() === false;
 const whole: Check = (value) => Number.isSafeInteger(value);
 const list =
   (item: Check): Check =>
@@ -69,11 +71,11 @@ export const isRentalUpdate = record({
 
 export const isSettlementUpdate = record({
   ...{ jobUuid: text, seq: whole, phase: text, allocationId: maybe(text) },
-  money: record({ budget: amount, reserved: amount, accepted: amount, paid: amount, platform: text }),
+  money: record({ budget: sum, reserved: sum, accepted: sum, paid: sum, platform: text }),
   failure: maybe(record({ type: text, message: text, at: text })),
   refusedProviders: list(record({ provider: record({ id: text, name: text }), reason: text })),
-  bills: record({ open: list(record({ agreementId: text, accepted: amount })), invoiced: list(text) }),
-  reservations: list(record({ id: text, reserved: amount, budget: amount, failure: maybe(failure) })),
+  bills: record({ open: list(record({ agreementId: text, accepted: sum })), invoiced: list(text) }),
+  reservations: list(record({ id: text, reserved: sum, budget: sum, failure: maybe(failure) })),
 }) as (value: unknown) => value is SettlementUpdate;
 
 export const isReservationRequest = record({
