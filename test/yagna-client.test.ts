@@ -2,6 +2,7 @@
 import { Connections, toFailure, YagnaError, type Yagna } from '../activities/yagna';
 import {
   recording,
+  respond,
   respondAsRecorded,
   startFakeYagna,
   type Exchange,
@@ -540,6 +541,28 @@ describe('Golem activities', () => {
     await replay({ ...deleted, status: 500, responseBody: gone.responseBody }, destroy);
     const silent = find('f2_provider_node_down', 'DELETE', /activity\/\w+$/, { status: 408 });
     expect((await failing(replay(silent, destroy))).kind).toBe('timeout');
+  });
+});
+
+describe('an empty answer does not say that there is no such thing', () => {
+  test.each<[string, () => Promise<unknown>]>([
+    ['an allocation', () => yagna.allocation('x')],
+    ['what was spent from one', () => yagna.spentFrom('x')],
+    ['a debit note', () => yagna.debitNote('x')],
+    ['an invoice', () => yagna.invoice('x')],
+    ['an agreement', () => yagna.agreement('x')],
+    ['the end of an agreement', () => yagna.terminationReason('x')],
+    ['the state of a Golem activity', () => yagna.golemActivityState('x')],
+    ['its usage', () => yagna.golemActivityUsage('x')],
+    ['its agreement', () => yagna.activityAgreement('x')],
+    ['the Golem activities of an agreement', () => yagna.golemActivities('x')],
+  ])('%s', async (_, call) => {
+    fake.answer = (_request, response) => respond(response, 200);
+    const error = await failing(call());
+    expect(error).toMatchObject({
+      kind: 'incompatible',
+      detail: expect.stringMatching(/is missing$/) as string,
+    });
   });
 });
 

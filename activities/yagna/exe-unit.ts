@@ -10,6 +10,7 @@ import {
   golemActivityUsageSchema,
   idSchema,
   read,
+  reading,
   type BatchResult,
   type GolemActivityState,
   type GolemActivityUsage,
@@ -109,22 +110,18 @@ export function exeUnitCalls(transport: Transport): ExeUnitPort {
     },
 
     async golemActivityState(activityId, signal) {
-      const found = await unlessNotFound(state({ signal }).getActivityState(activityId));
-      return found === undefined
-        ? undefined
-        : read(golemActivityStateSchema, found, 'GET /activity/{id}/state');
+      const asked = state({ signal }).getActivityState(activityId);
+      return await unlessNotFound(reading(golemActivityStateSchema, asked, 'GET /activity/{id}/state'));
     },
 
     async golemActivityUsage(activityId, signal) {
-      const found = await unlessNotFound(state({ signal }).getActivityUsage(activityId));
-      return found === undefined
-        ? undefined
-        : read(golemActivityUsageSchema, found, 'GET /activity/{id}/usage');
+      const asked = state({ signal }).getActivityUsage(activityId);
+      return await unlessNotFound(reading(golemActivityUsageSchema, asked, 'GET /activity/{id}/usage'));
     },
 
     async activityAgreement(activityId, signal) {
-      const found = await unlessNotFound(state({ signal }).getActivityAgreement(activityId));
-      return found === undefined ? undefined : read(idSchema, found, 'GET /activity/{id}/agreement');
+      const asked = state({ signal }).getActivityAgreement(activityId);
+      return await unlessNotFound(reading(idSchema, asked, 'GET /activity/{id}/agreement'));
     },
 
     async exec(activityId, commands, signal) {

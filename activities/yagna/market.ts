@@ -14,6 +14,7 @@ import {
   idSchema,
   read,
   readEvents,
+  reading,
   type Agreement,
   type AgreementEntry,
   type AgreementEvent,
@@ -157,8 +158,9 @@ export function marketCalls(transport: Transport): MarketPort {
     },
 
     async agreement(agreementId, signal) {
-      const found = await unlessNotFound(market({ signal }).getAgreement(agreementId));
-      return found === undefined ? undefined : read(agreementSchema, found, 'GET /agreements/{id}');
+      return await unlessNotFound(
+        reading(agreementSchema, market({ signal }).getAgreement(agreementId), 'GET /agreements/{id}'),
+      );
     },
 
     async agreements({ appSessionId, state, afterDate, beforeDate } = {}, signal) {

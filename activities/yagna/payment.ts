@@ -14,6 +14,7 @@ import {
   invoiceEventSchema,
   invoiceSchema,
   read,
+  reading,
   type Allocation,
   type DebitNote,
   type DebitNoteEvent,
@@ -131,8 +132,9 @@ export function paymentCalls(transport: Transport): PaymentPort {
 
     async allocation(allocationId, signal) {
       // One that was released is gone for some versions, and unknown to others.
-      const found = await unlessGone(payment({ signal }).getAllocation(allocationId));
-      return found === undefined ? undefined : read(allocationSchema, found, 'GET /allocations/{id}');
+      return await unlessGone(
+        reading(allocationSchema, payment({ signal }).getAllocation(allocationId), 'GET /allocations/{id}'),
+      );
     },
 
     async amendAllocation(allocationId, change, signal) {
@@ -143,10 +145,10 @@ export function paymentCalls(transport: Transport): PaymentPort {
 
     async spentFrom(allocationId, signal) {
       const path = `/allocations/${encodeURIComponent(allocationId)}/expenditures`;
-      const found = await unlessNotFound(list(path, {}, signal));
-      if (found === undefined) return undefined;
-      const taken = read(z.array(expenditureSchema), found, 'GET /allocations/{id}/expenditures');
-      return addAmounts(taken.map(({ acceptedAmount }) => acceptedAmount));
+      const taken = await unlessNotFound(
+        reading(z.array(expenditureSchema), list(path, {}, signal), 'GET /allocations/{id}/expenditures'),
+      );
+      return taken && addAmounts(taken.map(({ acceptedAmount }) => acceptedAmount));
     },
 
     async releaseAllocation(allocationId, signal) {
@@ -175,13 +177,15 @@ export function paymentCalls(transport: Transport): PaymentPort {
     },
 
     async debitNote(debitNoteId, signal) {
-      const found = await unlessNotFound(payment({ signal }).getDebitNote(debitNoteId));
-      return found === undefined ? undefined : read(debitNoteSchema, found, 'GET /debitNotes/{id}');
+      return await unlessNotFound(
+        reading(debitNoteSchema, payment({ signal }).getDebitNote(debitNoteId), 'GET /debitNotes/{id}'),
+      );
     },
 
     async invoice(invoiceId, signal) {
-      const found = await unlessNotFound(payment({ signal }).getInvoice(invoiceId));
-      return found === undefined ? undefined : read(invoiceSchema, found, 'GET /invoices/{id}');
+      return await unlessNotFound(
+        reading(invoiceSchema, payment({ signal }).getInvoice(invoiceId), 'GET /invoices/{id}'),
+      );
     },
 
     async debitNotes(query = {}, signal) {

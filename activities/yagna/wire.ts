@@ -251,6 +251,15 @@ export function read<T extends z.ZodType>(schema: T, value: unknown, call: strin
   throw new YagnaError({ kind: 'incompatible', call, detail: `unreadable answer: ${problems.join('; ')}` });
 }
 
+/** Reads an answer when it is there: an empty one is unreadable, and does not say that there is no such thing. */
+export async function reading<T extends z.ZodType>(
+  schema: T,
+  answer: PromiseLike<unknown>,
+  call: string,
+): Promise<z.infer<T>> {
+  return read(schema, await answer, call);
+}
+
 /** Reads a list, leaving out events of kinds not listed in `kinds`. */
 export function readEvents<T extends z.ZodType>(
   schema: T,
