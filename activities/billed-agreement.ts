@@ -4,7 +4,7 @@ import type { AgreementTerms } from '../model/pricing';
 import type { ProviderInfo } from '../model/result';
 import type { AgreementSoFar, DecideInput, Decision } from './contract';
 import { bearsMark } from './marks';
-import type { Agreement, Yagna, YagnaError } from './yagna';
+import { failure, type Agreement, type Yagna, type YagnaError } from './yagna';
 
 const NOTHING_YET: AgreementSoFar = {
   acceptedByActivity: {},
@@ -25,7 +25,10 @@ export interface BilledAgreement {
   beganMs: number;
 }
 
-/** Undefined when the agreement is not the job's. */
+/**
+ * Undefined when the agreement is not the job's.
+ * @throws YagnaUnavailable - yagna does not show it: then nobody can tell whose it is
+ */
 export async function openBilledAgreement(
   yagna: Yagna,
   input: DecideInput,
@@ -33,7 +36,8 @@ export async function openBilledAgreement(
   signal: AbortSignal,
 ): Promise<BilledAgreement | undefined> {
   const agreement = await yagna.agreement(agreementId, signal);
-  if (!agreement || !bearsMark(input.job, agreement.demand.properties)) return undefined;
+  if (!agreement) throw failure('YagnaUnavailable', `yagna does not show agreement ${agreementId}`);
+  if (!bearsMark(input.job, agreement.demand.properties)) return undefined;
   const read = readOffer(agreement.offer.properties, agreement.offer.providerId);
   return {
     agreement,

@@ -95,6 +95,21 @@ test('a debit note is not accepted any more', async () => {
   expect(proxy.calls).not.toContain(`POST ${note}/accept`);
 });
 
+test('a document whose agreement yagna does not show for a moment is decided later', async () => {
+  const agreementId = await requestor.rent('owner/hidden', { 'golem.temporal.mark': 'owner/hidden/1' });
+  await requestor.createActivity(agreementId);
+  await requestor.terminate(agreementId);
+  const { invoiceId, eventDate } = await requestor.firstEvent('invoice', 'owner/hidden');
+  const document = { kind: 'invoice' as const, id: invoiceId as string, eventDate: eventDate as string };
+  const path = new RegExp(`^GET /market-api/v1/agreements/${agreementId}$`);
+  proxy.answer(path, 404, { message: 'not found' });
+  await expect(decide('hidden', document)).rejects.toMatchObject({
+    ...{ type: 'YagnaUnavailable', nonRetryable: false },
+    message: `yagna does not show agreement ${agreementId}`,
+  });
+  expect(await decide('hidden', document)).toMatchObject({ decision: 'accepted' });
+});
+
 test('an amount may be written with an exponent', async () => {
   const agreementId = await requestor.rent('owner/exponent', {
     'golem.temporal.mark': 'owner/exponent/1',

@@ -46,7 +46,8 @@ interface Invoice {
   status: string;
 }
 
-const times = (amount: string, factor: number): string => new Decimal(amount).times(factor).toFixed();
+/** To the 18 decimals that can be paid. */
+const times = (amount: string, factor: number): string => new Decimal(amount).times(factor).toFixed(18);
 
 /** A job on the cheap provider with a debit note each second. */
 const JOB = {
@@ -292,6 +293,21 @@ describe('an invoice', () => {
     const settlement = await world.golem.settled(jobId);
     expect(settlement).toMatchObject({ state: 'unpaid', agreements: [{ state: 'unpaid' }] });
     expect(await world.open()).toEqual(NOTHING_OPEN);
+  });
+
+  test('that no event tells of is found before it is given up, and paid', async () => {
+    const asked = proxy.rewrite<{ eventType: string }[]>(INVOICE_EVENTS, (events) =>
+      events.filter(({ eventType }) => eventType !== 'InvoiceReceivedEvent'),
+    );
+    const hidden = proxy.rewrite<object[]>(/^GET .*\/invoices$/, () => []);
+    const { jobId } = await world.golem.startJob({ ...JOB, invoiceWaitSec: 5, tasks: ['echo done'] });
+    await world.golem.result(jobId);
+    const settlement = world.client.workflow.getHandle(`${jobId}/settlement`);
+    const phase = async () => (await settlement.query<{ phase: string }>('progress')).phase;
+    for (let n = 1; (await phase()) !== 'settling'; n++) await asked.hit(n);
+    hidden.stop();
+    expect((await world.golem.settled(jobId)).state).toBe('settled');
+    await expectAllPaidOnce(world, began);
   });
 
   test('after the accepted one is not paid', async () => {

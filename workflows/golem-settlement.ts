@@ -185,7 +185,7 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
     await enter('closing');
     await endWhatIsLeft(reserved);
     await enter('settling');
-    await payWhatIsOwed();
+    await payWhatIsOwed(reserved);
     await reservation.stop();
     await releaseAll(reservation.retried);
     await Promise.all(remembered);
@@ -382,8 +382,9 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
     }
   }
 
-  async function payWhatIsOwed(): Promise<void> {
-    const untilMs = Date.now() + input.invoiceWaitSec * 1000;
+  async function payWhatIsOwed({ at: since }: Reserved): Promise<void> {
+    let untilMs = Date.now() + input.invoiceWaitSec * 1000;
+    let lookedOnceMore = false;
     giveUpInvoices(ledger, input.adopt?.overdue ?? []);
     decideWhatIsDue();
     for (;;) {
@@ -394,10 +395,24 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
       ending = isTimeUp;
       const isCalm = !awaitsInvoice(undecided) && !awaitsNotePayments(ledger);
       if (isSettled(ledger) && (isTimeUp || isCalm)) return;
-      if (isTimeUp) return giveUpWaiting(ledger);
+      if (isTimeUp) {
+        if (lookedOnceMore || !(await findsInvoices(since))) return giveUpWaiting(ledger);
+        lookedOnceMore = true;
+        ending = false;
+        untilMs = Date.now() + input.invoiceWaitSec * 1000;
+      }
       decideWhatIsDue();
       await persist(() => step('none', untilMs));
     }
+  }
+
+  /** What no event has told of, for whatever reason, is in yagna's list. */
+  async function findsInvoices(since: string): Promise<boolean> {
+    const look = await persist(() => cleanUp.golemCleanUp({ job, since }));
+    note(look.events);
+    const before = undecided.length;
+    receive(look.invoices);
+    return undecided.length > before;
   }
 
   async function releaseAll(twice: boolean): Promise<void> {
