@@ -1,9 +1,10 @@
 /** Watches what a settlement waits for: documents to decide, payments, and the end of job and rentals. */
 import { Context } from '@temporalio/activity';
 import { providerOf } from '../model/offer';
+import { eachAtOnce } from './at-once';
 import { attempt } from './attempt';
 import type { DocumentRef, GolemActivities, SettlementNews, WatchSettlementInput } from './contract';
-import { allAfter } from './document-events';
+import { allAfter, upTo } from './document-events';
 import type { ActivityEnvironment } from './environment';
 import { amounts, event } from './events';
 import { appSessionId, bearsMark } from './marks';
@@ -13,6 +14,8 @@ import type { DocumentKind, Documents, EventStreams, Yagna } from './yagna';
 
 /** A look all the same when nothing has woken us for so long: a stream hears nothing while yagna is away. */
 const LOOK_MS = 60_000;
+/** Documents of a kind that are told at once, about: thousands may be there when a settlement takes over. */
+const ENOUGH = 200;
 
 export function settlementWatchActivities(
   env: ActivityEnvironment,
@@ -105,27 +108,32 @@ async function look(
   signal: AbortSignal,
 ): Promise<SettlementNews> {
   const session = appSessionId(input.job);
-  const notes = await allAfter(input.cursor.debitNotes, (query) =>
-    yagna.debitNoteEvents({ ...query, appSessionId: session }, signal),
+  const allNotes = await allAfter(
+    input.cursor.debitNotes,
+    (query) => yagna.debitNoteEvents({ ...query, appSessionId: session }, signal),
+    (events) => events.filter(isReceived).length >= ENOUGH,
   );
-  const invoices = await allAfter(input.cursor.invoices, (query) =>
-    yagna.invoiceEvents({ ...query, appSessionId: session }, signal),
+  const allInvoices = await allAfter(
+    input.cursor.invoices,
+    (query) => yagna.invoiceEvents({ ...query, appSessionId: session }, signal),
+    (events) => events.filter(isReceived).length >= ENOUGH,
   );
+  // An invoice is not decided before notes that came before it.
+  const notes = upTo(allNotes, input.cursor.debitNotes, allInvoices);
+  const invoices = upTo(allInvoices, input.cursor.invoices, allNotes);
   const documents: DocumentRef[] = [
     ...notes.events
-      .filter(({ eventType }) => eventType === 'DebitNoteReceivedEvent')
+      .filter(isReceived)
       .map(({ debitNoteId, eventDate }) => ({ kind: 'debitNote' as const, id: debitNoteId, eventDate })),
     ...invoices.events
-      .filter(({ eventType }) => eventType === 'InvoiceReceivedEvent')
+      .filter(isReceived)
       .map(({ invoiceId, eventDate }) => ({ kind: 'invoice' as const, id: invoiceId, eventDate })),
   ].sort((a, b) => (a.eventDate < b.eventDate ? -1 : a.eventDate > b.eventDate ? 1 : 0));
+  await eachAtOnce(documents, async (document) => {
+    document.agreementId = await known.agreementOf(document.kind, document.id);
+  });
   return {
-    documents: await Promise.all(
-      documents.map(async (document) => ({
-        ...document,
-        agreementId: await known.agreementOf(document.kind, document.id),
-      })),
-    ),
+    documents,
     cursor: { debitNotes: notes.cursor, invoices: invoices.cursor },
     settled: await settledAmong(yagna, input.awaitingPayment, signal),
     settledNotes: notes.events.flatMap(({ eventType, debitNoteId }) =>
@@ -133,6 +141,9 @@ async function look(
     ),
   };
 }
+
+const isReceived = ({ eventType }: { eventType: string }): boolean =>
+  eventType === 'DebitNoteReceivedEvent' || eventType === 'InvoiceReceivedEvent';
 
 async function settledAmong(
   yagna: Yagna,

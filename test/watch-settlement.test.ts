@@ -10,6 +10,7 @@ import { settlementWatchActivities } from '../activities/watch-settlement';
 import { startDevnet, type Devnet } from '../devnet';
 import { Requestor } from './support/devnet-requestor';
 import { FaultProxy, type Fault } from './support/fault-proxy';
+import { respond, startFakeYagna } from './support/recorded-yagna';
 import { temporalAddress } from './support/temporal';
 
 const proxy = new FaultProxy();
@@ -57,6 +58,73 @@ async function watched(jobUuid: string): Promise<Watched> {
   await looks.hit();
   return { agreementId, news, looks };
 }
+
+test('thousands of documents, as a settlement may find that takes over, are told in parts, and asked for a few at once', async () => {
+  const fake = await startFakeYagna();
+  const at = (n: number): string => new Date(Date.UTC(2026, 0, 1) + n * 1000).toISOString();
+  const told = (kind: 'debitNote' | 'invoice', type: string, dates: number[]) =>
+    dates.map((n) => ({ [`${kind}Id`]: `${kind}-${n}`, eventDate: at(n), eventType: type }));
+  // Each note was accepted before the next one came.
+  const notes = [
+    ...told(
+      'debitNote',
+      'DebitNoteReceivedEvent',
+      Array.from({ length: 1000 }, (_, n) => 2 * n + 1),
+    ),
+    ...told(
+      'debitNote',
+      'DebitNoteAcceptedEvent',
+      Array.from({ length: 1000 }, (_, n) => 2 * n + 2),
+    ),
+  ].sort((a, b) => (String(a.eventDate) < String(b.eventDate) ? -1 : 1));
+  const invoices = told('invoice', 'InvoiceReceivedEvent', [150, 1999.5]);
+  const documentFields = {
+    ...{ issuerId: '0x1', recipientId: '0x2', payeeAddr: '0x1', payerAddr: '0x2', paymentPlatform: 'p' },
+    ...{ timestamp: at(0), agreementId: 'a1', status: 'RECEIVED', paymentDueDate: at(0) },
+  };
+  let asked = 0;
+  let mostAsked = 0;
+  fake.answer = ({ path, query }, response) => {
+    const [, , , kind = '', id] = path.split('/');
+    if (kind.endsWith('Events')) {
+      const all = kind === 'invoiceEvents' ? invoices : notes;
+      const later = all.filter(({ eventDate }) => String(eventDate) > (query.afterTimestamp ?? ''));
+      return respond(response, 200, later.slice(0, Number(query.maxEvents)));
+    }
+    asked += 1;
+    mostAsked = Math.max(mostAsked, asked);
+    setImmediate(() => {
+      asked -= 1;
+      const invoice = { invoiceId: id, activityIds: [], amount: '0' };
+      const note = { debitNoteId: id, activityId: 'vm', totalAmountDue: '0', usageCounterVector: [] };
+      respond(response, 200, { ...documentFields, ...(kind === 'invoices' ? invoice : note) });
+    });
+  };
+  const { golemWatchSettlement } = settlementWatchActivities({
+    connections: new Connections({ YAGNA_APPKEY: 'key', YAGNA_API_URL: fake.url }),
+    ...{ specSettings: {}, strategies: {}, registryUrl: '' },
+  });
+  const looks: SettlementNews[] = [];
+  let cursor = { debitNotes: at(0), invoices: at(0) };
+  for (let count = 0; count < 1002; count += looks.at(-1)?.documents.length ?? 0) {
+    const environment = new MockActivityEnvironment({}, { logger: new DefaultLogger('ERROR') });
+    const input: WatchSettlementInput = {
+      ...{ job: { connection: 'default', jobId: 'job', jobUuid: 'uuid', owner: 'owner' }, cursor },
+      ...{ awaitingPayment: [], owners: 'none', closedRentals: 0 },
+    };
+    const news = (await environment.run(golemWatchSettlement, input)) as SettlementNews;
+    looks.push(news);
+    ({ cursor } = news);
+  }
+  await fake.close();
+  expect(looks.length).toBeGreaterThan(3);
+  expect(Math.max(...looks.map(({ documents }) => documents.length))).toBeLessThan(310);
+  expect(mostAsked).toBeLessThanOrEqual(5);
+  // Each once, and in the order in which they came, whichever kind was cut.
+  const dates = looks.flatMap(({ documents }) => documents.map(({ eventDate }) => eventDate));
+  expect(dates).toEqual([...dates].sort());
+  expect(new Set(looks.flatMap(({ documents }) => documents.map(({ id }) => id))).size).toBe(1002);
+});
 
 test('a document wakes the settlement of its own job, and no other', async () => {
   const one = await watched('one');
