@@ -69,6 +69,7 @@ import {
   taskResults,
   type RentalEntry,
 } from './state/job-state';
+import { unlessStopped } from './unless-stopped';
 
 export async function golemJob(given: unknown): Promise<JobResult> {
   const { workflowId: jobId, firstExecutionRunId: jobUuid, startTime } = workflowInfo();
@@ -154,7 +155,13 @@ export async function golemJob(given: unknown): Promise<JobResult> {
 
   setHandler(topUpUpdate, (request) => budget.topUp(request), { validator: budget.validateTopUp });
 
-  const { spec, installation } = await inspect.golemPrepareJob({ spec: given }).catch(refuse);
+  // It waits for a yagna or a registry that is away; who ends the job need not.
+  const prepared = await unlessStopped(
+    () => stopReason !== undefined,
+    () => inspect.golemPrepareJob({ spec: given }),
+  ).catch(refuse);
+  if (!prepared) return await endUnprepared();
+  const { spec, installation } = prepared;
   const job: JobRef = { connection: spec.connection, jobId, jobUuid, owner: installation.owner };
   const platform = paymentPlatform(spec.budget);
   state = newJobState(spec.tasks);
@@ -216,11 +223,26 @@ export async function golemJob(given: unknown): Promise<JobResult> {
     settlementId: settlementId(jobId),
   };
 
-  /** Whoever waits for an answer gets it. */
   async function refuse(error: unknown): Promise<never> {
+    await answerAll();
+    throw error;
+  }
+
+  /** Whoever waits for an answer gets it. */
+  async function answerAll(): Promise<void> {
     budget.end();
     await CancellationScope.nonCancellable(() => condition(allHandlersFinished));
-    throw error;
+  }
+
+  /** Nothing was made yet, and what the tasks are nobody has read. */
+  async function endUnprepared(): Promise<JobResult> {
+    phase = 'failed';
+    show();
+    await answerAll();
+    return {
+      ...{ jobId, jobUuid, tasks: [], state: 'failed', startedAt },
+      ...{ finishedAt: now(), settlementId: settlementId(jobId) },
+    };
   }
 
   /** The main loop: as long as tasks wait, have enough providers, and give each idle one its next task. */
