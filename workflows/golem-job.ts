@@ -37,6 +37,7 @@ import {
   rentalUpdateSignal,
   settlementUpdateSignal,
   type AssignmentOutcome,
+  type RentalInput,
   type RentalUpdate,
   type SettlementUpdate,
   terminateUpdate,
@@ -417,11 +418,25 @@ export async function golemJob(given: unknown): Promise<JobResult> {
       const first = assign(state, rental, now());
       budget.opened(n, proposal, demand.expiresAtMs);
       const input = { job, n, proposal, setup, outputLimitBytes, interactive, first };
-      started.push(startRental(input).then((child) => void watchChild(child, n)));
+      started.push(begin(input));
     }
-    await Promise.all(started);
+    // One that fails must not hide others that have begun: who is told to close must be there.
+    for (const ended of await Promise.allSettled(started))
+      if (ended.status === 'rejected') throw ended.reason;
     phase = 'running';
     show();
+  }
+
+  async function begin(input: RentalInput): Promise<void> {
+    const { n } = input;
+    try {
+      void watchChild(await startRental(input), n);
+    } catch (error) {
+      // What has its id is not this job's, which must not steer it.
+      const reason = namedFailure(error).message;
+      onRentalUpdate({ rental: n, seq: Number.MAX_SAFE_INTEGER, state: 'failed', reason });
+      throw error;
+    }
   }
 
   /** A rental that ended without a word (terminated, say) gives its work back all the same, and its VM is ended. */
