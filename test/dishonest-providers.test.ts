@@ -371,6 +371,18 @@ describe('results', () => {
 });
 
 describe('a provider', () => {
+  market('that agrees only to a higher price than it offered is not hired', async (stall, gate) => {
+    const { world, cheap, dear } = stall;
+    // Cheap by its offer, and by far the dearest by its draft.
+    stall.cheats({ on: 'provider.negotiate', do: 'dearer', factor: 1000, times: 0 });
+    gate.open();
+    const ended = await stall.end(await waiting(stall, gate));
+    expect(attempts(ended)).toEqual([[dear, 'done']]);
+    const signed = (await world.effects('agreement-created')).map(({ providerId }) => providerId);
+    expect(signed).not.toContain(providerNodeId(cheap));
+    expect(breaches(ended)).toEqual([]);
+  });
+
   market('that shuts down under a running script is no breach of faith', async (stall, gate) => {
     const jobId = await waiting(stall, gate);
     await gate.visitor();
