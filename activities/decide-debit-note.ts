@@ -10,7 +10,8 @@ import { hasAcceptedInvoice } from './accepted-invoice';
 import { whyNotAccepted, openBilledAgreement, type BilledAgreement } from './billed-agreement';
 import type { DecideInput, Decision } from './contract';
 import { amounts, event } from './events';
-import { failure, isYagnaError, unlessNotFound, type DebitNote, type Documents, type Yagna } from './yagna';
+import { knownActivities } from './known-activities';
+import { failure, isYagnaError, type DebitNote, type Documents, type Yagna } from './yagna';
 
 export async function decideDebitNote(
   yagna: Yagna,
@@ -104,6 +105,7 @@ async function refuseDebitNote(
   const allocation = await yagna.allocation(input.allocationId, signal);
   const budgetLeft = allocation?.remainingAmount ?? '0';
   const acceptedEarlier = soFar.acceptedByActivity[note.activityId] ?? '0';
+  const known = await knownActivities(yagna, note.agreementId, soFar, [note.activityId], signal);
   const claim = {
     ...{ terms, tolerance: input.tolerance, elapsedSec },
     amount: note.totalAmountDue,
@@ -111,7 +113,7 @@ async function refuseDebitNote(
     otherUsage: Object.entries(soFar.lastUsage)
       .filter(([activityId]) => activityId !== note.activityId)
       .map(([, usage]) => usage),
-    activityKnown: await isKnown(yagna, note, signal),
+    activityKnown: known.includes(note.activityId),
     acceptedEarlier,
   };
   const decision = checkDebitNote({ ...claim, budgetLeft });
@@ -130,10 +132,4 @@ function countersOf({ usageCounterVector: vector }: DebitNote): number[] | undef
   if (!Array.isArray(vector)) return undefined;
   const counters = vector.filter((counter): counter is number => typeof counter === 'number');
   return counters.length === vector.length ? counters : undefined;
-}
-
-async function isKnown(yagna: Yagna, note: DebitNote, signal: AbortSignal): Promise<boolean> {
-  const listed = await unlessNotFound(yagna.golemActivities(note.agreementId, signal));
-  // Without that call yagna can't tell.
-  return listed?.includes(note.activityId) ?? true;
 }

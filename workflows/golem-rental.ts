@@ -16,6 +16,7 @@ import {
 import type { RentalEnded, ScriptCommand, SignedAgreement } from '../activities/contract';
 import { appendEvents, emptyEventLog, readEvents, type NewEvent } from '../model/events';
 import { settlementId, type BatchId, type GolemActivityId, type Timestamp } from '../model/ids';
+import { MOST_VMS } from '../model/rental-limits';
 import type { ProviderInfo, RentalProgress, RentalState } from '../model/result';
 import { cleanUp, dropping, rentalWatch, signing, vmCreation } from './activity-options';
 import { rentalDetails } from './current-details';
@@ -44,8 +45,6 @@ import { faultOfEnd, type Fault } from './state/broken-faith';
 const WATCH_AFTER = '5 s';
 /** Longest time for deploy, start and setup together. Images of gigabytes on slow lines need a good part of it. */
 const DEPLOY_TIMEOUT_SEC = 1800;
-/** A VM that had to be made anew so often under one agreement is not worth another try. */
-const MAX_VMS = 5;
 /** When so many VMs have died under one agreement, another provider is better. */
 const MAX_DEATHS = 2;
 
@@ -271,7 +270,8 @@ export async function golemRental(input: RentalInput): Promise<RentalResult> {
         if (close || lost) return;
         // Nobody knows what a script whose sending is uncertain does there.
         if (!ended.includes(here.activityId) && !(await unlessClosed(() => dropVm(here)))) return;
-        if (ended.length >= MAX_VMS) {
+        // One that had to be made anew so often is not worth another try.
+        if (ended.length >= MOST_VMS) {
           lost ??= { type: 'VmLost', message: 'too many VMs had to be made anew' };
         }
         // A VM costs its start price: none is made without work for it.
