@@ -17,6 +17,7 @@ import type { Duration } from '@temporalio/common';
 import type { RentalEnded, ScriptCommand, SignedAgreement } from '../activities/contract';
 import { appendEvents, emptyEventLog, readEvents, type NewEvent } from '../model/events';
 import { settlementId, type BatchId, type GolemActivityId, type Timestamp } from '../model/ids';
+import { MOST_VMS } from '../model/rental-limits';
 import type { ProviderInfo, RentalProgress, RentalState } from '../model/result';
 import { cleanUp, dropping, rentalWatch, signing, vmCreation } from './activity-options';
 import { rentalDetails } from './current-details';
@@ -46,8 +47,6 @@ import { unlessStopped } from './unless-stopped';
 const WATCH_AFTER = '5 s';
 /** Longest time for deploy, start and setup together. Images of gigabytes on slow lines need a good part of it. */
 const DEPLOY_TIMEOUT_SEC = 1800;
-/** A VM that had to be made anew so often under one agreement is not worth another try. */
-const MAX_VMS = 5;
 /** When so many VMs have died under one agreement, another provider is better. */
 const MAX_DEATHS = 2;
 /** Most providers sign in less, and what is signed is ended at once and by name: nobody has to look for it. */
@@ -279,7 +278,8 @@ export async function golemRental(input: RentalInput): Promise<RentalResult> {
         if (close || lost) return;
         // Nobody knows what a script whose sending is uncertain does there.
         if (!ended.includes(here.activityId) && !(await unlessClosed(() => dropVm(here)))) return;
-        if (ended.length >= MAX_VMS) {
+        // One that had to be made anew so often is not worth another try.
+        if (ended.length >= MOST_VMS) {
           lost ??= { type: 'VmLost', message: 'too many VMs had to be made anew' };
         }
         // A VM costs its start price: none is made without work for it.
