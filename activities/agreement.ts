@@ -1,4 +1,5 @@
 /** Signing an agreement with a provider, and ending it. */
+import { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 import type { NewEvent } from '../model/events';
 import type { AgreementId, GolemActivityId } from '../model/ids';
@@ -19,6 +20,8 @@ const APPROVAL_POLL_SEC = 20;
 const APPROVAL_POLLS = 3;
 /** A proposal that yagna fails to sign so often, being well itself, is not signed at all. */
 const ENOUGH_ATTEMPTS = 20;
+/** Longest time in which an agreement is ended that nobody wants any more. */
+const ENDING_MS = 30_000;
 /** Requests to end a VM; a provider that is silent to them all gets no second chance. */
 const DESTROY_TRIES = 3;
 
@@ -34,6 +37,7 @@ export function agreementActivities(
      * Effect: one agreement, confirmed under the job's app session.
      * Retry: yagna allows one agreement a proposal; the one of an earlier attempt is found by its mark and `validTo`,
      * and signing goes on from the state it has.
+     * Cancelled: what it has made is ended, if yagna and the provider answer.
      * @throws AgreementRejected - the provider said no, or nothing; take the next proposal (not retried). Its details
      * are the events to tell.
      * @throws YagnaUnavailable, YagnaUnauthorized - (retried with backoff: while yagna is away, until the agreement's end)
@@ -46,6 +50,7 @@ export function agreementActivities(
           const signed = await sign(yagna, input, retried, events, signal);
           return { ...signed, events, retried };
         } catch (error) {
+          if (signal.aborted) await endUnwanted(yagna, events);
           const vain = isVain(yagna, number, ENOUGH_ATTEMPTS) || Date.now() > Date.parse(input.validTo);
           const failed = toFailure(error, NOT_SIGNED);
           const last = vain && isYagnaError(error) ? failure('AgreementRejected', failed.message) : failed;
@@ -132,6 +137,18 @@ async function sign(
   const approvedAt = approved.approvedDate ?? new Date().toISOString();
   events.push(event('AgreementConfirmed', { id: agreementId, provider, approvedDate: approvedAt }));
   return { agreementId, approvedAt, validToMs: Date.parse(approved.validTo) };
+}
+
+/** Nobody waits for the agreement any more. */
+async function endUnwanted(yagna: Yagna, [created]: NewEvent[]): Promise<void> {
+  // A worker that shuts down leaves it to the next attempt.
+  if (!created || !Context.current().cancellationDetails?.cancelRequested) return;
+  const closing = { signal: AbortSignal.timeout(ENDING_MS), retried: false };
+  try {
+    await closeAgreement(yagna, String(created.details.id), { message: 'the rental was closed' }, closing);
+  } catch {
+    // Then the settlement ends it, after the job.
+  }
 }
 
 /** What a failed activity returns is lost, so a rejection carries its events as details. */

@@ -2,10 +2,11 @@
  * The frame around every Temporal activity here: it beats while it runs, hands down the signal of its
  * cancellation, and turns whatever goes wrong into a named failure.
  */
-import { Context } from '@temporalio/activity';
-import { ApplicationFailure, type TemporalFailure } from '@temporalio/common';
+import { Context, type Info } from '@temporalio/activity';
+import { ApplicationFailure, ApplicationFailureCategory, type TemporalFailure } from '@temporalio/common';
 import { backoffMs, YAGNA_BACKOFF } from '../model/backoff';
 import type { FailureType } from '../model/failures';
+import { ToldFailures } from './told-failures';
 import { again, isYagnaError, toFailure, untold, type YagnaErrorKind } from './yagna';
 
 export interface Attempt {
@@ -42,7 +43,7 @@ export async function attempt<T>(
     return await work({ signal: context.cancellationSignal, number, retried: number > 1 });
   } catch (error) {
     const keyRefused = awaitsKey && isYagnaError(error) && error.status === 401;
-    throw paced(toFailure(error, names), number, keyRefused);
+    throw once(paced(toFailure(error, names), number, keyRefused), context.info);
   } finally {
     clearInterval(beat);
   }
@@ -55,4 +56,15 @@ function paced(failed: TemporalFailure, number: number, keyRefused: boolean): Te
   const nextRetryDelay = backoffMs(number - 1, YAGNA_BACKOFF, Math.random);
   const retried = again(failed, { nextRetryDelay, nonRetryable: false });
   return number > 1 ? untold(retried, nextRetryDelay) : retried;
+}
+
+const told = new ToldFailures();
+
+/** What a workflow tries again by a new activity, it tells no more than what Temporal retries. */
+function once(failed: TemporalFailure, { activityType, workflowExecution }: Info): TemporalFailure {
+  if (!(failed instanceof ApplicationFailure) || failed.category === ApplicationFailureCategory.BENIGN)
+    return failed;
+  if (told.isNews(workflowExecution?.workflowId ?? '', activityType, failed.message)) return failed;
+  const nextRetryDelay = failed.nextRetryDelay ?? undefined;
+  return again(failed, { category: ApplicationFailureCategory.BENIGN, nextRetryDelay });
 }

@@ -288,6 +288,8 @@ export interface WatchSettlementInput {
   cursor: { debitNotes: Timestamp; invoices: Timestamp };
   /** Invoices that were accepted and are not known to be paid. */
   awaitingPayment: InvoiceId[];
+  /** Agreements whose debit notes are no news any more: they came too often. */
+  ignoredNotes?: AgreementId[];
   /** Whose closing to wait for beside the documents. */
   owners: OwnersToWatch;
   /** Greatest number of a rental that has said it closed; Temporal may know it no more. */

@@ -4,16 +4,14 @@
  */
 import type { NewEvent } from '../model/events';
 import type { DebitNoteId } from '../model/ids';
+import { isTooOften, notePace, payablePace } from '../model/note-pace';
 import { checkDebitNote } from '../model/pricing';
-import { PROP } from '../model/properties';
 import { hasAcceptedInvoice } from './accepted-invoice';
 import { whyNotAccepted, openBilledAgreement, type BilledAgreement } from './billed-agreement';
 import type { DecideInput, Decision } from './contract';
 import { amounts, event } from './events';
-import { failure, isYagnaError, unlessNotFound, type DebitNote, type Documents, type Yagna } from './yagna';
-
-/** Notes beyond what the interval allows: the last one at the end of an activity, and one for clocks that differ. */
-const SPARE_NOTES = 2;
+import { knownActivities } from './known-activities';
+import { failure, isYagnaError, type DebitNote, type Documents, type Yagna } from './yagna';
 
 export async function decideDebitNote(
   yagna: Yagna,
@@ -89,29 +87,25 @@ async function refuseDebitNote(
   if (!terms) return { reason: `the agreement's prices cannot be read: ${found.unreadable ?? ''}` };
   const elapsedSec = Math.max(0, (yagna.now() - found.beganMs) / 1000);
   const seen = soFar.notes[note.activityId] ?? { all: 0, payable: 0 };
-  const tooMany = (count: number, property: string): number | undefined => {
-    const intervalSec = Number(agreement.offer.properties[property]);
-    if (!(intervalSec > 0)) return undefined;
-    return count + 1 > Math.floor(elapsedSec / intervalSec) + SPARE_NOTES ? intervalSec : undefined;
-  };
-  const often = tooMany(seen.all, PROP.debitNoteInterval);
-  if (often !== undefined) {
-    const reason = `debit notes come more often than every ${often} s as agreed`;
+  const pace = notePace(agreement);
+  if (isTooOften(pace, seen.all + 1, elapsedSec)) {
+    const why = pace.agreed ? 'as agreed' : 'where nothing is agreed';
+    const reason = `debit notes come more often than every ${pace.intervalSec} s ${why}`;
     return { reason, requestorCode: 'TooManyDebitNotes' };
   }
   if (note.paymentDueDate !== undefined) {
-    const payable = tooMany(seen.payable, PROP.paymentTimeout);
-    if (payable !== undefined) {
-      const reason = `payable debit notes come more often than every ${payable} s as agreed`;
-      return { reason, requestorCode: 'TooManyPayableDebitNotes' };
-    }
-    if (agreement.demand.properties[PROP.paymentTimeout] === undefined) {
-      return { reason: 'payable debit notes were not agreed', requestorCode: 'TooManyPayableDebitNotes' };
+    const requestorCode = 'TooManyPayableDebitNotes';
+    const payable = payablePace(agreement);
+    if (!payable) return { reason: 'payable debit notes were not agreed', requestorCode };
+    if (isTooOften(payable, seen.payable + 1, elapsedSec)) {
+      const reason = `payable debit notes come more often than every ${payable.intervalSec} s as agreed`;
+      return { reason, requestorCode };
     }
   }
   const allocation = await yagna.allocation(input.allocationId, signal);
   const budgetLeft = allocation?.remainingAmount ?? '0';
   const acceptedEarlier = soFar.acceptedByActivity[note.activityId] ?? '0';
+  const known = await knownActivities(yagna, note.agreementId, soFar, [note.activityId], signal);
   const claim = {
     ...{ terms, tolerance: input.tolerance, elapsedSec },
     amount: note.totalAmountDue,
@@ -119,7 +113,7 @@ async function refuseDebitNote(
     otherUsage: Object.entries(soFar.lastUsage)
       .filter(([activityId]) => activityId !== note.activityId)
       .map(([, usage]) => usage),
-    activityKnown: await isKnown(yagna, note, signal),
+    activityKnown: known.includes(note.activityId),
     acceptedEarlier,
   };
   const decision = checkDebitNote({ ...claim, budgetLeft });
@@ -138,10 +132,4 @@ function countersOf({ usageCounterVector: vector }: DebitNote): number[] | undef
   if (!Array.isArray(vector)) return undefined;
   const counters = vector.filter((counter): counter is number => typeof counter === 'number');
   return counters.length === vector.length ? counters : undefined;
-}
-
-async function isKnown(yagna: Yagna, note: DebitNote, signal: AbortSignal): Promise<boolean> {
-  const listed = await unlessNotFound(yagna.golemActivities(note.agreementId, signal));
-  // Without that call yagna can't tell.
-  return listed?.includes(note.activityId) ?? true;
 }

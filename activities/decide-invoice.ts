@@ -10,7 +10,8 @@ import { hasAcceptedInvoice } from './accepted-invoice';
 import { whyNotAccepted, openBilledAgreement, type BilledAgreement } from './billed-agreement';
 import type { DecideInput, Decision } from './contract';
 import { amounts, event } from './events';
-import { failure, isYagnaError, unlessNotFound, type Documents, type Invoice, type Yagna } from './yagna';
+import { knownActivities } from './known-activities';
+import { failure, isYagnaError, type Documents, type Invoice, type Yagna } from './yagna';
 
 export async function decideInvoice(
   yagna: Yagna,
@@ -100,11 +101,12 @@ async function refuseInvoice(
 ): Promise<string | undefined> {
   const { terms, soFar } = found;
   if (!terms) return `the agreement's prices cannot be read: ${found.unreadable ?? ''}`;
-  const known = await knownActivities(yagna, invoice, Object.keys(soFar.acceptedByActivity), signal);
+  const { agreementId, activityIds } = invoice;
+  const known = await knownActivities(yagna, agreementId, soFar, activityIds, signal);
   const decision = checkInvoice({
     ...{ terms, tolerance: input.tolerance },
     amount: invoice.amount,
-    activityIds: invoice.activityIds,
+    activityIds,
     activities: known.map((activityId) => ({
       activityId,
       accepted: soFar.acceptedByActivity[activityId] ?? '0',
@@ -129,14 +131,4 @@ async function lifeSec(yagna: Yagna, found: BilledAgreement, signal: AbortSignal
   const fromMs =
     ended.terminator === 'Provider' ? Date.parse(agreement.approvedDate ?? agreement.timestamp) : beganMs;
   return Math.max(0, Math.min(mostMs, Date.parse(ended.eventDate) - fromMs) / 1000);
-}
-
-async function knownActivities(
-  yagna: Yagna,
-  invoice: Invoice,
-  accepted: readonly string[],
-  signal: AbortSignal,
-): Promise<string[]> {
-  const listed = await unlessNotFound(yagna.golemActivities(invoice.agreementId, signal));
-  return listed ?? [...new Set([...invoice.activityIds, ...accepted])];
 }

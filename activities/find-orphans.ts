@@ -12,6 +12,7 @@ import type { ActivityEnvironment } from './environment';
 import { readHoldings, type AllHoldings, type Holdings } from './holdings';
 import { installationOf } from './installation';
 import { JobRecords } from './job-records';
+import { liveVms } from './live-vms';
 import { endOfAllocation, jobOfMark } from './marks';
 import { Bills } from './orphan-bills';
 import { beginningOf, everAgreed, listed, newestMsOf, planOf, type OrphanGroup } from './orphan-group';
@@ -48,9 +49,12 @@ export function orphanActivities(env: ActivityEnvironment): Pick<GolemActivities
         const found: FoundOrphans = { orphans: [], more: 0, revivals: [], cleanUps: [] };
         if (groups.length === 0) return found;
         const bills = await Bills.read(yagna, groups.map(beginningOf).sort()[0] ?? '', signal);
-        for (const group of groups.slice(0, JOBS)) {
+        const now = groups.slice(0, JOBS);
+        const agreements = now.flatMap(({ holdings }) => holdings.agreements);
+        const vms = await liveVms(yagna, agreements, signal);
+        for (const group of now) {
           const plan = await planOf(yagna, group, bills, { connection, ...installation }, signal);
-          found.orphans.push(...(await listed(yagna, group, bills, plan.left, signal)));
+          found.orphans.push(...listed(yagna, group, bills, plan.left, vms));
           if (plan.revival) found.revivals.push(plan.revival);
           const { freeJobId: jobId, jobUuid } = group.record;
           const job = { connection, owner, jobId, jobUuid };

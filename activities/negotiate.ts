@@ -9,7 +9,13 @@ import { foreignText } from '../model/foreign-text';
 import type { ProposalId } from '../model/ids';
 import { readOffer, type Offer } from '../model/offer';
 import { PROP } from '../model/properties';
-import { hourPrice, priceCapReason, providerListReason, SELECTION_STRATEGIES } from '../model/selection';
+import {
+  hourPrice,
+  priceCapReason,
+  providerListReason,
+  raisedPriceReason,
+  SELECTION_STRATEGIES,
+} from '../model/selection';
 import { BREACHES, type AvoidedProvider } from '../model/avoid';
 import { attempt } from './attempt';
 import { avoidedNow } from './avoid';
@@ -286,7 +292,7 @@ class Round {
   }
 
   private onOffer(proposal: Proposal): boolean {
-    const { spec, avoid, platform } = this.input;
+    const { spec, avoid } = this.input;
     this.seen.offers += 1;
     const read = readOffer(proposal.properties, proposal.issuerId);
     const unsuitable = (reason: string): false => {
@@ -300,13 +306,9 @@ class Round {
     const reason =
       providerListReason(spec.providers, offer) ??
       this.faithReason(offer.providerId) ??
-      priceCapReason(spec.pricing, offer) ??
-      (offer.platforms.includes(platform) ? undefined : `cannot be paid on ${platform}`);
+      this.termsReason(offer);
     if (reason) return unsuitable(reason);
-    const { proposalId } = proposal;
-    const { startPrice } = offer.pricing;
-    const pricePerHour = hourPrice(offer);
-    const summary = { proposalId, provider, cpuThreads: offer.cpuThreads, pricePerHour, startPrice };
+    const summary = { proposalId: proposal.proposalId, provider, ...pricesOf(offer) };
     // Kept even if avoided now: a later round may want it.
     this.candidates.push({ summary, offer });
     if (avoid.includes(offer.providerId)) return false;
@@ -346,6 +348,13 @@ class Round {
         this.silent.add(summary.proposalId);
       }
     }
+  }
+
+  /** Why terms of a provider are not taken, be they offered or agreed to. */
+  private termsReason(offer: Offer): string | undefined {
+    const { spec, platform } = this.input;
+    const isPayable = offer.platforms.includes(platform);
+    return priceCapReason(spec.pricing, offer) ?? (isPayable ? undefined : `cannot be paid on ${platform}`);
   }
 
   /** Why a provider is not trusted any more. */
@@ -388,7 +397,6 @@ class Round {
     if (!summary || this.isTaken(summary.provider.id)) return;
     this.newsMs = Date.now();
     const read = readOffer(proposal.properties, proposal.issuerId);
-    const worse = read.ok ? priceCapReason(this.input.spec.pricing, read.offer) : read.reason;
     this.report(
       proposalReceived(
         proposal.proposalId,
@@ -398,11 +406,12 @@ class Round {
         prevProposalId,
       ),
     );
-    if (worse) {
-      this.countUnsuitable(worse);
-      return;
-    }
-    this.drafts.push({ ...summary, proposalId: proposal.proposalId, demand });
+    if (!read.ok) return this.countUnsuitable(read.reason);
+    const { offer } = read;
+    // A provider writes its draft anew: what it offered before binds it to nothing.
+    const worse = this.termsReason(offer) ?? raisedPriceReason(summary, offer);
+    if (worse) return this.countUnsuitable(worse);
+    this.drafts.push({ ...summary, ...pricesOf(offer), proposalId: proposal.proposalId, demand });
   }
 
   private onRejected(counterId: ProposalId, why: Reason | undefined): void {
@@ -428,4 +437,9 @@ class Round {
       this.countUnsuitable(reason);
     }
   }
+}
+
+function pricesOf(offer: Offer): Pick<OfferSummary, 'cpuThreads' | 'pricePerHour' | 'startPrice'> {
+  const { cpuThreads, pricing } = offer;
+  return { cpuThreads, pricePerHour: hourPrice(offer), startPrice: pricing.startPrice };
 }

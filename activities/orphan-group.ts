@@ -10,16 +10,10 @@ import { eachAtOnce } from './at-once';
 import type { JobRef, Revival } from './contract';
 import type { Holdings } from './holdings';
 import type { JobRecord } from './job-records';
+import type { LiveVms } from './live-vms';
 import { appSessionId } from './marks';
 import { COSTS_NOTHING, mostOf, type Bills } from './orphan-bills';
-import {
-  isYagnaError,
-  unlessNotFound,
-  type Agreement,
-  type Allocation,
-  type Invoice,
-  type Yagna,
-} from './yagna';
+import { type Agreement, type Allocation, type Invoice, type Yagna } from './yagna';
 
 /** A little before the job's first thing on yagna. */
 const MARGIN_MS = 60_000;
@@ -58,13 +52,13 @@ export function newestMsOf({ holdings, allocations }: Pick<OrphanGroup, 'holding
   );
 }
 
-export async function listed(
+export function listed(
   yagna: Yagna,
   group: OrphanGroup,
   bills: Bills,
   left: ReadonlyMap<string, string>,
-  signal: AbortSignal,
-): Promise<Orphan[]> {
+  vms: LiveVms,
+): Orphan[] {
   const { record, holdings, allocations } = group;
   const nowMs = yagna.now();
   const base = (timestamp: string) => ({
@@ -82,7 +76,7 @@ export async function listed(
       ...{ kind: 'agreement', id: agreementId, ...base(timestamp), provider },
       ...bills.ofAgreement(agreement, nowMs),
     });
-    for (const activityId of await liveActivities(yagna, agreement, signal)) {
+    for (const activityId of vms.get(agreementId) ?? []) {
       orphans.push({
         ...{ kind: 'golemActivity', id: activityId, ...base(timestamp), provider },
         ...bills.ofActivity(agreement, activityId, nowMs),
@@ -104,23 +98,6 @@ export async function listed(
     });
   }
   return orphans;
-}
-
-async function liveActivities(yagna: Yagna, agreement: Agreement, signal: AbortSignal): Promise<string[]> {
-  if (agreement.state !== 'Approved') return [];
-  const ids = (await unlessNotFound(yagna.golemActivities(agreement.agreementId, signal))) ?? [];
-  const live: string[] = [];
-  for (const id of ids) {
-    try {
-      const found = await yagna.golemActivityState(id, signal);
-      if (found && found.state[0] !== 'Terminated') live.push(id);
-    } catch (error) {
-      // Nobody can say that it has ended.
-      if (!isYagnaError(error)) throw error;
-      live.push(id);
-    }
-  }
-  return live;
 }
 
 /** What is to be done about a group. */
@@ -256,11 +233,11 @@ async function overdue(
   signal: AbortSignal,
 ): Promise<AgreementId[]> {
   const late: AgreementId[] = [];
-  for (const { agreementId, validTo } of ever) {
-    if (bills.hasInvoice(agreementId)) continue;
+  const withoutInvoice = ever.filter(({ agreementId }) => !bills.hasInvoice(agreementId));
+  await eachAtOnce(withoutInvoice, async ({ agreementId, validTo }) => {
     const ended = await yagna.terminationReason(agreementId, signal);
     const endMs = Math.min(Date.parse(validTo), ended ? Date.parse(ended.eventDate) : Infinity);
     if (endMs + invoiceWaitSec * 1000 < yagna.now()) late.push(agreementId);
-  }
+  });
   return late;
 }

@@ -1,5 +1,6 @@
 /** Watches what a settlement waits for: documents to decide, payments, and the end of job and rentals. */
 import { Context } from '@temporalio/activity';
+import { isNoteOf } from '../model/note-pace';
 import { providerOf } from '../model/offer';
 import { eachAtOnce } from './at-once';
 import { attempt } from './attempt';
@@ -83,9 +84,14 @@ async function watch(
         });
     });
   }
+  const { ignoredNotes = [] } = input;
+  let { cursor } = input;
   try {
     for (;;) {
-      const found = await look(yagna, documents, input, signal);
+      const seen = await look(yagna, documents, { ...input, cursor }, signal);
+      const found = { ...seen, documents: seen.documents.filter((each) => !isNoteOf(ignoredNotes, each)) };
+      const passedOver = seen.documents.length > 0 && seen.cursor.debitNotes !== cursor.debitNotes;
+      ({ cursor } = seen);
       const news = found.documents.length + found.settled.length + found.settledNotes.length;
       const leftMs = (input.untilMs ?? Infinity) - Date.now();
       // Where documents come fast, each watch ends soon: none of them must end before it knows of the owners.
@@ -93,6 +99,8 @@ async function watch(
       if (news > 0 || owners) return { ...found, owners };
       if (ownersError !== undefined) throw ownersError;
       if (leftMs <= 0) return found;
+      // There may be more behind it.
+      if (passedOver) continue;
       await wait.next(Math.min(LOOK_MS, leftMs));
     }
   } finally {

@@ -64,7 +64,11 @@ function faultCommands(devnet: Command): void {
     .option('--status <code>', 'of an answer (default: 503)', integer)
     .option('--body <text>', 'of an answer: JSON, or text')
     .option('--message <text>', 'why a provider refuses or fails')
-    .option('--factor <f>', 'by how much a bill is too large, or a note too early (default: 10)', number)
+    .option(
+      '--factor <f>',
+      'by how much a bill or price is too large, or a note too early (default: 10)',
+      number,
+    )
     .option('--exit-code <n>', 'of a command that fails (default: 1)', integer)
     .option('--final', 'a refusal is for good')
     .action(async (on: string, action: string, { adminUrl, body, final, ...flags }: ArmFlags) => {

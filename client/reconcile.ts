@@ -20,6 +20,9 @@ export interface ReconcileTarget {
 /** Of a run that a schedule has missed, because Temporal was down, only one this new is made up for. */
 const CATCH_UP_MS = 60_000;
 
+/** Of a schedule's run: while one is under way no other begins, and one that hung would be the last. */
+const RUN_LIMIT = '2 h';
+
 /**
  * Looks once for what yagna holds of jobs that nobody looks after, and has it closed unless `dryRun` is set.
  * @returns what was found, and the workflow ids of the settlements that close it: they go on alone
@@ -66,7 +69,7 @@ export async function scheduleReconcile(
     spec: { intervals: [{ every: everyMs }] },
     action: {
       ...{ type: 'startWorkflow' as const, workflowType: 'golemReconcile', workflowId: id },
-      ...{ taskQueue, args: [input] },
+      ...{ taskQueue, args: [input], workflowExecutionTimeout: RUN_LIMIT },
     },
     policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: CATCH_UP_MS },
   };

@@ -18,8 +18,9 @@ export const FAILURES = {
     retryable: false,
   },
   JobIdInUse: {
-    means: 'The settlement of an earlier job with the same id still runs.',
-    action: 'Choose another job id, or wait until the earlier job is settled.',
+    means: 'The settlement of an earlier job with the same id still runs, or a rental that it has left.',
+    action:
+      'Choose another job id, or wait until the earlier job is settled; `golem-temporal reconcile` closes what it has left.',
     retryable: false,
   },
   UnknownConnection: {

@@ -54,12 +54,13 @@ export interface JobResult {
   jobUuid: string;
   /** `done`: every task is done. `failed`: at least one failed for good; the others' results are here. */
   state: 'done' | 'failed';
+  /** Empty where the job was ended before its spec could be checked. */
   tasks: TaskResult[];
   /** Why the job ended before all its tasks were over, if so: a failure name and one line. */
   failure?: { type: string; message: string };
   startedAt: Timestamp;
   finishedAt: Timestamp;
-  /** Workflow id of the settlement, which goes on alone. */
+  /** Workflow id of the settlement, which goes on alone; there is none where the spec was not checked yet. */
   settlementId: string;
 }
 

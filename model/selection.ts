@@ -58,6 +58,33 @@ export function providerListReason(
   return undefined;
 }
 
+/** What an offer asks at most: GLM for an hour with every thread busy, start price included, and that start price. */
+export interface OfferedPrice {
+  pricePerHour: Amount;
+  startPrice: Amount;
+}
+
+/** Rounding that a number may suffer on its way through JSON; no provider asks so little more. */
+const SAME_PRICE = '1.000000000001';
+
+/**
+ * Why a draft is not what was offered, or undefined when it is: chosen for its offer's price, a provider must agree to
+ * that. More threads make the hour dearer as well, since each may be billed.
+ */
+export function raisedPriceReason(
+  offered: OfferedPrice,
+  draft: Pick<Offer, 'pricing' | 'cpuThreads'>,
+): string | undefined {
+  const isAbove = (price: ExactDecimal, was: ExactDecimal): boolean => price.gt(was.times(SAME_PRICE));
+  const [start, startWas] = [exact(draft.pricing.startPrice), exact(offered.startPrice)];
+  if (isAbove(start, startWas)) return 'agrees only to a higher start price than it offered';
+  // Apart from the start price, which may be lower and hide it.
+  const running = exactHourPrice(draft).minus(start);
+  if (isAbove(running, exact(offered.pricePerHour).minus(startWas)))
+    return 'agrees only to a higher price per hour than it offered';
+  return undefined;
+}
+
 /** Orders two offers: negative when `a` is to be taken first. */
 export type SelectionStrategy = (a: Offer, b: Offer) => number;
 

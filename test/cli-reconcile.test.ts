@@ -87,7 +87,10 @@ test('on a schedule it does so by itself; the schedule is changed, and taken awa
     ...{ code: 0, stderr: '', stdout: 'golem-reconcile runs every 10 minutes\n' },
   });
   const schedule = temporal.client.schedule.getHandle('golem-reconcile');
-  expect((await schedule.describe()).spec.intervals).toMatchObject([{ every: 600_000 }]);
+  const described = await schedule.describe();
+  expect(described.spec.intervals).toMatchObject([{ every: 600_000 }]);
+  // One that hung would keep all later ones from beginning.
+  expect(described.action.workflowExecutionTimeout).toBe(7_200_000);
 
   const golem = await leftover('scheduled');
   const released = devnet.effects.next('allocation-released');

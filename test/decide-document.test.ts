@@ -186,3 +186,61 @@ test('an invoice of a provider whose clock is slow, and who ended the agreement,
   const tolerance = { usageSec: 1, usageRatio: 0 };
   expect(await decide('four', document, { tolerance })).toMatchObject({ decision: 'accepted' });
 });
+
+describe('where yagna cannot list the VMs of an agreement', () => {
+  const MOST = 5;
+  const made = (n: number): string[] => Array.from({ length: n }, (_, i) => `${i}`.repeat(32));
+
+  /** An agreement that is over, with its invoice. */
+  async function over(jobUuid: string): Promise<{ agreementId: string; id: string; eventDate: string }> {
+    const session = `owner/${jobUuid}`;
+    const agreementId = await requestor.rent(session, { 'golem.temporal.mark': `${session}/1` });
+    await requestor.createActivity(agreementId);
+    await requestor.terminate(agreementId);
+    const { invoiceId: id, eventDate } = await requestor.firstEvent('invoice', session);
+    proxy.answer(/^GET \/activity-api\/v1\/activity$/, 404, { message: 'no such call' }, { times: Infinity });
+    return { agreementId, id, eventDate };
+  }
+
+  test('an invoice may be for as many as a rental makes, each with its start price, and for no more', async () => {
+    const { id, eventDate } = await over('five');
+    const path = `${PAYMENT}/invoices/${id}`;
+    const invoice = (await requestor.get(path)).json;
+    const billed = (activityIds: string[]): void =>
+      void proxy.answer(new RegExp(`^GET ${path}$`), 200, { ...invoice, activityIds, amount: '0' });
+    proxy.answer(new RegExp(`^POST ${path}/(accept|reject)$`), 200, null, { times: 2 });
+    billed(made(MOST + 2));
+    expect(await decide('five', { kind: 'invoice', id, eventDate })).toMatchObject({
+      decision: 'refused',
+      reason: expect.stringMatching(/an activity that the job does not know \(5{32}, 6{32}\)/),
+    });
+    billed(made(MOST));
+    expect(await decide('five', { kind: 'invoice', id, eventDate })).toMatchObject({ decision: 'accepted' });
+  });
+
+  test('debit notes may be for as many, and for no more', async () => {
+    const { agreementId, eventDate } = await over('six');
+    const invoice = (await requestor.get(`${PAYMENT}/invoices`)).json.find(
+      (each: { agreementId: string }) => each.agreementId === agreementId,
+    );
+    const path = `${PAYMENT}/debitNotes/${SECOND}`;
+    const noted = async (accepted: string[], activityId: string): Promise<Decision> => {
+      const { activityIds: _, ...fields } = invoice;
+      proxy.answer(new RegExp(`^GET ${path}$`), 200, {
+        ...{ ...fields, status: 'RECEIVED', paymentDueDate: null, debitNoteId: SECOND },
+        ...{ activityId, totalAmountDue: '0', usageCounterVector: [0, 0] },
+      });
+      const acceptedByActivity = Object.fromEntries(accepted.map((each) => [each, '0']));
+      const soFar = { notes: {}, lastUsage: {}, lastNoteAt: {}, invoiceAccepted: false };
+      const document = { kind: 'debitNote' as const, id: SECOND, eventDate };
+      return await decide('six', document, { ledger: { [agreementId]: { ...soFar, acceptedByActivity } } });
+    };
+    proxy.answer(new RegExp(`^POST ${path}/accept$`), 200, null, { times: 2 });
+    expect(await noted(made(MOST), 'f'.repeat(32))).toMatchObject({
+      decision: 'refused',
+      reason: expect.stringContaining('an activity that the job does not know'),
+    });
+    expect(await noted(made(MOST), '0'.repeat(32))).toMatchObject({ decision: 'accepted' });
+    expect(await noted(made(MOST - 1), 'f'.repeat(32))).toMatchObject({ decision: 'accepted' });
+  });
+});

@@ -29,6 +29,7 @@ const theWorld = (): Promise<World> =>
       providers: [
         ...NAMES.flatMap((name) => Stall.providers(name)),
         ...Stall.providers('two-at-once', { agreementLimit: 2 }),
+        ...Stall.providers('flood', { minDebitNoteIntervalSec: 0.1, debitNoteIntervalSec: 0.1 }),
       ],
     },
   }));
@@ -115,6 +116,43 @@ describe('a debit note', () => {
     expect(reason).toMatchObject({ 'golem.requestor.code': 'TooManyDebitNotes' });
     expect(refusals(ended)[0]).toMatch(/more often than every 1 s/);
   });
+
+  market(
+    'of a flood that no agreement forbids ends it likewise, and the flood is not read to its end',
+    async (stall, gate) => {
+      const { cheap, dear, world } = stall;
+      const demand = { midAgreementDebitNoteIntervalSec: null, debitNotesAcceptanceTimeoutSec: null };
+      // The end that it is to come to is kept back: its notes go on coming.
+      const held = proxy.hold(/^POST .*\/agreements\/\w+\/terminate$/, {
+        when: ({ body }) => body.includes('where nothing is agreed'),
+      });
+      const jobId = await waiting(stall, gate, { demand });
+      await held.reached;
+      const told = await stall.effects('debit-note-issued');
+      await stall.effect('debit-note-issued', told.length + 20);
+      held.release();
+      const { reason } = await stall.effect('agreement-terminated');
+      expect(reason).toMatchObject({
+        ...{ message: 'debit notes come more often than every 10 s where nothing is agreed' },
+        'golem.requestor.code': 'TooManyDebitNotes',
+      });
+      await gate.visitor(2);
+      gate.open();
+      const ended = await stall.end(jobId);
+      expect(attempts(ended)).toEqual([
+        [cheap, 'lost'],
+        [dear, 'done'],
+      ]);
+      expect(breaches(ended)).toEqual([[cheap, 'billRefused']]);
+      expect(ended.settlement.state).toBe('settled');
+      // Those in the pace that is granted, and one too many.
+      const decided = ended.settlement.agreements.find(({ provider }) => provider.name === cheap)?.debitNotes;
+      expect(decided).toBeLessThanOrEqual(14);
+      expect(refusals(ended)).toHaveLength(1);
+      expect((await world.effects('debit-note-issued')).length).toBeGreaterThan(30);
+    },
+    'flood',
+  );
 
   market(
     'that is payable, which nobody agreed to, ends it by TooManyPayableDebitNotes',
@@ -371,6 +409,18 @@ describe('results', () => {
 });
 
 describe('a provider', () => {
+  market('that agrees only to a higher price than it offered is not hired', async (stall, gate) => {
+    const { world, cheap, dear } = stall;
+    // Cheap by its offer, and by far the dearest by its draft.
+    stall.cheats({ on: 'provider.negotiate', do: 'dearer', factor: 1000, times: 0 });
+    gate.open();
+    const ended = await stall.end(await waiting(stall, gate));
+    expect(attempts(ended)).toEqual([[dear, 'done']]);
+    const signed = (await world.effects('agreement-created')).map(({ providerId }) => providerId);
+    expect(signed).not.toContain(providerNodeId(cheap));
+    expect(breaches(ended)).toEqual([]);
+  });
+
   market('that shuts down under a running script is no breach of faith', async (stall, gate) => {
     const jobId = await waiting(stall, gate);
     await gate.visitor();

@@ -11,6 +11,7 @@ import {
   entryOf,
   giveUpInvoices,
   giveUpWaiting,
+  ignoredNotes,
   isSettled,
   moneyOf,
   newLedger,
@@ -20,6 +21,7 @@ import {
 import {
   addUndecided,
   decided,
+  dropNotes,
   failedToDecide,
   isDeciding,
   nextDueMs,
@@ -60,6 +62,13 @@ describe('documents that are not decided', () => {
     expect(nextDueMs(undecided)).toBe(Infinity);
     decided(undecided, entry(undecided, 'a n1'));
     expect(taken(undecided)).toEqual(['a n2']);
+  });
+
+  test('are not decided where notes came too often, but for the invoice', () => {
+    const undecided = queue('a n1', 'a n2', 'b n1', '? n1', 'a i1');
+    undecided.splice(0, 1, { ...entry(undecided, 'a n1'), isBeingDecided: true });
+    dropNotes(undecided, 'a');
+    expect(undecided.map(({ document }) => document.id)).toEqual(['a n1', 'b n1', '? n1', 'a i1']);
   });
 
   test('are decided before others are tried again, later and later', () => {
@@ -169,6 +178,16 @@ describe('a ledger', () => {
         invoiceAccepted: false,
       },
     });
+  });
+
+  test('know whose notes came too often', () => {
+    const ledger = open(
+      decision('debitNote', 'n1', { decision: 'refused' }),
+      decision('debitNote', 'n2', {
+        ...{ agreementId: 'b', decision: 'refused', requestorCode: 'TooManyDebitNotes' },
+      }),
+    );
+    expect(ignoredNotes(ledger)).toEqual(['b']);
   });
 
   test('tells decisions on notes that their invoice was rejected', () => {

@@ -156,11 +156,24 @@ describe('a debit note', () => {
     expect((await since(world, began)).count('agreement-approved')).toBe(2);
   });
 
-  test('that comes sooner than agreed ends the agreement with the reason of the protocol', async () => {
-    // Both sides signed 60 s, as far as the worker can see; the provider sends one each second.
-    proxy.rewrite<{ offer: { properties: Record<string, unknown> } }>(AGREEMENT, (agreement) => {
-      agreement.offer.properties['golem.com.scheme.payu.debit-note.interval-sec?'] = 60;
-    });
+  interface Halves {
+    demand: { properties: Record<string, unknown> };
+    offer: { properties: Record<string, unknown> };
+  }
+  const INTERVAL = 'golem.com.scheme.payu.debit-note.interval-sec?';
+
+  // As far as the worker can see; the provider sends one each second.
+  test.each<[string, (halves: Halves) => void]>([
+    ['than both sides signed', ({ offer }) => (offer.properties[INTERVAL] = 60)],
+    [
+      'than was asked for, which its draft left out,',
+      ({ demand, offer }) => {
+        demand.properties[INTERVAL] = 60;
+        delete offer.properties[INTERVAL];
+      },
+    ],
+  ])('that comes sooner %s ends the agreement with the reason of the protocol', async (_what, sign) => {
+    proxy.rewrite<Halves>(AGREEMENT, (agreement) => void sign(agreement));
     const { jobId } = await world.golem.startJob({
       ...JOB,
       tasks: [{ ...waits(), maxAttempts: 1 }],

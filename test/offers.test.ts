@@ -5,6 +5,7 @@ import {
   perHour,
   priceCapReason,
   providerListReason,
+  raisedPriceReason,
   SELECTION_STRATEGIES,
 } from '../model/selection';
 import type { Properties } from '../model/properties';
@@ -153,6 +154,32 @@ describe('prices', () => {
     [{ maxEnvPerHour: '0' }, 'environment price per hour 0.72 is above pricing.maxEnvPerHour 0'],
   ])('caps %j: %s', (caps, reason) => {
     expect(priceCapReason(caps, dear)).toBe(reason);
+  });
+});
+
+describe('a draft', () => {
+  const offered = priced(PROVIDER, [0.0001, 0.0002, 0.5], 4);
+  const summary = { pricePerHour: hourPrice(offered), startPrice: offered.pricing.startPrice };
+  const START = 'agrees only to a higher start price than it offered';
+  const HOUR = 'agrees only to a higher price per hour than it offered';
+  test.each<[string, number[], number, string | undefined]>([
+    ['as offered', [0.0001, 0.0002, 0.5], 4, undefined],
+    ['that is cheaper', [0.0001, 0.0001, 0.4], 4, undefined],
+    ['whose last digit was rounded on the way', [0.00010000000000000002, 0.0002, 0.5], 4, undefined],
+    ['with a higher start price', [0.0001, 0.0002, 0.500001], 4, START],
+    ['with a higher start price, and a lower one for time', [0, 0, 0.6], 4, START],
+    ['with a higher price for CPU time', [0.00011, 0.0002, 0.5], 4, HOUR],
+    ['with a higher price for time', [0.0001, 0.00021, 0.5], 4, HOUR],
+    ['with a lower start price, and a higher one for time', [0.0002, 0.0002, 0], 4, HOUR],
+    ['with more threads', [0.0001, 0.0002, 0.5], 1000, HOUR],
+  ])('%s', (_what, coeffs, threads, reason) => {
+    expect(raisedPriceReason(summary, priced(PROVIDER, coeffs, threads))).toBe(reason);
+  });
+
+  test('with more threads that cost nothing', () => {
+    const free = priced(PROVIDER, [0, 0.0002, 0.5], 4);
+    const terms = { pricePerHour: hourPrice(free), startPrice: free.pricing.startPrice };
+    expect(raisedPriceReason(terms, priced(PROVIDER, [0, 0.0002, 0.5], 1000))).toBeUndefined();
   });
 });
 

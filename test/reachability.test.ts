@@ -2,6 +2,7 @@
 import { ApplicationFailure, ApplicationFailureCategory } from '@temporalio/common';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { DefaultLogger } from '@temporalio/worker';
+import { ToldFailures } from '../activities/told-failures';
 import { attempt, RENTED } from '../activities/attempt';
 import { Connections, MIN_YAGNA, supportedVersion, YagnaError } from '../activities/yagna';
 import { Reachability } from '../activities/yagna/reachability';
@@ -141,6 +142,28 @@ describe('retries', () => {
     expect((await failing(1, away)).category).toBe(BENIGN);
     expect((await failing(1, odd)).category).not.toBe(BENIGN);
     expect((await failing(2, odd)).category).toBe(BENIGN);
+  });
+
+  test('nor are those which a workflow makes by a new activity each time', async () => {
+    const busy = new YagnaError({ kind: 'server', call: 'GET /me', status: 500, detail: 'busy' });
+    const other = new YagnaError({ kind: 'server', call: 'GET /me', status: 500, detail: 'broken' });
+    expect((await failing(1, busy)).category).not.toBe(BENIGN);
+    const again = await failing(1, busy);
+    expect(again.category).toBe(BENIGN);
+    expect(again).toMatchObject({ type: 'YagnaUnavailable', nonRetryable: false });
+    expect(Number(again.nextRetryDelay)).toBeGreaterThan(0);
+    expect((await failing(1, other)).category).not.toBe(BENIGN);
+  });
+
+  test('but what lasts is told again each hour', () => {
+    let now = 0;
+    const told = new ToldFailures(() => now);
+    expect(told.isNews('job', 'activity', 'busy')).toBe(true);
+    now = 3_599_999;
+    expect(told.isNews('job', 'activity', 'busy')).toBe(false);
+    expect(told.isNews('another', 'activity', 'busy')).toBe(true);
+    now = 3_600_000;
+    expect(told.isNews('job', 'activity', 'busy')).toBe(true);
   });
 
   test('are for what they can help: a refused key only where something is rented', async () => {

@@ -129,6 +129,20 @@ test('a rental that still runs when its job and the settlement are gone is close
   await rental.result();
 });
 
+test('nor is it steered by a new job of that id, which ends by the name JobIdInUse', async () => {
+  const jobId = await runningJob();
+  await terminate(jobId, ['/settlement', '']);
+  await world.golem.startJob({ ...JOB, tasks: ['true'] }, { jobId });
+  await expect(world.golem.result(jobId)).rejects.toMatchObject({ type: 'JobIdInUse' });
+  expect((await world.golem.settled(jobId)).state).toBe('settled');
+  const rental = world.client.workflow.getHandle(`${jobId}/rental/1`);
+  expect(await rental.query('progress')).toMatchObject({ state: 'busy' });
+  await terminate(jobId, ['/rental/1']);
+  const { settlements } = await look();
+  await Promise.all(settlements.map((id) => world.client.workflow.getHandle(id).result()));
+  await expectAllPaidOnce(world, began);
+});
+
 test('two at once start one settlement, and nothing is paid twice', async () => {
   const jobId = await runningJob();
   await terminate(jobId, ALL);

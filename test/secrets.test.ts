@@ -113,3 +113,16 @@ test('a key that cannot stand in a header is refused without being shown', async
   expect(code).not.toBe(0);
   expectNoKey('the worker', stdout + stderr);
 });
+
+test('a URL that holds user name and password is refused without being shown', async () => {
+  const { code, stdout, stderr } = await runCli(['worker'], {
+    env: {
+      TEMPORAL_ADDRESS: process.env.GOLEM_TEST_TEMPORAL,
+      ...{ YAGNA_API_URL: 'http://user:s3cret@127.0.0.1:1', YAGNA_APPKEY: APP_KEY },
+    },
+  });
+  expect(code).not.toBe(0);
+  expect(stderr).toContain('YAGNA_API_URL and YAGNA_APPKEY: url: must hold no user name and password');
+  expect(stdout + stderr).not.toContain('s3cret');
+  expectNoKey('the worker', stdout + stderr);
+});

@@ -105,3 +105,40 @@ test.each([
     expect(all.count('demand-removed')).toBe(2);
   },
 );
+
+describe('a rental that is told to close while it signs', () => {
+  const closed = async (jobId: string): Promise<unknown> =>
+    await world.client.workflow.getHandle(`${jobId}/rental/1`).result();
+
+  test('does not try for ever', async () => {
+    const refused = proxy.answer(/^POST .*\/confirm$/, 500, { message: 'no database' }, { times: Infinity });
+    const { jobId } = await world.golem.startJob({ ...JOB, demand: { subnetTag: 'alone' } });
+    await refused.hit(2);
+    await world.client.workflow.getHandle(jobId).executeUpdate('terminate');
+    expect(await closed(jobId)).toMatchObject({ tasksDone: 0, reason: 'terminated by request' });
+    expect((await world.golem.result(jobId)).state).toBe('failed');
+    expect((await world.golem.settled(jobId)).state).toBe('settled');
+    const all = await expectAllPaidOnce(world, began);
+    expect(all.count('agreement-confirmed')).toBe(0);
+  });
+
+  test('has its agreement ended, whatever becomes of the job', async () => {
+    let isConfirmed = false;
+    proxy.watch(/^POST .*\/confirm$/, { when: () => (isConfirmed = true) });
+    // As if the provider had not answered yet.
+    const pending = (agreement: { state: string }): void => void (agreement.state = 'Pending');
+    proxy.rewrite(/^GET .*\/agreements\/\w+$/, pending, { times: 1, when: () => isConfirmed });
+    const hold = proxy.hold(/^POST .*\/agreements\/\w+\/wait$/, { times: 1 });
+    const { jobId } = await world.golem.startJob({ ...JOB, tasks: [{ commands: [gate.command] }] });
+    await hold.reached;
+    await world.client.workflow.getHandle(`${jobId}/rental/1`).executeUpdate('terminate');
+    expect(await closed(jobId)).not.toHaveProperty('agreementId');
+    await world.effect('agreement-terminated', began);
+    await gate.visitor();
+    expect((await world.golem.progress(jobId)).phase).toBe('running');
+    gate.open();
+    expect((await world.golem.result(jobId)).state).toBe('done');
+    expect((await world.golem.settled(jobId)).state).toBe('settled');
+    await expectAllPaidOnce(world, began);
+  });
+});

@@ -31,16 +31,17 @@ afterAll(async () => {
 
 interface Watched {
   agreementId: string;
+  activityId: string;
   news: Promise<SettlementNews>;
   /** Looks at the job's invoice events, of which there is one each time. */
   looks: Fault;
 }
 
 /** A job with an agreement and a VM, whose settlement is watched and has looked once. */
-async function watched(jobUuid: string): Promise<Watched> {
+async function watched(jobUuid: string, ignoresNotes = false): Promise<Watched> {
   const session = `owner/${jobUuid}`;
   const agreementId = await requestor.rent(session, { 'golem.temporal.mark': `${session}/1` });
-  await requestor.createActivity(agreementId);
+  const activityId = await requestor.createActivity(agreementId);
   const looks = proxy.watch(/^GET .*\/invoiceEvents$/, {
     when: ({ query }) => query.get('appSessionId') === session,
   });
@@ -53,10 +54,11 @@ async function watched(jobUuid: string): Promise<Watched> {
     job: { connection: 'default', jobId: jobUuid, jobUuid, owner: 'owner' },
     cursor: { debitNotes: now, invoices: now },
     ...{ awaitingPayment: [], owners: 'none', closedRentals: 0 },
+    ignoredNotes: ignoresNotes ? [agreementId] : [],
   };
   const news = environment.run(golemWatchSettlement, input) as Promise<SettlementNews>;
   await looks.hit();
-  return { agreementId, news, looks };
+  return { agreementId, activityId, news, looks };
 }
 
 test('thousands of documents, as a settlement may find that takes over, are told in parts, and asked for a few at once', async () => {
@@ -142,6 +144,20 @@ test('a document wakes the settlement of its own job, and no other', async () =>
   expect(other.looks.hits).toHaveLength(2);
   // Once for each agreement, not for each event or settlement.
   expect(lookedUp.hits.length).toBeLessThanOrEqual(2);
+});
+
+test('debit notes of an agreement whose notes came too often are no news, its invoice is', async () => {
+  const { agreementId, activityId, news, looks } = await watched('flooded', true);
+  await requestor.delete(`/activity-api/v1/activity/${activityId}`);
+  // The look that finds the note, and one for what may be behind it.
+  await looks.hit(3);
+  await requestor.terminate(agreementId);
+  const { documents, cursor } = await news;
+  expect(documents).toMatchObject([{ kind: 'invoice', agreementId }]);
+  const [note] = (await requestor.get('/payment-api/v1/debitNotes')).json.filter(
+    (each: { agreementId: string }) => each.agreementId === agreementId,
+  );
+  expect(Date.parse(cursor.debitNotes)).toBeGreaterThanOrEqual(Date.parse(note.timestamp as string));
 });
 
 test('the end of a job is noticed however fast its documents come', async () => {

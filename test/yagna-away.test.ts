@@ -116,6 +116,22 @@ test.each(['agreement-created', 'agreement-confirmed', 'agreement-approved', 'ac
   },
 );
 
+test('down when a job begins, it keeps nobody from ending that', async () => {
+  const [node] = world.devnet.nodes;
+  if (!node) throw new Error('the devnet has no node');
+  await node.stop();
+  const { jobId } = await world.golem.startJob({
+    image: 'golem/alpine:latest',
+    budget: '1',
+    tasks: ['true'],
+  });
+  await tried(jobId, 2);
+  await world.client.workflow.getHandle(jobId).executeUpdate('terminate');
+  expect(await world.golem.result(jobId)).toMatchObject({ jobId, state: 'failed', tasks: [] });
+  await expect(world.golem.settled(jobId)).rejects.toThrow('it has no settlement');
+  await node.start();
+});
+
 describe('however often it was asked in vain, it is waited for', () => {
   const JOB = { connection: 'default', jobId: 'job', jobUuid: 'uuid', owner: 'owner' };
   const LATER = Date.parse('2100-01-01T00:00:00Z');

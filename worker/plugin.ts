@@ -21,7 +21,10 @@ import { watchQueueOf } from './task-queues';
 export interface GolemPluginOptions {
   /** Connections to yagna. Default: from YAGNA_APPKEY, YAGNA_API_URL and the file GOLEM_CONNECTIONS. */
   connections?: Connections;
-  /** Names this installation in the marks on yagna. Default: the id of the Temporal namespace. */
+  /**
+   * Names this installation in the marks on yagna. Default: the id of the Temporal namespace. Each namespace needs one of
+   * its own: a reconcile closes what bears its owner and is of no job that its namespace knows.
+   */
   owner?: string;
   /** Selection strategies by name, for `providers.select`. */
   strategies?: Record<string, SelectionStrategy>;

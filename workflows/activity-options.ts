@@ -87,11 +87,15 @@ export const dropping = proxyActivities<Pick<GolemActivities, 'golemDestroyVm'>>
   retry: backoff,
 });
 
-/** Signing waits for the provider for up to a minute; what an attempt left is found by proposal and `validTo`. */
+/**
+ * Signing waits for the provider for up to a minute; what an attempt left is found by proposal and `validTo`. Called off, it
+ * ends what it has made, which takes its rental's being there: of a workflow that is over no activity is cancelled.
+ */
 export const signing = proxyActivities<Pick<GolemActivities, 'golemSignAgreement'>>({
   startToCloseTimeout: '5 min',
   heartbeatTimeout: '10 s',
   retry: backoff,
+  cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
 });
 
 /** Creating a VM takes a provider seconds, some a minute; the activity knows when another provider is better. */

@@ -25,25 +25,20 @@ const OUTLIVING = {
 /** @throws JobIdInUse - the settlement of an earlier job with that id still runs */
 export async function startSettlement(input: SettlementInput): Promise<SettlementHandle> {
   const { jobId, jobUuid } = input.job;
-  try {
-    return await surely(() =>
-      startChild(golemSettlement, {
-        ...OUTLIVING,
-        workflowId: settlementId(jobId),
-        args: [input],
-        memo: { golemJob: jobUuid },
-      }),
-    );
-  } catch (error) {
-    if (!(error instanceof Error) || error.name !== 'WorkflowExecutionAlreadyStartedError') throw error;
-    const message = `the settlement of an earlier job "${jobId}" still runs; choose another id or wait for it`;
-    throw ApplicationFailure.nonRetryable(message, 'JobIdInUse');
-  }
+  return await surely(jobId, 'the settlement', () =>
+    startChild(golemSettlement, {
+      ...OUTLIVING,
+      workflowId: settlementId(jobId),
+      args: [input],
+      memo: { golemJob: jobUuid },
+    }),
+  );
 }
 
+/** @throws JobIdInUse - a rental of an earlier job with that id still runs, which nobody looks after */
 export async function startRental(input: RentalInput): Promise<RentalHandle> {
   const { job, n, proposal } = input;
-  return await surely(() =>
+  return await surely(job.jobId, 'a rental', () =>
     startChild(golemRental, {
       ...OUTLIVING,
       workflowId: rentalId(job.jobId, n),
@@ -54,9 +49,18 @@ export async function startRental(input: RentalInput): Promise<RentalHandle> {
   );
 }
 
-/** A cancellation must not end the wait for a child's start: it starts nevertheless, and nobody would close it. */
-async function surely<T>(start: () => Promise<T>): Promise<T> {
-  return await CancellationScope.nonCancellable(start);
+/**
+ * A cancellation must not end the wait for a child's start: it starts nevertheless, and nobody would close it.
+ * @throws JobIdInUse - one with its id runs
+ */
+async function surely<T>(jobId: string, what: string, start: () => Promise<T>): Promise<T> {
+  try {
+    return await CancellationScope.nonCancellable(start);
+  } catch (error) {
+    if (!(error instanceof Error) || error.name !== 'WorkflowExecutionAlreadyStartedError') throw error;
+    const message = `${what} of an earlier job "${jobId}" still runs; choose another id or wait for it`;
+    throw ApplicationFailure.nonRetryable(message, 'JobIdInUse');
+  }
 }
 
 /** A signal to a workflow that is over is no failure of ours. */

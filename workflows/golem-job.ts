@@ -37,6 +37,7 @@ import {
   rentalUpdateSignal,
   settlementUpdateSignal,
   type AssignmentOutcome,
+  type RentalInput,
   type RentalUpdate,
   type SettlementUpdate,
   terminateUpdate,
@@ -69,6 +70,7 @@ import {
   taskResults,
   type RentalEntry,
 } from './state/job-state';
+import { unlessStopped } from './unless-stopped';
 
 export async function golemJob(given: unknown): Promise<JobResult> {
   const { workflowId: jobId, firstExecutionRunId: jobUuid, startTime } = workflowInfo();
@@ -154,7 +156,13 @@ export async function golemJob(given: unknown): Promise<JobResult> {
 
   setHandler(topUpUpdate, (request) => budget.topUp(request), { validator: budget.validateTopUp });
 
-  const { spec, installation } = await inspect.golemPrepareJob({ spec: given }).catch(refuse);
+  // It waits for a yagna or a registry that is away; who ends the job need not.
+  const prepared = await unlessStopped(
+    () => stopReason !== undefined,
+    () => inspect.golemPrepareJob({ spec: given }),
+  ).catch(refuse);
+  if (!prepared) return await endUnprepared();
+  const { spec, installation } = prepared;
   const job: JobRef = { connection: spec.connection, jobId, jobUuid, owner: installation.owner };
   const platform = paymentPlatform(spec.budget);
   state = newJobState(spec.tasks);
@@ -216,11 +224,26 @@ export async function golemJob(given: unknown): Promise<JobResult> {
     settlementId: settlementId(jobId),
   };
 
-  /** Whoever waits for an answer gets it. */
   async function refuse(error: unknown): Promise<never> {
+    await answerAll();
+    throw error;
+  }
+
+  /** Whoever waits for an answer gets it. */
+  async function answerAll(): Promise<void> {
     budget.end();
     await CancellationScope.nonCancellable(() => condition(allHandlersFinished));
-    throw error;
+  }
+
+  /** Nothing was made yet, and what the tasks are nobody has read. */
+  async function endUnprepared(): Promise<JobResult> {
+    phase = 'failed';
+    show();
+    await answerAll();
+    return {
+      ...{ jobId, jobUuid, tasks: [], state: 'failed', startedAt },
+      ...{ finishedAt: now(), settlementId: settlementId(jobId) },
+    };
   }
 
   /** The main loop: as long as tasks wait, have enough providers, and give each idle one its next task. */
@@ -395,11 +418,25 @@ export async function golemJob(given: unknown): Promise<JobResult> {
       const first = assign(state, rental, now());
       budget.opened(n, proposal, demand.expiresAtMs);
       const input = { job, n, proposal, setup, outputLimitBytes, interactive, first };
-      started.push(startRental(input).then((child) => void watchChild(child, n)));
+      started.push(begin(input));
     }
-    await Promise.all(started);
+    // One that fails must not hide others that have begun: who is told to close must be there.
+    for (const ended of await Promise.allSettled(started))
+      if (ended.status === 'rejected') throw ended.reason;
     phase = 'running';
     show();
+  }
+
+  async function begin(input: RentalInput): Promise<void> {
+    const { n } = input;
+    try {
+      void watchChild(await startRental(input), n);
+    } catch (error) {
+      // What has its id is not this job's, which must not steer it.
+      const reason = namedFailure(error).message;
+      onRentalUpdate({ rental: n, seq: Number.MAX_SAFE_INTEGER, state: 'failed', reason });
+      throw error;
+    }
   }
 
   /** A rental that ended without a word (terminated, say) gives its work back all the same, and its VM is ended. */

@@ -13,9 +13,11 @@ import {
   sleep,
   workflowInfo,
 } from '@temporalio/workflow';
+import type { Duration } from '@temporalio/common';
 import type { RentalEnded, ScriptCommand, SignedAgreement } from '../activities/contract';
 import { appendEvents, emptyEventLog, readEvents, type NewEvent } from '../model/events';
 import { settlementId, type BatchId, type GolemActivityId, type Timestamp } from '../model/ids';
+import { MOST_VMS } from '../model/rental-limits';
 import type { ProviderInfo, RentalProgress, RentalState } from '../model/result';
 import { cleanUp, dropping, rentalWatch, signing, vmCreation } from './activity-options';
 import { rentalDetails } from './current-details';
@@ -39,15 +41,16 @@ import {
 import { faultOf, ScriptRunner, type EndedScript, type Vm } from './script-runner';
 import { checkTerminate, isAssignment, isCloseRequest, sound } from './signal-input';
 import { faultOfEnd, type Fault } from './state/broken-faith';
+import { unlessStopped } from './unless-stopped';
 
 /** A rental that is over so soon needs no watch: until then, that of its script tells when the VM is lost. */
 const WATCH_AFTER = '5 s';
 /** Longest time for deploy, start and setup together. Images of gigabytes on slow lines need a good part of it. */
 const DEPLOY_TIMEOUT_SEC = 1800;
-/** A VM that had to be made anew so often under one agreement is not worth another try. */
-const MAX_VMS = 5;
 /** When so many VMs have died under one agreement, another provider is better. */
 const MAX_DEATHS = 2;
+/** Most providers sign in less, and what is signed is ended at once and by name: nobody has to look for it. */
+const SIGNING_GRACE = '5 s';
 
 interface Close {
   reason: string;
@@ -195,6 +198,20 @@ export async function golemRental(input: RentalInput): Promise<RentalResult> {
     return vm;
   }
 
+  /** Undefined when it took too long for a rental that is to close. */
+  async function sign(): Promise<SignedAgreement | undefined> {
+    const validTo = new Date(proposal.demand.expiresAtMs).toISOString();
+    let signed: Promise<SignedAgreement> | undefined;
+    try {
+      const begin = () => (signed = signing.golemSignAgreement({ job, proposal, validTo }));
+      // Called off, it may have come to an end all the same.
+      return (await unlessClosed(begin, SIGNING_GRACE)) ?? (await signed);
+    } catch (error) {
+      if (close && isCancellation(error)) return undefined;
+      throw error;
+    }
+  }
+
   async function dropVm(vm: Vm): Promise<true> {
     ended.push(vm.activityId);
     const dropped = await dropping.golemDestroyVm({ job, ...vm });
@@ -229,18 +246,8 @@ export async function golemRental(input: RentalInput): Promise<RentalResult> {
   const isStopped = (): boolean => close !== undefined || lost !== undefined || died !== undefined;
 
   /** Whatever ends the rental or its VM ends what is under way; undefined then. */
-  async function unlessClosed<T>(act: () => Promise<T>): Promise<T | undefined> {
-    const scope = new CancellationScope();
-    const waiting = new CancellationScope();
-    const acting = scope.run(act);
-    const stopped = waiting.run(() => condition(isStopped));
-    acting.catch(() => undefined);
-    stopped.catch(() => undefined);
-    const done = await Promise.race([acting, stopped.then(() => undefined)]);
-    // Whichever is left would be looked at for as long as the rental lives.
-    if (done === undefined) scope.cancel();
-    else waiting.cancel();
-    return done;
+  async function unlessClosed<T>(act: () => Promise<T>, grace?: Duration): Promise<T | undefined> {
+    return await unlessStopped(isStopped, act, grace);
   }
 
   /** Notices the end of the agreement or of the VM, whatever else is going on. */
@@ -271,7 +278,8 @@ export async function golemRental(input: RentalInput): Promise<RentalResult> {
         if (close || lost) return;
         // Nobody knows what a script whose sending is uncertain does there.
         if (!ended.includes(here.activityId) && !(await unlessClosed(() => dropVm(here)))) return;
-        if (ended.length >= MAX_VMS) {
+        // One that had to be made anew so often is not worth another try.
+        if (ended.length >= MOST_VMS) {
           lost ??= { type: 'VmLost', message: 'too many VMs had to be made anew' };
         }
         // A VM costs its start price: none is made without work for it.
@@ -398,15 +406,13 @@ export async function golemRental(input: RentalInput): Promise<RentalResult> {
   let failure: Loss | undefined;
   let cancelled: unknown;
   try {
-    signed = await signing.golemSignAgreement({
-      job,
-      proposal,
-      validTo: new Date(proposal.demand.expiresAtMs).toISOString(),
-    });
-    retried ||= signed.retried;
-    note(signed.events);
-    progress.agreementId = signed.agreementId;
-    if (!close) await work(signed);
+    signed = await sign();
+    if (signed) {
+      retried ||= signed.retried;
+      note(signed.events);
+      progress.agreementId = signed.agreementId;
+      if (!close) await work(signed);
+    }
   } catch (error) {
     if (isCancellation(error)) cancelled = error;
     else

@@ -24,6 +24,7 @@ import type {
 import { backoffMs } from '../model/backoff';
 import { appendEvents, emptyEventLog, readEvents, type NewEvent } from '../model/events';
 import { greatestRental } from '../model/ids';
+import { isNoteOf } from '../model/note-pace';
 import type {
   LastFailure,
   ProviderInfo,
@@ -59,6 +60,7 @@ import {
   entryOf,
   giveUpInvoices,
   giveUpWaiting,
+  ignoredNotes,
   isDecided,
   isSettled,
   moneyOf,
@@ -69,6 +71,7 @@ import {
   addUndecided,
   awaitsInvoice,
   decided,
+  dropNotes,
   failedToDecide,
   isDeciding,
   nextDueMs,
@@ -235,6 +238,7 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
         settlementWatch(input.acceptanceTimeoutSec).golemWatchSettlement({
           ...{ job, cursor, owners: watch, untilMs },
           awaitingPayment: awaitingPayment(ledger),
+          ignoredNotes: ignoredNotes(ledger),
           closedRentals: greatestRental(job.jobId, [...closedOwners.keys()]),
         }),
       );
@@ -256,7 +260,9 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
   }
 
   function receive(documents: DocumentRef[]): void {
-    for (const document of documents) if (!isDecided(ledger, document.id)) addUndecided(undecided, document);
+    const ignored = ignoredNotes(ledger);
+    for (const document of documents)
+      if (!isDecided(ledger, document.id) && !isNoteOf(ignored, document)) addUndecided(undecided, document);
   }
 
   /** Begins with all that can be decided now. A provider whose document takes long keeps no other waiting. */
@@ -310,8 +316,11 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
     if (decision.failure !== 'BudgetExhausted') avoid(decision.provider, message);
     if (decision.document.kind === 'invoice') return;
     const reason: { message: string; [property: string]: string } = { message };
-    if (decision.requestorCode) reason['golem.requestor.code'] = decision.requestorCode;
     const { agreementId } = decision;
+    if (decision.requestorCode) {
+      reason['golem.requestor.code'] = decision.requestorCode;
+      dropNotes(undecided, agreementId);
+    }
     // A silent provider must not keep the other documents waiting.
     const closing = persist(() => cleanUp.golemCloseRental({ job, agreementId, reason, isBroken: true }));
     void closing.then((closed) => note(closed.events));

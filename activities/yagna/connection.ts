@@ -38,11 +38,20 @@ export const DEFAULT_API_URL = 'http://127.0.0.1:7465';
 
 const endpointSchema = z
   .object({
-    url: z.url({ protocol: /^https?$/, error: 'must be an http(s) URL' }),
+    url: z
+      .url({ protocol: /^https?$/, error: 'must be an http(s) URL' })
+      // fetch takes none, and would quote them in its error.
+      .refine(hasNoCredentials, { error: 'must hold no user name and password: the app key says who asks' }),
     // What cannot stand in a header is no key, and fetch would quote it in its error.
     appKey: z.string().regex(/^[\x21-\x7e]+$/, 'must be an app key'),
   })
   .transform(({ url, appKey }): Endpoint => ({ url: url.replace(/\/+$/, ''), appKey }));
+
+function hasNoCredentials(url: string): boolean {
+  if (!URL.canParse(url)) return true;
+  const { username, password } = new URL(url);
+  return username === '' && password === '';
+}
 
 interface Open {
   yagna: Yagna;

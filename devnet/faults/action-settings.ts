@@ -13,7 +13,7 @@ const USES = {
   message: { actions: ['answer', 'answerAfter', 'refuse', 'fail'] },
   exitCode: { actions: ['fail'] },
   isFinal: { actions: ['refuse'], on: 'provider.negotiate' },
-  factor: { actions: ['tooMuch', 'tooOften', 'impossibleUsage'] },
+  factor: { actions: ['tooMuch', 'tooOften', 'impossibleUsage', 'dearer'] },
 } satisfies Record<string, Use>;
 
 /** Settings that are given and that the fault's action does not use, each with what is wrong. */

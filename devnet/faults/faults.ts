@@ -66,7 +66,7 @@ export const faultSchema = z
     exitCode: z.number().int().min(1).max(255).optional(),
     /** Whether a refusal of the provider's is for good. Default false. */
     isFinal: z.boolean().optional(),
-    /** By how much a bill or usage is too large, or a note too early; a million at most. Default 10. */
+    /** By how much a bill, usage or price is too large, or a note too early; a million at most. Default 10. */
     factor: z.number().positive().max(1_000_000).optional(),
   })
   .superRefine((fault, context) => {

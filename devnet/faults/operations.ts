@@ -132,7 +132,7 @@ export function happensToProvider(action: string): boolean {
 /** What a provider does, and what may go wrong with it. */
 export const PROVIDER_STEPS = {
   offer: ['withhold', 'delay'],
-  negotiate: ['refuse', 'withhold', 'delay'],
+  negotiate: ['refuse', 'withhold', 'delay', 'dearer'],
   approve: ['refuse', 'withhold', 'delay'],
   createActivity: ['refuse', 'loseAnswer', 'delay'],
   destroyActivity: ['delay'],

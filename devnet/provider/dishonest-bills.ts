@@ -70,7 +70,7 @@ export function dishonestNote(fault: Fault | undefined, note: NoteTerms, context
   }
 }
 
-/** By how much a bill is too large, or a note too early. */
+/** By how much a bill or a price is too large, or a note too early. */
 export function factorOf({ factor = BY_DEFAULT }: Fault): number {
   return factor;
 }

@@ -7,10 +7,11 @@ import type { Demand, DemandBook, Proposal } from '../market/book';
 import { matches, parseTerms } from '../market/constraints';
 import type { PublicOffer } from '../market/scan-routes';
 import type { Conditions } from '../faults/conditions';
-import { delayOf } from '../faults/faults';
+import { delayOf, type Fault } from '../faults/faults';
 import type { Stream } from '../server/long-poll';
 import type { Timers } from '../timers';
 import type { Provider } from './config';
+import { changesDraft, dishonestDraft } from './dishonest-drafts';
 import { negotiate, noCapacity } from './negotiation';
 import { offerTerms } from './offer';
 
@@ -103,12 +104,14 @@ export class SimulatedProvider {
   onCounter(counter: Proposal): void {
     if (!this.isOpen) return;
     // Answered after the request that made it, as over a network.
-    const fault = this.conditions.step('negotiate', this.nodeId, counter.demand.requestor);
+    const fault = this.conditions.step('negotiate', this.nodeId, counter.demand.requestor, (each) =>
+      changesDraft(each, counter.previous),
+    );
     if (fault?.do === 'withhold') return;
     const answer = (): void => {
       if (!this.canAnswer(counter)) return;
       if (fault?.do === 'refuse') this.refuse(counter, fault.message ?? 'no', fault.isFinal ?? false);
-      else this.answer(counter);
+      else this.answer(counter, fault);
     };
     const delayMs = Math.max(this.config.negotiateSec * 1000, ROUND_TRIP_MS) + delayOf(fault);
     this.timers.after(delayMs, answer, byProvider(this.config.name));
@@ -176,14 +179,14 @@ export class SimulatedProvider {
     this.book.propose(demand, this.nodeId, this.offer, this.terms);
   }
 
-  private answer(counter: Proposal): void {
+  private answer(counter: Proposal, fault?: Fault): void {
     const { demand, previous } = counter;
     if (!previous || !this.canAnswer(counter)) return;
     const answer = negotiate(this.config, counter.properties, previous, this.busy, Date.now());
     if ('ignore' in answer) return;
     if ('accept' in answer) {
       this.standings.set(demand.id, 'open');
-      this.book.answer(counter, answer.accept);
+      this.book.answer(counter, dishonestDraft(fault, answer.accept));
       return;
     }
     const lacksCapacity = this.busy && !answer.isFinal;

@@ -79,6 +79,18 @@ export class Stall {
     }
   }
 
+  /** Effects of a kind until now that concern an agreement with the cheap provider. */
+  async effects(kind: string): Promise<Effect[]> {
+    const all = await this.world.effects();
+    const cheap = providerNodeId(this.cheap);
+    const mine = new Set(
+      all.flatMap((each) =>
+        each.kind === 'agreement-created' && each.providerId === cheap ? (each.agreementId ?? []) : [],
+      ),
+    );
+    return all.filter((each) => each.kind === kind && mine.has(each.agreementId ?? ''));
+  }
+
   /** Waits until job and settlement are over; whatever happened, what was paid is fair. */
   async end(jobId: string): Promise<Ended> {
     const { golem } = this.world;

@@ -17,6 +17,8 @@ export interface LedgerEntry extends AgreementSoFar {
   unpaidNotes: Record<DebitNoteId, { activityId: GolemActivityId; amount: Amount }>;
   /** Paid by debit notes, per Golem activity: it stays paid even if the invoice never comes. */
   paidByNotes: Record<GolemActivityId, Amount>;
+  /** Its notes came too often: the invoice pays what is owed, and no more of them is looked at. */
+  notesIgnored?: boolean;
   state: AgreementMoney['state'];
   /** Why nothing more is paid, if so. */
   refusal?: string;
@@ -99,6 +101,7 @@ function bookDebitNote(entry: LedgerEntry, decision: Decision): void {
   const seen = entry.notes[activityId] ?? { all: 0, payable: 0 };
   entry.notes[activityId] = { all: seen.all + 1, payable: seen.payable + (decision.payable ? 1 : 0) };
   if (decision.decision === 'refused') entry.refusal = decision.reason;
+  if (decision.requestorCode !== undefined) entry.notesIgnored = true;
   if (decision.decision !== 'accepted') return;
   if (decision.lastUsage) entry.lastUsage[activityId] = decision.lastUsage;
   entry.lastNoteAt[activityId] = decision.document.eventDate;
@@ -187,6 +190,10 @@ export function billsOf(ledger: Ledger): Bills {
       .slice(-INVOICED_TOLD),
   };
 }
+
+/** Agreements whose debit notes came too often: deciding them all would keep a settlement busy until it dies of it. */
+export const ignoredNotes = (ledger: Ledger): AgreementId[] =>
+  ledger.entries.flatMap(({ agreementId, notesIgnored }) => (notesIgnored ? agreementId : []));
 
 /** Invoices that were accepted and are not known to be paid. */
 export function awaitingPayment(ledger: Ledger): InvoiceId[] {

@@ -4,6 +4,8 @@
  * over plain data.
  */
 import type { DocumentRef } from '../../activities/contract';
+import type { AgreementId } from '../../model/ids';
+import { isNoteOf } from '../../model/note-pace';
 
 export interface UndecidedDocument {
   document: DocumentRef;
@@ -56,6 +58,14 @@ export const isDeciding = (undecided: Undecided): boolean =>
 /** Whether an invoice is still to be decided: what it asks for is in no book yet. */
 export const awaitsInvoice = (undecided: Undecided): boolean =>
   undecided.some(({ document }) => document.kind === 'invoice');
+
+/** Those of its debit notes that wait are not decided any more. */
+export function dropNotes(undecided: Undecided, agreementId: AgreementId): void {
+  const kept = undecided.filter(
+    ({ document, isBeingDecided }) => isBeingDecided || !isNoteOf([agreementId], document),
+  );
+  undecided.splice(0, undecided.length, ...kept);
+}
 
 export function decided(undecided: Undecided, entry: UndecidedDocument): void {
   undecided.splice(undecided.indexOf(entry), 1);

@@ -2,6 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { FaultInput } from '../../../devnet';
+import { PROP } from '../../../model/properties';
 import type { Requestor } from '../devnet-requestor';
 import {
   ACTIVITY,
@@ -81,6 +82,18 @@ export const STEP_CASES: readonly FaultCase[] = [
         await took(async () => (draft = await requestor.negotiate(demandId, proposalId))),
       ).toBeGreaterThan(150);
       expect(draft).toMatchObject({ eventType: 'ProposalEvent' });
+    },
+  },
+  {
+    fault: { on: 'provider.negotiate', do: 'dearer', factor: 3 },
+    what: 'agrees to higher prices than it offered',
+    async play({ requestor, arm }) {
+      arm();
+      const demandId = await requestor.subscribe();
+      const [{ proposal: offer }] = await requestor.events(demandId);
+      const { proposal: draft } = await requestor.negotiate(demandId, offer.proposalId as string);
+      const prices = offer.properties[PROP.pricingCoeffs] as number[];
+      expect(draft.properties[PROP.pricingCoeffs]).toEqual(prices.map((price) => price * 3));
     },
   },
   {
