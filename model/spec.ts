@@ -48,13 +48,15 @@ const MAX_OUTPUT_BYTES = 65_536;
 const MIN_OUTPUT_BYTES = 512;
 /** With so many commands, even the least outputs and what is around them come close to 2 MB. */
 const MAX_COMMANDS = 1500;
-const MAX_PROBLEMS = 1000;
+/** Characters of all problems: a failure holds them twice, and nobody reads more. */
+const MAX_PROBLEM_TEXT = 40_000;
 const MAX_RENTALS_BY_DEFAULT = 4;
 
 /**
  * Checks what a user wrote.
  *
- * @returns the complete spec, or every problem as one line each, `tasks[3].timeoutSec: …`
+ * @returns the complete spec, or every problem as one line each, `tasks[3].timeoutSec: …`; of very many the first, and how
+ * many more there are
  */
 export function parseJobSpec(input: unknown, settings: SpecSettings = {}): SpecReading {
   const oversize = sizeProblem(input);
@@ -71,7 +73,14 @@ export function parseJobSpec(input: unknown, settings: SpecSettings = {}): SpecR
 }
 
 function failed(problems: readonly SpecProblem[]): SpecReading {
-  const lines = problems.slice(0, MAX_PROBLEMS).map(({ path, text }) => `${writePath(path)}: ${text}`);
+  const lines: string[] = [];
+  let length = 0;
+  for (const { path, text } of problems) {
+    const line = `${writePath(path)}: ${text}`;
+    length += line.length;
+    if (length > MAX_PROBLEM_TEXT) break;
+    lines.push(line);
+  }
   const more = problems.length - lines.length;
   return { ok: false, problems: more > 0 ? [...lines, `spec: and ${more} more problems`] : lines };
 }

@@ -341,8 +341,9 @@ describe('mistakes', () => {
   test('however many there are, the list stays short enough to be sent', () => {
     const unknown = Object.fromEntries(Array.from({ length: 5000 }, (_, i) => [`k${i}`, 0]));
     const found = problems({ ...SMALL, ...unknown });
-    expect(found).toHaveLength(1001);
-    expect(found.at(-1)).toBe('spec: and 4000 more problems');
+    expect(found.join('\n').length).toBeLessThan(41_000);
+    expect(found.at(-1)).toBe(`spec: and ${5001 - found.length} more problems`);
+    expect(found.length).toBeGreaterThan(100);
   });
 
   test('keys that are no words are quoted and cut', () => {
