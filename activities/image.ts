@@ -8,8 +8,22 @@ import { z } from 'zod';
 import type { FailureType } from '../model/failures';
 import { IMAGE_HASH, IMAGE_URL, type ImageSource } from '../model/image-source';
 import type { ImageSpec } from '../model/job';
+import { httpUrl } from './http-url';
 
 export const DEFAULT_REGISTRY_URL = 'https://registry.golem.network';
+
+/**
+ * GOLEM_REGISTRY_URL. Default {@link DEFAULT_REGISTRY_URL}.
+ * @throws UnknownConnection - it is no URL to ask
+ */
+export function readRegistryUrl(env: Readonly<Record<string, string | undefined>>): string {
+  const given = httpUrl.safeParse(env.GOLEM_REGISTRY_URL || DEFAULT_REGISTRY_URL);
+  if (given.success) return given.data;
+  throw ApplicationFailure.nonRetryable(
+    `GOLEM_REGISTRY_URL: ${given.error.issues[0]?.message}`,
+    'UnknownConnection',
+  );
+}
 
 /** The registry answers in well under a second; longer than this, a retry is the better bet. */
 const LOOKUP_TIMEOUT_MS = 20_000;

@@ -114,15 +114,18 @@ test('a key that cannot stand in a header is refused without being shown', async
   expectNoKey('the worker', stdout + stderr);
 });
 
-test('a URL that holds user name and password is refused without being shown', async () => {
+test.each([
+  ['YAGNA_API_URL', 'YAGNA_API_URL and YAGNA_APPKEY: url: must hold no user name and password'],
+  ['GOLEM_REGISTRY_URL', 'GOLEM_REGISTRY_URL: must hold no user name and password'],
+])('a %s that holds user name and password is refused without being shown', async (name, line) => {
   const { code, stdout, stderr } = await runCli(['worker'], {
     env: {
-      TEMPORAL_ADDRESS: process.env.GOLEM_TEST_TEMPORAL,
-      ...{ YAGNA_API_URL: 'http://user:s3cret@127.0.0.1:1', YAGNA_APPKEY: APP_KEY },
+      ...{ TEMPORAL_ADDRESS: process.env.GOLEM_TEST_TEMPORAL, YAGNA_APPKEY: APP_KEY },
+      [name]: 'http://user:s3cret@127.0.0.1:1',
     },
   });
   expect(code).not.toBe(0);
-  expect(stderr).toContain('YAGNA_API_URL and YAGNA_APPKEY: url: must hold no user name and password');
+  expect(stderr).toContain(line);
   expect(stdout + stderr).not.toContain('s3cret');
   expectNoKey('the worker', stdout + stderr);
 });

@@ -13,7 +13,7 @@ import {
   type GolemActivities,
 } from '../activities';
 import { readAllocationLife } from '../activities/allocation-life';
-import { DEFAULT_REGISTRY_URL } from '../activities/image';
+import { readRegistryUrl } from '../activities/image';
 import type { ProviderAvoidStore } from '../model/avoid';
 import type { SelectionStrategy } from '../model/selection';
 import { watchQueueOf } from './task-queues';
@@ -64,7 +64,7 @@ export class GolemPlugin extends SimplePlugin {
         driver: env.PAYMENT_DRIVER,
       },
       strategies: options.strategies ?? {},
-      registryUrl: env.GOLEM_REGISTRY_URL ?? DEFAULT_REGISTRY_URL,
+      registryUrl: readRegistryUrl(env),
       allocationLifeSec: readAllocationLife(env),
       avoid: options.avoid,
     };

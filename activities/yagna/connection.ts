@@ -11,6 +11,7 @@ import { fileProblem } from '../../model/file-problem';
 import { DEFAULT_CONNECTION } from '../../model/ids';
 import { parseJsonText } from '../../model/json-text';
 import { REQUEST_TIMEOUT_MS, requestLifetimeMs } from '../../model/request-lifetime';
+import { httpUrl } from '../http-url';
 import { Documents } from './documents';
 import { failure } from './errors';
 import { exeUnitCalls, type ExeUnitPort } from './exe-unit';
@@ -38,20 +39,11 @@ export const DEFAULT_API_URL = 'http://127.0.0.1:7465';
 
 const endpointSchema = z
   .object({
-    url: z
-      .url({ protocol: /^https?$/, error: 'must be an http(s) URL' })
-      // fetch takes none, and would quote them in its error.
-      .refine(hasNoCredentials, { error: 'must hold no user name and password: the app key says who asks' }),
+    url: httpUrl,
     // What cannot stand in a header is no key, and fetch would quote it in its error.
     appKey: z.string().regex(/^[\x21-\x7e]+$/, 'must be an app key'),
   })
   .transform(({ url, appKey }): Endpoint => ({ url: url.replace(/\/+$/, ''), appKey }));
-
-function hasNoCredentials(url: string): boolean {
-  if (!URL.canParse(url)) return true;
-  const { username, password } = new URL(url);
-  return username === '' && password === '';
-}
 
 interface Open {
   yagna: Yagna;
