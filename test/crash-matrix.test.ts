@@ -4,7 +4,7 @@
  */
 import type { Row } from './chaos/armed';
 import { CALL_MODES, notReached, TASK_MODE } from './chaos/crash-points';
-import { describeRow, isCounted, labelOf, runMatrix } from './chaos/matrix';
+import { describeRow, isCounted, labelOf, runMatrix, summarize } from './chaos/matrix';
 import { runRow } from './chaos/matrix-row';
 import { WorldPool } from './chaos/world-pool';
 import { requireBuild } from './support/cli';
@@ -48,10 +48,12 @@ if (isSoak) {
     'at every crash point a job keeps its promises',
     async () => {
       requireBuild();
-      const { rows, missing, broken } = await runMatrix({
+      const result = await runMatrix({
         ...{ temporalAddress: temporalAddress(), parallel: WORLDS },
         onRow: (row) => process.stderr.write(`${describeRow(row)}\n`),
       });
+      process.stderr.write(`${summarize(result).lines.join('\n')}\n`);
+      const { rows, missing, broken } = result;
       expect([...missing, ...broken]).toEqual([]);
       const bad = rows.filter((row) => row.broken.length > 0);
       expect(bad.map((row) => [labelOf(row), row.broken])).toEqual([]);

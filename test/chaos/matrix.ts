@@ -58,6 +58,30 @@ export function describeRow(row: RowResult): string {
   return [line.join('  ').trimEnd(), ...broken.map((why) => `        ${why} (${jobId})`)].join('\n');
 }
 
+/** What the table came to. */
+export interface Summary {
+  lines: string[];
+  broken: number;
+}
+
+export function summarize({ rows, missing, broken }: MatrixResult): Summary {
+  const counted = rows.filter(isCounted);
+  const all = counted.length + missing.length;
+  const bad = counted.filter((row) => row.broken.length > 0).length + missing.length + broken.length;
+  const again = counted.reduce((sum, { counts }) => sum + (counts?.scriptsRunAgain ?? 0), 0);
+  const uncertain = counted.filter(({ counts }) => (counts?.uncertain ?? 0) > 0).length;
+  return {
+    lines: [
+      ...broken.map((line) => `BROKEN  ${line}`),
+      ...missing.map((activity) => `BROKEN  ${activity} · not reached by any of the reference jobs`),
+      `${rows.length - counted.length} workflow tasks beyond the last of their run; ` +
+        `${uncertain} crash points with an uncertain attempt; ${again} scripts run again`,
+      `${all} crash points, ${all - bad} kept, ${bad} broken`,
+    ],
+    broken: bad,
+  };
+}
+
 function workflowOf(suffix: string): string {
   if (suffix === RECONCILE) return 'golemReconcile';
   return `golem${suffix === '' ? 'Job' : suffix === '/settlement' ? 'Settlement' : `Rental ${suffix.slice(8)}`}`;
