@@ -12,6 +12,8 @@ const amount = z
   .regex(/^-?\d+(\.\d+)?([eE][+-]?\d+)?$/, 'is no decimal number')
   .transform(plainDecimal);
 const timestamp = z.string().refine((text) => !Number.isNaN(Date.parse(text)), 'is no timestamp');
+/** Ids of yagna have at most 130 characters. They go into histories. */
+export const idSchema = z.string().min(1).max(256, 'is no id');
 const properties = z.record(z.string(), z.unknown());
 /** yagna writes null, or nothing, for what is not there. */
 const optional = <T extends z.ZodType>(schema: T) =>
@@ -21,10 +23,10 @@ const optional = <T extends z.ZodType>(schema: T) =>
     .optional();
 
 export const versionSchema = z.object({ current: z.object({ version: z.string() }) });
-export const identitySchema = z.object({ identity: z.string(), name: z.string() });
+export const identitySchema = z.object({ identity: idSchema, name: z.string() });
 
 export const allocationSchema = z.object({
-  allocationId: z.string(),
+  allocationId: idSchema,
   address: z.string(),
   paymentPlatform: z.string(),
   totalAmount: amount,
@@ -56,19 +58,19 @@ export const DOCUMENT_STATUSES = [
   'CANCELLED',
 ] as const;
 const documentFields = {
-  issuerId: z.string(),
-  recipientId: z.string(),
+  issuerId: idSchema,
+  recipientId: idSchema,
   payeeAddr: z.string(),
   payerAddr: z.string(),
   paymentPlatform: z.string(),
   timestamp,
-  agreementId: z.string(),
+  agreementId: idSchema,
   status: z.enum(DOCUMENT_STATUSES),
 };
 
 export const debitNoteSchema = z.object({
   ...documentFields,
-  debitNoteId: z.string(),
+  debitNoteId: idSchema,
   activityId: z.string(),
   /** Cumulative: of the Golem activity so far. */
   totalAmountDue: amount,
@@ -82,7 +84,7 @@ export type DebitNote = z.infer<typeof debitNoteSchema>;
 
 export const invoiceSchema = z.object({
   ...documentFields,
-  invoiceId: z.string(),
+  invoiceId: idSchema,
   activityIds: z.array(z.string()),
   amount,
   paymentDueDate: timestamp,
@@ -90,22 +92,22 @@ export const invoiceSchema = z.object({
 export type Invoice = z.infer<typeof invoiceSchema>;
 
 export const debitNoteEventSchema = z.object({
-  debitNoteId: z.string(),
+  debitNoteId: idSchema,
   eventDate: timestamp,
   eventType: z.string(),
 });
 export type DebitNoteEvent = z.infer<typeof debitNoteEventSchema>;
 
 export const invoiceEventSchema = z.object({
-  invoiceId: z.string(),
+  invoiceId: idSchema,
   eventDate: timestamp,
   eventType: z.string(),
 });
 export type InvoiceEvent = z.infer<typeof invoiceEventSchema>;
 
 export const demandSchema = z.object({
-  demandId: z.string(),
-  requestorId: z.string(),
+  demandId: idSchema,
+  requestorId: idSchema,
   properties,
   constraints: z.string(),
   timestamp,
@@ -113,8 +115,8 @@ export const demandSchema = z.object({
 export type Demand = z.infer<typeof demandSchema>;
 
 export const proposalSchema = z.object({
-  proposalId: z.string(),
-  issuerId: z.string(),
+  proposalId: idSchema,
+  issuerId: idSchema,
   /** `Initial`: an offer nobody has countered. `Draft`: a provider's answer, which an agreement can be made of. */
   state: z.enum(['Initial', 'Draft', 'Rejected', 'Accepted', 'Expired']),
   prevProposalId: optional(z.string()),
@@ -137,7 +139,7 @@ export const proposalRejectedEventSchema = z.object({
   eventType: z.literal('ProposalRejectedEvent'),
   eventDate: timestamp,
   /** Our own counter-proposal that was rejected. */
-  proposalId: z.string(),
+  proposalId: idSchema,
   reason: optional(reasonSchema),
 });
 export const demandEventSchema = z.discriminatedUnion('eventType', [
@@ -161,7 +163,7 @@ const agreementState = z.enum(AGREEMENT_STATES);
 export type AgreementState = z.infer<typeof agreementState>;
 
 export const agreementSchema = z.object({
-  agreementId: z.string(),
+  agreementId: idSchema,
   state: agreementState,
   validTo: timestamp,
   timestamp,
@@ -170,8 +172,8 @@ export const agreementSchema = z.object({
   appSessionId: optional(z.string()),
   demand: demandSchema,
   offer: z.object({
-    offerId: z.string(),
-    providerId: z.string(),
+    offerId: idSchema,
+    providerId: idSchema,
     properties,
     constraints: z.string(),
     timestamp,
@@ -180,7 +182,7 @@ export const agreementSchema = z.object({
 export type Agreement = z.infer<typeof agreementSchema>;
 
 export const agreementEntrySchema = z.object({
-  id: z.string(),
+  id: idSchema,
   timestamp: optional(timestamp),
   approvedDate: optional(timestamp),
   role: z.enum(['Requestor', 'Provider']),
@@ -188,7 +190,7 @@ export const agreementEntrySchema = z.object({
 export type AgreementEntry = z.infer<typeof agreementEntrySchema>;
 
 export const agreementEventSchema = z.object({
-  agreementId: z.string(),
+  agreementId: idSchema,
   eventDate: timestamp,
   /** `AgreementApprovedEvent`, `AgreementRejectedEvent`, `AgreementCancelledEvent`, `AgreementTerminatedEvent`. */
   eventType: z.string(),
@@ -237,8 +239,6 @@ export const batchResultSchema = z.object({
     .transform((value) => value ?? false),
 });
 export type BatchResult = z.infer<typeof batchResultSchema>;
-
-export const idSchema = z.string().min(1);
 
 /** Reads an answer; throws YagnaError `incompatible` that names what is missing or wrong. */
 export function read<T extends z.ZodType>(schema: T, value: unknown, call: string): z.infer<T> {
