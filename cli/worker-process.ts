@@ -12,12 +12,14 @@ export async function work(taskQueue: string, avoidFile?: string): Promise<void>
   // Only now, because it takes half a second that a wrong address need not wait for.
   // eslint-disable-next-line @typescript-eslint/no-require-imports
   const worker = loadTemporal(() => require('../worker/index') as typeof workerIndex);
-  const { fileAvoidStore, logPlainly, runWorker } = worker;
+  const { fileAvoidStore, logPlainly, prepareAvoidFile, runWorker } = worker;
   const avoid = avoidFile === undefined ? undefined : fileAvoidStore(avoidFile);
-  // A file that cannot be read is best known before the first job.
-  await avoid?.list().catch((error: Error) => {
-    throw usageError(error.message);
-  });
+  // A file that cannot be used is best known before the first job.
+  if (avoidFile !== undefined) {
+    await prepareAvoidFile(avoidFile).catch((error: Error) => {
+      throw usageError(error.message);
+    });
+  }
   logPlainly();
   await runWorker({
     ...{ taskQueue, avoid },

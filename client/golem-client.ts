@@ -150,7 +150,11 @@ export class GolemClient {
       this.workflows.describeJob(jobId),
       this.workflows.describe(settlementId(jobId)),
     ]);
-    if (belongsTo(settlement, job)) return this.resultOf<SettlementResult>(jobId, settlementId(jobId));
+    if (belongsTo(settlement, job)) {
+      return this.resultOf<SettlementResult>(jobId, settlementId(jobId)).catch((error: unknown) => {
+        throw settlementError(error);
+      });
+    }
     throw failure ?? new GolemJobError(jobId, 'Error', 'it has no settlement');
   }
 
@@ -296,6 +300,15 @@ export class GolemClient {
       throw error;
     }
   }
+}
+
+/** A settlement that somebody ended is told by name, with what to do: not as if it was the job that was ended. */
+function settlementError(error: unknown): unknown {
+  if (!(error instanceof GolemJobError)) return error;
+  const { jobId, type, reason } = error;
+  if (!['Cancelled', 'Terminated', 'TimedOut'].includes(type)) return error;
+  const message = `the settlement of the job was ended: ${type}: ${reason}`;
+  return new GolemJobError(jobId, 'SettlementEnded', message, { cause: error });
 }
 
 function isOver({ phase }: JobProgress): boolean {

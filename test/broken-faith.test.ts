@@ -5,7 +5,7 @@ import { DefaultLogger } from '@temporalio/worker';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { avoidActivities } from '../activities/avoid';
 import { avoided, type Breach, type ProviderAvoidStore } from '../model/avoid';
-import { fileAvoidStore } from '../worker/avoid-file';
+import { fileAvoidStore, prepareAvoidFile } from '../worker/avoid-file';
 import {
   bookFault,
   bookRefusals,
@@ -121,6 +121,19 @@ describe('a file of providers to avoid', () => {
     appendFileSync(path, '\n# mine\n{"id":1}\n{"id":"0xq","na');
     await store.add(entry('0xr'));
     expect((await store.list()).map(({ id }) => id)).toEqual(['0xp', '0xr']);
+  });
+
+  test('is made when a worker begins, and what cannot be one is refused there', async () => {
+    await prepareAvoidFile(path);
+    expect(await fileAvoidStore(path).list()).toEqual([]);
+    await fileAvoidStore(path).add(entry('0xp'));
+    await prepareAvoidFile(path);
+    expect(lines()).toHaveLength(1);
+
+    writeFileSync(path, '{ "image": "golem/alpine:latest" }\n');
+    await expect(prepareAvoidFile(path)).rejects.toThrow(/is no file of providers to avoid: give it a name/);
+    await expect(prepareAvoidFile('')).rejects.toThrow('no file is named for the providers');
+    await expect(prepareAvoidFile(folder)).rejects.toThrow(`cannot write ${folder}: it is a folder`);
   });
 
   test('that cannot be read or written says why', async () => {

@@ -108,6 +108,7 @@ test('on a schedule it does so by itself; the schedule is changed, and taken awa
 test.each([
   [['--every', 'often'], /--every <duration>.*'often' is invalid.*such as 10m/],
   [['--every', '1s'], /at least 10s/],
+  [['--every', '10'], /'10' is invalid.*with s, m, h or d/],
   [['--older-than', '-3'], /such as 10m/],
   [['--every', '10m', '--dry-run'], /--dry-run and --every do not go together/],
   [['--connection', 'nowhere'], /no connection named "nowhere"/],

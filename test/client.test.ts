@@ -113,6 +113,17 @@ test('progress carries the money as the settlement knows it', async () => {
   await endAll(alone);
 });
 
+test('a settlement that was terminated is not told as if it was its job', async () => {
+  const { jobId } = await golem.startJob({ settlement: true, fail: 'NoProviders' });
+  const settled = golem.settled(jobId);
+  await expect(golem.result(jobId)).rejects.toMatchObject({ type: 'NoProviders' });
+  await handle(`${jobId}/settlement`).terminate('oops');
+  await expect(settled).rejects.toMatchObject({
+    ...{ type: 'SettlementEnded', reason: expect.stringContaining('Terminated') as string },
+    action: expect.stringContaining('golem-temporal reconcile') as string,
+  });
+});
+
 test('settled waits for the job and then for its settlement, even of a failed job', async () => {
   const { jobId } = await golem.startJob({ settlement: true, fail: 'NoProviders' });
   const settled = golem.settled(jobId);

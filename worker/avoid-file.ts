@@ -53,6 +53,22 @@ export function fileAvoidStore(path: string): ProviderAvoidStore {
   };
 }
 
+/**
+ * Makes sure, before the first job, that a file can be such a store; makes it and its folder where they are not there.
+ * @throws Error, one line - it cannot be read or written, or it is a file of something else
+ */
+export async function prepareAvoidFile(path: string): Promise<void> {
+  if (path === '') throw new Error('no file is named for the providers to avoid');
+  try {
+    await mkdir(dirname(path), { recursive: true });
+    await appendFile(path, '');
+  } catch (error) {
+    throw new Error(`cannot write ${path}: ${fileProblem(error)}`, { cause: error });
+  }
+  const isOther = (await readEntries(path)).length === 0 && (await readFile(path, 'utf8')).trim() !== '';
+  if (isOther) throw new Error(`${path} is no file of providers to avoid: give it a name of its own`);
+}
+
 async function readEntries(path: string): Promise<AvoidedProvider[]> {
   let text: string;
   try {

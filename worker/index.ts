@@ -1,6 +1,6 @@
 /** Running the Golem workflows and activities in a worker of your own, or in ours. */
 export { Connections, type ConnectionChange } from '../activities';
-export { fileAvoidStore } from './avoid-file';
+export { fileAvoidStore, prepareAvoidFile } from './avoid-file';
 export { logPlainly } from './log';
 export { GolemPlugin, type GolemPluginOptions } from './plugin';
 export { runWorker, type RunWorkerOptions } from './run';
