@@ -205,11 +205,8 @@ describe('a debit note', () => {
     async (stall, gate) => {
       const jobs = [await waiting(stall, gate), await waiting(stall, gate)];
       await gate.visitor(2);
-      stall.world.devnet.faults.arm({
-        on: 'provider.debitNote',
-        provider: stall.cheap,
-        do: 'otherAgreement',
-      });
+      const fault = stall.cheats({ on: 'provider.debitNote', do: 'otherAgreement' });
+      await fault.hit();
       await gate.visitor(3);
       gate.open();
       const ended = await Promise.all(jobs.map((jobId) => stall.end(jobId)));
