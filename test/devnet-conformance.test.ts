@@ -65,21 +65,21 @@ describe('replayed on the devnet, the recordings of a real yagna', () => {
   const precisions = new Precisions();
   let outcomes: Outcome[];
 
-  /** Once more when it did not go as then: in the shortened time a busy machine can be too late. */
-  const replayed = async (chain: (typeof CHAINS)[number]): Promise<Outcome[]> => {
-    const first = await replayChain(chain, precisions);
-    const isAsListed = first.every(
-      ({ name, differences }) => differences.length > 0 === DIFFERENCES.has(name),
-    );
-    return isAsListed ? first : await replayChain(chain, precisions);
-  };
+  const isAsListed = (outcome: readonly Outcome[]): boolean =>
+    outcome.every(({ name, differences }) => differences.length > 0 === DIFFERENCES.has(name));
 
   beforeAll(async () => {
-    outcomes = (await Promise.all(CHAINS.map(replayed))).flat();
+    const first = await Promise.all(CHAINS.map((chain) => replayChain(chain, precisions)));
+    outcomes = [];
+    for (const [index, chain] of CHAINS.entries()) {
+      const outcome = first[index] ?? [];
+      // It keeps the times of a recording, for which a busy machine can be too late: then once more, alone.
+      outcomes.push(...(isAsListed(outcome) ? outcome : await replayChain(chain, precisions)));
+    }
     const report = process.env['CONFORMANCE_REPORT'];
     if (report !== undefined)
       writeFileSync(report, JSON.stringify({ outcomes, times: precisions.fields }, null, 1));
-  }, 180_000);
+  }, 300_000);
 
   test('are answered alike, but for the differences that are listed', () => {
     const different = outcomes.filter(({ differences }) => differences.length > 0);
