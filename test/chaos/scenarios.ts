@@ -92,11 +92,7 @@ export const SCENARIOS: readonly Scenario[] = [
     mustBeDone: false,
     prepare: (world) => ({
       spec: endless(world),
-      async during(jobId, since) {
-        await world.devnet.effects.next('debit-note-accepted', since);
-        // Nobody is left but the settlement to end what they have made.
-        await terminate(world.client, [jobId, rentalId(jobId, 1), rentalId(jobId, 2)]);
-      },
+      during: terminatedOnceBilled(world),
     }),
   },
   {
@@ -138,10 +134,7 @@ export const SCENARIOS: readonly Scenario[] = [
       world.devnet.faults.arm({ on: 'provider.approve', do: 'withhold' });
       return {
         spec: endless(world),
-        async during(jobId, since) {
-          await world.devnet.effects.next('debit-note-accepted', since);
-          await terminate(world.client, [jobId, rentalId(jobId, 1), rentalId(jobId, 2)]);
-        },
+        during: terminatedOnceBilled(world),
       };
     },
   },
@@ -183,6 +176,14 @@ function waitingAtDoor(world: ChaosWorld): { spec: object; door: ReturnType<Chao
   const door = world.web.door();
   const wait = { transfer: { from: door.url, to: '/golem/work/door' } };
   return { spec: { ...COMMON, tasks: fourTasks(world, wait) }, door };
+}
+
+/** Nobody is left but the settlement to end what job and rentals have made. */
+function terminatedOnceBilled(world: ChaosWorld): NonNullable<Prepared['during']> {
+  return async (jobId, since) => {
+    await world.devnet.effects.next('debit-note-accepted', since);
+    await terminate(world.client, [jobId, rentalId(jobId, 1), rentalId(jobId, 2)]);
+  };
 }
 
 const endless = (world: ChaosWorld): object => ({
