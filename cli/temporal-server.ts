@@ -12,6 +12,8 @@ export interface TemporalServerOptions extends TemporalBinaryOptions {
   dbFilename?: string;
   /** On loopback. Default: a free one. */
   port?: number;
+  /** Settings of the server by their names, such as `{ 'limit.historyCount.suggestContinueAsNew': 500 }`. */
+  dynamicConfig?: Record<string, number | string | boolean>;
 }
 
 export interface TemporalServer {
@@ -23,6 +25,8 @@ export interface TemporalServer {
   close(): Promise<void>;
 }
 
+/** The default of 20 a second makes each activity wait; a job is many short ones. */
+const SETTINGS = { 'history.transferProcessorMaxPollRPS': 2000 };
 /** How long a server that was started may take to answer. */
 const START_LIMIT_MS = 60_000;
 
@@ -34,8 +38,9 @@ export async function startTemporalServer(options: TemporalServerOptions = {}): 
     ...['server', 'start-dev', '--ip', '127.0.0.1', '--port', String(port), '--log-level', 'error'],
     ...(uiPort === undefined ? ['--headless'] : ['--ui-port', String(uiPort)]),
     ...(options.dbFilename === undefined ? [] : ['--db-filename', options.dbFilename]),
-    // The default of 20 a second makes each activity wait; a job is many short ones.
-    ...['--dynamic-config-value', 'history.transferProcessorMaxPollRPS=2000'],
+    ...Object.entries({ ...SETTINGS, ...options.dynamicConfig }).flatMap(([name, value]) => [
+      ...['--dynamic-config-value', `${name}=${JSON.stringify(value)}`],
+    ]),
   ]);
   const address = `127.0.0.1:${port}`;
   try {

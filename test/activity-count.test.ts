@@ -85,8 +85,8 @@ test('an idle rental asks yagna for news by long polls, of at least 10 seconds e
   await world.golem.settled(jobId);
 }, 150_000);
 
-test('the workflow bundle is at most 1 MB', () => {
+test('the workflow bundle is at most 640 kB', () => {
   requireBuild();
   const { size } = statSync(join(__dirname, '..', 'dist', 'workflow-bundle.js'));
-  expect(size).toBeLessThanOrEqual(1024 * 1024);
+  expect(size).toBeLessThanOrEqual(640 * 1024);
 });

@@ -7,6 +7,7 @@ import { Client, Connection } from '@temporalio/client';
 import type { Child } from '../../cli/child-process';
 import { GolemClient } from '../../client';
 import { startDevnet, type Devnet, type DevnetOptions } from '../../devnet';
+import { startTemporalServer } from '../../cli/temporal-server';
 import { requireBuild, startCli } from './cli';
 import { temporalAddress } from './temporal';
 
@@ -18,6 +19,11 @@ export interface WorldOptions {
   env?: NodeJS.ProcessEnv;
   /** More arguments of `golem-temporal worker`. */
   workerArgs?: string[];
+  /**
+   * A Temporal of the test's own, which suggests to workflows that they continue as new after so many events. Default:
+   * the run's, which does after 4,096.
+   */
+  continueAsNewAfter?: number;
 }
 
 export interface World {
@@ -60,7 +66,13 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
   const devnet = await startDevnet(options.devnet);
   const taskQueue = `golem-${randomUUID()}`;
   const workerLog: string[] = [];
-  const address = temporalAddress();
+  const ownTemporal =
+    options.continueAsNewAfter === undefined
+      ? undefined
+      : await startTemporalServer({
+          dynamicConfig: { 'limit.historyCount.suggestContinueAsNew': options.continueAsNewAfter },
+        });
+  const address = ownTemporal?.address ?? temporalAddress();
   const yagnaUrl = (await options.yagnaUrl?.(devnet.url)) ?? devnet.url;
   const startWorker = async (): Promise<Child> => {
     const env = {
@@ -115,6 +127,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       await world.worker.stop();
       await connection.close();
       await world.devnet.close();
+      await ownTemporal?.close();
     },
   };
   return world;
