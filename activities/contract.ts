@@ -16,6 +16,7 @@ import type {
   Timestamp,
 } from '../model/ids';
 import type { Breach } from '../model/avoid';
+import type { ControlClaim, ControlKey, Operation, Refusal } from '../model/control';
 import type { BudgetSpec, Installation, JobSpec, TaskCommand, ToleranceSpec } from '../model/job';
 import type { NewEvent } from '../model/events';
 import type { Orphan, ReconcileInput } from '../model/reconcile';
@@ -30,6 +31,8 @@ export interface JobRef {
   jobUuid: string;
   /** Owner of the marks, see {@link Installation.owner}. */
   owner: string;
+  /** Who controls what the job rents, if only he does: the marks name him by a hash. */
+  controlOwner?: ControlKey;
 }
 
 export interface PreparedJob {
@@ -457,6 +460,21 @@ export interface AvoidInput {
   reason: string;
 }
 
+export interface VerifyControlInput {
+  /** Workflow id of the rental or job that was asked. */
+  rental: string;
+  operation: Operation;
+  /** The Update's argument without its `authorization`. */
+  args: unknown;
+  /** A JWS over a {@link ControlClaim}, compact. */
+  authorization: string;
+}
+
+/** Who signed, and why it is refused all the same; nothing of both where nobody can be told. */
+export type VerifiedControl =
+  | { key: ControlKey; claim: Pick<ControlClaim, 'nonce' | 'exp'>; refusal?: undefined }
+  | { key?: ControlKey; refusal: Refusal };
+
 /** The Temporal activities of this package, by the names they are registered under. */
 export interface GolemActivities {
   golemPrepareJob(input: { spec: unknown }): Promise<PreparedJob>;
@@ -477,4 +495,5 @@ export interface GolemActivities {
   golemReleaseAllocation(input: ReleaseInput): Promise<Released>;
   golemFindOrphans(input: ReconcileInput): Promise<FoundOrphans>;
   golemAvoidProvider(input: AvoidInput): Promise<{ events: NewEvent[] }>;
+  golemVerifyControl(input: VerifyControlInput): Promise<VerifiedControl>;
 }

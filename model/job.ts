@@ -2,6 +2,7 @@
  * A job as the workflows see it: the spec after it was checked, with every default filled in.
  * Plain data and types only; the check itself is `spec.ts`, which stays out of the workflow bundle.
  */
+import type { ControlSpec } from './control';
 import type { Amount, ProviderId } from './ids';
 
 /** Runs a shell line (`sh -c`) in the VM; or a program without a shell when `args` are given. */
@@ -138,6 +139,8 @@ export interface JobSpec {
   /** How long the settlement waits for a missing final invoice, seconds. Default 86400. */
   invoiceWaitSec: number;
   tolerance: ToleranceSpec;
+  /** Whose signatures the job and its rentals ask for; absent where everybody controls them. */
+  control?: ControlSpec;
   /** Signal by which a parent workflow is told of progress. */
   notify?: { signal: string };
 }

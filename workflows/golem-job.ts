@@ -163,7 +163,10 @@ export async function golemJob(given: unknown): Promise<JobResult> {
   ).catch(refuse);
   if (!prepared) return await endUnprepared();
   const { spec, installation } = prepared;
-  const job: JobRef = { connection: spec.connection, jobId, jobUuid, owner: installation.owner };
+  const job: JobRef = {
+    ...{ connection: spec.connection, jobId, jobUuid, owner: installation.owner },
+    controlOwner: spec.control?.owner,
+  };
   const platform = paymentPlatform(spec.budget);
   state = newJobState(spec.tasks);
   budget.begin(spec, platform);
