@@ -277,6 +277,7 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
     try {
       const decision = await deciding.golemDecideDocument({
         ...{ job, document, allocationId, tolerance: input.tolerance },
+        leastPaymentTimeoutSec: input.leastPaymentTimeoutSec,
         ledger: soFar(ledger, document.agreementId),
       });
       if (reservation.makesRoom(decision, allocationId)) tryAgain(entry, Date.now());
