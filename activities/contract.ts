@@ -204,6 +204,8 @@ export interface SendScriptInput {
   agreementId: AgreementId;
   activityId: GolemActivityId;
   commands: ScriptCommand[];
+  /** Longest time for the script: addresses of the worker's files are good for so long. Default 3600. */
+  timeoutSec?: number;
 }
 
 export interface SentScript {

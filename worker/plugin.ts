@@ -15,6 +15,7 @@ import {
 import { readAllocationLife } from '../activities/allocation-life';
 import { readDurationClasses } from '../activities/duration-settings';
 import { readRegistryUrl } from '../activities/image';
+import type { WorkerFiles } from '../activities/worker-files';
 import type { ProviderAvoidStore } from '../model/avoid';
 import type { DurationClasses } from '../model/duration-classes';
 import type { SelectionStrategy } from '../model/selection';
@@ -47,6 +48,8 @@ export interface GolemPluginOptions {
    * Default: a warning in the log of Temporal's `Runtime`.
    */
   onConnectionChange?: (change: ConnectionChange) => void;
+  /** Serves a folder to the VMs of jobs, as `files:/…` in transfers; see {@link startFileServer}. Default: none. */
+  files?: WorkerFiles;
   /** Long polls at once in one worker. Default 2000: each waits and costs next to nothing. */
   maxConcurrentWatches?: number;
 }
@@ -75,6 +78,7 @@ export class GolemPlugin extends SimplePlugin {
       registryUrl: readRegistryUrl(env),
       allocationLifeSec: readAllocationLife(env),
       avoid: options.avoid,
+      files: options.files,
     };
     this.activities = createGolemActivities(environment);
     this.maxConcurrentWatches = options.maxConcurrentWatches ?? DEFAULT_WATCHES;
