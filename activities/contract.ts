@@ -30,6 +30,8 @@ export interface JobRef {
   jobUuid: string;
   /** Owner of the marks, see {@link Installation.owner}. */
   owner: string;
+  /** Agreements that are the job's although they bear no mark of it: other software rented them. */
+  agreements?: AgreementId[];
 }
 
 export interface PreparedJob {

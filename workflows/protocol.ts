@@ -120,6 +120,17 @@ export interface OwnerClosed {
   workflowId: string;
   /** False when a request of it may still take effect on yagna. */
   clean: boolean;
+  /** Agreements that it leaves alive on purpose: the settlement pays for them until they end. */
+  detached?: AgreementId[];
+}
+
+/**
+ * Rental → settlement: from now on that workflow, a `golemRental` started with `attach`, looks after the agreement. Its end is
+ * told by `golemOwnerClosed`, and asked of Temporal all the same.
+ */
+export interface OwnerAttached {
+  workflowId: string;
+  agreementId: AgreementId;
 }
 
 export const assignmentSignal = defineSignal<[Assignment]>('golemAssignment');
@@ -129,6 +140,7 @@ export const rentalUpdateSignal = defineSignal<[RentalUpdate]>('golemRentalUpdat
 export const settlementUpdateSignal = defineSignal<[SettlementUpdate]>('golemSettlementUpdate');
 export const reservationSignal = defineSignal<[ReservationRequest]>('golemReservation');
 export const ownerClosedSignal = defineSignal<[OwnerClosed]>('golemOwnerClosed');
+export const attachedSignal = defineSignal<[OwnerAttached]>('golemAttached');
 
 /** A script for a rental's VM from outside of its job. */
 export interface ExecuteScript {
@@ -179,6 +191,8 @@ export interface SettlementInput extends SettlementTerms {
   job: JobRef;
   /** There where this settlement takes the place of one that is gone. */
   adopt?: Adopted;
+  /** There where an attaching rental starts it: there is no job, and its owners are only those workflows. */
+  attached?: OwnerAttached[];
 }
 
 /** What `golemRental` returns. */
