@@ -20,6 +20,7 @@ import type {
   SettlementProgress,
 } from '../model/result';
 import type { Fault } from './state/broken-faith';
+import type { CarriedSettlement } from './state/carried-settlement';
 
 export const eventsQuery = defineQuery<GolemEvent[], [EventsQuery?]>('events');
 export const jobProgressQuery = defineQuery<JobProgress>('progress');
@@ -193,6 +194,8 @@ export interface SettlementInput extends SettlementTerms {
   adopt?: Adopted;
   /** There where an attaching rental starts it: there is no job, and its owners are only those workflows. */
   attached?: OwnerAttached[];
+  /** There where it continues an earlier run: what that knew. */
+  carried?: CarriedSettlement;
 }
 
 /** What `golemRental` returns. */
