@@ -114,6 +114,8 @@ export interface RentalProgress {
   activityId?: GolemActivityId;
   state: RentalState;
   currentTask?: string;
+  /** Batch id of the script under way, once it was sent. */
+  currentBatch?: BatchId;
   tasksDone: number;
   /** Why it ended, when it ended badly. */
   reason?: string;

@@ -21,6 +21,7 @@ import type {
 } from '../model/result';
 import type { Fault } from './state/broken-faith';
 import type { CarriedSettlement } from './state/carried-settlement';
+import type { RentalRecord } from './state/rental-record';
 
 export const eventsQuery = defineQuery<GolemEvent[], [EventsQuery?]>('events');
 export const jobProgressQuery = defineQuery<JobProgress>('progress');
@@ -186,6 +187,8 @@ export interface RentalInput {
   first?: Assignment;
   /** Scripts come by Update. */
   interactive: boolean;
+  /** What the run before this one knew, when the rental goes on as a new run. */
+  carried?: RentalRecord;
 }
 
 export interface SettlementInput extends SettlementTerms {
