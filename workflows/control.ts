@@ -8,7 +8,6 @@ import {
   PERMISSIONS,
   REFUSALS,
   type ControlKey,
-  type ControlSpec,
   type Grant,
   type GrantRequest,
   type Operation,
@@ -17,7 +16,7 @@ import {
 } from '../model/control';
 import type { NewEvent } from '../model/events';
 import { verifying } from './activity-options';
-import { grant, newGrants, revoke, take, type Grants } from './state/grants';
+import { grant, revoke, take, type Grants } from './state/grants';
 
 /** Every Update of a closed workflow has it beside its own fields. */
 export interface Authorized {
@@ -30,27 +29,28 @@ export const grantUpdate = defineUpdate<void, [GrantRequest & Authorized]>('gran
 /** Takes back what a key was granted, and what it has passed on. */
 export const revokeUpdate = defineUpdate<void, [{ key: ControlKey } & Authorized]>('revoke');
 
-export class Control {
-  private state: Grants | undefined;
+/** Where a workflow keeps them, to take them along when it continues as new. Absent where it is open to everybody. */
+export interface KeepsGrants {
+  grants?: Grants;
+}
 
+/** What an Update asks for, and the signature beside it. */
+function apart(argument: unknown): { authorization?: unknown; args: unknown } {
+  if (typeof argument !== 'object' || argument === null) return { args: argument ?? {} };
+  const { authorization, ...args } = argument as Authorized;
+  return { authorization, args };
+}
+
+export const unsigned = (argument: unknown): unknown => apart(argument).args;
+
+export class Control {
   /** @param note takes the events of what is refused */
-  constructor(private readonly note: (events: NewEvent[]) => void) {
+  constructor(
+    private readonly kept: KeepsGrants,
+    private readonly note: (events: NewEvent[]) => void,
+  ) {
     setHandler(grantUpdate, (request) => this.grant(request), { validator: checkGrant });
     setHandler(revokeUpdate, (request) => this.revoke(request), { validator: checkRevoke });
-  }
-
-  /** From now on it is closed, where the spec names an owner. */
-  begin(control: ControlSpec | undefined): void {
-    if (control) this.state ??= newGrants(control.owner);
-  }
-
-  /** What the next run goes on with. */
-  get carried(): Grants | undefined {
-    return this.state;
-  }
-
-  resume(carried: Grants | undefined): void {
-    this.state = carried;
   }
 
   /**
@@ -59,12 +59,13 @@ export class Control {
    * @throws ControlRefused - nothing has happened, and an event tells of it
    */
   async guard(operation: Operation, argument: unknown): Promise<ControlKey | undefined> {
-    if (!this.state) return undefined;
-    const { authorization, ...args } = (argument ?? {}) as Authorized;
+    const { grants } = this.kept;
+    if (!grants) return undefined;
+    const { authorization, args } = apart(argument);
     if (typeof authorization !== 'string') throw this.refused(operation, 'NoSignature');
     const rental = workflowInfo().workflowId;
     const signed = await verifying.golemVerifyControl({ rental, operation, args, authorization });
-    const refusal = signed.refusal ?? take(this.state, operation, signed, Date.now());
+    const refusal = signed.refusal ?? take(grants, operation, signed, Date.now());
     if (refusal) throw this.refused(operation, refusal, signed.key);
     return signed.key;
   }
@@ -73,18 +74,20 @@ export class Control {
     const by = await this.guard('grant', request);
     const { key, permissions, until } = request;
     const given: Grant = { key, permissions, untilMs: Date.parse(until), by: by ?? '' };
-    const refusal = this.state ? grant(this.state, given, Date.now()) : 'WrongKey';
+    const { grants } = this.kept;
+    const refusal = grants ? grant(grants, given, Date.now()) : 'WrongKey';
     if (refusal) throw this.refused('grant', refusal, by);
   }
 
   private async revoke(request: { key: ControlKey } & Authorized): Promise<void> {
     const by = await this.guard('revoke', request);
-    const refusal = this.state && by !== undefined ? revoke(this.state, request.key, by) : 'WrongKey';
+    const { grants } = this.kept;
+    const refusal = grants && by !== undefined ? revoke(grants, request.key, by) : 'WrongKey';
     if (refusal) throw this.refused('revoke', refusal, by);
   }
 
   private refused(operation: Operation, refusal: Refusal, key?: ControlKey): ApplicationFailure {
-    const reason = `${operation}: ${this.state ? REFUSALS[refusal] : 'it has no owner: everybody may'}`;
+    const reason = `${operation}: ${this.kept.grants ? REFUSALS[refusal] : 'it has no owner, so everybody may'}`;
     const details = { workflowId: workflowInfo().workflowId, operation, refusal, reason, key };
     this.note([{ name: 'ControlRefused', at: new Date().toISOString(), details }]);
     return ApplicationFailure.nonRetryable(reason, 'ControlRefused', refusal);

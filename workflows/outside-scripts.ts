@@ -21,6 +21,8 @@ const LONGEST_WAIT_SEC = 30;
 const DEFAULT_TIMEOUT_SEC = 3600;
 
 export interface OutsideScriptsOptions {
+  /** @throws ControlRefused - who asks may not */
+  guard(operation: 'executeScript' | 'scriptResult', argument: unknown): Promise<unknown>;
   /** Puts a script behind those that wait already. */
   enqueue(script: Assignment): void;
   /** The rental takes and runs nothing more. */
@@ -43,7 +45,7 @@ export class OutsideScripts {
         if (options.isOver()) throw this.rentalEnded();
       },
     });
-    setHandler(scriptResultUpdate, ({ scriptId, waitSec }) => this.result(scriptId, waitSec), {
+    setHandler(scriptResultUpdate, (query) => this.result(query), {
       validator: checkScriptResult,
     });
   }
@@ -72,6 +74,8 @@ export class OutsideScripts {
 
   /** A script that still waits when the rental goes on as a new run is sent by that: it is in its queue. */
   private async execute(script: ExecuteScript): Promise<{ scriptId: string }> {
+    await this.options.guard('executeScript', script);
+    if (this.options.isOver()) throw this.rentalEnded();
     this.record.taken += 1;
     const scriptId = `script-${this.record.taken}`;
     const entry: OutsideScript = { scriptId, sent: false };
@@ -87,7 +91,9 @@ export class OutsideScripts {
     return { scriptId };
   }
 
-  private async result(scriptId: string, waitSec?: number | null): Promise<ScriptOutcome> {
+  private async result(query: { scriptId: string; waitSec?: number }): Promise<ScriptOutcome> {
+    await this.options.guard('scriptResult', query);
+    const { scriptId, waitSec } = query;
     const script = this.find(scriptId);
     if (!script) {
       throw ApplicationFailure.nonRetryable(`no script "${scriptId}" in this rental`, 'UnknownScript');

@@ -8,6 +8,7 @@ import type { BatchId, GolemActivityId, Timestamp } from '../../model/ids';
 import type { RentalProgress } from '../../model/result';
 import { fitOutputs, jsonSize } from '../../model/result-size';
 import type { Assignment, RentalInput, ScriptOutcome } from '../protocol';
+import { newGrants, type Grants } from './grants';
 
 /** A script that runs in the VM, a task's or one from outside. */
 export interface RunningScript extends Pick<Assignment, 'id' | 'task' | 'timeoutSec'> {
@@ -51,6 +52,8 @@ export interface RentalRecord {
   /** A request of it may still take effect. */
   retried: boolean;
   log: EventLog;
+  /** Who controls it; absent where everybody does. */
+  grants?: Grants;
 }
 
 /** Assignments come one at a time, and a repeat of one soon. */
@@ -63,7 +66,7 @@ const EVENTS_JSON = 200_000;
 const QUEUE_JSON = 150_000;
 
 export function newRentalRecord(
-  { n, proposal, first, carried }: RentalInput,
+  { n, proposal, first, control, carried }: RentalInput,
   workflowId: string,
 ): RentalRecord {
   if (carried) return { ...carried, log: resumeEvents(carried.log) };
@@ -73,6 +76,7 @@ export function newRentalRecord(
     ...{ taken: 0, outside: [], seq: 0, log: emptyEventLog() },
     ...{ everReady: false, told: false, setupFailed: false, retried: false },
     progress: { n, workflowId, provider, state: 'signing', tasksDone: 0 },
+    ...(control === undefined ? {} : { grants: newGrants(control.owner) }),
   };
 }
 
