@@ -8,7 +8,7 @@ import type { EventsQuery, GolemEvent } from '../model/events';
 import type { AgreementId, AllocationId, Amount, BatchId, GolemActivityId, Timestamp } from '../model/ids';
 import type { Bills } from './state/budget';
 import type { ControlSpec } from '../model/control';
-import type { OnUncertain, TaskCommand } from '../model/job';
+import type { CheckpointSpec, OnUncertain, TaskCommand } from '../model/job';
 import type {
   CommandResult,
   JobProgress,
@@ -37,6 +37,9 @@ export interface Assignment {
   commands: TaskCommand[];
   timeoutSec: number;
   onUncertain: OnUncertain;
+  checkpoint?: CheckpointSpec;
+  /** An attempt before may have left a checkpoint. */
+  restore?: boolean;
   /** How many VMs of the rental had died, as far as the job knew: files of a task before went with them. */
   vmsDied?: number;
 }
