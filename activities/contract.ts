@@ -15,7 +15,9 @@ import type {
   ProviderId,
   Timestamp,
 } from '../model/ids';
+import type { AgreedTerms } from '../model/agreed-terms';
 import type { Breach } from '../model/avoid';
+import type { ControlClaim, ControlKey, Operation, Refusal } from '../model/control';
 import type { BudgetSpec, Installation, JobSpec, TaskCommand, ToleranceSpec } from '../model/job';
 import type { NewEvent } from '../model/events';
 import type { Orphan, ReconcileInput } from '../model/reconcile';
@@ -32,6 +34,8 @@ export interface JobRef {
   owner: string;
   /** Agreements that are the job's although they bear no mark of it: other software rented them. */
   agreements?: AgreementId[];
+  /** Who controls what the job rents, if only he does: the marks name him by a hash. */
+  controlOwner?: ControlKey;
 }
 
 export interface PreparedJob {
@@ -179,6 +183,8 @@ export interface SignedAgreement {
   agreementId: AgreementId;
   approvedAt: Timestamp;
   validToMs: number;
+  /** As both sides signed them. */
+  terms: AgreedTerms;
   events: NewEvent[];
   retried: boolean;
 }
@@ -206,6 +212,8 @@ export interface SendScriptInput {
   agreementId: AgreementId;
   activityId: GolemActivityId;
   commands: ScriptCommand[];
+  /** Longest time for the script: addresses of the worker's files are good for so long. Default 3600. */
+  timeoutSec?: number;
 }
 
 export interface SentScript {
@@ -352,6 +360,8 @@ export interface DecideInput {
   document: DocumentRef;
   allocationId: AllocationId;
   tolerance: ToleranceSpec;
+  /** Least payment timeout that a provider may have countered with. Default: what was asked for. */
+  leastPaymentTimeoutSec?: number;
   /** What the ledger knows of the document's agreement; of all where that is not known. */
   ledger: Record<AgreementId, AgreementSoFar>;
 }
@@ -440,6 +450,8 @@ export interface SettlementTerms {
   /** Time between debit notes that the demand asks for, if any. */
   debitNoteIntervalSec?: number;
   tolerance: ToleranceSpec;
+  /** Least payment timeout that a provider may have countered with. Default: what was asked for. */
+  leastPaymentTimeoutSec?: number;
   /** After so long nothing of a dead attempt can take effect on yagna any more. */
   requestLifetimeMs: number;
   /** The allocation is reserved for so long at a time. */
@@ -483,6 +495,21 @@ export interface AvoidInput {
   reason: string;
 }
 
+export interface VerifyControlInput {
+  /** Workflow id of the rental or job that was asked. */
+  rental: string;
+  operation: Operation;
+  /** The Update's argument without its `authorization`. */
+  args: unknown;
+  /** A JWS over a {@link ControlClaim}, compact. */
+  authorization: string;
+}
+
+/** Who signed, and why it is refused all the same; nothing of both where nobody can be told. */
+export type VerifiedControl =
+  | { key: ControlKey; claim: Pick<ControlClaim, 'nonce' | 'exp'>; refusal?: undefined }
+  | { key?: ControlKey; refusal: Refusal };
+
 /** The Temporal activities of this package, by the names they are registered under. */
 export interface GolemActivities {
   golemPrepareJob(input: { spec: unknown }): Promise<PreparedJob>;
@@ -503,4 +530,5 @@ export interface GolemActivities {
   golemReleaseAllocation(input: ReleaseInput): Promise<Released>;
   golemFindOrphans(input: ReconcileInput): Promise<FoundOrphans>;
   golemAvoidProvider(input: AvoidInput): Promise<{ events: NewEvent[] }>;
+  golemVerifyControl(input: VerifyControlInput): Promise<VerifiedControl>;
 }

@@ -98,7 +98,7 @@ async function refuseDebitNote(
   }
   if (note.paymentDueDate !== undefined) {
     const requestorCode = 'TooManyPayableDebitNotes';
-    const payable = payablePace(agreement);
+    const payable = payablePace(agreement, input.leastPaymentTimeoutSec);
     if (!payable) return { reason: 'payable debit notes were not agreed', requestorCode };
     if (isTooOften(payable, seen.payable + 1, elapsedSec + CLOCK_SEC)) {
       const reason = `payable debit notes come more often than every ${payable.intervalSec} s as agreed`;

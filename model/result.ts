@@ -114,6 +114,8 @@ export interface RentalProgress {
   activityId?: GolemActivityId;
   state: RentalState;
   currentTask?: string;
+  /** Batch id of the script under way, once it was sent. */
+  currentBatch?: BatchId;
   tasksDone: number;
   /** Why it ended, when it ended badly. */
   reason?: string;
@@ -160,6 +162,17 @@ export interface DetachedAgreement {
   activityId?: GolemActivityId;
   /** When it ends by itself. */
   validTo: Timestamp;
+}
+
+/** What a job costs at a moment, reckoned from prices and accepted debit notes; at most, where no note came yet. */
+export interface CostProgress {
+  at: Timestamp;
+  /** GLM owed by then beyond the debit notes that were accepted. */
+  accrued: Amount;
+  /** GLM by the hour. */
+  perHour: Amount;
+  /** For so long the budget lasts at that pace, seconds; absent where nothing costs anything. */
+  budgetLastsSec?: number;
 }
 
 /** Answer of the Query `progress` on a settlement. */

@@ -5,6 +5,7 @@
  */
 import { z } from 'zod';
 import { AMOUNT } from './amount';
+import { CONTROL_KEY } from './control';
 import { UNPRINTABLE } from './foreign-text';
 import { IMAGE_HASH, IMAGE_TAG, IMAGE_URL } from './image-source';
 
@@ -216,6 +217,22 @@ const demand = z.strictObject(
     midAgreementPaymentTimeoutSec: negotiable(
       'Payable debit notes are paid within so many seconds. Default 43200 over 10 h.',
     ),
+    least: z
+      .strictObject(
+        {
+          debitNotesAcceptanceTimeoutSec: whole('seconds', 1, SECONDS_A_YEAR)
+            .describe('Default 30, or what was asked for if that is less.')
+            .optional(),
+          midAgreementPaymentTimeoutSec: whole('seconds', 1, SECONDS_A_YEAR)
+            .describe('Default: what was asked for.')
+            .optional(),
+        },
+        mustBe('an object'),
+      )
+      .describe(
+        "The least that a provider's counter-proposal may have in place of what is asked for, seconds.",
+      )
+      .optional(),
     maxOfferEvents: whole('offers', 1, 10_000)
       .describe('Offers read from the market at a time, of which yagna gives at most 100. Default 100.')
       .optional(),
@@ -318,6 +335,20 @@ export const jobSpecSchema = z.strictObject(
       )
       .describe("By how much a provider's claimed usage may exceed what we measured.")
       .optional(),
+    control: z
+      .strictObject(
+        {
+          owner: matching(
+            CONTROL_KEY,
+            'an Ed25519 public key, the x of its JWK, 43 characters (`golem-temporal key FILE` makes one)',
+          ).describe('Ed25519 public key: the `x` of its JWK, 43 characters of base64url.'),
+        },
+        mustBe('an object with owner'),
+      )
+      .optional()
+      .describe(
+        'Closes the job and what it rents: scripts from outside and control are taken only with a signature by this key, or by one that it has granted that.',
+      ),
     notify: z
       .strictObject({ signal: name('the name of a signal') }, mustBe('an object with signal'))
       .describe('Signal by which a parent workflow is told of progress. Default none.')

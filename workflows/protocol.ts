@@ -7,6 +7,7 @@ import type { Adopted, DraftProposal, JobRef, SettlementTerms } from '../activit
 import type { EventsQuery, GolemEvent } from '../model/events';
 import type { AgreementId, AllocationId, Amount, BatchId, GolemActivityId, Timestamp } from '../model/ids';
 import type { Bills } from './state/budget';
+import type { ControlSpec } from '../model/control';
 import type { OnUncertain, TaskCommand } from '../model/job';
 import type {
   CommandResult,
@@ -21,6 +22,7 @@ import type {
 } from '../model/result';
 import type { Fault } from './state/broken-faith';
 import type { CarriedSettlement } from './state/carried-settlement';
+import type { RentalRecord } from './state/rental-record';
 
 export const eventsQuery = defineQuery<GolemEvent[], [EventsQuery?]>('events');
 export const jobProgressQuery = defineQuery<JobProgress>('progress');
@@ -186,6 +188,10 @@ export interface RentalInput {
   first?: Assignment;
   /** Scripts come by Update. */
   interactive: boolean;
+  /** Closes it for everybody but the owner and those that hold a grant. */
+  control?: ControlSpec;
+  /** What the run before this one knew, when the rental goes on as a new run. */
+  carried?: RentalRecord;
 }
 
 export interface SettlementInput extends SettlementTerms {

@@ -3,7 +3,7 @@ import { ApplicationFailure } from '@temporalio/workflow';
 import type { TaskCommand } from '../model/job';
 import type { ExecuteScript } from './protocol';
 
-const FIELDS = ['commands', 'timeoutSec', 'onUncertain'];
+const FIELDS = ['commands', 'timeoutSec', 'onUncertain', 'authorization'];
 const ON_UNCERTAIN = ['freshVm', 'rerun', 'fail'];
 /** With more, even the least of results would not fit into one payload. */
 const MAX_COMMANDS = 1500;
