@@ -78,10 +78,16 @@ export class ScriptRunner {
     }
   }
 
-  async watch(vm: Vm, batchId: BatchId, commandCount: number, timeoutSec: number): Promise<WatchedScript> {
+  async watch(
+    vm: Vm,
+    batchId: BatchId,
+    commandCount: number,
+    timeoutSec: number,
+    scriptId?: string,
+  ): Promise<WatchedScript> {
     const { job, note, outputLimitBytes } = this.options;
     const watched = await scriptWatch().golemWatchScript({
-      ...{ job, ...vm, batchId, commandCount, outputLimitBytes },
+      ...{ job, ...vm, batchId, commandCount, outputLimitBytes, scriptId },
       deadlineMs: Date.now() + timeoutSec * 1000,
     });
     if (watched.event) note([watched.event]);
@@ -120,7 +126,7 @@ export class ScriptRunner {
       this.options.onSent(task.id, batchId);
       try {
         const { commands, timeoutSec } = task;
-        const watched = await this.watch(vm, batchId, commands.length, timeoutSec);
+        const watched = await this.watch(vm, batchId, commands.length, timeoutSec, task.scriptId);
         const { state, results, reason } = watched;
         return ended({ state, results, reason, batchId }, watched.vm);
       } catch (error) {
