@@ -2,6 +2,7 @@
  * A job as the workflows see it: the spec after it was checked, with every default filled in.
  * Plain data and types only; the check itself is `spec.ts`, which stays out of the workflow bundle.
  */
+import type { LeastTerms } from './agreed-terms';
 import type { Amount, ProviderId } from './ids';
 
 /** Runs a shell line (`sh -c`) in the VM; or a program without a shell when `args` are given. */
@@ -59,6 +60,10 @@ export interface DemandSpec {
   midAgreementDebitNoteIntervalSec?: number;
   /** Property `golem.com.scheme.payu.payment-timeout-sec?`, seconds. */
   midAgreementPaymentTimeoutSec?: number;
+  /** The least that a provider's counter may have in place of what is asked for. */
+  least?: LeastTerms;
+  /** With less left of a demand or an agreement nothing is begun in it that may take as long, seconds. Default 300. */
+  leastLifeSec: number;
   /** Offers read from the market at a time; yagna gives at most 100. Default 100. */
   maxOfferEvents: number;
   /** Longest time a round waits for more offers, seconds. Default 20. */

@@ -177,7 +177,9 @@ export async function golemJob(given: unknown): Promise<JobResult> {
   const settlement = await startSettlement({
     ...{ job, platform, budget: spec.budget, tolerance: spec.tolerance },
     invoiceWaitSec: spec.invoiceWaitSec,
+    leastPaymentTimeoutSec: spec.demand.least?.midAgreementPaymentTimeoutSec,
     acceptanceTimeoutSec: spec.demand.debitNotesAcceptanceTimeoutSec,
+    debitNoteIntervalSec: spec.demand.midAgreementDebitNoteIntervalSec,
     requestLifetimeMs: installation.requestLifetimeMs,
     allocationLifeSec: installation.allocationLifeSec,
   });

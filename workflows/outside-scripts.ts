@@ -13,11 +13,10 @@ import {
 } from './protocol';
 import { checkScript, scriptCommands } from './script-input';
 import { checkScriptResult } from './signal-input';
+import { forget, type OutsideScript, type RentalRecord } from './state/rental-record';
 
 /** Outcomes kept for `scriptResult`; an Update's answer must not grow with a rental's life. */
 const KEPT = 20;
-/** Ids that are known to be used when their outcomes are not kept any more. */
-const KNOWN = 1000;
 const LONGEST_WAIT_SEC = 30;
 const DEFAULT_TIMEOUT_SEC = 3600;
 
@@ -26,23 +25,18 @@ export interface OutsideScriptsOptions {
   enqueue(script: Assignment): void;
   /** The rental takes and runs nothing more. */
   isOver(): boolean;
-  /** Why, for people. */
+  /** It goes on as a new run, which answers in its place. */
+  isLeaving(): boolean;
+  /** Why it is over, for people. */
   reason(): string;
 }
 
-interface OutsideScript {
-  /** It has a batch id, which is in the rental's state. */
-  sent: boolean;
-  outcome?: ScriptOutcome;
-}
-
 export class OutsideScripts {
-  private readonly scripts = new Map<string, OutsideScript>();
-  /** Ids whose outcomes are not kept any more, oldest first. */
-  private readonly forgotten = new Set<string>();
-  private taken = 0;
-
-  constructor(private readonly options: OutsideScriptsOptions) {
+  /** @param record - the rental's, which goes along into its next run */
+  constructor(
+    private readonly record: Pick<RentalRecord, 'outside' | 'forgotten' | 'taken'>,
+    private readonly options: OutsideScriptsOptions,
+  ) {
     setHandler(executeScriptUpdate, (script) => this.execute(script), {
       validator: (script) => {
         checkScript(script);
@@ -56,47 +50,47 @@ export class OutsideScripts {
 
   /** The script has got a batch id. One of the job's is none of ours. */
   sent(id: string): void {
-    const script = this.scripts.get(id);
+    const script = this.find(id);
     if (script) script.sent = true;
   }
 
   /** Keeps what a script came to. False for one of the job's. */
   finish(outcome: AssignmentOutcome): boolean {
-    const script = this.scripts.get(outcome.id);
+    const script = this.find(outcome.id);
     if (!script) return false;
     const { id: scriptId, state, results, reason } = outcome;
     script.outcome = { scriptId, state, results, reason };
-    const over = [...this.scripts].filter(([, { outcome: known }]) => known);
-    for (const [oldest] of over.slice(0, -KEPT)) this.forget(oldest);
+    const over = this.record.outside.filter(({ outcome: known }) => known);
+    Object.assign(this.record, forget(this.record, over.slice(0, -KEPT)));
     return true;
   }
 
-  private forget(scriptId: string): void {
-    this.scripts.delete(scriptId);
-    this.forgotten.add(scriptId);
-    for (const oldest of [...this.forgotten].slice(0, -KNOWN)) this.forgotten.delete(oldest);
+  private find(id: string): OutsideScript | undefined {
+    return this.record.outside.find(({ scriptId }) => scriptId === id);
   }
 
+  /** A script that still waits when the rental goes on as a new run is sent by that: it is in its queue. */
   private async execute(script: ExecuteScript): Promise<{ scriptId: string }> {
     const scriptId = script.scriptId ?? this.newId();
-    if (this.forgotten.has(scriptId)) return { scriptId };
-    const entry = this.scripts.get(scriptId) ?? this.take(scriptId, script);
-    await condition(() => entry.sent || entry.outcome !== undefined || this.options.isOver());
-    if (!entry.sent && entry.outcome === undefined) throw this.rentalEnded();
+    if (this.record.forgotten.includes(scriptId)) return { scriptId };
+    const entry = this.find(scriptId) ?? this.take(scriptId, script);
+    const isTaken = (): boolean => entry.sent || entry.outcome !== undefined;
+    await condition(() => isTaken() || this.options.isLeaving() || this.options.isOver());
+    if (!isTaken() && this.options.isOver()) throw this.rentalEnded();
     return { scriptId };
   }
 
   private newId(): string {
     for (;;) {
-      this.taken += 1;
-      const scriptId = `script-${this.taken}`;
-      if (!this.scripts.has(scriptId) && !this.forgotten.has(scriptId)) return scriptId;
+      this.record.taken += 1;
+      const scriptId = `script-${this.record.taken}`;
+      if (!this.find(scriptId) && !this.record.forgotten.includes(scriptId)) return scriptId;
     }
   }
 
   private take(scriptId: string, script: ExecuteScript): OutsideScript {
-    const entry: OutsideScript = { sent: false };
-    this.scripts.set(scriptId, entry);
+    const entry: OutsideScript = { scriptId, sent: false };
+    this.record.outside.push(entry);
     this.options.enqueue({
       ...{ id: scriptId, task: scriptId, scriptId, commands: scriptCommands(script.commands) },
       timeoutSec: script.timeoutSec ?? DEFAULT_TIMEOUT_SEC,
@@ -106,15 +100,17 @@ export class OutsideScripts {
   }
 
   private async result(scriptId: string, waitSec?: number | null): Promise<ScriptOutcome> {
-    const script = this.scripts.get(scriptId);
+    const script = this.find(scriptId);
     if (!script) {
-      const why = this.forgotten.has(scriptId)
+      const why = this.record.forgotten.includes(scriptId)
         ? `the rental keeps the outcomes of its newest ${KEPT} scripts, and "${scriptId}" is none of them any more`
         : `no script "${scriptId}" in this rental`;
       throw ApplicationFailure.nonRetryable(why, 'UnknownScript');
     }
     const wait = Math.max(0, Math.min(waitSec ?? LONGEST_WAIT_SEC, LONGEST_WAIT_SEC));
-    await condition(() => script.outcome !== undefined || this.options.isOver(), wait * 1000);
+    const isAnswer = (): boolean => script.outcome !== undefined || this.options.isLeaving();
+    // A timer takes Temporal a second, however short it is.
+    if (wait > 0) await condition(() => isAnswer() || this.options.isOver(), wait * 1000);
     if (!script.outcome && this.options.isOver()) throw this.rentalEnded();
     return script.outcome ?? { scriptId, state: 'running', results: [] };
   }

@@ -21,6 +21,8 @@ import type {
 } from '../model/result';
 import type { ExecuteScript, ScriptEnd, ScriptOutcome } from '../model/script';
 import type { Fault } from './state/broken-faith';
+import type { CarriedSettlement } from './state/carried-settlement';
+import type { RentalRecord } from './state/rental-record';
 
 export type { ExecuteScript, ScriptOutcome } from '../model/script';
 
@@ -125,6 +127,17 @@ export interface OwnerClosed {
   workflowId: string;
   /** False when a request of it may still take effect on yagna. */
   clean: boolean;
+  /** Agreements that it leaves alive on purpose: the settlement pays for them until they end. */
+  detached?: AgreementId[];
+}
+
+/**
+ * Rental → settlement: from now on that workflow, a `golemRental` started with `attach`, looks after the agreement. Its end is
+ * told by `golemOwnerClosed`, and asked of Temporal all the same.
+ */
+export interface OwnerAttached {
+  workflowId: string;
+  agreementId: AgreementId;
 }
 
 export const assignmentSignal = defineSignal<[Assignment]>('golemAssignment');
@@ -134,6 +147,7 @@ export const rentalUpdateSignal = defineSignal<[RentalUpdate]>('golemRentalUpdat
 export const settlementUpdateSignal = defineSignal<[SettlementUpdate]>('golemSettlementUpdate');
 export const reservationSignal = defineSignal<[ReservationRequest]>('golemReservation');
 export const ownerClosedSignal = defineSignal<[OwnerClosed]>('golemOwnerClosed');
+export const attachedSignal = defineSignal<[OwnerAttached]>('golemAttached');
 
 /** Runs a script in the rental's VM; returns once it was sent, with the id to ask for its outcome. */
 export const executeScriptUpdate = defineUpdate<{ scriptId: string }, [ExecuteScript]>('executeScript');
@@ -160,12 +174,18 @@ export interface RentalInput {
   first?: Assignment;
   /** Scripts come by Update. */
   interactive: boolean;
+  /** What the run before this one knew, when the rental goes on as a new run. */
+  carried?: RentalRecord;
 }
 
 export interface SettlementInput extends SettlementTerms {
   job: JobRef;
   /** There where this settlement takes the place of one that is gone. */
   adopt?: Adopted;
+  /** There where an attaching rental starts it: there is no job, and its owners are only those workflows. */
+  attached?: OwnerAttached[];
+  /** There where it continues an earlier run: what that knew. */
+  carried?: CarriedSettlement;
 }
 
 /** What `golemRental` returns. */
