@@ -231,6 +231,8 @@ export interface WatchScriptInput {
   deadlineMs: number;
   /** Bytes kept of each stdout and stderr. */
   outputLimitBytes: number;
+  /** Who follows the script by this id finds its results so far in the heartbeats. */
+  scriptId?: string;
 }
 
 /**
