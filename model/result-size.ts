@@ -34,6 +34,9 @@ function lengthOf(text: string, bytesOf: (code: number) => number): number {
   return length;
 }
 
+/** Bytes of a plain value's JSON. */
+export const jsonSize = (value: unknown): number => lengthOf(JSON.stringify(value), utf8Bytes);
+
 const jsonLength = (text: string): number => lengthOf(text, jsonBytes);
 
 /** The text itself, or its beginning and a mark that says how many bytes of UTF-8 are missing. */
@@ -119,7 +122,7 @@ function frameSize(tasks: readonly TaskResult[]): number {
     ...task,
     results: task.results.map((result) => ({ ...result, stdout: '', stderr: '' })),
   }));
-  return lengthOf(JSON.stringify(frame), utf8Bytes);
+  return jsonSize(frame);
 }
 
 /** Attempts keep their numbers, so that it shows when older ones are left out. */
