@@ -457,6 +457,21 @@ export interface AvoidInput {
   reason: string;
 }
 
+/** A workflow and the first of its runs. */
+export interface StartedWorkflow {
+  workflowId: string;
+  runId: string;
+}
+
+/** How a workflow ended. */
+export interface ClosedWorkflow {
+  workflowId: string;
+  /** `unknown`: Temporal has deleted it since. */
+  how: 'completed' | 'failed' | 'canceled' | 'terminated' | 'timedOut' | 'unknown';
+  /** Why it `failed`. */
+  failure?: { type: string; message: string };
+}
+
 /** The Temporal activities of this package, by the names they are registered under. */
 export interface GolemActivities {
   golemPrepareJob(input: { spec: unknown }): Promise<PreparedJob>;
@@ -476,5 +491,6 @@ export interface GolemActivities {
   golemCleanUp(input: CleanUpInput): Promise<CleanedUp>;
   golemReleaseAllocation(input: ReleaseInput): Promise<Released>;
   golemFindOrphans(input: ReconcileInput): Promise<FoundOrphans>;
+  golemWatchWorkflows(input: { workflows: StartedWorkflow[] }): Promise<{ closed: ClosedWorkflow[] }>;
   golemAvoidProvider(input: AvoidInput): Promise<{ events: NewEvent[] }>;
 }

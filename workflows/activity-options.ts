@@ -142,6 +142,10 @@ export const scriptWatch = () =>
 export const rentalWatch = () =>
   proxyActivities<Pick<GolemActivities, 'golemWatchRental'>>(watchOptions({ heartbeat: '120 s' }));
 
+/** Workflows of a job that it is not the parent of any more: their end is rare, and their settlement sees to what they left. */
+export const workflowWatch = () =>
+  proxyActivities<Pick<GolemActivities, 'golemWatchWorkflows'>>(watchOptions({ heartbeat: '30 s' }));
+
 /**
  * A debit note must be accepted in the time agreed, so a dead worker may go unnoticed for a quarter of that; with no
  * such time, for a minute.

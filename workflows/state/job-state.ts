@@ -48,6 +48,8 @@ export interface Group {
 export interface RentalEntry {
   n: number;
   workflowId: string;
+  /** First of its runs, once it was started. */
+  runId?: string;
   provider: ProviderInfo;
   state: RentalState;
   seq: number;
@@ -219,6 +221,16 @@ export function forgive(state: JobState): boolean {
   return any;
 }
 
+/** Rentals that are over and still shown, the newest. */
+const ENDED_SHOWN = 100;
+
+function forgetOldRentals(state: JobState): void {
+  const ended = state.rentals.filter((rental) => !isLive(rental));
+  if (ended.length <= ENDED_SHOWN) return;
+  const old = new Set(ended.slice(0, -ENDED_SHOWN));
+  state.rentals = state.rentals.filter((rental) => !old.has(rental));
+}
+
 export function addRental(
   state: JobState,
   n: number,
@@ -230,6 +242,7 @@ export function addRental(
     ...{ n, workflowId, provider, state: 'signing', seq: 0 },
     ...{ validToMs, closing: false, everReady: false, gaveUp: false, tasksDone: 0, vmsDied: 0 },
   };
+  forgetOldRentals(state);
   state.rentals.push(rental);
   return rental;
 }
@@ -279,7 +292,7 @@ export function applyOutcome(state: JobState, outcome: AssignmentOutcome): boole
     return true;
   }
   task.attempts.push({
-    attempt: task.attempts.length + 1,
+    attempt: (task.attempts.at(-1)?.attempt ?? 0) + 1,
     provider: rental.provider,
     agreementId: rental.agreementId ?? '',
     activityId: outcome.activityId,
@@ -365,7 +378,7 @@ export function applyRentalUpdate(
   if ((update.vmsDied ?? 0) > rental.vmsDied) onIdleVmDied(state, rental, update.vmsDied ?? 0);
   if (ending && !rental.everReady && !rental.gaveUp) {
     rental.gaveUp = true;
-    state.failedProviders.push(rental.provider.id);
+    if (!state.failedProviders.includes(rental.provider.id)) state.failedProviders.push(rental.provider.id);
     takeBack(state, rental);
   }
   if (isLive(rental)) return undefined;
@@ -420,6 +433,19 @@ export function cancelOpenTasks(state: JobState, at: Timestamp): void {
     task.state = 'cancelled';
     task.finishedAt = at;
   }
+}
+
+/** The tasks without the commands of groups that are over: they are not run again. */
+export function withoutDoneWork(state: JobState): TaskState[] {
+  const isGroupOver = ({ tasks }: Group): boolean =>
+    tasks.every((index) => {
+      const task = state.tasks[index];
+      return !task || isOver(task);
+    });
+  const over = new Set(state.groups.filter(isGroupOver).flatMap(({ tasks }) => tasks));
+  return state.tasks.map((task, index) =>
+    over.has(index) ? { ...task, spec: { ...task.spec, commands: [] } } : task,
+  );
 }
 
 export function taskResults(state: JobState): TaskResult[] {
