@@ -16,10 +16,18 @@ import type {
   Timestamp,
 } from '../model/ids';
 import type { Breach } from '../model/avoid';
-import type { BudgetSpec, Installation, JobSpec, TaskCommand, ToleranceSpec } from '../model/job';
+import type {
+  BudgetSpec,
+  Installation,
+  JobSpec,
+  TaskCommand,
+  TaskFile,
+  TaskSpec,
+  ToleranceSpec,
+} from '../model/job';
 import type { NewEvent } from '../model/events';
 import type { Orphan, ReconcileInput } from '../model/reconcile';
-import type { CommandResult, ProviderInfo } from '../model/result';
+import type { CommandResult, ProviderInfo, TaskResult } from '../model/result';
 
 /** Which job on which yagna: what every activity needs to find what is the job's. */
 export interface JobRef {
@@ -457,6 +465,37 @@ export interface AvoidInput {
   reason: string;
 }
 
+/** How far a file of tasks was read. */
+export interface TasksCursor {
+  /** Byte. */
+  offset: number;
+  /** Number of the line there, from 1. */
+  line: number;
+}
+
+export interface ReadTasksInput {
+  file: TaskFile;
+  cursor: TasksCursor;
+  /** At most so many tasks, and JSON of them, if they are not all of one VM. */
+  maxTasks: number;
+  maxJson: number;
+}
+
+export interface TasksPage {
+  tasks: TaskSpec[];
+  /** Where the next page begins. */
+  cursor: TasksCursor;
+  isEnd: boolean;
+}
+
+export interface WriteResultsInput {
+  /** The spec's `resultsTo`. */
+  to: string;
+  /** From 1. */
+  part: number;
+  results: TaskResult[];
+}
+
 /** A workflow and the first of its runs. */
 export interface StartedWorkflow {
   workflowId: string;
@@ -491,6 +530,8 @@ export interface GolemActivities {
   golemCleanUp(input: CleanUpInput): Promise<CleanedUp>;
   golemReleaseAllocation(input: ReleaseInput): Promise<Released>;
   golemFindOrphans(input: ReconcileInput): Promise<FoundOrphans>;
+  golemReadTasks(input: ReadTasksInput): Promise<TasksPage>;
+  golemWriteResults(input: WriteResultsInput): Promise<void>;
   golemWatchWorkflows(input: { workflows: StartedWorkflow[] }): Promise<{ closed: ClosedWorkflow[] }>;
   golemAvoidProvider(input: AvoidInput): Promise<{ events: NewEvent[] }>;
 }

@@ -45,6 +45,29 @@ export const avoiding = proxyActivities<Pick<GolemActivities, 'golemAvoidProvide
   retry: backoff,
 });
 
+/** A page of a file of tasks. Given up never, unless the file is gone or has changed. */
+export const readingTasks = proxyActivities<Pick<GolemActivities, 'golemReadTasks'>>({
+  startToCloseTimeout: '30 min',
+  heartbeatTimeout: '10 s',
+  retry: backoff,
+});
+
+/** A part of the results. Tried for some minutes, so that the job can say that it is not taken; then again. */
+export const writingResults = proxyActivities<Pick<GolemActivities, 'golemWriteResults'>>({
+  scheduleToCloseTimeout: '1 min',
+  startToCloseTimeout: '1 min',
+  heartbeatTimeout: '10 s',
+  retry: backoff,
+});
+
+/** The same at the end of a job, which somebody waits for. */
+export const writingLastResults = proxyActivities<Pick<GolemActivities, 'golemWriteResults'>>({
+  scheduleToCloseTimeout: '15 s',
+  startToCloseTimeout: '10 s',
+  heartbeatTimeout: '6 s',
+  retry: backoff,
+});
+
 /** Money: look, act, look. A worker's death shows in 10 s; never given up, since money hangs on it. */
 export const payment = proxyActivities<
   Pick<GolemActivities, 'golemReserveAllocation' | 'golemReleaseAllocation'>

@@ -8,6 +8,7 @@ import type { Installation, JobSpec } from '../model/job';
 import type { JobPhase, LastFailure } from '../model/result';
 import { fitTasks, jsonSize } from '../model/result-size';
 import type { NamedFailure } from './failure-type';
+import type { CarriedFileTasks } from './file-tasks';
 import type { CarriedBudget } from './job-budget';
 import type { MarketState } from './market-rounds';
 import type { BrokenStartsState } from './state/broken-starts';
@@ -25,6 +26,7 @@ export interface CarriedJob {
   /** First run of the settlement. */
   settlementRunId: string;
   settlementSeq: number;
+  fileTasks?: CarriedFileTasks;
   /** Rentals begun so far. */
   rentals: number;
   budget: CarriedBudget;

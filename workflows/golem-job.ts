@@ -20,7 +20,7 @@ import type { DraftProposal, JobRef, PreparedJob } from '../activities/contract'
 import { DEFAULT_CONNECTION, rentalId, settlementId, type AgreementId } from '../model/ids';
 import { LEAST_LIFE_MS } from '../model/duration-classes';
 import { appendEvents, readEvents, resumeEvents } from '../model/events';
-import { paymentPlatform } from '../model/job';
+import { paymentPlatform, type TaskFile } from '../model/job';
 import type { JobPhase, JobProgress, JobResult } from '../model/result';
 import { fitTaskResults } from '../model/result-size';
 import { avoiding, cleanUp, inspect, unsubscribing, workflowWatch } from './activity-options';
@@ -33,6 +33,7 @@ import {
   settlementFailureOf,
   settlementFailureOfClosed,
 } from './failure-type';
+import { FileTasks } from './file-tasks';
 import { JobBudget } from './job-budget';
 import { MarketRounds, whyNobody } from './market-rounds';
 import {
@@ -189,11 +190,12 @@ export async function golemJob(given: unknown, carried?: CarriedJob): Promise<Jo
   const platform = paymentPlatform(spec.budget);
   if (!carried) {
     job = refTo(prepared);
-    state = newJobState(spec.tasks);
+    state = newJobState(spec.tasks, spec.taskFile?.count);
     budget.begin(spec, platform);
     phase = 'reserving';
   }
   const market = new MarketRounds(job, spec, () => allocationId ?? '', carried?.market);
+  const inFile = spec.taskFile && fileTasks(spec.taskFile);
   show();
 
   const telling = new CancellationScope();
@@ -237,15 +239,23 @@ export async function golemJob(given: unknown, carried?: CarriedJob): Promise<Jo
   const reason = failure ? 'the job failed' : (stopReason ?? 'Finished');
   cancelOpenTasks(state, now());
   await CancellationScope.nonCancellable(() => close(reason));
-  const tasks = fitTaskResults(taskResults(state));
-  phase = !failure && tasks.every((task) => task.state === 'done') ? 'done' : 'failed';
+  failure ??= inFile?.unwritten;
+  const { total, done } = countTasks(state);
+  phase = !failure && done === total ? 'done' : 'failed';
   await showEnd();
   return {
-    ...{ jobId, jobUuid, tasks, failure, startedAt },
+    ...{ jobId, jobUuid, tasks: fitTaskResults(taskResults(state)), failure, startedAt },
+    ...inFile?.result(),
     state: phase === 'done' ? 'done' : 'failed',
     finishedAt: now(),
     settlementId: settlementId(jobId),
   };
+
+  function fileTasks(file: TaskFile): FileTasks {
+    const { outputLimitBytes, providers } = spec;
+    const owner = { file, outputLimitBytes, rentals: providers.max, state, changed, failed };
+    return new FileTasks(owner, carried?.fileTasks);
+  }
 
   /** It waits for a yagna or a registry that is away; who ends the job need not. */
   async function prepare(): Promise<PreparedJob | undefined> {
@@ -311,6 +321,8 @@ export async function golemJob(given: unknown, carried?: CarriedJob): Promise<Jo
     try {
       while (!isOver()) {
         const seen = changes;
+        inFile?.tend();
+        if (inFile?.failure) throw asFailure(inFile.failure);
         await handOut();
         if (settlementFailure) throw asFailure(settlementFailure);
         if (workflowInfo().continueAsNewSuggested && !isLeaving) {
@@ -366,6 +378,7 @@ export async function golemJob(given: unknown, carried?: CarriedJob): Promise<Jo
       return false;
     } finally {
       leaving.cancel();
+      inFile?.stop();
       rounds.cancel();
       // It may still be at it: the settlement looks twice.
       if (round && risky) retried = true;
@@ -379,6 +392,7 @@ export async function golemJob(given: unknown, carried?: CarriedJob): Promise<Jo
       ...{ settlementRunId, settlementSeq, rentals, retried, doneSinceStop, log },
       ...{ budget: budget.carry(), market: market.carry(), broken: broken.carry() },
       roundFailure: roundFailure === undefined ? undefined : namedFailure(roundFailure),
+      fileTasks: inFile?.carry(),
       idleSinceMs: idleSince.ms,
       toEnd: [...toEnd],
     });
@@ -404,8 +418,7 @@ export async function golemJob(given: unknown, carried?: CarriedJob): Promise<Jo
 
   /** What runs goes on, to its end; idle rentals would cost money for nothing. */
   async function waitForMoney(hasNews: () => boolean): Promise<void> {
-    for (const rental of state.rentals.filter((each) => isLive(each) && !each.closing))
-      if (rental.current === undefined) await closeRental(rental, 'the budget is low');
+    for (const rental of idleRentals()) await closeRental(rental, 'the budget is low');
     const isPaused = spec.budget.onLow === 'pause';
     if (!isPaused && countTasks(state).running === 0) {
       throw asFailure({ type: 'BudgetExhausted', message: `tasks were not begun: ${budget.why}` });
@@ -429,12 +442,13 @@ export async function golemJob(given: unknown, carried?: CarriedJob): Promise<Jo
   /** An interactive job lives as long as its rental. */
   function isOver(): boolean {
     if (stopReason !== undefined) return true;
+    if (inFile) return allTasksOver(state) && inFile.isOver;
     if (!spec.interactive) return allTasksOver(state);
     return allTasksOver(state) && state.rentals.some((rental) => rental.everReady && !isLive(rental));
   }
 
   function wanted(): number {
-    if (budget.isFull) return 0;
+    if (budget.isFull || inFile?.hasRoom === false) return 0;
     const forTasks = rentalsWanted(state, spec.providers.max, Date.now());
     if (!spec.interactive || state.rentals.some(isLive)) return forTasks;
     return Math.max(1, forTasks);
@@ -449,12 +463,15 @@ export async function golemJob(given: unknown, carried?: CarriedJob): Promise<Jo
 
   async function handOut(): Promise<void> {
     const sent: Promise<void>[] = [];
-    if (!spec.interactive) {
+    if (inFile?.isStuck) {
+      for (const rental of idleRentals()) sent.push(closeRental(rental, 'results cannot be written'));
+    } else if (!spec.interactive && !inFile?.hasMore) {
       for (const rental of rentalsToClose(state, spec.providers.max, Date.now())) {
         sent.push(closeRental(rental, 'no work is left for it'));
       }
     }
     for (const rental of budget.holdsBack ? [] : state.rentals) {
+      if (inFile && !inFile.hasRoom) break;
       if (rental.state !== 'ready' && rental.state !== 'busy') continue;
       const assignment = assign(state, rental, now());
       // To a rental that is gone no signal gets; its end gives the task back.
@@ -462,6 +479,10 @@ export async function golemJob(given: unknown, carried?: CarriedJob): Promise<Jo
         sent.push(quietly(getExternalWorkflowHandle(rental.workflowId).signal(assignmentSignal, assignment)));
     }
     await Promise.all(sent);
+  }
+
+  function idleRentals(): RentalEntry[] {
+    return state.rentals.filter((each) => isLive(each) && !each.closing && each.current === undefined);
   }
 
   async function closeRental(rental: RentalEntry, reason: string): Promise<void> {
@@ -631,6 +652,7 @@ export async function golemJob(given: unknown, carried?: CarriedJob): Promise<Jo
   async function close(reason: string): Promise<void> {
     telling.cancel();
     budget.end();
+    const lastWritten = inFile?.finish();
     try {
       const unsubscribed = await unsubscribing.golemUnsubscribeDemands({ job });
       appendEvents(log, unsubscribed.events);
@@ -647,6 +669,7 @@ export async function golemJob(given: unknown, carried?: CarriedJob): Promise<Jo
         }),
       ),
       ...remembered,
+      lastWritten,
     ]);
     await condition(allHandlersFinished);
   }
