@@ -15,6 +15,7 @@ import {
   type WorkflowStartOptions,
 } from '@temporalio/client';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
+import { costAt } from '../model/cost';
 import { DEFAULT_TASK_QUEUE, settlementId, type Amount } from '../model/ids';
 import type {
   JobProgress,
@@ -192,6 +193,7 @@ export class GolemClient {
     return {
       ...progress,
       money,
+      cost: costAt(progress.cost, Date.now()),
       rentals: isOver(progress) ? await this.rentalsNow(progress.rentals) : progress.rentals,
       lastFailure: await this.lastFailure(jobId, progress),
     };

@@ -1,4 +1,6 @@
 /** What a job returns and what its pieces tell each other: task results, rentals, money. Plain data. */
+import type { AgreedTerms } from './agreed-terms';
+import type { Duration } from './duration-classes';
 import type { AgreementId, Amount, BatchId, GolemActivityId, ProviderId, Timestamp } from './ids';
 
 /** Outcome of one command, as yagna reports it. */
@@ -131,6 +133,10 @@ export interface RentalProgress {
   /** Batch id of the script under way, once it was sent. */
   currentBatch?: BatchId;
   tasksDone: number;
+  /** When its agreement ends at the latest. */
+  endsAt?: Timestamp;
+  /** What both sides have agreed of debit notes and payments, seconds. */
+  terms?: AgreedTerms;
   /** Why it ended, when it ended badly. */
   reason?: string;
 }
@@ -161,6 +167,9 @@ export interface JobProgress {
   money: Money;
   /** What somebody has to do for the job to go on, one line; only while it is `paused`. */
   waitingFor?: string;
+  cost: CostProgress;
+  /** How long the job's rentals may last, and what they promise for it, seconds; absent before the spec is checked. */
+  duration?: Duration;
   lastFailure?: LastFailure;
   startedAt: Timestamp;
 }

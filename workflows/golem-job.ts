@@ -18,9 +18,9 @@ import {
 } from '@temporalio/workflow';
 import type { DraftProposal, JobRef, PreparedJob } from '../activities/contract';
 import { DEFAULT_CONNECTION, rentalId, settlementId, type AgreementId } from '../model/ids';
-import { LEAST_LIFE_MS } from '../model/duration-classes';
 import { appendEvents, readEvents, resumeEvents } from '../model/events';
-import { paymentPlatform, type TaskFile } from '../model/job';
+import type { Duration } from '../model/duration-classes';
+import { paymentPlatform, type JobSpec, type TaskFile } from '../model/job';
 import type { JobPhase, JobProgress, JobResult } from '../model/result';
 import { fitTaskResults } from '../model/result-size';
 import { avoiding, cleanUp, inspect, unsubscribing, workflowWatch } from './activity-options';
@@ -114,8 +114,10 @@ export async function golemJob(given: unknown, carried?: CarriedJob): Promise<Jo
   /** When it last had an agreement, or began. */
   const idleSince = { ms: carried?.idleSinceMs ?? Date.now() };
 
+  let duration = carried && durationOf(carried.spec);
   const progress = (): JobProgress => ({
     ...{ jobId, phase, startedAt, money: budget.progress, lastFailure },
+    ...{ cost: budget.cost, duration },
     waitingFor: phase === 'paused' ? `more budget, by the Update topUp: ${budget.why}` : undefined,
     tasks: countTasks(state),
     rentals: rentalProgress(state),
@@ -200,7 +202,9 @@ export async function golemJob(given: unknown, carried?: CarriedJob): Promise<Jo
   const platform = paymentPlatform(spec.budget);
   if (!carried) {
     job = refTo(prepared);
-    state = newJobState(spec.tasks, spec.taskFile?.count);
+    duration = durationOf(spec);
+    const leastLifeMs = spec.demand.leastLifeSec * 1000;
+    state = newJobState(spec.tasks, { ahead: spec.taskFile?.count, leastLifeMs });
     budget.begin(spec, platform);
     phase = 'reserving';
   }
@@ -470,7 +474,8 @@ export async function golemJob(given: unknown, carried?: CarriedJob): Promise<Jo
   function isUsable({ provider, demand }: DraftProposal): boolean {
     if (providersToAvoid(state).includes(provider.id)) return false;
     const validToMs = demand.expiresAtMs;
-    if (spec.interactive && freeGroups(state).length === 0) return validToMs - Date.now() >= LEAST_LIFE_MS;
+    if (spec.interactive && freeGroups(state).length === 0)
+      return validToMs - Date.now() >= state.leastLifeMs;
     return isUseful(state, { provider, validToMs }, Date.now());
   }
 
@@ -686,6 +691,15 @@ export async function golemJob(given: unknown, carried?: CarriedJob): Promise<Jo
     ]);
     await condition(allHandlersFinished);
   }
+}
+
+function durationOf({ demand }: JobSpec): Duration {
+  const { expirationSec, debitNotesAcceptanceTimeoutSec } = demand;
+  const { midAgreementDebitNoteIntervalSec, midAgreementPaymentTimeoutSec } = demand;
+  return {
+    ...{ expirationSec, debitNotesAcceptanceTimeoutSec },
+    ...{ midAgreementDebitNoteIntervalSec, midAgreementPaymentTimeoutSec },
+  };
 }
 
 /** Before the spec is checked, too: whoever it names as owner controls it. */

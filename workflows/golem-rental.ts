@@ -101,7 +101,11 @@ async function sign(rental: Rental): Promise<Signed | undefined> {
     const { events, ...agreement } = signed;
     rental.record.retried ||= agreement.retried;
     rental.note(events);
-    rental.record.progress.agreementId = agreement.agreementId;
+    Object.assign(rental.record.progress, {
+      agreementId: agreement.agreementId,
+      terms: agreement.terms,
+      endsAt: new Date(agreement.validToMs).toISOString(),
+    });
     return agreement;
   } catch (error) {
     if (rental.isClosing() && isCancellation(error)) return undefined;

@@ -13,7 +13,7 @@ import {
 import { exact } from '../model/amount';
 import { settlementId, type Amount } from '../model/ids';
 import type { JobSpec } from '../model/job';
-import type { Money } from '../model/result';
+import type { CostProgress, Money } from '../model/result';
 import { readTopUp } from '../model/top-up';
 import { quietly } from './child-workflows';
 import {
@@ -29,6 +29,7 @@ import {
   commitment,
   isLow,
   lowAtMs,
+  outlook,
   type Commitment,
   type Prices,
 } from './state/budget';
@@ -96,6 +97,12 @@ export class JobBudget {
 
   get progress(): Money {
     return this.isLow ? { ...this.money, low: true } : this.money;
+  }
+
+  /** What it costs at the moment; of a query, at that of the last thing that happened. */
+  get cost(): CostProgress {
+    const nowMs = Date.now();
+    return { at: new Date(nowMs).toISOString(), ...outlook(this.money, this.commitments, nowMs) };
   }
 
   /** No task is begun, and no rental, until more is reserved. An interactive job has no tasks to hold back. */

@@ -7,7 +7,6 @@ import type {
   SubscribedDemand,
   Unanswered,
 } from '../activities/contract';
-import { LEAST_LIFE_MS } from '../model/duration-classes';
 import type { AllocationId, ProviderId } from '../model/ids';
 import { paymentPlatform, type JobSpec } from '../model/job';
 import { negotiation } from './activity-options';
@@ -58,7 +57,7 @@ export class MarketRounds {
   /** The next round subscribes a demand: cut short, its request may still land. */
   makesDemand(): boolean {
     const { demand, silent } = this.state;
-    return !demand || silent || demand.expiresAtMs - Date.now() <= LEAST_LIFE_MS;
+    return !demand || silent || demand.expiresAtMs - Date.now() <= this.spec.demand.leastLifeSec * 1000;
   }
 
   async round({ wanted, avoid, brokeFaith, forgivable }: RoundInput): Promise<Negotiated> {

@@ -4,6 +4,7 @@
  */
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
 import type { Adopted, DraftProposal, JobRef, SettlementTerms } from '../activities/contract';
+import type { AgreedTerms } from '../model/agreed-terms';
 import type { EventsQuery, GolemEvent } from '../model/events';
 import type { AgreementId, AllocationId, Amount, BatchId, GolemActivityId, Timestamp } from '../model/ids';
 import type { Bills } from './state/budget';
@@ -79,6 +80,8 @@ export interface RentalUpdate {
   state: RentalState;
   agreementId?: AgreementId;
   activityId?: GolemActivityId;
+  /** What was agreed of debit notes and payments, once it is signed. */
+  terms?: AgreedTerms;
   reason?: string;
   /** What broke it, by the failure's name. Absent when its end follows from a task's own failure. */
   failure?: { type: string; message: string };

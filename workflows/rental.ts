@@ -141,11 +141,11 @@ export class Rental {
     progress.state = state;
     progress.reason = reason ?? progress.reason;
     this.show();
-    const { agreementId, activityId } = progress;
+    const { agreementId, activityId, terms } = progress;
     record.seq += 1;
     const failure = broken && { type: broken.type, message: broken.message };
     const update: RentalUpdate = {
-      ...{ rental: this.input.n, seq: record.seq, state, agreementId, activityId },
+      ...{ rental: this.input.n, seq: record.seq, state, agreementId, activityId, terms },
       ...{ reason: progress.reason, failure, setupFailed },
       ...more,
     };

@@ -6,6 +6,7 @@
  * starts again from its first task, because later ones may need the files of earlier ones.
  */
 import { LEAST_LIFE_MS } from '../../model/duration-classes';
+import type { AgreedTerms } from '../../model/agreed-terms';
 import type { FailureType } from '../../model/failures';
 import type { AgreementId, GolemActivityId, ProviderId, Timestamp } from '../../model/ids';
 import type { TaskSpec } from '../../model/job';
@@ -69,6 +70,8 @@ export interface RentalEntry {
   closing: boolean;
   /** When its agreement ends at the latest, ms since the epoch. */
   validToMs: number;
+  /** What was agreed of debit notes and payments, once it is signed. */
+  terms?: AgreedTerms;
   /** Its VM came up once. */
   everReady: boolean;
   /** It is known that its VM will not come up. */
@@ -88,6 +91,8 @@ export interface JobState {
   past: { done: number; failed: number; cancelled: number };
   groups: Group[];
   rentals: RentalEntry[];
+  /** With less left of an agreement no task is begun in it that may take as long. */
+  leastLifeMs: number;
   /** Providers whose rental broke before it did any work. */
   failedProviders: ProviderId[];
   /** What providers have done wrong; those that broke faith get no more work of this job. */
@@ -95,10 +100,13 @@ export interface JobState {
 }
 
 /** @param ahead - tasks that come later, from a file */
-export function newJobState(tasks: readonly TaskSpec[], ahead = 0): JobState {
+export function newJobState(
+  tasks: readonly TaskSpec[],
+  { ahead = 0, leastLifeMs = LEAST_LIFE_MS }: { ahead?: number; leastLifeMs?: number } = {},
+): JobState {
   const state: JobState = {
     ...{ tasks: [], ahead, past: { done: 0, failed: 0, cancelled: 0 } },
-    ...{ groups: [], rentals: [], failedProviders: [], conduct: goodConduct() },
+    ...{ groups: [], rentals: [], leastLifeMs, failedProviders: [], conduct: goodConduct() },
   };
   for (const spec of tasks) addTask(state, spec);
   return state;
@@ -205,7 +213,7 @@ type Fitness = Pick<RentalEntry, 'provider' | 'validToMs'>;
 function hasTime(state: JobState, group: Group, rental: Fitness, nowMs: number): boolean {
   const index = nextTask(state, group);
   const task = index === undefined ? undefined : state.tasks[index];
-  return !task || rental.validToMs - nowMs >= Math.min(LEAST_LIFE_MS, task.spec.timeoutSec * 1000);
+  return !task || rental.validToMs - nowMs >= Math.min(state.leastLifeMs, task.spec.timeoutSec * 1000);
 }
 
 const serves = (state: JobState, group: Group, rental: Fitness, nowMs: number): boolean =>
@@ -437,6 +445,7 @@ export function applyRentalUpdate(
   rental.seq = update.seq;
   rental.state = update.state;
   rental.agreementId = update.agreementId ?? rental.agreementId;
+  rental.terms = update.terms ?? rental.terms;
   rental.activityId = update.activityId;
   rental.reason = update.reason ?? rental.reason;
   const ending = update.state === 'closing' || !isLive(rental);
@@ -557,6 +566,8 @@ export function rentalProgress(state: JobState): RentalProgress[] {
     state: rental.state === 'ready' && rental.current !== undefined ? 'busy' : rental.state,
     currentTask: rental.current === undefined ? undefined : state.tasks[rental.current]?.spec.name,
     tasksDone: rental.tasksDone,
+    endsAt: new Date(rental.validToMs).toISOString(),
+    terms: rental.terms,
     reason: rental.reason,
   }));
 }
