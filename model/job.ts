@@ -23,6 +23,18 @@ export type TaskCommand = RunCommand | TransferCommand;
 /** What to do when it is not known whether a script was started (its request was sent, the answer lost). */
 export type OnUncertain = 'freshVm' | 'rerun' | 'fail';
 
+/** Keeps what a task has reached outside of its VM, so that an attempt elsewhere goes on from there. */
+export interface CheckpointSpec {
+  /** Absolute paths in the VM, files or folders, in a volume of the image; those that are there are kept. */
+  files: string[];
+  /** Where they go, as one tar file: an http(s) URL or a file of the worker. */
+  to: string;
+  /** Where they come from. Default: `to`. */
+  from?: string;
+  /** Seconds between two checkpoints. Default 600. */
+  everySec: number;
+}
+
 export interface TaskSpec {
   /** Unique in the job. Default `task-<index, from 1>`. */
   name: string;
@@ -40,6 +52,29 @@ export interface TaskSpec {
   maxAttempts: number;
   /** Default `freshVm`. */
   onUncertain: OnUncertain;
+  /** Only of a task with one program. Default: none is made. */
+  checkpoint?: CheckpointSpec;
+}
+
+/** How a file was when it was first read. Compared by what its server tells of it. */
+export interface FileVersion {
+  etag?: string;
+  lastModified?: string;
+  /** Bytes. */
+  size: number;
+}
+
+/** Tasks in a file instead of in the spec. */
+export interface TaskFile {
+  /** http(s) URL of JSON Lines. It is in the histories, with whatever its query holds. */
+  from: string;
+  /** Where results go, with `{part}` for the number of the part. */
+  resultsTo: string;
+  version: FileVersion;
+  /** Tasks in it. */
+  count: number;
+  /** Seconds that the life of the demand leaves for a task. */
+  availableSec: number;
 }
 
 /** Where the image comes from, as the demand says it. */
@@ -136,7 +171,9 @@ export interface JobSpec {
   providers: ProvidersSpec;
   /** Commands run once in each VM after it started, before its first task. */
   setup: TaskCommand[];
+  /** Empty where they are in a file. */
   tasks: TaskSpec[];
+  taskFile?: TaskFile;
   /** True: no tasks of its own; scripts come by the rental's `executeScript` Update. */
   interactive: boolean;
   /** stdout and stderr kept of each command, bytes; the rest is cut with a mark. Default 65536, less when there are many tasks. */

@@ -46,6 +46,21 @@ function matching(pattern: RegExp, what: string) {
   return z.string(mustBe(what)).regex(pattern, mustBe(what));
 }
 
+/** A URL may hold a signature: what is wrong with it is said without it. */
+function url(what: string) {
+  const rule = {
+    error: ({ input }: { input?: unknown }) =>
+      typeof input === 'string'
+        ? `must be ${what} without user name and password`
+        : mustBe(what).error({ input }),
+  };
+  return z
+    .string(rule)
+    .max(4000, rule)
+    .regex(/^https?:\/\/[^\s/?#@\\]+([/?#]\S*)?$/i, rule)
+    .refine((text) => URL.canParse(text), rule);
+}
+
 function name(what: string) {
   const rule = mustBe(`${what}: 1 to 100 characters, none of them a control character`);
   return z.string(rule).min(1, rule).max(100, rule).regex(PRINTABLE, rule);
@@ -135,6 +150,28 @@ const task = z.union(
       onUncertain: z
         .enum(['freshVm', 'rerun', 'fail'], mustBe('"freshVm", "rerun" or "fail"'))
         .describe('What to do when it is not known whether the task was started. Default `freshVm`.')
+        .optional(),
+      checkpoint: z
+        .strictObject(
+          {
+            files: z
+              .array(line('an absolute path in the VM'), mustBe('a list of paths in the VM'))
+              .min(1, 'names no files; give at least one')
+              .max(100, 'names too many; at most 100, of which each may be a folder')
+              .describe('Files or folders in a volume of the image, such as `/golem/work/state`.'),
+            to: line('an http(s) URL or a file of the worker such as "files:/checkpoint.tar"').describe(
+              'Where they go as one tar file, at an interval.',
+            ),
+            from: line('an http(s) URL or a file of the worker such as "files:/checkpoint.tar"')
+              .describe('Where they come from in the next VM. Default: `to`.')
+              .optional(),
+            everySec: whole('seconds', 5, 86_400).describe('Seconds between two. Default 600.').optional(),
+          },
+          mustBe('an object with files and to'),
+        )
+        .describe(
+          'Keeps what a long task has reached, for an attempt elsewhere. The image needs `sh` and `tar`.',
+        )
         .optional(),
     }),
   ],
@@ -261,6 +298,9 @@ const providerList = () =>
     mustBe('a list of provider ids'),
   );
 
+/** What a line of a file of tasks holds, as if it were a list of one. */
+export const taskListSchema = z.strictObject({ tasks: z.array(task) });
+
 /** The whole spec. Strict: a key that is not here is a mistake. */
 export const jobSpecSchema = z.strictObject(
   {
@@ -304,15 +344,29 @@ export const jobSpecSchema = z.strictObject(
       .describe('Run once in each VM before its first task; written as `tasks[].commands`. Default none.')
       .optional(),
     tasks: z
-      .array(task, {
-        error: ({ input }) =>
-          typeof input === 'object' && input !== null && 'from' in input
-            ? 'from a URL is not supported yet; list the tasks in the spec'
-            : mustBe('a list of tasks').error({ input }),
-      })
-      .max(MAX_TASKS, `has more than ${MAX_TASKS} tasks; start several jobs`)
+      .union(
+        [
+          z
+            .array(task)
+            .max(
+              MAX_TASKS,
+              `has more than ${MAX_TASKS} tasks; put them into a file, one a line, and give { "from": its URL }`,
+            ),
+          z.strictObject({
+            from: url('an http(s) URL').describe(
+              'In place of a list: http(s) URL of a file with a task a line, each a JSON string or object. It must stay as it is.',
+            ),
+          }),
+        ],
+        mustBe('a list of tasks, or an object with from'),
+      )
       .describe(
-        'What to run; at most 500, each a shell line or an object. May be left out when `interactive`.',
+        'What to run: a list of at most 500, each a shell line or an object, or a file of more. May be left out when `interactive`.',
+      )
+      .optional(),
+    resultsTo: url('an http(s) URL')
+      .describe(
+        'With `tasks.from`, and only with it: URL with `{part}` in it, where a number is put (`00001`). Results are written there by HTTP PUT, in parts of one JSON object a line.',
       )
       .optional(),
     interactive: z

@@ -13,7 +13,7 @@ import {
 } from './protocol';
 import { checkScript, scriptCommands } from './script-input';
 import { checkScriptResult } from './signal-input';
-import type { OutsideScript, RentalRecord } from './state/rental-record';
+import { forget, type OutsideScript, type RentalRecord } from './state/rental-record';
 
 /** Outcomes kept for `scriptResult`; an Update's answer must not grow with a rental's life. */
 const KEPT = 20;
@@ -36,7 +36,7 @@ export interface OutsideScriptsOptions {
 export class OutsideScripts {
   /** @param record - the rental's, which goes along into its next run */
   constructor(
-    private readonly record: Pick<RentalRecord, 'outside' | 'taken'>,
+    private readonly record: Pick<RentalRecord, 'outside' | 'forgotten' | 'taken'>,
     private readonly options: OutsideScriptsOptions,
   ) {
     setHandler(executeScriptUpdate, (script) => this.execute(script), {
@@ -63,8 +63,7 @@ export class OutsideScripts {
     const { id: scriptId, state, results, reason } = outcome;
     script.outcome = { scriptId, state, results, reason };
     const over = this.record.outside.filter(({ outcome: known }) => known);
-    const forgotten = over.slice(0, -KEPT);
-    this.record.outside = this.record.outside.filter((each) => !forgotten.includes(each));
+    Object.assign(this.record, forget(this.record, over.slice(0, -KEPT)));
     return true;
   }
 
@@ -76,19 +75,32 @@ export class OutsideScripts {
   private async execute(script: ExecuteScript): Promise<{ scriptId: string }> {
     await this.options.guard('executeScript', script);
     if (this.options.isOver()) throw this.rentalEnded();
-    this.record.taken += 1;
-    const scriptId = `script-${this.record.taken}`;
-    const entry: OutsideScript = { scriptId, sent: false };
-    this.record.outside.push(entry);
-    this.options.enqueue({
-      ...{ id: scriptId, task: scriptId, commands: scriptCommands(script.commands) },
-      timeoutSec: script.timeoutSec ?? DEFAULT_TIMEOUT_SEC,
-      onUncertain: script.onUncertain ?? 'fail',
-    });
+    const scriptId = script.scriptId ?? this.newId();
+    if (this.record.forgotten.includes(scriptId)) return { scriptId };
+    const entry = this.find(scriptId) ?? this.take(scriptId, script);
     const isTaken = (): boolean => entry.sent || entry.outcome !== undefined;
     await condition(() => isTaken() || this.options.isLeaving() || this.options.isOver());
     if (!isTaken() && this.options.isOver()) throw this.rentalEnded();
     return { scriptId };
+  }
+
+  private newId(): string {
+    for (;;) {
+      this.record.taken += 1;
+      const scriptId = `script-${this.record.taken}`;
+      if (!this.find(scriptId) && !this.record.forgotten.includes(scriptId)) return scriptId;
+    }
+  }
+
+  private take(scriptId: string, script: ExecuteScript): OutsideScript {
+    const entry: OutsideScript = { scriptId, sent: false };
+    this.record.outside.push(entry);
+    this.options.enqueue({
+      ...{ id: scriptId, task: scriptId, scriptId, commands: scriptCommands(script.commands) },
+      timeoutSec: script.timeoutSec ?? DEFAULT_TIMEOUT_SEC,
+      onUncertain: script.onUncertain ?? 'fail',
+    });
+    return entry;
   }
 
   private async result(query: { scriptId: string; waitSec?: number }): Promise<ScriptOutcome> {
@@ -96,7 +108,10 @@ export class OutsideScripts {
     const { scriptId, waitSec } = query;
     const script = this.find(scriptId);
     if (!script) {
-      throw ApplicationFailure.nonRetryable(`no script "${scriptId}" in this rental`, 'UnknownScript');
+      const why = this.record.forgotten.includes(scriptId)
+        ? `the rental keeps the outcomes of its newest ${KEPT} scripts, and "${scriptId}" is none of them any more`
+        : `no script "${scriptId}" in this rental`;
+      throw ApplicationFailure.nonRetryable(why, 'UnknownScript');
     }
     const wait = Math.max(0, Math.min(waitSec ?? LONGEST_WAIT_SEC, LONGEST_WAIT_SEC));
     const isAnswer = (): boolean => script.outcome !== undefined || this.options.isLeaving();
