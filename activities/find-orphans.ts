@@ -15,7 +15,7 @@ import { JobRecords } from './job-records';
 import { liveVms } from './live-vms';
 import { endOfAllocation, jobOfMark } from './marks';
 import { Bills } from './orphan-bills';
-import { beginningOf, everAgreed, listed, newestMsOf, planOf, type OrphanGroup } from './orphan-group';
+import { beginningOf, everAgreed, jobOf, listed, newestMsOf, planOf, type OrphanGroup } from './orphan-group';
 import type { Allocation, Documents, Yagna } from './yagna';
 
 /** A job that was just started may not be listed by Temporal yet. */
@@ -56,8 +56,7 @@ export function orphanActivities(env: ActivityEnvironment): Pick<GolemActivities
           const plan = await planOf(yagna, group, bills, { connection, ...installation }, signal);
           found.orphans.push(...listed(yagna, group, bills, plan.left, vms));
           if (plan.revival) found.revivals.push(plan.revival);
-          const { freeJobId: jobId, jobUuid } = group.record;
-          const job = { connection, owner, jobId, jobUuid };
+          const job = jobOf(group, { connection, owner });
           if (plan.cleanUp) found.cleanUps.push({ job, since: beginningOf(group) });
         }
         for (const { holdings, allocations } of groups.slice(JOBS)) {

@@ -15,7 +15,7 @@ import type { Revival, SettlementTerms } from './contract';
 import { describe, firstRunOf, isNotFound } from './known-workflow';
 
 /** A settlement's input; with `adopt` where it had taken over what another had left. */
-type FormerTerms = SettlementTerms & Partial<Pick<Revival, 'adopt'>>;
+type FormerTerms = SettlementTerms & Partial<Pick<Revival, 'adopt' | 'job'>>;
 
 export interface JobRecord {
   jobUuid: string;

@@ -29,6 +29,16 @@ export interface OrphanGroup {
   ever: Agreement[];
 }
 
+/** The job as a settlement in its place is given it. */
+export function jobOf(
+  { record }: OrphanGroup,
+  { connection, owner }: Pick<JobRef, 'connection' | 'owner'>,
+): JobRef {
+  const agreements = record.settlement?.terms.job?.agreements;
+  const job: JobRef = { connection, owner, jobId: record.freeJobId, jobUuid: record.jobUuid };
+  return agreements ? { ...job, agreements } : job;
+}
+
 /** When the group's first thing on yagna came to be. */
 export function beginningOf({ holdings, allocations, ever }: OrphanGroup): string {
   const times = [
@@ -119,7 +129,7 @@ export async function planOf(
 ): Promise<Plan> {
   const { record, holdings, allocations, ever } = group;
   const { connection, owner, requestLifetimeMs, allocationLifeSec } = installation;
-  const job: JobRef = { connection, owner, jobId: record.freeJobId, jobUuid: record.jobUuid };
+  const job = jobOf(group, { connection, owner });
   const terms = record.settlement?.terms;
   const kept = allocations[0];
   const budget = budgetOf(group);
@@ -165,6 +175,7 @@ export async function planOf(
         onLow: 'finish',
       },
       acceptanceTimeoutSec: terms?.acceptanceTimeoutSec,
+      debitNoteIntervalSec: terms?.debitNoteIntervalSec,
       tolerance: terms?.tolerance ?? TOLERANCE,
       adopt: {
         endsAtSec: kept?.endsAtSec,

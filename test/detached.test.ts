@@ -91,10 +91,16 @@ async function detach(): Promise<Detached> {
 const say = (settlement: string, closed: OwnerClosed): Promise<void> =>
   handle(settlement).signal('golemOwnerClosed', closed);
 
+async function standIn(): Promise<{ workflowId: string; runId: string }> {
+  const workflowId = `attached-${randomUUID()}`;
+  const options = { workflowId, taskQueue: 'nobody', args: [] };
+  const { firstExecutionRunId: runId } = await world.client.workflow.start('golemRental', options);
+  return { workflowId, runId };
+}
+
 /** A rental that does nothing, since no worker has it, looks after the agreement until the test ends it. */
 async function attach({ settlement, agreementId }: Detached): Promise<string> {
-  const workflowId = `attached-${randomUUID()}`;
-  await world.client.workflow.start('golemRental', { workflowId, taskQueue: 'nobody', args: [] });
+  const { workflowId } = await standIn();
   const attached: OwnerAttached = { workflowId, agreementId };
   await handle(settlement).signal('golemAttached', attached);
   const shown = await when(settlement, ({ phase }) => phase === 'open');
@@ -150,46 +156,54 @@ test(
   LONG,
 );
 
+const theirs = (): Promise<string> =>
+  requestor.rent('their-session', {
+    'golem.node.debug.subnet': 'theirs',
+    'golem.com.scheme.payu.debit-note.interval-sec?': 1,
+  });
+
+/** A settlement as an attaching rental starts it for an agreement that bears no mark. */
+async function attachToTheirs(agreementId: string): Promise<{ owner: string; settlement: string }> {
+  const { runId: jobUuid, workflowId: owner } = await standIn();
+  const { namespaceInfo } = await world.client.workflowService.describeNamespace({
+    namespace: world.client.options.namespace,
+  });
+  const input: SettlementInput = {
+    job: {
+      connection: 'default',
+      jobId: owner,
+      jobUuid,
+      owner: namespaceInfo?.id ?? '',
+      agreements: [agreementId],
+    },
+    budget: { amount: '1', network: 'holesky', driver: 'erc20', token: 'tglm', onLow: 'finish' },
+    ...{ platform: PLATFORM, invoiceWaitSec: 60, acceptanceTimeoutSec: 240 },
+    tolerance: { usageSec: 10, usageRatio: 0.05 },
+    ...{ requestLifetimeMs: 4000, allocationLifeSec: 86_400 },
+    attached: [{ workflowId: owner, agreementId }],
+  };
+  const settlement = `${owner}/settlement`;
+  await world.client.workflow.start('golemSettlement', {
+    ...{ workflowId: settlement, taskQueue: world.taskQueue, args: [input] },
+    memo: { golemJob: jobUuid },
+  });
+  return { owner, settlement };
+}
+
 test(
   'of other software is settled by who attaches to it, from its beginning, and no other of that software',
   async () => {
-    const properties = {
-      'golem.node.debug.subnet': 'theirs',
-      'golem.com.scheme.payu.debit-note.interval-sec?': 1,
-    };
-    const subnet = (session: string): Promise<string> => requestor.rent(session, properties);
-    const agreementId = await subnet('their-session');
-    const notOurs = await subnet('their-session');
+    const agreementId = await theirs();
+    const notOurs = await theirs();
     const activityId = await requestor.createActivity(agreementId);
     await requestor.createActivity(notOurs);
     // Nobody decides them yet.
     await world.effect('debit-note-issued', (await world.effect('debit-note-issued', began)).seq);
-    const owner = `attached-${randomUUID()}`;
-    await world.client.workflow.start('golemRental', {
-      workflowId: owner,
-      taskQueue: 'nobody',
-      args: [],
-    });
-    const jobUuid = randomUUID();
-    const input: SettlementInput = {
-      job: { connection: 'default', jobId: owner, jobUuid, owner: 'test', agreements: [agreementId] },
-      budget: { amount: '1', network: 'holesky', driver: 'erc20', token: 'tglm', onLow: 'finish' },
-      ...{ platform: PLATFORM, invoiceWaitSec: 60, acceptanceTimeoutSec: 240 },
-      tolerance: { usageSec: 10, usageRatio: 0.05 },
-      ...{ requestLifetimeMs: 4000, allocationLifeSec: 86_400 },
-      attached: [{ workflowId: owner, agreementId }],
-    };
-    const settlement = `${owner}/settlement`;
-    await world.client.workflow.start('golemSettlement', {
-      ...{ workflowId: settlement, taskQueue: world.taskQueue, args: [input] },
-      memo: { golemJob: jobUuid },
-    });
+    const { owner, settlement } = await attachToTheirs(agreementId);
     await moreNotes(3);
-    const all = await since(world, began);
-    const accepted = all.of('debit-note-accepted');
+    const accepted = (await since(world, began)).of('debit-note-accepted');
     expect(new Set(accepted.map((effect) => effect.activityId))).toEqual(new Set([activityId]));
     await handle(owner).terminate();
-    await when(settlement, ({ agreements }) => agreements[0]?.state === 'settled');
     const result = (await handle(settlement).result()) as SettlementResult;
     expect(result).toMatchObject({ state: 'settled', agreements: [{ agreementId }] });
     const whole = await since(world, began);
@@ -198,6 +212,27 @@ test(
     expect(whole.of('agreement-terminated').map((effect) => effect.agreementId)).toEqual([agreementId]);
     expect(await world.open()).toEqual({ allocations: 0, demands: 0, agreements: 1, activities: 1 });
     await requestor.terminate(notOurs);
+  },
+  LONG,
+);
+
+test(
+  'of other software is found by reconcile, when who attached and the settlement are gone',
+  async () => {
+    const agreementId = await theirs();
+    await requestor.createActivity(agreementId);
+    const { owner, settlement } = await attachToTheirs(agreementId);
+    await moreNotes(1);
+    await Promise.all([settlement, owner].map((id) => handle(id).terminate()));
+    const client = { client: world.client, taskQueue: world.taskQueue };
+    for (;;) {
+      const { settlements } = await reconcile(client, { olderThanSec: 0 });
+      // Temporal lists a workflow a moment after it has ended.
+      if (settlements.length === 0) continue;
+      expect(settlements).toEqual([settlement]);
+      break;
+    }
+    await isSettled(settlement);
   },
   LONG,
 );

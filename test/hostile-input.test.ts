@@ -290,9 +290,16 @@ describe('an answer of yagna', () => {
         ...{ job: JOB, cursor: { debitNotes: AT, invoices: AT }, owners: 'none', closedRentals: 0 },
         awaitingPayment: [id('invoice')],
       },
+      {
+        ...{ job: { ...JOB, agreements: [id('agreement')] }, cursor: { debitNotes: AT, invoices: AT } },
+        ...{ awaitingPayment: [], owners: 'none', closedRentals: 0, detached: [id('agreement')] },
+      },
     ],
     golemDecideDocument: [document('invoice'), document('debitNote')],
-    golemCleanUp: [{ job: JOB, since: AT }],
+    golemCleanUp: [
+      { job: JOB, since: AT },
+      { job: JOB, since: AT, keep: [id('agreement')] },
+    ],
   };
   const inputs = Object.entries(inputsOf).flatMap(([name, each]) =>
     each.map((input): [Asking, unknown] => [name as Asking, input]),
@@ -381,6 +388,7 @@ test(
       'golemSettlementUpdate',
       'golemReservation',
       'golemOwnerClosed',
+      'golemAttached',
       'nobodyKnows',
     ];
     const { runId: jobUuid } = await world.client.workflow.getHandle(jobId).describe();

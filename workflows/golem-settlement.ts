@@ -197,7 +197,9 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
     if (input.adopt) await takeOver(input.adopt);
     try {
       const reserved = await reservation.reserve();
-      place.since = input.adopt?.since ?? reserved.at;
+      const { since = reserved.at } = input.adopt ?? {};
+      // Agreements that it was given are older than anything that bears its mark.
+      place.since = job.agreements && reserved.at < since ? reserved.at : since;
     } catch (error) {
       if (isCancellation(error)) throw error;
       failed(error);

@@ -19,7 +19,13 @@ type Check = (value: unknown) => boolean;
 /** No reason of ours is longer, and an agreement carries it to the provider. */
 const LONGEST_REASON = 2000;
 
+/** It is taken along from run to run; Temporal's ids are no longer. */
+const LONGEST_ID = 1000;
+/** A rental has one agreement. */
+const MOST_DETACHED = 100;
+
 const text: Check = (value) => typeof value === 'string';
+const id: Check = (value) => typeof value === 'string' && value.length <= LONGEST_ID;
 const amount: Check = (value) => typeof value === 'string' && AMOUNT.test(value);
 /** What comes of others' amounts may have more digits than one that users write. */
 const sum: Check = (value) => typeof value === 'string' && readExact(value)?.isNegative() === false;
@@ -86,10 +92,10 @@ export const isReservationRequest = record({
 export const isOwnerClosed = record({
   workflowId: text,
   clean: (value) => typeof value === 'boolean',
-  detached: maybe(list(text)),
+  detached: maybe((value) => list(id)(value) && (value as unknown[]).length <= MOST_DETACHED),
 }) as (value: unknown) => value is OwnerClosed;
 
-export const isOwnerAttached = record({ workflowId: text, agreementId: text }) as (
+export const isOwnerAttached = record({ workflowId: id, agreementId: id }) as (
   value: unknown,
 ) => value is OwnerAttached;
 

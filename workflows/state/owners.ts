@@ -30,6 +30,9 @@ export interface Owners {
   detachedBy: string[];
 }
 
+/** At the same time. They go along from run to run. */
+const MOST_ATTACHED = 100;
+
 export function newOwners(attached: readonly OwnerAttached[] = []): Owners {
   const owners: Owners = {
     ...{ watch: 'job', jobClosed: false, clean: true, abrupt: false, lastRental: 0 },
@@ -50,7 +53,8 @@ export function ownerClosed(owners: Owners, jobId: string, closed: OwnerClosed):
   if (workflowId === jobId) owners.jobClosed = true;
   owners.clean &&= clean;
   owners.lastRental = Math.max(owners.lastRental, greatestRental(jobId, [workflowId]));
-  if (detached.length === 0 || owners.detachedBy.includes(workflowId)) return;
+  const isFull = owners.detachedBy.length >= MOST_ATTACHED;
+  if (detached.length === 0 || isFull || owners.detachedBy.includes(workflowId)) return;
   owners.detachedBy.push(workflowId);
   owners.detached = [...new Set([...owners.detached, ...detached])];
 }
@@ -61,7 +65,7 @@ export function ownerAttached(owners: Owners, { workflowId, agreementId }: Owner
   const isKnown = owners.attached.some(
     (each) => each.workflowId === workflowId && each.agreementId === agreementId,
   );
-  if (isKnown && !isDetached) return false;
+  if ((isKnown && !isDetached) || owners.attached.length >= MOST_ATTACHED) return false;
   owners.attachments += 1;
   owners.attached = owners.attached.filter((each) => each.agreementId !== agreementId);
   owners.attached.push({ workflowId, agreementId, n: owners.attachments });
