@@ -18,6 +18,7 @@ import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { costAt } from '../model/cost';
 import { DEFAULT_TASK_QUEUE, settlementId, type Amount } from '../model/ids';
 import type {
+  CostProgress,
   JobProgress,
   JobResult,
   RentalProgress,
@@ -193,7 +194,7 @@ export class GolemClient {
     return {
       ...progress,
       money,
-      cost: costAt(progress.cost, Date.now()),
+      cost: isSettled(settlement) ? nothingMore() : costAt(progress.cost, Date.now()),
       rentals: isOver(progress) ? await this.rentalsNow(progress.rentals) : progress.rentals,
       lastFailure: await this.lastFailure(jobId, progress),
     };
@@ -393,6 +394,11 @@ function settlementError(error: unknown): unknown {
   const message = `the settlement of the job was ended: ${type}: ${reason}`;
   return new GolemJobError(jobId, 'SettlementEnded', message, { cause: error });
 }
+
+const isSettled = (settlement: SettlementProgress | undefined): boolean =>
+  settlement?.phase === 'settled' || settlement?.phase === 'unpaid';
+
+const nothingMore = (): CostProgress => ({ at: new Date().toISOString(), accrued: '0', perHour: '0' });
 
 function isOver({ phase }: JobProgress): boolean {
   return phase === 'done' || phase === 'failed' || phase === 'cancelled';

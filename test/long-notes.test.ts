@@ -2,7 +2,6 @@
  * A rental that lasts long: thousands of debit notes, of which each is decided once, and the settlement's history stays
  * short. In the tests its Temporal suggests early that it continue as new; with SOAK=1 it does so as it would in use.
  */
-import { join } from 'node:path';
 import type { JobEvent } from '../client';
 import type { SettlementProgress } from '../model/result';
 import { expectAllPaidOnce, now, since } from './support/proof';
@@ -31,9 +30,8 @@ beforeAll(async () => {
       ],
     },
     env: {
-      NODE_OPTIONS: `--require ${join(__dirname, 'support', 'scaled-worker.js')}`,
       // Notes come some hundred times as often as in use. To accept and to pay them there is time for a busy machine.
-      DURATION_CLASSES: JSON.stringify({
+      GOLEM_DURATION_CLASSES: JSON.stringify({
         ...{ debitNotesOverSec: 1, paymentsOverSec: 1800, midAgreementDebitNoteIntervalSec: 0.1 },
         ...{ debitNotesAcceptanceTimeoutSec: 60, midAgreementPaymentTimeoutSec: 30 },
       }),
