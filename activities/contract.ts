@@ -15,7 +15,9 @@ import type {
   ProviderId,
   Timestamp,
 } from '../model/ids';
+import type { AgreedTerms } from '../model/agreed-terms';
 import type { Breach } from '../model/avoid';
+import type { ControlClaim, ControlKey, Operation, Refusal } from '../model/control';
 import type {
   BudgetSpec,
   Installation,
@@ -27,7 +29,7 @@ import type {
 } from '../model/job';
 import type { NewEvent } from '../model/events';
 import type { Orphan, ReconcileInput } from '../model/reconcile';
-import type { CommandResult, ProviderInfo, TaskResult } from '../model/result';
+import type { CommandResult, DetachedAgreement, ProviderInfo, TaskResult } from '../model/result';
 
 /** Which job on which yagna: what every activity needs to find what is the job's. */
 export interface JobRef {
@@ -38,6 +40,10 @@ export interface JobRef {
   jobUuid: string;
   /** Owner of the marks, see {@link Installation.owner}. */
   owner: string;
+  /** Agreements that are the job's although they bear no mark of it: other software rented them. */
+  agreements?: AgreementId[];
+  /** Who controls what the job rents, if only he does: the marks name him by a hash. */
+  controlOwner?: ControlKey;
 }
 
 export interface PreparedJob {
@@ -64,7 +70,10 @@ export interface ReserveInput {
 export interface Reserved {
   allocationId: AllocationId;
   total: Amount;
-  /** yagna's own clock at the reservation: the first cursor for events. */
+  /**
+   * yagna's own clock at the reservation, or at the beginning of the oldest agreement that the job was given: the first
+   * cursor for events.
+   */
   at: Timestamp;
   event: NewEvent;
   /** More than one attempt was made, so an earlier request may still land. */
@@ -182,6 +191,8 @@ export interface SignedAgreement {
   agreementId: AgreementId;
   approvedAt: Timestamp;
   validToMs: number;
+  /** As both sides signed them. */
+  terms: AgreedTerms;
   events: NewEvent[];
   retried: boolean;
 }
@@ -209,6 +220,8 @@ export interface SendScriptInput {
   agreementId: AgreementId;
   activityId: GolemActivityId;
   commands: ScriptCommand[];
+  /** Longest time for the script: addresses of the worker's files are good for so long. Default 3600. */
+  timeoutSec?: number;
 }
 
 export interface SentScript {
@@ -226,6 +239,8 @@ export interface WatchScriptInput {
   deadlineMs: number;
   /** Bytes kept of each stdout and stderr. */
   outputLimitBytes: number;
+  /** Who follows the script by this id finds its results so far in the heartbeats. */
+  scriptId?: string;
 }
 
 /**
@@ -284,6 +299,8 @@ export interface CloseRentalInput {
    * terminates it before, for a lesser reason. Default false: first the VM, then the agreement.
    */
   isBroken?: boolean;
+  /** An earlier activity may have ended it, and not told of it. Default false. */
+  maybeDone?: boolean;
 }
 
 export interface ClosedRental {
@@ -300,6 +317,14 @@ export interface WatchSettlementInput {
   ignoredNotes?: AgreementId[];
   /** Whose closing to wait for beside the documents. */
   owners: OwnersToWatch;
+  /** Workflows that attached to an agreement of the job. */
+  attached?: { workflowId: string }[];
+  /** Agreements whose end to wait for, too. */
+  detached?: AgreementId[];
+  /**
+   * Payments of debit notes alone are told after so many seconds at the latest: as a rule, with the next note. Default 0.
+   */
+  paymentsWaitSec?: number;
   /** Greatest number of a rental that has said it closed; Temporal may know it no more. */
   closedRentals: number;
   /** ms since the epoch at which to return even if nothing happened. */
@@ -322,10 +347,15 @@ export interface SettlementNews {
   /** Debit notes that yagna now says are paid. */
   settledNotes: DebitNoteId[];
   owners?: OwnersState;
+  /** Those of `detached` that have ended. */
+  ended?: { agreementId: AgreementId; events: NewEvent[] }[];
 }
 
-/** `job`: return when the job has closed. `rentals`: when all its rentals have, too. `none`: they are closed. */
-export type OwnersToWatch = 'job' | 'rentals' | 'none';
+/**
+ * `job`: return when the job has closed. `rentals`: when all its rentals have, too. `attached`: when those that attached
+ * have. `none`: they are closed.
+ */
+export type OwnersToWatch = 'job' | 'rentals' | 'attached' | 'none';
 
 /** Whether the workflows that make costs are closed. */
 export interface OwnersState {
@@ -340,6 +370,8 @@ export interface DecideInput {
   document: DocumentRef;
   allocationId: AllocationId;
   tolerance: ToleranceSpec;
+  /** Least payment timeout that a provider may have countered with. Default: what was asked for. */
+  leastPaymentTimeoutSec?: number;
   /** What the ledger knows of the document's agreement; of all where that is not known. */
   ledger: Record<AgreementId, AgreementSoFar>;
 }
@@ -388,6 +420,8 @@ export interface CleanUpInput {
   job: JobRef;
   /** Start of the job by yagna's clock: older invoices are of other jobs. */
   since: Timestamp;
+  /** Agreements that are not ended. */
+  keep?: AgreementId[];
 }
 
 export interface CleanedUp {
@@ -395,6 +429,8 @@ export interface CleanedUp {
   agreements: { agreementId: AgreementId; provider: ProviderInfo; state: string }[];
   /** Their invoices that nobody has decided yet. */
   invoices: DocumentRef[];
+  /** Those of `keep` that live. */
+  kept: DetachedAgreement[];
   /** True when this look found nothing left to end. */
   empty: boolean;
   /** What could not be ended yet, one line each. */
@@ -421,7 +457,11 @@ export interface SettlementTerms {
   invoiceWaitSec: number;
   /** Time agreed for accepting debit notes, if any. */
   acceptanceTimeoutSec?: number;
+  /** Time between debit notes that the demand asks for, if any. */
+  debitNoteIntervalSec?: number;
   tolerance: ToleranceSpec;
+  /** Least payment timeout that a provider may have countered with. Default: what was asked for. */
+  leastPaymentTimeoutSec?: number;
   /** After so long nothing of a dead attempt can take effect on yagna any more. */
   requestLifetimeMs: number;
   /** The allocation is reserved for so long at a time. */
@@ -464,6 +504,21 @@ export interface AvoidInput {
   /** What happened, one line. */
   reason: string;
 }
+
+export interface VerifyControlInput {
+  /** Workflow id of the rental or job that was asked. */
+  rental: string;
+  operation: Operation;
+  /** The Update's argument without its `authorization`. */
+  args: unknown;
+  /** A JWS over a {@link ControlClaim}, compact. */
+  authorization: string;
+}
+
+/** Who signed, and why it is refused all the same; nothing of both where nobody can be told. */
+export type VerifiedControl =
+  | { key: ControlKey; claim: Pick<ControlClaim, 'nonce' | 'exp'>; refusal?: undefined }
+  | { key?: ControlKey; refusal: Refusal };
 
 /** How far a file of tasks was read. */
 export interface TasksCursor {
@@ -534,4 +589,5 @@ export interface GolemActivities {
   golemWriteResults(input: WriteResultsInput): Promise<void>;
   golemWatchWorkflows(input: { workflows: StartedWorkflow[] }): Promise<{ closed: ClosedWorkflow[] }>;
   golemAvoidProvider(input: AvoidInput): Promise<{ events: NewEvent[] }>;
+  golemVerifyControl(input: VerifyControlInput): Promise<VerifiedControl>;
 }

@@ -13,6 +13,7 @@ import { prepareActivities } from './prepare';
 import { rentalWatchActivities } from './watch-rental';
 import { scriptWatchActivities } from './watch-script';
 import { settlementWatchActivities } from './watch-settlement';
+import { controlActivities } from './verify-control';
 import { workflowWatchActivities } from './watch-workflows';
 import { taskFileActivities } from './tasks-file';
 import { vmActivities } from './vm';
@@ -38,6 +39,7 @@ export function createGolemActivities(env: ActivityEnvironment): GolemActivities
     ...cleanUpActivities(env),
     ...orphanActivities(env),
     ...avoidActivities(env),
+    ...controlActivities(),
     ...workflowWatchActivities,
     ...taskFileActivities,
   };

@@ -14,13 +14,14 @@ const MISSING_IN_A_ROW = 8;
 /** @param onWaiting called when a workflow is found that still runs and is waited for: it may take long from now on */
 export async function watchOwners(
   client: Client,
-  { job, closedRentals }: Pick<WatchSettlementInput, 'job' | 'closedRentals'>,
+  { job, closedRentals, attached = [] }: Pick<WatchSettlementInput, 'job' | 'closedRentals' | 'attached'>,
   owners: Exclude<OwnersToWatch, 'none'>,
   signal: AbortSignal,
   onWaiting: () => void = () => undefined,
 ): Promise<OwnersState> {
   const closedAbruptly = async (workflowId: string, runId: string): Promise<boolean> =>
     isAbrupt(await closingOf(client, { workflowId, runId }, signal, onWaiting));
+  if (owners === 'attached') return await attachedClosed(client, attached, closedAbruptly);
   let abrupt = await closedAbruptly(job.jobId, job.jobUuid);
   const liveRentals: string[] = [];
   let last = closedRentals;
@@ -34,4 +35,18 @@ export async function watchOwners(
     } else liveRentals.push(workflowId);
   }
   return { liveRentals, abrupt };
+}
+
+/** Waits for those that attached to close; each began outside of the job. */
+async function attachedClosed(
+  client: Client,
+  attached: readonly { workflowId: string }[],
+  closedAbruptly: (workflowId: string, firstRunId: string) => Promise<boolean>,
+): Promise<OwnersState> {
+  let abrupt = false;
+  for (const { workflowId } of attached) {
+    const found = await describe(client, workflowId);
+    abrupt = !found || (await closedAbruptly(workflowId, firstRunOf(found))) || abrupt;
+  }
+  return { liveRentals: [], abrupt };
 }

@@ -78,7 +78,8 @@ function fairShare(sizes: readonly number[], limit: number): number {
 /** Room for the mark of an output that is cut. */
 const MARK_JSON = 40;
 
-function fitOutputs(results: readonly CommandResult[], limit: number): CommandResult[] {
+/** Cuts the longest of all outputs, so that together they are at most `limit` bytes of JSON. */
+export function fitOutputs(results: readonly CommandResult[], limit: number): CommandResult[] {
   const texts = results.flatMap(({ stdout, stderr }) => [stdout ?? '', stderr ?? '']);
   if (texts.reduce((sum, text) => sum + text.length * 6, 0) <= limit) return [...results];
   const share = fairShare(

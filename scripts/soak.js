@@ -12,6 +12,7 @@ const LONG = [
   'test/crash-matrix',
   'test/seeds',
   'test/hostile-input',
+  'test/long-notes',
   'test/large-job',
 ];
 

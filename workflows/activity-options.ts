@@ -45,6 +45,14 @@ export const avoiding = proxyActivities<Pick<GolemActivities, 'golemAvoidProvide
   retry: backoff,
 });
 
+/** Reads only, and somebody waits for the answer. */
+export const verifying = proxyActivities<Pick<GolemActivities, 'golemVerifyControl'>>({
+  scheduleToCloseTimeout: '60 s',
+  startToCloseTimeout: '10 s',
+  heartbeatTimeout: '6 s',
+  retry: backoff,
+});
+
 /** A page of a file of tasks. Given up never, unless the file is gone or has changed. */
 export const readingTasks = proxyActivities<Pick<GolemActivities, 'golemReadTasks'>>({
   startToCloseTimeout: '30 min',

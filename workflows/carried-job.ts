@@ -12,6 +12,7 @@ import type { CarriedFileTasks } from './file-tasks';
 import type { CarriedBudget } from './job-budget';
 import type { MarketState } from './market-rounds';
 import type { BrokenStartsState } from './state/broken-starts';
+import type { Grants } from './state/grants';
 import { withoutDoneWork, type JobState } from './state/job-state';
 
 export interface CarriedJob {
@@ -39,6 +40,8 @@ export interface CarriedJob {
   idleSinceMs: number;
   /** Agreements of rentals that ended without a word, which are still to be ended. */
   toEnd: [AgreementId, string][];
+  /** Who controls it; absent where everybody does. */
+  grants?: Grants;
   log: EventLog;
 }
 

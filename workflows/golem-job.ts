@@ -26,6 +26,7 @@ import { fitTaskResults } from '../model/result-size';
 import { avoiding, cleanUp, inspect, unsubscribing, workflowWatch } from './activity-options';
 import { fitCarried, type CarriedJob } from './carried-job';
 import { quietly, startRental, startSettlement, type RentalHandle } from './child-workflows';
+import { Control, unsigned, type KeepsGrants } from './control';
 import { jobDetails } from './current-details';
 import {
   failureOfClosed,
@@ -79,6 +80,7 @@ import {
   taskResults,
   type RentalEntry,
 } from './state/job-state';
+import { newGrants, type Grants } from './state/grants';
 import { unlessStopped } from './unless-stopped';
 
 /** For so long a round of negotiation may go on in a run that has become long. */
@@ -132,6 +134,7 @@ export async function golemJob(given: unknown, carried?: CarriedJob): Promise<Jo
   const refTo = (by?: PreparedJob): JobRef => ({
     ...{ connection: by?.spec.connection ?? DEFAULT_CONNECTION, jobId, jobUuid },
     owner: by?.installation.owner ?? '',
+    controlOwner: by?.spec.control?.owner,
   });
   // What a run that continues another is told may be there already when its handlers are set.
   let job = refTo(carried);
@@ -176,13 +179,20 @@ export async function golemJob(given: unknown, carried?: CarriedJob): Promise<Jo
   };
   setHandler(assignmentOutcomeSignal, sound('golemAssignmentOutcome', isOutcome, onOutcome));
 
-  const terminate = (request?: { reason?: string }): void => {
+  const kept: KeepsGrants = { grants: carried ? carried.grants : closedBy(given) };
+  const control = new Control(kept, (events) => appendEvents(log, events));
+  const terminate = async (request?: { reason?: string }): Promise<void> => {
+    await control.guard('terminate', request);
     stopReason ??= request?.reason ?? 'terminated by request';
     changed();
   };
   setHandler(terminateUpdate, terminate, { validator: checkTerminate });
 
-  setHandler(topUpUpdate, (request) => budget.topUp(request), { validator: budget.validateTopUp });
+  const topUp = async (request: unknown): ReturnType<typeof budget.topUp> => {
+    await control.guard('topUp', request);
+    return await budget.topUp(unsigned(request));
+  };
+  setHandler(topUpUpdate, topUp, { validator: (request) => budget.validateTopUp(unsigned(request)) });
 
   const prepared = carried ?? (await prepare().catch(refuse));
   if (!prepared) return await endUnprepared();
@@ -270,7 +280,9 @@ export async function golemJob(given: unknown, carried?: CarriedJob): Promise<Jo
     const settlement = await startSettlement({
       ...{ job, platform, budget: spec.budget, tolerance: spec.tolerance },
       invoiceWaitSec: spec.invoiceWaitSec,
+      leastPaymentTimeoutSec: spec.demand.least?.midAgreementPaymentTimeoutSec,
       acceptanceTimeoutSec: spec.demand.debitNotesAcceptanceTimeoutSec,
+      debitNoteIntervalSec: spec.demand.midAgreementDebitNoteIntervalSec,
       requestLifetimeMs: installation.requestLifetimeMs,
       allocationLifeSec: installation.allocationLifeSec,
     });
@@ -393,6 +405,7 @@ export async function golemJob(given: unknown, carried?: CarriedJob): Promise<Jo
       ...{ budget: budget.carry(), market: market.carry(), broken: broken.carry() },
       roundFailure: roundFailure === undefined ? undefined : namedFailure(roundFailure),
       fileTasks: inFile?.carry(),
+      grants: kept.grants,
       idleSinceMs: idleSince.ms,
       toEnd: [...toEnd],
     });
@@ -535,7 +548,7 @@ export async function golemJob(given: unknown, carried?: CarriedJob): Promise<Jo
       const rental = addRental(state, n, rentalId(jobId, n), provider, demand.expiresAtMs);
       const first = assign(state, rental, now());
       budget.opened(n, proposal, demand.expiresAtMs);
-      const input = { job, n, proposal, setup, outputLimitBytes, interactive, first };
+      const input = { job, n, proposal, setup, outputLimitBytes, interactive, first, control: spec.control };
       started.push(begin(input));
     }
     // One that fails must not hide others that have begun: who is told to close must be there.
@@ -673,6 +686,12 @@ export async function golemJob(given: unknown, carried?: CarriedJob): Promise<Jo
     ]);
     await condition(allHandlersFinished);
   }
+}
+
+/** Before the spec is checked, too: whoever it names as owner controls it. */
+function closedBy(given: unknown): Grants | undefined {
+  const owner = (given as { control?: { owner?: unknown } | null } | null)?.control?.owner;
+  return typeof owner === 'string' ? newGrants(owner) : undefined;
 }
 
 function asFailure(failure: { type: string; message: string } | undefined): ApplicationFailure {
