@@ -1,6 +1,6 @@
 /**
  * A job of very many tasks, from a file: each runs once and its result is written once, whatever becomes of workers and
- * servers on the way, and no history grows with their number. With SOAK=1 ten times as many, on the run's own Temporal.
+ * servers on the way, and no history grows with their number. With SOAK=1 a hundred times as many, on the run's own Temporal.
  */
 import type { JobEvent } from '../client';
 import type { TaskResult } from '../model/result';
@@ -11,7 +11,7 @@ import { startWebServer, type WebServer } from './support/web-server';
 import { startWorld, type World } from './support/world';
 
 const SOAK = process.env.SOAK === '1';
-const TASKS = SOAK ? 10_000 : 1_000;
+const TASKS = SOAK ? 10_000 : 100;
 const PROVIDERS = SOAK ? 50 : 5;
 const AFTER = 300;
 /** Events of one run of any workflow. */
