@@ -531,7 +531,7 @@ export interface TasksCursor {
 export interface ReadTasksInput {
   file: TaskFile;
   cursor: TasksCursor;
-  /** At most so many tasks, and JSON of them, if they are not all of one VM. */
+  /** No task is added once there are so many, or so much JSON of them, but the rest of those that share a VM. */
   maxTasks: number;
   maxJson: number;
 }

@@ -13,6 +13,7 @@ const LONG = [
   'test/seeds',
   'test/hostile-input',
   'test/long-notes',
+  'test/large-job',
 ];
 
 async function main() {

@@ -5,6 +5,7 @@ import { bookRefusals } from '../workflows/state/broken-faith';
 import { BrokenStarts } from '../workflows/state/broken-starts';
 import {
   addRental,
+  addTasks,
   allTasksOver,
   applyOutcome,
   applyRentalUpdate,
@@ -20,7 +21,9 @@ import {
   rentalProgress,
   rentalsToClose,
   rentalsWanted,
+  takeFinished,
   taskResults,
+  tellDone,
   type JobState,
   type RentalEntry,
 } from '../workflows/state/job-state';
@@ -574,5 +577,73 @@ describe('rentals that break before their VM is ready', () => {
     expect(starts.pauseMs(NOW_MS)).toBe(0);
     expect(starts.refusal).toBeUndefined();
     expect(starts.waves(9, 'VmNotCreated').tooMany).toBeUndefined();
+  });
+});
+
+describe('tasks of a file', () => {
+  const spec = (name: string, vm?: string): TaskSpec => ({
+    ...{ name, vm: vm ?? `own:${name}`, vmShared: vm !== undefined, commands: [{ run: name }] },
+    ...{ timeoutSec: 60, maxAttempts: 2, onUncertain: 'freshVm' },
+  });
+  const p = { id: '0xp', name: 'p' };
+
+  function begin(...specs: TaskSpec[]): { state: JobState; rental: RentalEntry } {
+    const state = newJobState([], specs.length + 5);
+    addTasks(state, specs);
+    const rental = addRental(state, 1, 'job/rental/1', p, NOW_MS + 1_800_000);
+    applyRentalUpdate(state, { rental: 1, seq: 1, state: 'ready', agreementId: 'a' }, AT);
+    return { state, rental };
+  }
+
+  function run(state: JobState, rental: RentalEntry, how: AssignmentOutcome['state'], stdout = 'out'): void {
+    assign(state, rental, AT);
+    const result = { index: 0, result: 'Ok' as const, stdout, stderr: null, message: null };
+    applyOutcome(state, {
+      ...{ rental: rental.n, id: rental.currentId ?? '', task: '', state: how, results: [result] },
+      ...{ startedAt: AT, finishedAt: LATER },
+    });
+  }
+
+  test('are counted before they are read, and after they are over', () => {
+    const { state, rental } = begin(spec('a'), spec('b'), spec('c'));
+    expect(countTasks(state)).toEqual({ total: 8, waiting: 8, running: 0, done: 0, failed: 0 });
+    run(state, rental, 'done');
+    assign(state, rental, AT);
+    expect(takeFinished(state).map((task) => task.spec.name)).toEqual(['a']);
+    expect(state.tasks.map((task) => task.spec.name)).toEqual(['b', 'c']);
+    expect(countTasks(state)).toEqual({ total: 8, waiting: 6, running: 1, done: 1, failed: 0 });
+    expect(allTasksOver(state)).toBe(false);
+    cancelOpenTasks(state, LATER);
+    takeFinished(state);
+    expect(countTasks(state)).toEqual({ total: 8, waiting: 0, running: 0, done: 1, failed: 7 });
+  });
+
+  test('that run keep their place when others are taken out', () => {
+    const { state, rental } = begin(spec('a'), spec('b'));
+    run(state, rental, 'done');
+    assign(state, rental, AT);
+    takeFinished(state);
+    applyOutcome(state, {
+      ...{ rental: 1, id: 'b#1', task: 'b', state: 'done', results: [] },
+      ...{ startedAt: AT, finishedAt: LATER },
+    });
+    expect(takeFinished(state).map((task) => [task.spec.name, task.state])).toEqual([['b', 'done']]);
+  });
+
+  test('of one vm are told as each is done, and no second time when the VM is lost', () => {
+    const { state, rental } = begin(spec('a', 'one'), spec('b', 'one'));
+    run(state, rental, 'done');
+    expect(takeFinished(state)).toEqual([]);
+    expect(tellDone(state).map((task) => [task.spec.name, task.results[0]?.stdout])).toEqual([['a', 'out']]);
+    expect(state.tasks[0]).toMatchObject({ results: [], attempts: [] });
+    run(state, rental, 'lost');
+    expect(state.tasks.map((task) => task.state)).toEqual(['waiting', 'waiting']);
+    const other = addRental(state, 2, 'job/rental/2', { id: '0xq', name: 'q' }, NOW_MS + 1_800_000);
+    applyRentalUpdate(state, { rental: 2, seq: 1, state: 'ready', agreementId: 'b' }, AT);
+    run(state, other, 'done');
+    expect(tellDone(state)).toEqual([]);
+    run(state, other, 'failed');
+    expect(takeFinished(state).map((task) => [task.spec.name, task.state])).toEqual([['b', 'failed']]);
+    expect(state.past).toEqual({ done: 1, failed: 1, cancelled: 0 });
   });
 });

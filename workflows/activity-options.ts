@@ -60,12 +60,11 @@ export const readingTasks = proxyActivities<Pick<GolemActivities, 'golemReadTask
   retry: backoff,
 });
 
-/** A part of the results. Tried for some minutes, so that the job can say that it is not taken; then again. */
+/** A part of the results. Tried a few times, so that the job can say that it is not taken; then again. */
 export const writingResults = proxyActivities<Pick<GolemActivities, 'golemWriteResults'>>({
-  scheduleToCloseTimeout: '1 min',
-  startToCloseTimeout: '1 min',
+  startToCloseTimeout: '2 min',
   heartbeatTimeout: '10 s',
-  retry: backoff,
+  retry: { ...backoff, maximumAttempts: 5 },
 });
 
 /** The same at the end of a job, which somebody waits for. */

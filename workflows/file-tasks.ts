@@ -141,7 +141,9 @@ export class FileTasks {
     return { type: 'ResultsNotWritten', message };
   }
 
+  /** Takes what is finished out of the job's state before. */
   carry(): CarriedFileTasks {
+    this.keepFinished();
     return { ...this.now };
   }
 
