@@ -151,7 +151,18 @@ export interface JobProgress {
   startedAt: Timestamp;
 }
 
-export type SettlementPhase = 'reserving' | 'open' | 'closing' | 'settling' | 'settled' | 'unpaid' | 'failed';
+/** `detached`: job and rentals are gone, and an agreement was left alive on purpose: it is paid for until it ends. */
+export type SettlementPhase =
+  'reserving' | 'open' | 'detached' | 'closing' | 'settling' | 'settled' | 'unpaid' | 'failed';
+
+/** An agreement that was left alive on purpose, and nobody looks after. */
+export interface DetachedAgreement {
+  agreementId: AgreementId;
+  /** Its Golem activity, where there is one. */
+  activityId?: GolemActivityId;
+  /** When it ends by itself. */
+  validTo: Timestamp;
+}
 
 /** Answer of the Query `progress` on a settlement. */
 export interface SettlementProgress {
@@ -160,5 +171,7 @@ export interface SettlementProgress {
   allocationId?: string;
   money: Money;
   agreements: AgreementMoney[];
+  /** Agreements that were left alive on purpose; absent where there are none. */
+  detached?: DetachedAgreement[];
   lastFailure?: LastFailure;
 }

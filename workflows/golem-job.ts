@@ -178,6 +178,7 @@ export async function golemJob(given: unknown): Promise<JobResult> {
     ...{ job, platform, budget: spec.budget, tolerance: spec.tolerance },
     invoiceWaitSec: spec.invoiceWaitSec,
     acceptanceTimeoutSec: spec.demand.debitNotesAcceptanceTimeoutSec,
+    debitNoteIntervalSec: spec.demand.midAgreementDebitNoteIntervalSec,
     requestLifetimeMs: installation.requestLifetimeMs,
     allocationLifeSec: installation.allocationLifeSec,
   });
