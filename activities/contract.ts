@@ -15,6 +15,7 @@ import type {
   ProviderId,
   Timestamp,
 } from '../model/ids';
+import type { AttachSpec } from '../model/attach';
 import type { Breach } from '../model/avoid';
 import type { BudgetSpec, Installation, JobSpec, TaskCommand, ToleranceSpec } from '../model/job';
 import type { NewEvent } from '../model/events';
@@ -218,7 +219,8 @@ export interface WatchScriptInput {
   agreementId: AgreementId;
   activityId: GolemActivityId;
   batchId: BatchId;
-  commandCount: number;
+  /** Absent where nobody knows it any more: then the script is over when yagna says so. */
+  commandCount?: number;
   /** ms since the epoch after which the script counts as timed out. */
   deadlineMs: number;
   /** Bytes kept of each stdout and stderr. */
@@ -466,6 +468,40 @@ export interface Revival extends SettlementTerms {
   adopt: Adopted;
 }
 
+/** A settlement to be started by a rental that attaches. */
+export interface NewSettlement extends SettlementTerms {
+  job: JobRef;
+  adopt?: Adopted;
+}
+
+export interface ResolveAttachInput {
+  attach: AttachSpec;
+  connection?: string;
+}
+
+/** The Golem activity that a rental attaches to, as it was found. */
+export interface ResolvedAttach {
+  /** Whose it is to be: its settlement is `<jobId>/settlement`. */
+  job: JobRef;
+  /** To be started first; absent where one lives that pays for the agreement already. */
+  settlement?: NewSettlement;
+  agreementId: AgreementId;
+  provider: ProviderInfo;
+  approvedAt: Timestamp;
+  validToMs: number;
+  /** Scripts in it that were sent before, the oldest first. */
+  batchIds: BatchId[];
+  /** What its user should know. */
+  note?: string;
+}
+
+export interface DescribeDetachInput {
+  job: JobRef;
+  agreementId: AgreementId;
+  activityId: GolemActivityId;
+  batchId?: BatchId;
+}
+
 export interface FoundOrphans {
   orphans: Orphan[];
   /** Beyond those listed. */
@@ -502,5 +538,7 @@ export interface GolemActivities {
   golemCleanUp(input: CleanUpInput): Promise<CleanedUp>;
   golemReleaseAllocation(input: ReleaseInput): Promise<Released>;
   golemFindOrphans(input: ReconcileInput): Promise<FoundOrphans>;
+  golemResolveAttach(input: ResolveAttachInput): Promise<ResolvedAttach>;
+  golemDescribeDetach(input: DescribeDetachInput): Promise<{ says: string[] }>;
   golemAvoidProvider(input: AvoidInput): Promise<{ events: NewEvent[] }>;
 }

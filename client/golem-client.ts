@@ -11,6 +11,7 @@ import {
   type WorkflowStartOptions,
 } from '@temporalio/client';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
+import type { Detached } from '../model/attach';
 import { DEFAULT_TASK_QUEUE, settlementId, type Amount } from '../model/ids';
 import type {
   JobProgress,
@@ -20,6 +21,7 @@ import type {
   SettlementResult,
 } from '../model/result';
 import { GolemJobError, jobError, NoAnswerError } from './errors';
+import { attach, detach, type AttachedRental, type AttachOptions } from './attach';
 import { eventsPage, type EventsPage, type JobEvent } from './job-events';
 import { belongsTo, JobWorkflows } from './job-workflows';
 
@@ -253,6 +255,22 @@ export class GolemClient {
       if (error instanceof WorkflowNotFoundError) return false;
       throw error;
     }
+  }
+
+  /**
+   * Takes over a Golem activity that runs already, from its id alone; see the function `attach`.
+   * @throws ApplicationFailure by its type - see there
+   */
+  async attach(options: AttachOptions): Promise<AttachedRental> {
+    return await attach(this, options);
+  }
+
+  /**
+   * Ends a rental and its job, and leaves the VM alive; see the function `detach`.
+   * @throws ApplicationFailure by its type - see there
+   */
+  async detach(rentalId: string): Promise<Detached> {
+    return await detach(this, rentalId);
   }
 
   /**

@@ -1,4 +1,5 @@
 /** `golem-temporal/client`: start, follow and end Golem jobs from any Node program. */
+export { attach, detach, type AttachedRental, type AttachOptions, type AttachTarget } from './attach';
 export { GolemJobError, NoAnswerError, UnknownJobError } from './errors';
 export {
   GolemClient,
@@ -8,6 +9,7 @@ export {
   type GolemClientOptions,
   type StartJobOptions,
 } from './golem-client';
+export type { AttachSpec, Detached } from '../model/attach';
 export { DEFAULT_TASK_QUEUE } from '../model/ids';
 export type { EventsPage, JobEvent } from './job-events';
 export { reconcile, scheduleReconcile, unscheduleReconcile, type ReconcileTarget } from './reconcile';

@@ -27,8 +27,8 @@ export interface OutsideScriptsOptions {
   isOver(): boolean;
   /** It goes on as a new run, which answers in its place. */
   isLeaving(): boolean;
-  /** Why it is over, for people. */
-  reason(): string;
+  /** Why it is over. */
+  ended(): ApplicationFailure;
 }
 
 export class OutsideScripts {
@@ -40,7 +40,7 @@ export class OutsideScripts {
     setHandler(executeScriptUpdate, (script) => this.execute(script), {
       validator: (script) => {
         checkScript(script);
-        if (options.isOver()) throw this.rentalEnded();
+        if (options.isOver()) throw this.options.ended();
       },
     });
     setHandler(scriptResultUpdate, ({ scriptId, waitSec }) => this.result(scriptId, waitSec), {
@@ -83,7 +83,7 @@ export class OutsideScripts {
     });
     const isTaken = (): boolean => entry.sent || entry.outcome !== undefined;
     await condition(() => isTaken() || this.options.isLeaving() || this.options.isOver());
-    if (!isTaken() && this.options.isOver()) throw this.rentalEnded();
+    if (!isTaken() && this.options.isOver()) throw this.options.ended();
     return { scriptId };
   }
 
@@ -96,14 +96,7 @@ export class OutsideScripts {
     const isAnswer = (): boolean => script.outcome !== undefined || this.options.isLeaving();
     // A timer takes Temporal a second, however short it is.
     if (wait > 0) await condition(() => isAnswer() || this.options.isOver(), wait * 1000);
-    if (!script.outcome && this.options.isOver()) throw this.rentalEnded();
+    if (!script.outcome && this.options.isOver()) throw this.options.ended();
     return script.outcome ?? { scriptId, state: 'running', results: [] };
-  }
-
-  private rentalEnded(): ApplicationFailure {
-    return ApplicationFailure.nonRetryable(
-      `the rental has ended: ${this.options.reason()}`,
-      'AgreementEnded',
-    );
   }
 }
