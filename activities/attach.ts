@@ -3,6 +3,8 @@
  * that is left alone.
  */
 import { Context } from '@temporalio/activity';
+import type { ControlKey } from '../model/control';
+import { agreedTerms } from '../model/agreed-terms';
 import { attachId, attachProblems, foreignJobId } from '../model/attach';
 import { exact, toAmount } from '../model/amount';
 import { DEFAULT_CONNECTION, settlementId, type AgreementId, type BatchId } from '../model/ids';
@@ -18,7 +20,7 @@ import { groupOf, type Search } from './find-orphans';
 import { installationOf } from './installation';
 import { JobRecords, type JobRecord } from './job-records';
 import { describe } from './known-workflow';
-import { jobOfMark } from './marks';
+import { controlHash, controlHashOfMark, jobOfMark } from './marks';
 import { Bills, mostOf } from './orphan-bills';
 import { beginningOf, budgetParts, planOf } from './orphan-group';
 import { attachedTo, query, rentalsOf, type RentalRecord } from './rental-records';
@@ -45,6 +47,7 @@ export function attachActivities(
         const yagna = env.connections.get(connection);
         const { client } = Context.current();
         const agreement = await liveAgreement(yagna, input.attach.activityId, signal);
+        refuseUnlessOwned(agreement, given.control?.owner);
         const installation = await installationOf(env);
         const records = new JobRecords(client);
         const documents = env.connections.documents(connection);
@@ -71,7 +74,7 @@ export function attachActivities(
         const { client } = Context.current();
         const settlement = settlementId(job.jobId);
         const paying = await query<SettlementProgress>(client, settlement, 'progress');
-        const acceptSec = agreement.demand.properties[PROP.acceptTimeout];
+        const { debitNotesAcceptanceTimeoutSec: acceptSec } = agreedTerms(agreement);
         const validTo = new Date(agreement.validTo).toISOString();
         const batch =
           batchId === undefined ? '' : ` The script that runs there goes on, as batch ${batchId}.`;
@@ -82,7 +85,7 @@ export function attachActivities(
           says: [
             `The VM goes on until ${validTo}: then the agreement ends by itself, and the VM with it.${batch}`,
             `Until then ${settlement} accepts and pays its debit notes, and its invoice afterwards (${reserved}).`,
-            ...(typeof acceptSec === 'number'
+            ...(acceptSec !== undefined
               ? [
                   `With worker or yagna away for longer than ${acceptSec} s when a note comes, the provider may end it sooner.`,
                 ]
@@ -152,6 +155,17 @@ async function liveAgreement(yagna: Yagna, activityId: string, signal: AbortSign
   return agreement;
 }
 
+/**
+ * One that was rented for an owner is attached to for that owner only: the rental takes what he signs, whoever started it.
+ * @throws ControlRefused
+ */
+function refuseUnlessOwned({ demand }: Agreement, owner: ControlKey | undefined): void {
+  const hash = controlHashOfMark(demand.properties);
+  if (hash === undefined || (owner !== undefined && controlHash(owner) === hash)) return;
+  const why = owner === undefined ? 'name him: control: { owner }' : 'that is not his key';
+  throw failure('ControlRefused', `it is controlled by its owner alone; ${why}`);
+}
+
 interface Lookup {
   search: Search;
   connection: string;
@@ -174,6 +188,7 @@ async function findHolder(lookup: Lookup): Promise<Found> {
     ...{ agreementId, provider: providerOf(agreement.offer) },
     approvedAt: agreement.approvedDate ?? agreement.timestamp,
     validToMs: Date.parse(agreement.validTo),
+    terms: agreedTerms(agreement),
   };
   const jobUuid = jobOfMark(owner, agreement.demand.properties);
   if (jobUuid === undefined) {
@@ -222,6 +237,7 @@ async function refuseIfClosing({ agreement }: Lookup, jobId: string): Promise<vo
 /** For an agreement that other software made, or another installation of ours. */
 function freshSettlement({ agreement, installation, input }: Lookup, job: JobRef): NewSettlement {
   const { properties } = agreement.demand;
+  const terms = agreedTerms(agreement);
   const platform = textOf(properties[PROP.chosenPlatform]) ?? '';
   const most = mostOf(agreement, Infinity);
   const amount = input.attach.budget ?? most;
@@ -234,8 +250,8 @@ function freshSettlement({ agreement, installation, input }: Lookup, job: JobRef
     ...{ job, platform, requestLifetimeMs, allocationLifeSec, tolerance: TOLERANCE },
     budget: { ...budgetParts(platform), amount: toAmount(exact(amount)), onLow: 'finish' },
     invoiceWaitSec: INVOICE_WAIT_SEC,
-    acceptanceTimeoutSec: secondsOf(properties[PROP.acceptTimeout]),
-    debitNoteIntervalSec: secondsOf(properties[PROP.debitNoteInterval]),
+    acceptanceTimeoutSec: terms.debitNotesAcceptanceTimeoutSec,
+    debitNoteIntervalSec: terms.midAgreementDebitNoteIntervalSec,
   };
 }
 
@@ -306,7 +322,3 @@ async function isBatch(
 }
 
 const textOf = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
-
-function secondsOf(value: unknown): number | undefined {
-  return typeof value === 'number' && value > 0 ? value : undefined;
-}

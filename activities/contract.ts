@@ -15,8 +15,10 @@ import type {
   ProviderId,
   Timestamp,
 } from '../model/ids';
+import type { AgreedTerms } from '../model/agreed-terms';
 import type { AttachSpec } from '../model/attach';
 import type { Breach } from '../model/avoid';
+import type { ControlClaim, ControlKey, ControlSpec, Operation, Refusal } from '../model/control';
 import type { BudgetSpec, Installation, JobSpec, TaskCommand, ToleranceSpec } from '../model/job';
 import type { NewEvent } from '../model/events';
 import type { Orphan, ReconcileInput } from '../model/reconcile';
@@ -33,6 +35,8 @@ export interface JobRef {
   owner: string;
   /** Agreements that are the job's although they bear no mark of it: other software rented them. */
   agreements?: AgreementId[];
+  /** Who controls what the job rents, if only he does: the marks name him by a hash. */
+  controlOwner?: ControlKey;
 }
 
 export interface PreparedJob {
@@ -180,6 +184,8 @@ export interface SignedAgreement {
   agreementId: AgreementId;
   approvedAt: Timestamp;
   validToMs: number;
+  /** As both sides signed them. */
+  terms: AgreedTerms;
   events: NewEvent[];
   retried: boolean;
 }
@@ -207,6 +213,8 @@ export interface SendScriptInput {
   agreementId: AgreementId;
   activityId: GolemActivityId;
   commands: ScriptCommand[];
+  /** Longest time for the script: addresses of the worker's files are good for so long. Default 3600. */
+  timeoutSec?: number;
 }
 
 export interface SentScript {
@@ -225,6 +233,8 @@ export interface WatchScriptInput {
   deadlineMs: number;
   /** Bytes kept of each stdout and stderr. */
   outputLimitBytes: number;
+  /** Who follows the script by this id finds its results so far in the heartbeats. */
+  scriptId?: string;
 }
 
 /**
@@ -354,6 +364,8 @@ export interface DecideInput {
   document: DocumentRef;
   allocationId: AllocationId;
   tolerance: ToleranceSpec;
+  /** Least payment timeout that a provider may have countered with. Default: what was asked for. */
+  leastPaymentTimeoutSec?: number;
   /** What the ledger knows of the document's agreement; of all where that is not known. */
   ledger: Record<AgreementId, AgreementSoFar>;
 }
@@ -442,6 +454,8 @@ export interface SettlementTerms {
   /** Time between debit notes that the demand asks for, if any. */
   debitNoteIntervalSec?: number;
   tolerance: ToleranceSpec;
+  /** Least payment timeout that a provider may have countered with. Default: what was asked for. */
+  leastPaymentTimeoutSec?: number;
   /** After so long nothing of a dead attempt can take effect on yagna any more. */
   requestLifetimeMs: number;
   /** The allocation is reserved for so long at a time. */
@@ -477,6 +491,7 @@ export interface NewSettlement extends SettlementTerms {
 export interface ResolveAttachInput {
   attach: AttachSpec;
   connection?: string;
+  control?: ControlSpec;
 }
 
 /** The Golem activity that a rental attaches to, as it was found. */
@@ -489,6 +504,7 @@ export interface ResolvedAttach {
   provider: ProviderInfo;
   approvedAt: Timestamp;
   validToMs: number;
+  terms: AgreedTerms;
   /** Scripts in it that were sent before, the oldest first. */
   batchIds: BatchId[];
   /** What its user should know. */
@@ -519,6 +535,21 @@ export interface AvoidInput {
   reason: string;
 }
 
+export interface VerifyControlInput {
+  /** Workflow id of the rental or job that was asked. */
+  rental: string;
+  operation: Operation;
+  /** The Update's argument without its `authorization`. */
+  args: unknown;
+  /** A JWS over a {@link ControlClaim}, compact. */
+  authorization: string;
+}
+
+/** Who signed, and why it is refused all the same; nothing of both where nobody can be told. */
+export type VerifiedControl =
+  | { key: ControlKey; claim: Pick<ControlClaim, 'nonce' | 'exp'>; refusal?: undefined }
+  | { key?: ControlKey; refusal: Refusal };
+
 /** The Temporal activities of this package, by the names they are registered under. */
 export interface GolemActivities {
   golemPrepareJob(input: { spec: unknown }): Promise<PreparedJob>;
@@ -541,4 +572,5 @@ export interface GolemActivities {
   golemResolveAttach(input: ResolveAttachInput): Promise<ResolvedAttach>;
   golemDescribeDetach(input: DescribeDetachInput): Promise<{ says: string[] }>;
   golemAvoidProvider(input: AvoidInput): Promise<{ events: NewEvent[] }>;
+  golemVerifyControl(input: VerifyControlInput): Promise<VerifiedControl>;
 }

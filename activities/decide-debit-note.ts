@@ -13,6 +13,9 @@ import { amounts, event } from './events';
 import { knownActivities } from './known-activities';
 import { failure, isYagnaError, type DebitNote, type Documents, type Yagna } from './yagna';
 
+/** yagna tells its time by the second: so much more may have passed. */
+const CLOCK_SEC = 1;
+
 export async function decideDebitNote(
   yagna: Yagna,
   documents: Documents,
@@ -88,16 +91,16 @@ async function refuseDebitNote(
   const elapsedSec = Math.max(0, (yagna.now() - found.beganMs) / 1000);
   const seen = soFar.notes[note.activityId] ?? { all: 0, payable: 0 };
   const pace = notePace(agreement);
-  if (isTooOften(pace, seen.all + 1, elapsedSec)) {
+  if (isTooOften(pace, seen.all + 1, elapsedSec + CLOCK_SEC)) {
     const why = pace.agreed ? 'as agreed' : 'where nothing is agreed';
     const reason = `debit notes come more often than every ${pace.intervalSec} s ${why}`;
     return { reason, requestorCode: 'TooManyDebitNotes' };
   }
   if (note.paymentDueDate !== undefined) {
     const requestorCode = 'TooManyPayableDebitNotes';
-    const payable = payablePace(agreement);
+    const payable = payablePace(agreement, input.leastPaymentTimeoutSec);
     if (!payable) return { reason: 'payable debit notes were not agreed', requestorCode };
-    if (isTooOften(payable, seen.payable + 1, elapsedSec)) {
+    if (isTooOften(payable, seen.payable + 1, elapsedSec + CLOCK_SEC)) {
       const reason = `payable debit notes come more often than every ${payable.intervalSec} s as agreed`;
       return { reason, requestorCode };
     }

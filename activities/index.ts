@@ -14,6 +14,7 @@ import { prepareActivities } from './prepare';
 import { rentalWatchActivities } from './watch-rental';
 import { scriptWatchActivities } from './watch-script';
 import { settlementWatchActivities } from './watch-settlement';
+import { controlActivities } from './verify-control';
 import { vmActivities } from './vm';
 
 export type { GolemActivities } from './contract';
@@ -38,5 +39,6 @@ export function createGolemActivities(env: ActivityEnvironment): GolemActivities
     ...orphanActivities(env),
     ...attachActivities(env),
     ...avoidActivities(env),
+    ...controlActivities(),
   };
 }

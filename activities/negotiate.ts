@@ -3,7 +3,8 @@
  * and returns the drafts that providers agreed to.
  */
 import { buildDemand, counterProperties, mergeDecorations } from '../model/demand';
-import { LEAST_LIFE_MS } from '../model/duration-classes';
+import { counterReason } from '../model/agreed-terms';
+import { durationClasses, type DurationClasses } from '../model/duration-classes';
 import type { NewEvent } from '../model/events';
 import { foreignText } from '../model/foreign-text';
 import type { ProposalId } from '../model/ids';
@@ -202,7 +203,8 @@ class Round {
       const nowMs = expiresAtMs - spec.demand.expirationSec * 1000;
       return mergeDecorations(buildDemand(spec, { mark: demandMark(job, n), nowMs }), decorations);
     };
-    if (old && !input.renew && attemptNumber === 1 && old.expiresAtMs - Date.now() > LEAST_LIFE_MS) {
+    const isLongEnough = old && old.expiresAtMs - Date.now() > spec.demand.leastLifeSec * 1000;
+    if (isLongEnough && !input.renew && attemptNumber === 1) {
       this.demand = old;
       this.demandNumber = old.n;
       this.body = body(old.n, old.expiresAtMs);
@@ -357,6 +359,10 @@ class Round {
     return priceCapReason(spec.pricing, offer) ?? (isPayable ? undefined : `cannot be paid on ${platform}`);
   }
 
+  private classes(): DurationClasses {
+    return durationClasses(this.env.specSettings.durationClasses);
+  }
+
   /** Why a provider is not trusted any more. */
   private faithReason(id: string): string | undefined {
     const broken = this.input.brokeFaith.find((each) => each.id === id);
@@ -409,7 +415,10 @@ class Round {
     if (!read.ok) return this.countUnsuitable(read.reason);
     const { offer } = read;
     // A provider writes its draft anew: what it offered before binds it to nothing.
-    const worse = this.termsReason(offer) ?? raisedPriceReason(summary, offer);
+    const worse =
+      this.termsReason(offer) ??
+      raisedPriceReason(summary, offer) ??
+      counterReason(this.input.spec.demand, proposal.properties, this.classes());
     if (worse) return this.countUnsuitable(worse);
     this.drafts.push({ ...summary, ...pricesOf(offer), proposalId: proposal.proposalId, demand });
   }

@@ -7,6 +7,7 @@ import { endWithReaders, exitOnceRead } from './exit';
 import { CliError, EXIT_FAILED, EXIT_USAGE } from './failure';
 import { addJobCommands } from './job-commands';
 import { packageJson } from './package-json';
+import { addRentalCommands } from './rental-commands';
 import { addReconcileCommand } from './reconcile-command';
 import { addSchemaCommand } from './schema-command';
 import { addWorkerCommand } from './worker-command';
@@ -23,6 +24,7 @@ async function main(): Promise<void> {
     .enablePositionalOptions();
   addJobCommands(program);
   addAttachCommands(program);
+  addRentalCommands(program);
   addReconcileCommand(program);
   addWorkerCommand(program);
   addDevnetCommand(program);

@@ -8,6 +8,7 @@ import {
 } from '@temporalio/client';
 import { ApplicationFailure, WorkflowNotFoundError } from '@temporalio/common';
 import { attachId, attachProblems, type AttachSpec, type Detached } from '../model/attach';
+import type { ControlSpec } from '../model/control';
 import { DEFAULT_TASK_QUEUE } from '../model/ids';
 import type { RentalProgress } from '../model/result';
 import { isNoAnswer, namedCause } from './errors';
@@ -15,6 +16,8 @@ import { isNoAnswer, namedCause } from './errors';
 export interface AttachOptions extends AttachSpec {
   /** Of the worker. Default `default`. */
   connection?: string;
+  /** Who owns it, where it was rented for an owner alone: it takes only what he signs then. */
+  control?: ControlSpec;
   /** Stops the wait; the rental goes on attaching. */
   signal?: AbortSignal;
 }
@@ -41,14 +44,14 @@ const ASK_EVERY_MS = 200;
  */
 export async function attach(
   { client, taskQueue = DEFAULT_TASK_QUEUE }: AttachTarget,
-  { connection, signal, ...spec }: AttachOptions,
+  { connection, control, signal, ...spec }: AttachOptions,
 ): Promise<AttachedRental> {
-  const problems = attachProblems({ attach: spec, connection });
+  const problems = attachProblems({ attach: spec, connection, control });
   if (problems.length > 0) {
     throw ApplicationFailure.nonRetryable(problems.join('\n'), 'InvalidJobSpec', [problems]);
   }
   const rentalId = attachId(spec.activityId);
-  const input = { attach: spec, connection };
+  const input = { attach: spec, connection, control };
   try {
     await client.workflow.start('golemRental', { workflowId: rentalId, taskQueue, args: [input] });
   } catch (error) {

@@ -1,6 +1,12 @@
 /** `golem-temporal/client`: start, follow and end Golem jobs from any Node program. */
 export { attach, detach, type AttachedRental, type AttachOptions, type AttachTarget } from './attach';
-export { GolemJobError, NoAnswerError, UnknownJobError } from './errors';
+export {
+  GolemJobError,
+  GolemRentalError,
+  NoAnswerError,
+  UnknownJobError,
+  UnknownRentalError,
+} from './errors';
 export {
   GolemClient,
   type ConnectOptions,
@@ -10,6 +16,8 @@ export {
   type StartJobOptions,
 } from './golem-client';
 export type { AttachSpec, Detached } from '../model/attach';
+export type { ExecOptions, FollowScriptOptions, RentOptions } from './rentals';
+export type { ExecuteScript, ScriptEnd, ScriptOutcome } from '../model/script';
 export { DEFAULT_TASK_QUEUE } from '../model/ids';
 export type { EventsPage, JobEvent } from './job-events';
 export { reconcile, scheduleReconcile, unscheduleReconcile, type ReconcileTarget } from './reconcile';

@@ -3,6 +3,7 @@
  * GAP-17, the "Offline Requestor Model".
  */
 import { AMOUNT } from './amount';
+import { CONTROL_KEY } from './control';
 import type { AgreementId, Amount, BatchId, GolemActivityId, Timestamp } from './ids';
 
 export interface AttachSpec {
@@ -43,7 +44,7 @@ const FIELDS = ['activityId', 'batchIds', 'budget'];
 
 /** Everything that is wrong with what a rental was asked to attach to, with its path. */
 export function attachProblems(input: unknown): string[] {
-  const { attach, connection } = Object(input) as { attach?: unknown; connection?: unknown };
+  const { attach, connection, control } = Object(input) as Record<string, unknown>;
   if (typeof attach !== 'object' || attach === null) {
     return ['attach: expected { activityId, batchIds?, budget? }'];
   }
@@ -65,6 +66,10 @@ export function attachProblems(input: unknown): string[] {
   }
   if (given(connection) && (typeof connection !== 'string' || connection === '')) {
     problems.push('connection: expected the name of a connection of the worker');
+  }
+  const { owner } = Object(control) as { owner?: unknown };
+  if (given(control) && !(typeof owner === 'string' && CONTROL_KEY.test(owner))) {
+    problems.push('control.owner: expected an Ed25519 public key, 43 characters of base64url');
   }
   return problems;
 }

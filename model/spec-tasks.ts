@@ -1,5 +1,6 @@
 /** The tasks of a job spec: short forms made full, defaults filled in, and checked against each other. */
 import type { TaskCommand, TaskSpec } from './job';
+import { WORKER_FILE } from './worker-files';
 import type { Check, Path } from './spec-problems';
 import type { WrittenCommand, WrittenTask } from './spec-schema';
 
@@ -73,7 +74,37 @@ function completeTask(written: WrittenTask, index: number, availableSec: number,
     timeoutSec: timeoutSec ?? Math.max(1, Math.min(DEFAULT_TIMEOUT_SEC, Math.floor(availableSec))),
     maxAttempts: field('maxAttempts') ?? DEFAULT_ATTEMPTS,
     onUncertain: field('onUncertain') ?? 'freshVm',
+    ...completeCheckpoint(field('checkpoint'), commands, [...path, 'checkpoint'], check),
   };
+}
+
+const DEFAULT_EVERY_SEC = 600;
+
+function completeCheckpoint(
+  written: FullTask['checkpoint'],
+  commands: readonly TaskCommand[],
+  path: Path,
+  check: Check,
+): Pick<TaskSpec, 'checkpoint'> {
+  if (written === undefined) return {};
+  if (commands.filter((command) => 'run' in command).length !== 1)
+    check.refuse(path, 'needs a task with one program; join lines with && in one command');
+  written.files.forEach((file, index) => {
+    if (!VM_PLACE.test(file) || file.endsWith('/') || !file.slice(1).includes('/'))
+      check.refuse(
+        [...path, 'files', index],
+        'must be an absolute path below a folder, such as "/golem/work/state"',
+      );
+  });
+  for (const end of ['to', 'from'] as const) {
+    const place = written[end];
+    if (place !== undefined && !isOutside(place))
+      check.refuse(
+        [...path, end],
+        'must be an http(s) URL or a file of the worker such as "files:/checkpoint.tar"',
+      );
+  }
+  return { checkpoint: { ...written, everySec: written.everySec ?? DEFAULT_EVERY_SEC } };
 }
 
 export function completeCommands(written: unknown, path: Path, check: Check): TaskCommand[] {
@@ -112,19 +143,20 @@ function checkLine(line: string, path: Path, check: Check): void {
 }
 
 const URL_PLACE = /^(https?:\/\/[^\s/]+\S*|file:\/\/\/\S*)$/;
+const isOutside = (place: string): boolean => URL_PLACE.test(place) || WORKER_FILE.test(place);
 const VM_PLACE = /^\/[^/]/;
 
 function checkTransfer(transfer: { from: string; to: string }, path: Path, check: Check): void {
   const wrong = (['from', 'to'] as const).filter(
-    (end) => !URL_PLACE.test(transfer[end]) && !VM_PLACE.test(transfer[end]),
+    (end) => !isOutside(transfer[end]) && !VM_PLACE.test(transfer[end]),
   );
   for (const end of wrong) {
     check.refuse(
       [...path, end],
-      'must be an http(s) URL, a file:///… URL or an absolute path in the VM such as "/golem/input/x"',
+      'must be an http(s) URL, a file of the worker such as "files:/input/x", a file:///… URL or an absolute path in the VM such as "/golem/input/x"',
     );
   }
-  if (wrong.length === 0 && URL_PLACE.test(transfer.from) && URL_PLACE.test(transfer.to)) {
+  if (wrong.length === 0 && isOutside(transfer.from) && isOutside(transfer.to)) {
     check.refuse(path, 'goes from URL to URL; one of both must be a path in the VM');
   }
 }

@@ -4,12 +4,7 @@
  * left to `activities/image.ts`.
  */
 import { exact } from './amount';
-import {
-  type Duration,
-  DURATION_CLASSES,
-  type DurationClasses,
-  applyDurationClass,
-} from './duration-classes';
+import { type Duration, durationClasses, type DurationClasses, applyDurationClass } from './duration-classes';
 import { DEFAULT_CONNECTION } from './ids';
 import { type ImageSource, readImageSource } from './image-source';
 import type { BudgetSpec, DemandSpec, JobSpec, PricingSpec, ProvidersSpec, ToleranceSpec } from './job';
@@ -109,7 +104,7 @@ function utf8Bytes(text: string): number {
 
 /** The spec with all defaults. Parts that are not sound get defaults too; then the result is not used. */
 function complete(written: WrittenSpec, settings: SpecSettings, check: Check): ParsedSpec {
-  const classes = durationClasses(settings);
+  const classes = durationClasses(settings.durationClasses);
   const demand = completeDemand(written, settings, classes, check);
   const interactive = check.isSound(['interactive']) ? (written.interactive ?? false) : false;
   const tasks = completeTasks(written.tasks, demand.expirationSec - classes.reservedSec, check);
@@ -145,13 +140,9 @@ function complete(written: WrittenSpec, settings: SpecSettings, check: Check): P
       usageSec: written.tolerance?.usageSec ?? TOLERANCE.usageSec,
       usageRatio: written.tolerance?.usageRatio ?? TOLERANCE.usageRatio,
     },
+    ...(written.control === undefined ? {} : { control: written.control }),
     ...(written.notify === undefined ? {} : { notify: written.notify }),
   };
-}
-
-function durationClasses(settings: SpecSettings): DurationClasses {
-  const given = Object.entries(settings.durationClasses ?? {}).filter(([, value]) => value !== undefined);
-  return { ...DURATION_CLASSES, ...Object.fromEntries(given) };
 }
 
 function checkTasksFit(written: WrittenSpec, interactive: boolean, check: Check): void {
@@ -248,6 +239,8 @@ function completeDemand(
   return {
     subnetTag: written.subnetTag ?? settings.subnetTag ?? 'public',
     ...duration,
+    ...(written.least === undefined ? {} : { least: written.least }),
+    leastLifeSec: classes.reservedSec,
     maxOfferEvents: written.maxOfferEvents ?? 100,
     offerFetchingIntervalSec: written.offerFetchingIntervalSec ?? 20,
     proposalTimeoutSec: written.proposalTimeoutSec ?? 20,

@@ -28,16 +28,16 @@ export interface Attached {
 }
 
 /** @throws as `golemResolveAttach` does */
-export async function attachTo({ attach, connection }: AttachInput): Promise<Attached> {
+export async function attachTo({ attach, connection, control }: AttachInput): Promise<Attached> {
   const { workflowId } = workflowInfo();
   const provider = { id: '', name: '' };
   setHandler(rentalProgressQuery, () => ({ n: 0, workflowId, provider, state: 'attaching', tasksDone: 0 }));
   setHandler(eventsQuery, (query) => readEvents(emptyEventLog(), query));
   for (let tries = 1; ; tries++) {
-    const found = await inspect.golemResolveAttach({ attach, connection });
+    const found = await inspect.golemResolveAttach({ attach, connection, control });
     try {
       const settlement = await takeUp(found, { workflowId, agreementId: found.agreementId });
-      return { record: attachedRecord(attach, found, workflowId), settlement };
+      return { record: attachedRecord({ attach, control }, found, workflowId), settlement };
     } catch (error) {
       // Its settlement has ended meanwhile, or somebody else has started one.
       const isChanged = !found.settlement || namedFailure(error).type === 'JobIdInUse';

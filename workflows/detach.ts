@@ -8,10 +8,14 @@ import type { Rental } from './rental';
 import type { Signed } from './rental-vm';
 
 export function listenForDetach(rental: Rental): void {
-  setHandler(detachUpdate, () => detach(rental), { validator: () => checkDetachable(rental) });
+  setHandler(detachUpdate, (request?: object) => detach(rental, request), {
+    validator: (_request?: object) => checkDetachable(rental),
+  });
 }
 
-async function detach(rental: Rental): Promise<Detached> {
+async function detach(rental: Rental, request: unknown): Promise<Detached> {
+  await rental.control.guard('detach', request);
+  if (rental.over) throw rental.ended();
   rental.isDetached = true;
   await condition(() => rental.detached !== undefined || rental.over);
   if (!rental.detached) throw rental.ended();

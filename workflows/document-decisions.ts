@@ -85,6 +85,7 @@ export class DocumentDecisions {
     try {
       const decision = await deciding.golemDecideDocument({
         ...{ job: input.job, document, allocationId, tolerance: input.tolerance },
+        leastPaymentTimeoutSec: input.leastPaymentTimeoutSec,
         ledger: soFar(ledger, document.agreementId),
       });
       if (reservation.makesRoom(decision, allocationId)) tryAgain(entry, Date.now());

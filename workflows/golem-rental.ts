@@ -1,7 +1,8 @@
 /**
  * One agreement with one provider and the VM under it: signs, creates, deploys, runs setup and then scripts as
- * they come, and ends both. Or it takes over a VM that runs already, and may leave it alive. It decides nothing about the job; it reports how each script ended. Its history is kept
- * short: now and then it goes on as a new run, which takes over the VM and the script in it.
+ * they come, and ends both. Or it takes over a VM that runs already; and it may leave one alive. It decides nothing about
+ * the job; it reports how each script ended. Its history is kept short: now and then it goes on as a new run, which takes
+ * over the VM and the script in it.
  */
 import {
   ApplicationFailure,
@@ -114,7 +115,8 @@ function listen(rental: Rental): void {
     else await rental.giveBack(assignment, { type: 'AgreementEnded', message: 'the rental has ended' });
   };
   setHandler(assignmentSignal, sound('golemAssignment', isAssignment, onAssignment));
-  const terminate = (request?: { reason?: string }): void => {
+  const terminate = async (request?: { reason?: string }): Promise<void> => {
+    await rental.control.guard('terminate', request);
     rental.close ??= { reason: request?.reason ?? 'terminated by request' };
   };
   setHandler(terminateUpdate, terminate, { validator: checkTerminate });

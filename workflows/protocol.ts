@@ -8,7 +8,8 @@ import type { AttachSpec, Detached } from '../model/attach';
 import type { EventsQuery, GolemEvent } from '../model/events';
 import type { AgreementId, AllocationId, Amount, BatchId, GolemActivityId, Timestamp } from '../model/ids';
 import type { Bills } from './state/budget';
-import type { OnUncertain, TaskCommand } from '../model/job';
+import type { ControlSpec } from '../model/control';
+import type { CheckpointSpec, OnUncertain, TaskCommand } from '../model/job';
 import type {
   CommandResult,
   JobProgress,
@@ -20,9 +21,12 @@ import type {
   SettlementPhase,
   SettlementProgress,
 } from '../model/result';
+import type { ExecuteScript, ScriptEnd, ScriptOutcome } from '../model/script';
 import type { Fault } from './state/broken-faith';
 import type { CarriedSettlement } from './state/carried-settlement';
 import type { RentalRecord } from './state/rental-record';
+
+export type { ExecuteScript, ScriptOutcome } from '../model/script';
 
 export const eventsQuery = defineQuery<GolemEvent[], [EventsQuery?]>('events');
 export const jobProgressQuery = defineQuery<JobProgress>('progress');
@@ -37,6 +41,11 @@ export interface Assignment {
   commands: TaskCommand[];
   timeoutSec: number;
   onUncertain: OnUncertain;
+  checkpoint?: CheckpointSpec;
+  /** An attempt before may have left a checkpoint. */
+  restore?: boolean;
+  /** Of a script from outside: whoever sent it may follow its results by it. */
+  scriptId?: string;
   /** How many VMs of the rental had died, as far as the job knew: files of a task before went with them. */
   vmsDied?: number;
 }
@@ -45,7 +54,7 @@ export interface Assignment {
  * `lost`: the VM went while it ran. `returned`: it never began, or the agreement's own time was over; no
  * failure of the task.
  */
-export type AssignmentState = 'done' | 'failed' | 'lost' | 'timedOut' | 'uncertain' | 'returned';
+export type AssignmentState = ScriptEnd;
 
 /** Rental → job: how an assignment ended. */
 export interface AssignmentOutcome {
@@ -145,24 +154,6 @@ export const reservationSignal = defineSignal<[ReservationRequest]>('golemReserv
 export const ownerClosedSignal = defineSignal<[OwnerClosed]>('golemOwnerClosed');
 export const attachedSignal = defineSignal<[OwnerAttached]>('golemAttached');
 
-/** A script for a rental's VM from outside of its job. */
-export interface ExecuteScript {
-  /** Shell lines, `{ run, args }` or `{ transfer: { from, to } }`. */
-  commands: (string | TaskCommand)[];
-  /** Default 3600. */
-  timeoutSec?: number;
-  /** Default `fail`: nobody but the caller knows what a repeat would do. */
-  onUncertain?: OnUncertain;
-}
-
-export interface ScriptOutcome {
-  scriptId: string;
-  /** `running` when `waitSec` has passed before the script has ended. */
-  state: 'running' | AssignmentState;
-  results: CommandResult[];
-  reason?: string;
-}
-
 /** Runs a script in the rental's VM; returns once it was sent, with the id to ask for its outcome. */
 export const executeScriptUpdate = defineUpdate<{ scriptId: string }, [ExecuteScript]>('executeScript');
 /** Waits for a script's outcome, at most `waitSec` (30 at the most, default 30). */
@@ -174,7 +165,7 @@ export const scriptResultUpdate = defineUpdate<ScriptOutcome, [{ scriptId: strin
  * VM. Their settlement pays until the agreement ends.
  * @throws NotDetachable - no VM is up
  */
-export const detachUpdate = defineUpdate<Detached>('detach');
+export const detachUpdate = defineUpdate<Detached, [object?]>('detach');
 /** Ends a job or a rental in good order; what is not done is not done any more. */
 export const terminateUpdate = defineUpdate<void, [{ reason?: string }?]>('terminate');
 
@@ -194,6 +185,8 @@ export interface RentalTerms {
   outputLimitBytes: number;
   /** Scripts come by Update. */
   interactive: boolean;
+  /** Closes it for everybody but the owner and those that hold a grant. */
+  control?: ControlSpec;
   /** It took over what was rented before: there is no job to tell. Default false. */
   isAttached?: boolean;
 }
@@ -211,6 +204,8 @@ export interface AttachInput {
   attach: AttachSpec;
   /** Default `default`. */
   connection?: string;
+  /** The owner that it was rented by, if it was closed for all others: so it is again. */
+  control?: ControlSpec;
   /** What the run before this one knew. */
   carried?: RentalRecord;
 }

@@ -10,6 +10,7 @@ import type { RentalEnded } from '../activities/contract';
 import type { Detached } from '../model/attach';
 import { appendEvents, type NewEvent } from '../model/events';
 import type { RentalState } from '../model/result';
+import { Control } from './control';
 import { rentalDetails } from './current-details';
 import type { NamedFailure } from './failure-type';
 import { OutsideScripts } from './outside-scripts';
@@ -68,13 +69,16 @@ export class Rental {
   /** Length of the history when a new run was asked for first. */
   private suggestedAt?: number;
   readonly outside: OutsideScripts;
+  readonly control: Control;
   readonly runner: ScriptRunner;
   private readonly job;
 
   constructor(readonly record: RentalRecord) {
     const { job, n, outputLimitBytes } = record.terms;
     this.job = getExternalWorkflowHandle(job.jobId);
+    this.control = new Control(record, (events) => this.note(events));
     this.outside = new OutsideScripts(record, {
+      guard: (operation, argument) => this.control.guard(operation, argument),
       enqueue: (script) => record.queue.push(script),
       isOver: () => this.over || this.close !== undefined || this.isDetached,
       isLeaving: () => this.leaving,

@@ -3,15 +3,15 @@
  * in it, since a rental that is to end goes on no more.
  */
 import type { ResolvedAttach, SignedAgreement } from '../../activities/contract';
-import type { AttachSpec } from '../../model/attach';
 import { carryEvents, emptyEventLog, resumeEvents, type EventLog } from '../../model/events';
 import type { BatchId, GolemActivityId, Timestamp } from '../../model/ids';
 import type { RentalProgress } from '../../model/result';
 import { fitOutputs, jsonSize } from '../../model/result-size';
 import type { Assignment, AttachInput, RentalInput, RentalTerms, ScriptOutcome } from '../protocol';
+import { newGrants, type Grants } from './grants';
 
 /** A script that runs in the VM, a task's or one from outside. */
-export interface RunningScript extends Pick<Assignment, 'id' | 'task' | 'timeoutSec'> {
+export interface RunningScript extends Pick<Assignment, 'id' | 'task' | 'timeoutSec' | 'scriptId'> {
   batchId: BatchId;
   /** Absent for one that was sent before the VM was taken over. */
   commandCount?: number;
@@ -46,6 +46,8 @@ export interface RentalRecord {
   taken: number;
   /** Those of them that are asked for, the oldest first. */
   outside: OutsideScript[];
+  /** Ids of others, the oldest first: their outcomes are kept no more, and a repeat of one is still known. */
+  forgotten: string[];
   progress: RentalProgress;
   /** Of the newest word to the job. */
   seq: number;
@@ -56,10 +58,14 @@ export interface RentalRecord {
   /** A request of it may still take effect. */
   retried: boolean;
   log: EventLog;
+  /** Who controls it; absent where everybody does. */
+  grants?: Grants;
 }
 
 /** Assignments come one at a time, and a repeat of one soon. */
 const KNOWN = 100;
+/** Whoever repeats a script may have been away for long. */
+const FORGOTTEN = 1000;
 /** Temporal takes 2 MB for the input of a run; what wraps it is little. */
 const INPUT_JSON = 1_900_000;
 /** Kept of each output where no job says how much; a job's default is the same. */
@@ -70,26 +76,33 @@ const EVENTS_JSON = 200_000;
 const QUEUE_JSON = 150_000;
 
 export function newRentalRecord(input: RentalInput, workflowId: string): RentalRecord {
-  const { job, n, proposal, setup, outputLimitBytes, interactive, first } = input;
+  const { job, n, proposal, setup, outputLimitBytes, interactive, control, first } = input;
   const { provider } = proposal;
-  const record = emptyRecord({ job, n, provider, setup, outputLimitBytes, interactive }, workflowId);
+  const record = emptyRecord({ job, n, provider, setup, outputLimitBytes, interactive, control }, workflowId);
   if (first) Object.assign(record, { queue: [first], known: [first.id] });
   return record;
 }
 
 /** Of a rental that takes over a VM that runs. */
 export function attachedRecord(
-  { activityId }: AttachSpec,
+  { attach, control }: Pick<AttachInput, 'attach' | 'control'>,
   found: ResolvedAttach,
   workflowId: string,
 ): RentalRecord {
-  const { job, provider, agreementId, approvedAt, validToMs, batchIds, note } = found;
-  const base = { setup: [], outputLimitBytes: OUTPUT_LIMIT_BYTES, interactive: true, isAttached: true };
+  const { job, provider, agreementId, approvedAt, validToMs, terms, batchIds, note } = found;
+  const { activityId } = attach;
+  const base = {
+    control: control ?? undefined,
+    setup: [],
+    outputLimitBytes: OUTPUT_LIMIT_BYTES,
+    interactive: true,
+    isAttached: true,
+  };
   const record = emptyRecord({ job, n: 0, provider, ...base }, workflowId);
   return {
     ...record,
     ...{ vm: activityId, everReady: true, inherited: batchIds },
-    signed: { agreementId, approvedAt, validToMs, retried: false },
+    signed: { agreementId, approvedAt, validToMs, terms, retried: false },
     outside: batchIds.map((scriptId) => ({ scriptId, sent: true })),
     progress: { ...record.progress, state: 'ready', agreementId, activityId, note },
   };
@@ -101,13 +114,14 @@ export function carriedRecord(carried: RentalRecord): RentalRecord {
 }
 
 function emptyRecord(terms: RentalTerms, workflowId: string): RentalRecord {
-  const { n, provider } = terms;
+  const { n, provider, control } = terms;
   return {
     terms,
     ...{ ended: [], deaths: 0, queue: [], known: [], inherited: [] },
-    ...{ taken: 0, outside: [], seq: 0, log: emptyEventLog() },
+    ...{ taken: 0, outside: [], forgotten: [], seq: 0, log: emptyEventLog() },
     ...{ everReady: false, told: false, setupFailed: false, retried: false },
     progress: { n, workflowId, provider, state: 'signing', tasksDone: 0 },
+    ...(control === undefined ? {} : { grants: newGrants(control.owner) }),
   };
 }
 
@@ -129,6 +143,15 @@ export function learn(record: RentalRecord, id: string): boolean {
   return true;
 }
 
+/** Leaves scripts from outside out of the record, but for their ids. */
+export function forget<T extends Pick<RentalRecord, 'outside' | 'forgotten'>>(
+  record: T,
+  scripts: readonly OutsideScript[],
+): T {
+  const forgotten = [...record.forgotten, ...scripts.map(({ scriptId }) => scriptId)].slice(-FORGOTTEN);
+  return { ...record, forgotten, outside: record.outside.filter((each) => !scripts.includes(each)) };
+}
+
 /** False while too much waits to be carried. */
 export const isCarriable = ({ queue }: RentalRecord): boolean => JSON.stringify(queue).length <= QUEUE_JSON;
 
@@ -140,13 +163,14 @@ export function nextInput<Input extends RentalInput | AttachInput>(
   input: Input,
   record: RentalRecord,
 ): Input {
-  const carried = { ...record, outside: [], log: carryEvents(record.log, EVENTS_JSON) };
+  const log = carryEvents(record.log, EVENTS_JSON);
+  // As if all were left out: the ids of those that are take some room.
+  const carried = { ...forget(record, record.outside), outside: [], log };
   // Its terms are in the record.
   const next = { ...input, first: undefined, ...('setup' in input ? { setup: [] } : {}), carried };
-  return {
-    ...next,
-    carried: { ...carried, outside: fitOutside(record.outside, INPUT_JSON - jsonSize(next)) },
-  };
+  const outside = fitOutside(record.outside, INPUT_JSON - jsonSize(next));
+  const left = record.outside.filter(({ scriptId }) => !outside.some((each) => each.scriptId === scriptId));
+  return { ...next, carried: { ...forget(record, left), outside, log } };
 }
 
 function fitOutside(scripts: readonly OutsideScript[], limit: number): OutsideScript[] {
