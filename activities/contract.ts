@@ -16,8 +16,9 @@ import type {
   Timestamp,
 } from '../model/ids';
 import type { AgreedTerms } from '../model/agreed-terms';
+import type { AttachSpec } from '../model/attach';
 import type { Breach } from '../model/avoid';
-import type { ControlClaim, ControlKey, Operation, Refusal } from '../model/control';
+import type { ControlClaim, ControlKey, ControlSpec, Operation, Refusal } from '../model/control';
 import type {
   BudgetSpec,
   Installation,
@@ -234,7 +235,8 @@ export interface WatchScriptInput {
   agreementId: AgreementId;
   activityId: GolemActivityId;
   batchId: BatchId;
-  commandCount: number;
+  /** Absent where nobody knows it any more: then the script is over when yagna says so. */
+  commandCount?: number;
   /** ms since the epoch after which the script counts as timed out. */
   deadlineMs: number;
   /** Bytes kept of each stdout and stderr. */
@@ -488,6 +490,42 @@ export interface Revival extends SettlementTerms {
   adopt: Adopted;
 }
 
+/** A settlement to be started by a rental that attaches. */
+export interface NewSettlement extends SettlementTerms {
+  job: JobRef;
+  adopt?: Adopted;
+}
+
+export interface ResolveAttachInput {
+  attach: AttachSpec;
+  connection?: string;
+  control?: ControlSpec;
+}
+
+/** The Golem activity that a rental attaches to, as it was found. */
+export interface ResolvedAttach {
+  /** Whose it is to be: its settlement is `<jobId>/settlement`. */
+  job: JobRef;
+  /** To be started first; absent where one lives that pays for the agreement already. */
+  settlement?: NewSettlement;
+  agreementId: AgreementId;
+  provider: ProviderInfo;
+  approvedAt: Timestamp;
+  validToMs: number;
+  terms: AgreedTerms;
+  /** Scripts in it that were sent before, the oldest first. */
+  batchIds: BatchId[];
+  /** What its user should know. */
+  note?: string;
+}
+
+export interface DescribeDetachInput {
+  job: JobRef;
+  agreementId: AgreementId;
+  activityId: GolemActivityId;
+  batchId?: BatchId;
+}
+
 export interface FoundOrphans {
   orphans: Orphan[];
   /** Beyond those listed. */
@@ -588,6 +626,8 @@ export interface GolemActivities {
   golemReadTasks(input: ReadTasksInput): Promise<TasksPage>;
   golemWriteResults(input: WriteResultsInput): Promise<void>;
   golemWatchWorkflows(input: { workflows: StartedWorkflow[] }): Promise<{ closed: ClosedWorkflow[] }>;
+  golemResolveAttach(input: ResolveAttachInput): Promise<ResolvedAttach>;
+  golemDescribeDetach(input: DescribeDetachInput): Promise<{ says: string[] }>;
   golemAvoidProvider(input: AvoidInput): Promise<{ events: NewEvent[] }>;
   golemVerifyControl(input: VerifyControlInput): Promise<VerifiedControl>;
 }

@@ -11,7 +11,7 @@ import type { FoundOrphans, GolemActivities } from './contract';
 import type { ActivityEnvironment } from './environment';
 import { readHoldings, type AllHoldings, type Holdings } from './holdings';
 import { installationOf } from './installation';
-import { JobRecords } from './job-records';
+import { JobRecords, type JobRecord } from './job-records';
 import { liveVms } from './live-vms';
 import { endOfAllocation, jobOfMark } from './marks';
 import { Bills } from './orphan-bills';
@@ -71,7 +71,7 @@ export function orphanActivities(env: ActivityEnvironment): Pick<GolemActivities
   };
 }
 
-interface Search {
+export interface Search {
   yagna: Yagna;
   documents: Documents;
   owner: string;
@@ -101,6 +101,16 @@ async function findGroups(search: Search, { olderThanSec }: ReconcileInput): Pro
     groups.push({ ...group, ever: await everAgreed(yagna, { owner, jobUuid }, signal) });
   }
   return groups;
+}
+
+/** What yagna holds of one job, whether or not somebody looks after it. */
+export async function groupOf(search: Search, record: JobRecord): Promise<OrphanGroup> {
+  const { yagna, documents, owner, signal } = search;
+  const { jobUuid } = record;
+  const all = await readHoldings(yagna, documents, owner, signal);
+  const allocations = (await byJob(search, all)).get(jobUuid) ?? [];
+  const ever = await everAgreed(yagna, { owner, jobUuid }, signal);
+  return { record, holdings: all.jobs.get(jobUuid) ?? NOTHING, allocations, ever };
 }
 
 type Unowned = Omit<OrphanGroup, 'ever'>;

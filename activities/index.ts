@@ -3,6 +3,7 @@ import type { GolemActivities } from './contract';
 import { agreementActivities } from './agreement';
 import { allocationActivities } from './allocation';
 import { amendmentActivities } from './amend-allocation';
+import { attachActivities } from './attach';
 import { avoidActivities } from './avoid';
 import { cleanUpActivities } from './clean-up';
 import { decisionActivities } from './decide';
@@ -38,6 +39,7 @@ export function createGolemActivities(env: ActivityEnvironment): GolemActivities
     ...decisionActivities(env),
     ...cleanUpActivities(env),
     ...orphanActivities(env),
+    ...attachActivities(env),
     ...avoidActivities(env),
     ...controlActivities(),
     ...workflowWatchActivities,

@@ -23,6 +23,8 @@ export interface JobRecord {
   jobId?: string;
   /** The job or its settlement runs: whatever it has is looked after. */
   isAlive: boolean;
+  /** Job id under which a settlement of it runs; undefined where none does. */
+  settledAs?: string;
   /** Job id under which a settlement of it can be started now. */
   freeJobId: string;
   /** Its newest settlement, as far as Temporal still has it. */
@@ -41,7 +43,8 @@ export class JobRecords {
     const stray = ofJob(jobUuid, await describe(this.client, settlementId(jobUuid)));
     if (jobId === undefined) {
       const isAlive = isRunning(stray);
-      return { jobUuid, isAlive, freeJobId: jobUuid, ...(isAlive ? {} : await this.read(stray)) };
+      const known = isAlive ? { settledAs: jobUuid } : await this.read(stray);
+      return { jobUuid, isAlive, freeJobId: jobUuid, ...known };
     }
     const latest = await describe(this.client, jobId);
     const isOurs = latest !== undefined && firstRunOf(latest) === jobUuid;
@@ -51,7 +54,8 @@ export class JobRecords {
     const isTaken = (isRunning(named) && own === undefined) || (isRunning(latest) && !isOurs);
     const isAlive = (isOurs && isRunning(latest)) || isRunning(own) || isRunning(stray);
     const terms = isAlive ? {} : await this.read(newer(own, stray));
-    return { jobUuid, jobId, isAlive, freeJobId: isTaken ? jobUuid : jobId, ...terms };
+    const settledAs = isRunning(own) ? jobId : isRunning(stray) ? jobUuid : undefined;
+    return { jobUuid, jobId, isAlive, settledAs, freeJobId: isTaken ? jobUuid : jobId, ...terms };
   }
 
   /** Jobs whose settlement Temporal lists as running. */

@@ -126,12 +126,14 @@ export async function planOf(
   bills: Bills,
   installation: Installation & Pick<JobRef, 'connection'>,
   signal: AbortSignal,
+  /** An agreement that goes on to its own end; all others are ended. */
+  kept?: AgreementId,
 ): Promise<Plan> {
   const { record, holdings, allocations, ever } = group;
   const { connection, owner, requestLifetimeMs, allocationLifeSec } = installation;
   const job = jobOf(group, { connection, owner });
   const terms = record.settlement?.terms;
-  const kept = allocations[0];
+  const reserved = allocations[0];
   const budget = budgetOf(group);
   const budgetLeft =
     budget === undefined
@@ -156,13 +158,16 @@ export async function planOf(
   }
 
   const running = holdings.agreements.filter(({ state }) => state === 'Approved');
-  for (const agreement of running) owed = owed.plus(exact(mostOf(agreement, yagna.now() + ENDING_MS)));
+  for (const agreement of running) {
+    const untilMs = agreement.agreementId === kept ? Infinity : yagna.now() + ENDING_MS;
+    owed = owed.plus(exact(mostOf(agreement, untilMs)));
+  }
   if (budgetLeft?.lt(owed)) owed = budgetLeft;
-  if (!kept && !owed.gt(0)) {
+  if (!reserved && !owed.gt(0)) {
     return { cleanUp: holdings.demands.length + holdings.agreements.length > 0, left };
   }
   const amount = toAmount(owed);
-  const platform = terms?.platform ?? kept?.allocation.paymentPlatform ?? platformOf(ever, holdings);
+  const platform = terms?.platform ?? reserved?.allocation.paymentPlatform ?? platformOf(ever, holdings);
   const invoiceWaitSec = terms?.invoiceWaitSec ?? INVOICE_WAIT_SEC;
   return {
     cleanUp: false,
@@ -178,10 +183,10 @@ export async function planOf(
       debitNoteIntervalSec: terms?.debitNoteIntervalSec,
       tolerance: terms?.tolerance ?? TOLERANCE,
       adopt: {
-        endsAtSec: kept?.endsAtSec,
+        endsAtSec: reserved?.endsAtSec,
         otherEnds: allocations.slice(1).map(({ endsAtSec }) => endsAtSec),
         // If the one that is there goes away meanwhile, no more is reserved than it held.
-        amount: kept ? toAmount(exact(kept.allocation.remainingAmount)) : amount,
+        amount: reserved ? toAmount(exact(reserved.allocation.remainingAmount)) : amount,
         since: beginningOf(group),
         overdue: await overdue(yagna, ever, bills, invoiceWaitSec, signal),
       },
@@ -231,7 +236,7 @@ function platformOf(ever: Agreement[], { agreements, invoices }: Holdings): stri
   return invoiced ?? chosen.find((each) => typeof each === 'string') ?? '';
 }
 
-function budgetParts(platform: string): Pick<BudgetSpec, 'driver' | 'network' | 'token'> {
+export function budgetParts(platform: string): Pick<BudgetSpec, 'driver' | 'network' | 'token'> {
   const [driver = '', network = '', token = ''] = platform.split('-');
   return { driver, network, token };
 }

@@ -72,6 +72,16 @@ export class ScriptResults {
     return undefined;
   }
 
+  /** Takes the results of all commands that are over: an answer to a poll for the whole script has them with their outputs. */
+  takeAll(polled: readonly BatchResult[]): string | undefined {
+    for (let before = -1; this.next > before;) {
+      before = this.next;
+      const untrue = this.take(polled);
+      if (untrue !== undefined) return untrue;
+    }
+    return undefined;
+  }
+
   private keep(result: BatchResult): void {
     const stdout = cutOutput(result.stdout, this.outputLimitBytes);
     const stderr = cutOutput(result.stderr, this.outputLimitBytes);

@@ -69,7 +69,7 @@ async function watch(
   tell: (soFar: ScriptSoFar) => void,
 ): Promise<WatchedScript> {
   const { scriptId } = input;
-  const results = new ScriptResults(input.commandCount, input.outputLimitBytes);
+  const results = new ScriptResults(input.commandCount ?? Infinity, input.outputLimitBytes);
   const onResult = (): void => {
     if (scriptId !== undefined) tell({ scriptId, results: results.newest });
   };
@@ -85,6 +85,9 @@ async function watchToEnd(
   signal: AbortSignal,
 ): Promise<Ending> {
   const { activityId, batchId, commandCount, deadlineMs } = input;
+  // One whose commands nobody counts any more is read whole: what is over already, at once.
+  const isWhole = commandCount === undefined;
+  let isFirst = true;
   const pause = waitFor(signal);
   const silence = new Lasting();
   const trouble = new Lasting();
@@ -97,9 +100,15 @@ async function watchToEnd(
       polled = await yagna.batchResults(
         activityId,
         batchId,
-        { timeoutSec: Math.max(0, Math.min(POLL_SEC, leftSec)), commandIndex: asked },
+        isWhole && isFirst
+          ? {}
+          : {
+              timeoutSec: Math.max(0, Math.min(POLL_SEC, leftSec)),
+              commandIndex: isWhole ? undefined : asked,
+            },
         signal,
       );
+      isFirst = false;
       trouble.end();
     } catch (error) {
       if (!isYagnaError(error)) throw error;
@@ -113,11 +122,12 @@ async function watchToEnd(
       polled = error;
     }
     if (Array.isArray(polled)) {
-      const untrue = results.take(polled);
+      const untrue = isWhole ? results.takeAll(polled) : results.take(polled);
       if (untrue !== undefined)
         return lost(`the provider's results are not the script's: ${untrue}`, 'untrue');
     }
-    if (results.next === asked) {
+    const isFinished = isWhole && Array.isArray(polled) && polled.some((each) => each.isBatchFinished);
+    if (results.next === asked && !isFinished) {
       // yagna says of a VM that runs that it finds nothing there, for a moment; and a silent provider looks like a busy one.
       const look = await lookAtVm(yagna, input, signal);
       if (look.lost) return lost(look.lost);
@@ -134,14 +144,14 @@ async function watchToEnd(
       continue;
     }
     // What has ended altogether its own outcome tells.
-    if (results.next < commandCount) onResult();
+    if (isWhole ? !isFinished : results.next < commandCount) onResult();
     if (results.last?.result === 'Error') {
       const look = await lookAtVm(yagna, input, signal);
       if (look.lost) return lost(look.lost);
       return { state: 'failed', reason: results.last.message ?? `command ${asked} failed` };
     }
     silence.end();
-    if (results.next >= commandCount) return { state: 'done' };
+    if (isWhole ? isFinished : results.next >= commandCount) return { state: 'done' };
   }
 }
 

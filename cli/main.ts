@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** The golem-temporal command. */
 import { Command, CommanderError } from 'commander';
+import { addAttachCommands } from './attach-command';
 import { addDevnetCommand } from './start-devnet';
 import { endWithReaders, exitOnceRead } from './exit';
 import { CliError, EXIT_FAILED, EXIT_USAGE } from './failure';
@@ -22,6 +23,7 @@ async function main(): Promise<void> {
     // Each command's options are its own, also where one above it has an option of the same name.
     .enablePositionalOptions();
   addJobCommands(program);
+  addAttachCommands(program);
   addRentalCommands(program);
   addReconcileCommand(program);
   addWorkerCommand(program);

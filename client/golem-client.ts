@@ -16,6 +16,7 @@ import {
 } from '@temporalio/client';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { costAt } from '../model/cost';
+import type { Detached } from '../model/attach';
 import { DEFAULT_TASK_QUEUE, settlementId, type Amount } from '../model/ids';
 import type {
   CostProgress,
@@ -27,6 +28,7 @@ import type {
 } from '../model/result';
 import type { ExecuteScript, ScriptOutcome } from '../model/script';
 import { GolemJobError, jobError, NoAnswerError } from './errors';
+import { attach, detach, type AttachedRental, type AttachOptions } from './attach';
 import { eventsPage, type EventsPage, type JobEvent } from './job-events';
 import { belongsTo, JobWorkflows } from './job-workflows';
 import { Rentals, type ExecOptions, type FollowScriptOptions, type RentOptions } from './rentals';
@@ -337,6 +339,22 @@ export class GolemClient {
       if (error instanceof WorkflowNotFoundError) return false;
       throw error;
     }
+  }
+
+  /**
+   * Takes over a Golem activity that runs already, from its id alone; see the function `attach`.
+   * @throws ApplicationFailure by its type - see there
+   */
+  async attach(options: AttachOptions): Promise<AttachedRental> {
+    return await attach(this, options);
+  }
+
+  /**
+   * Ends a rental and its job, and leaves the VM alive; see the function `detach`.
+   * @throws ApplicationFailure by its type - see there
+   */
+  async detach(rentalId: string): Promise<Detached> {
+    return await detach(this, rentalId);
   }
 
   /**

@@ -1,4 +1,5 @@
 /** `golem-temporal/client`: start, follow and end Golem jobs from any Node program. */
+export { attach, detach, type AttachedRental, type AttachOptions, type AttachTarget } from './attach';
 export {
   GolemJobError,
   GolemRentalError,
@@ -14,6 +15,7 @@ export {
   type GolemClientOptions,
   type StartJobOptions,
 } from './golem-client';
+export type { AttachSpec, Detached } from '../model/attach';
 export type { ExecOptions, FollowScriptOptions, RentOptions } from './rentals';
 export type { ExecuteScript, ScriptEnd, ScriptOutcome } from '../model/script';
 export { DEFAULT_TASK_QUEUE } from '../model/ids';

@@ -175,6 +175,39 @@ export const FAILURES = {
     action: 'Start all workers with `--files DIR`, or give http(s) URLs.',
     retryable: false,
   },
+  UnknownActivity: {
+    means:
+      'yagna knows no Golem activity of that id, or it is of another yagna than the connection leads to.',
+    action: 'Check the id and the connection: `golem-temporal worker` must talk to the yagna that rented it.',
+    retryable: false,
+  },
+  ActivityForeign: {
+    means: 'The Golem activity was rented by another identity than that of the app key.',
+    action: 'Give the worker, as another connection, an app key of the identity that rented it.',
+    retryable: false,
+  },
+  ActivityEnded: {
+    means:
+      'The Golem activity, or the agreement under it, has ended or is being ended: there is nothing to attach to.',
+    action:
+      'Rent another one. What is owed for it is paid by its settlement, or by `golem-temporal reconcile`.',
+    retryable: false,
+  },
+  ActivityInUse: {
+    means: 'Another rental that runs holds the Golem activity or its agreement.',
+    action: 'Use that rental, which the message names; or detach it first.',
+    retryable: false,
+  },
+  NotDetachable: {
+    means: 'The rental has no VM that is up: it is still being brought up, or it is ending.',
+    action: 'Detach when its progress says `ready` or `busy`.',
+    retryable: false,
+  },
+  RentalDetached: {
+    means: 'The rental was detached: its VM lives on, but nobody talks to it.',
+    action: 'Attach to its Golem activity: `golem-temporal attach ACTIVITY_ID`.',
+    retryable: false,
+  },
   Timeout: {
     means: 'A step of the job had no worker, or did not end in its time.',
     action: 'Check that a worker runs; then start the job again.',

@@ -119,8 +119,20 @@ export interface SettlementResult {
   agreements: AgreementMoney[];
 }
 
+/**
+ * `attaching`: it looks for what it is to take over. `detached`: it is over, and its VM and agreement live on.
+ */
 export type RentalState =
-  'signing' | 'creating' | 'deploying' | 'ready' | 'busy' | 'closing' | 'closed' | 'failed';
+  | 'attaching'
+  | 'signing'
+  | 'creating'
+  | 'deploying'
+  | 'ready'
+  | 'busy'
+  | 'closing'
+  | 'closed'
+  | 'failed'
+  | 'detached';
 
 export interface RentalProgress {
   n: number;
@@ -139,6 +151,8 @@ export interface RentalProgress {
   terms?: AgreedTerms;
   /** Why it ended, when it ended badly. */
   reason?: string;
+  /** What its user should know of a VM that was taken over. */
+  note?: string;
 }
 
 export type JobPhase =

@@ -248,6 +248,8 @@ describe('an answer of yagna', () => {
     | 'golemWatchWorkflows'
     | 'golemReadTasks'
     | 'golemWriteResults'
+    | 'golemResolveAttach'
+    | 'golemDescribeDetach'
   >;
   const inputsOf: { [Name in Asking]: Parameters<GolemActivities[Name]>[0][] } = {
     golemPrepareJob: [{ spec: { image: 'golem/alpine:latest', budget: '1', tasks: ['true'] } }],

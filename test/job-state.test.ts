@@ -588,7 +588,7 @@ describe('tasks of a file', () => {
   const p = { id: '0xp', name: 'p' };
 
   function begin(...specs: TaskSpec[]): { state: JobState; rental: RentalEntry } {
-    const state = newJobState([], specs.length + 5);
+    const state = newJobState([], { ahead: specs.length + 5 });
     addTasks(state, specs);
     const rental = addRental(state, 1, 'job/rental/1', p, NOW_MS + 1_800_000);
     applyRentalUpdate(state, { rental: 1, seq: 1, state: 'ready', agreementId: 'a' }, AT);

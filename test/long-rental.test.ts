@@ -223,3 +223,22 @@ test('a worker that is killed around it loses and repeats nothing', async () => 
   expect(await ranIn(await vmOf(rental))).toHaveLength(3);
   await endJob(jobId);
 });
+
+test('a VM that was taken over goes along, too, with what was sent into it before', async () => {
+  const { jobId, rental } = await openRental();
+  const door = web.door();
+  await execute(rental, { transfer: { from: door.url, to: '/golem/work/x' } }, 'cat /golem/work/x');
+  await door.knocked;
+  const { activityId, batchId = '' } = await world.golem.detach(rental);
+  await world.golem.result(jobId);
+  const { rentalId } = await world.golem.attach({ activityId });
+  await pushOn(rentalId, batchId);
+  door.open();
+  expect(await resultOf(rentalId, batchId)).toMatchObject({
+    state: 'done',
+    results: [{}, { stdout: 'open\n' }],
+  });
+  await update(rentalId, 'terminate');
+  expect((await world.golem.settled(jobId)).state).toBe('settled');
+  expect(await world.open()).toEqual(NOTHING_OPEN);
+});

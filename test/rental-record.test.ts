@@ -3,6 +3,7 @@ import type { DraftProposal } from '../activities/contract';
 import type { CommandResult } from '../model/result';
 import type { Assignment, RentalInput, ScriptOutcome } from '../workflows/protocol';
 import {
+  carriedRecord,
   isCarriable,
   learn,
   newRentalRecord,
@@ -40,7 +41,9 @@ const record = (more: Partial<RentalRecord> = {}): RentalRecord => ({
 const carry = (from: RentalRecord, by = input): RentalRecord => {
   const text = JSON.stringify(nextInput(by, from));
   expect(Buffer.byteLength(text)).toBeLessThan(LIMIT);
-  return newRentalRecord(JSON.parse(text) as RentalInput, 'job/rental/1');
+  const { carried } = JSON.parse(text) as RentalInput;
+  if (!carried) throw new Error('nothing is carried');
+  return carriedRecord(carried);
 };
 
 test('the next run knows all that this one knew, and does not begin with its first task again', () => {

@@ -12,10 +12,10 @@ import type { GolemActivities } from '../activities/contract';
 const backoff = { initialInterval: '500 ms', backoffCoefficient: 2, maximumInterval: '30 s' } as const;
 
 /**
- * Reads only (registry, identity), repeated at will. Short, unless an image is given by URL without its hash and has
+ * Reads only (registry, identity, what is to be attached to), repeated at will. Short, unless an image is given by URL without its hash and has
  * to be downloaded for it; a worker's death shows in 10 s all the same.
  */
-export const inspect = proxyActivities<Pick<GolemActivities, 'golemPrepareJob'>>({
+export const inspect = proxyActivities<Pick<GolemActivities, 'golemPrepareJob' | 'golemResolveAttach'>>({
   startToCloseTimeout: '2 h',
   heartbeatTimeout: '10 s',
   retry: backoff,
@@ -34,6 +34,14 @@ export const unsubscribing = proxyActivities<Pick<GolemActivities, 'golemUnsubsc
   scheduleToCloseTimeout: '30 s',
   startToCloseTimeout: '20 s',
   heartbeatTimeout: '10 s',
+  retry: backoff,
+});
+
+/** Whoever detaches is told what becomes of the VM, if yagna can say so at once. */
+export const detaching = proxyActivities<Pick<GolemActivities, 'golemDescribeDetach'>>({
+  scheduleToCloseTimeout: '20 s',
+  startToCloseTimeout: '15 s',
+  heartbeatTimeout: '6 s',
   retry: backoff,
 });
 

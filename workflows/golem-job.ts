@@ -168,6 +168,7 @@ export async function golemJob(given: unknown, carried?: CarriedJob): Promise<Jo
   const hearRental = (update: RentalUpdate): void => {
     onRentalUpdate(update);
     if (update.failure) failed(update.failure.type, update.failure.message);
+    if (update.state === 'detached') stopReason ??= 'a rental was detached';
     changed();
   };
   setHandler(rentalUpdateSignal, sound('golemRentalUpdate', isRentalUpdate, hearRental));

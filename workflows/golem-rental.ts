@@ -1,9 +1,11 @@
 /**
  * One agreement with one provider and the VM under it: signs, creates, deploys, runs setup and then scripts as
- * they come, and ends both. It decides nothing about the job; it reports how each script ended. Its history is kept
- * short: now and then it goes on as a new run, which takes over the VM and the script in it.
+ * they come, and ends both. Or it takes over a VM that runs already; and it may leave one alive. It decides nothing about
+ * the job; it reports how each script ended. Its history is kept short: now and then it goes on as a new run, which takes
+ * over the VM and the script in it.
  */
 import {
+  ApplicationFailure,
   CancellationScope,
   allHandlersFinished,
   condition,
@@ -13,11 +15,13 @@ import {
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { SignedAgreement } from '../activities/contract';
+import type { DraftProposal, SignedAgreement } from '../activities/contract';
 import { readEvents, type NewEvent } from '../model/events';
 import { settlementId } from '../model/ids';
 import { cleanUp, signing } from './activity-options';
-import { namedFailure } from './failure-type';
+import { attachTo, type Attached } from './attach';
+import { describeDetach, listenForDetach } from './detach';
+import { namedFailure, settlementFailureOf } from './failure-type';
 import {
   assignmentSignal,
   closeRentalSignal,
@@ -26,6 +30,8 @@ import {
   rentalProgressQuery,
   terminateUpdate,
   type Assignment,
+  type AttachInput,
+  type OwnerClosed,
   type RentalInput,
   type RentalResult,
 } from './protocol';
@@ -34,20 +40,21 @@ import { VmFailed, type Signed } from './rental-vm';
 import { work } from './rental-work';
 import { checkTerminate, isAssignment, isCloseRequest, sound } from './signal-input';
 import type { Fault } from './state/broken-faith';
-import { learn, newRentalRecord, nextInput } from './state/rental-record';
+import { carriedRecord, learn, newRentalRecord, nextInput } from './state/rental-record';
 
 /** Most providers sign in less, and what is signed is ended at once and by name: nobody has to look for it. */
 const SIGNING_GRACE = '5 s';
 
-export async function golemRental(input: RentalInput): Promise<RentalResult> {
-  const record = newRentalRecord(input, workflowInfo().workflowId);
-  const rental = new Rental(input, record);
+export async function golemRental(input: RentalInput | AttachInput): Promise<RentalResult> {
+  const { rental, settlement } = await begin(input);
+  const { record } = rental;
   listen(rental);
+  settlement?.result().catch((error: unknown) => forsake(rental, settlementFailureOf(error)));
   let failure: Loss | undefined;
   let cancelled: unknown;
   let goesOn = false;
   try {
-    record.signed ??= await sign(rental);
+    if ('proposal' in input) record.signed ??= await sign(rental, input.proposal);
     const { signed } = record;
     if (signed && !rental.isClosing()) {
       rental.show();
@@ -64,7 +71,34 @@ export async function golemRental(input: RentalInput): Promise<RentalResult> {
     if (failure?.type === 'AgreementRejected') rental.note((failure.details ?? []) as NewEvent[]);
   }
   if (goesOn) return await continueAsNew<typeof golemRental>(nextInput(input, record));
-  return await CancellationScope.nonCancellable(() => conclude(rental, failure, cancelled));
+  return await CancellationScope.nonCancellable(() =>
+    rental.isDetached && !rental.isStopped() && !failure && !cancelled
+      ? concludeDetached(rental)
+      : conclude(rental, failure, cancelled),
+  );
+}
+
+async function begin(input: RentalInput | AttachInput): Promise<{ rental: Rental } & Partial<Attached>> {
+  // Anybody may start it, in any language.
+  if (typeof input !== 'object' || (input as unknown) === null) {
+    const problem = 'expected { attach: { activityId, batchIds?, budget? }, connection? }';
+    throw ApplicationFailure.nonRetryable(problem, 'InvalidJobSpec', [problem]);
+  }
+  const { carried } = input;
+  if (carried) return { rental: new Rental(carriedRecord(carried)) };
+  if ('proposal' in input) {
+    return { rental: new Rental(newRentalRecord(input, workflowInfo().workflowId)) };
+  }
+  const attached = await attachTo(input);
+  return { ...attached, rental: new Rental(attached.record) };
+}
+
+/** Nobody pays. What runs is left as it was found, where nobody ever did. */
+function forsake(rental: Rental, why: Loss): void {
+  if (rental.over || rental.isStopped()) return;
+  // One that was terminated had begun to pay.
+  rental.isForsaken = why.type !== 'SettlementEnded';
+  rental.lost = why;
 }
 
 function listen(rental: Rental): void {
@@ -86,11 +120,12 @@ function listen(rental: Rental): void {
     rental.close ??= { reason: request?.reason ?? 'terminated by request' };
   };
   setHandler(terminateUpdate, terminate, { validator: checkTerminate });
+  listenForDetach(rental);
 }
 
 /** Undefined when it took too long for a rental that is to close. */
-async function sign(rental: Rental): Promise<Signed | undefined> {
-  const { job, proposal } = rental.input;
+async function sign(rental: Rental, proposal: DraftProposal): Promise<Signed | undefined> {
+  const { job } = rental.record.terms;
   const validTo = new Date(proposal.demand.expiresAtMs).toISOString();
   let attempt: Promise<SignedAgreement> | undefined;
   try {
@@ -127,7 +162,6 @@ async function conclude(
   cancelled: unknown,
 ): Promise<RentalResult> {
   const { record, lost, close } = rental;
-  const { job } = rental.input;
   const { signed, everReady, progress } = record;
   const reason: Close = close ?? {
     reason: failure?.message ?? lost?.message ?? (cancelled ? 'cancelled' : 'Finished'),
@@ -144,20 +178,43 @@ async function conclude(
     await rental.enter('closing', reason.reason, why, { fault: idleFault(why, everReady) });
   } else await rental.enter('closing', bad ? reason.reason : undefined);
   await rental.giveBackQueue(why);
-  if (signed) await end(rental, signed, reason);
+  if (signed && !rental.isForsaken) await end(rental, signed, reason);
   await rental.enter(bad ? 'failed' : 'closed', bad ? reason.reason : undefined);
-  const { workflowId } = workflowInfo();
-  const settlement = getExternalWorkflowHandle(settlementId(job.jobId));
-  await rental.tell(() => settlement.signal(ownerClosedSignal, { workflowId, clean }));
+  await tellSettlement(rental, { clean });
   await condition(allHandlersFinished);
   if (cancelled) throw cancelled;
+  if (rental.isForsaken && lost) throw ApplicationFailure.nonRetryable(lost.message, lost.type);
   return { agreementId: signed?.agreementId, tasksDone: progress.tasksDone, reason: reason.reason };
+}
+
+/** Its VM and a script in it go on; all else ends. */
+async function concludeDetached(rental: Rental): Promise<RentalResult> {
+  const { record } = rental;
+  const { progress, signed, retried: isUnclean } = record;
+  if (!signed) throw new Error('what is not signed cannot be detached');
+  const { agreementId } = signed;
+  const reason = 'detached';
+  const answer = await describeDetach(rental, signed);
+  await tellSettlement(rental, { clean: !isUnclean, detached: [agreementId] });
+  await rental.enter('detached', reason);
+  rental.leaving = false;
+  rental.detached = answer;
+  rental.over = true;
+  await rental.giveBackQueue({ type: 'RentalDetached', message: 'the rental was detached' });
+  await condition(allHandlersFinished);
+  return { agreementId, tasksDone: progress.tasksDone, reason };
+}
+
+async function tellSettlement(rental: Rental, closed: Omit<OwnerClosed, 'workflowId'>): Promise<void> {
+  const { workflowId } = workflowInfo();
+  const settlement = getExternalWorkflowHandle(settlementId(rental.record.terms.job.jobId));
+  await rental.tell(() => settlement.signal(ownerClosedSignal, { workflowId, ...closed }));
 }
 
 async function end(rental: Rental, { agreementId }: Signed, { reason, code }: Close): Promise<void> {
   const termination: { message: string; [property: string]: string } = { message: reason };
   if (code) termination['golem.requestor.code'] = code;
-  const { job } = rental.input;
+  const { job } = rental.record.terms;
   const closed = await cleanUp.golemCloseRental({ job, agreementId, reason: termination });
   rental.note(closed.events);
 }

@@ -29,8 +29,8 @@ export interface OutsideScriptsOptions {
   isOver(): boolean;
   /** It goes on as a new run, which answers in its place. */
   isLeaving(): boolean;
-  /** Why it is over, for people. */
-  reason(): string;
+  /** Why it is over. */
+  ended(): ApplicationFailure;
 }
 
 export class OutsideScripts {
@@ -42,7 +42,7 @@ export class OutsideScripts {
     setHandler(executeScriptUpdate, (script) => this.execute(script), {
       validator: (script) => {
         checkScript(script);
-        if (options.isOver()) throw this.rentalEnded();
+        if (options.isOver()) throw this.options.ended();
       },
     });
     setHandler(scriptResultUpdate, (query) => this.result(query), {
@@ -74,13 +74,13 @@ export class OutsideScripts {
   /** A script that still waits when the rental goes on as a new run is sent by that: it is in its queue. */
   private async execute(script: ExecuteScript): Promise<{ scriptId: string }> {
     await this.options.guard('executeScript', script);
-    if (this.options.isOver()) throw this.rentalEnded();
+    if (this.options.isOver()) throw this.options.ended();
     const scriptId = script.scriptId ?? this.newId();
     if (this.record.forgotten.includes(scriptId)) return { scriptId };
     const entry = this.find(scriptId) ?? this.take(scriptId, script);
     const isTaken = (): boolean => entry.sent || entry.outcome !== undefined;
     await condition(() => isTaken() || this.options.isLeaving() || this.options.isOver());
-    if (!isTaken() && this.options.isOver()) throw this.rentalEnded();
+    if (!isTaken() && this.options.isOver()) throw this.options.ended();
     return { scriptId };
   }
 
@@ -117,14 +117,7 @@ export class OutsideScripts {
     const isAnswer = (): boolean => script.outcome !== undefined || this.options.isLeaving();
     // A timer takes Temporal a second, however short it is.
     if (wait > 0) await condition(() => isAnswer() || this.options.isOver(), wait * 1000);
-    if (!script.outcome && this.options.isOver()) throw this.rentalEnded();
+    if (!script.outcome && this.options.isOver()) throw this.options.ended();
     return script.outcome ?? { scriptId, state: 'running', results: [] };
-  }
-
-  private rentalEnded(): ApplicationFailure {
-    return ApplicationFailure.nonRetryable(
-      `the rental has ended: ${this.options.reason()}`,
-      'AgreementEnded',
-    );
   }
 }

@@ -5,6 +5,7 @@
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
 import type { Adopted, DraftProposal, JobRef, SettlementTerms } from '../activities/contract';
 import type { AgreedTerms } from '../model/agreed-terms';
+import type { AttachSpec, Detached } from '../model/attach';
 import type { EventsQuery, GolemEvent } from '../model/events';
 import type { AgreementId, AllocationId, Amount, BatchId, GolemActivityId, Timestamp } from '../model/ids';
 import type { Bills } from './state/budget';
@@ -162,6 +163,12 @@ export const executeScriptUpdate = defineUpdate<{ scriptId: string }, [ExecuteSc
 export const scriptResultUpdate = defineUpdate<ScriptOutcome, [{ scriptId: string; waitSec?: number }]>(
   'scriptResult',
 );
+/**
+ * Leaves the VM alive, and ends the rental and its job: what is in flight is broken off, a script under way goes on in the
+ * VM. Their settlement pays until the agreement ends.
+ * @throws NotDetachable - no VM is up
+ */
+export const detachUpdate = defineUpdate<Detached, [object?]>('detach');
 /** Ends a job or a rental in good order; what is not done is not done any more. */
 export const terminateUpdate = defineUpdate<void, [{ reason?: string }?]>('terminate');
 
@@ -171,19 +178,38 @@ export const terminateUpdate = defineUpdate<void, [{ reason?: string }?]>('termi
  */
 export const topUpUpdate = defineUpdate<{ reserved: Amount; budget: Amount }, [{ amount: Amount }]>('topUp');
 
-export interface RentalInput {
+/** What a rental has to go by. */
+export interface RentalTerms {
   job: JobRef;
+  /** Number of the rental in its job; 0 where it is of none. */
   n: number;
-  proposal: DraftProposal;
+  provider: ProviderInfo;
   setup: TaskCommand[];
   outputLimitBytes: number;
-  /** Work to begin with, so that no signal has to be waited for. */
-  first?: Assignment;
   /** Scripts come by Update. */
   interactive: boolean;
   /** Closes it for everybody but the owner and those that hold a grant. */
   control?: ControlSpec;
+  /** It took over what was rented before: there is no job to tell. Default false. */
+  isAttached?: boolean;
+}
+
+export interface RentalInput extends Omit<RentalTerms, 'provider' | 'isAttached'> {
+  proposal: DraftProposal;
+  /** Work to begin with, so that no signal has to be waited for. */
+  first?: Assignment;
   /** What the run before this one knew, when the rental goes on as a new run. */
+  carried?: RentalRecord;
+}
+
+/** Instead of renting, takes over a Golem activity that runs. The workflow id must be `golem-attach-<activityId>`. */
+export interface AttachInput {
+  attach: AttachSpec;
+  /** Default `default`. */
+  connection?: string;
+  /** The owner that it was rented by, if it was closed for all others: so it is again. */
+  control?: ControlSpec;
+  /** What the run before this one knew. */
   carried?: RentalRecord;
 }
 

@@ -36,11 +36,10 @@ export function vmThatIsUp({ record }: Rental, { agreementId }: Signed): Vm | un
 
 /** Creates, deploys and starts a VM and runs the setup in it. Throws a named failure when it does not come up. */
 export async function bringUpVm(rental: Rental, signed: Signed, watching: CancellationScope): Promise<Vm> {
-  const { input, record, runner } = rental;
+  const { record, runner } = rental;
   const { agreementId, validToMs } = signed;
   await rental.enter('creating');
-  const { job } = input;
-  const { provider } = input.proposal;
+  const { job, provider, setup } = record.terms;
   const { ended } = record;
   const created = await vmCreation.golemCreateVm({ job, agreementId, validToMs, provider, ended });
   record.retried ||= created.retried;
@@ -49,7 +48,7 @@ export async function bringUpVm(rental: Rental, signed: Signed, watching: Cancel
   record.progress.activityId = vm.activityId;
   void watching.run(() => watchVm(rental, vm, validToMs));
   await rental.enter('deploying');
-  const commands: ScriptCommand[] = [{ deploy: true }, { start: true }, ...input.setup];
+  const commands: ScriptCommand[] = [{ deploy: true }, { start: true }, ...setup];
   const batchId = await runner.send(vm, commands);
   const deadlineMs = Date.now() + DEPLOY_TIMEOUT_SEC * 1000;
   const watched = await runner.watch(vm, { batchId, commandCount: commands.length, deadlineMs });
@@ -74,10 +73,10 @@ export async function bringUpVm(rental: Rental, signed: Signed, watching: Cancel
 
 /** Notices the end of the agreement or of the VM, whatever else is going on. */
 export async function watchVm(rental: Rental, vm: Vm, validToMs: number): Promise<void> {
-  const { record, input } = rental;
+  const { record } = rental;
   try {
     await sleep(WATCH_AFTER);
-    const news = await rentalWatch().golemWatchRental({ job: input.job, ...vm, validToMs });
+    const news = await rentalWatch().golemWatchRental({ job: record.terms.job, ...vm, validToMs });
     // A VM that was dropped on purpose is no loss.
     if (news.ended === 'vm' && record.ended.includes(vm.activityId)) return;
     if (rental.lost) return;
@@ -90,9 +89,9 @@ export async function watchVm(rental: Rental, vm: Vm, validToMs: number): Promis
 }
 
 export async function dropVm(rental: Rental, vm: Vm): Promise<true> {
-  const { record, input } = rental;
+  const { record } = rental;
   record.ended.push(vm.activityId);
-  const dropped = await dropping.golemDestroyVm({ job: input.job, ...vm });
+  const dropped = await dropping.golemDestroyVm({ job: record.terms.job, ...vm });
   if (!rental.lost) rental.note(dropped.events);
   if (dropped.ended) rental.lost ??= lossBy(dropped.ended);
   record.progress.activityId = undefined;
@@ -110,7 +109,7 @@ export async function buryVm(rental: Rental, vm: Vm, task?: string): Promise<voi
   record.deaths += 1;
   const loss: Loss = { type: 'VmLost', message: reason, fault: faultOf('dead', reason, task) };
   // What was in the VM of an interactive job is its user's, and not to be replaced by stealth.
-  if (rental.input.interactive || record.deaths >= MAX_DEATHS) {
+  if (record.terms.interactive || record.deaths >= MAX_DEATHS) {
     rental.lost ??= loss;
     return;
   }

@@ -4,17 +4,17 @@ import { MOST_VMS } from '../model/rental-limits';
 import { LEEWAY, VM_DIED, type Loss, type Rental } from './rental';
 import { bringUpVm, buryVm, dropVm, vmThatIsUp, watchVm, type Signed } from './rental-vm';
 import { faultOf, type EndedScript, type Vm } from './script-runner';
-import type { RunningScript } from './state/rental-record';
+import { followInherited, type RunningScript } from './state/rental-record';
 import { unlessStopped } from './unless-stopped';
 
 /**
- * One script after the other, until the rental is closed or lost.
+ * One script after the other, until the rental is closed, lost or detached.
  *
- * @returns true when it is neither, and to be called again, best in a new run: nothing but the VM, and a script in it, is
+ * @returns true when it is none of these, and to be called again, best in a new run: nothing but the VM, and a script in it, is
  * under way then
  */
 export async function work(rental: Rental, signed: Signed): Promise<boolean> {
-  const { record, input } = rental;
+  const { record } = rental;
   const watching = new CancellationScope();
   const bringUp = () => bringUpVm(rental, signed, watching);
   try {
@@ -28,7 +28,7 @@ export async function work(rental: Rental, signed: Signed): Promise<boolean> {
       if (await runScripts(rental, here)) return true;
       if (rental.death() !== undefined && !rental.isClosing() && !rental.loss())
         await mournIdleVm(rental, here);
-      if (rental.isClosing() || rental.loss()) return false;
+      if (rental.isClosing() || rental.loss() || rental.isDetached) return false;
       // Nobody knows what a script whose sending is uncertain does there.
       if (!record.ended.includes(here.activityId)) {
         if (!(await rental.unlessStopped(() => dropVm(rental, here)))) return false;
@@ -39,8 +39,8 @@ export async function work(rental: Rental, signed: Signed): Promise<boolean> {
       }
       // A VM costs its start price: none is made without work for it.
       record.progress.state = 'ready';
-      if (!input.interactive) await condition(() => record.queue.length > 0 || rental.isStopped());
-      if (rental.isStopped()) return false;
+      if (!record.terms.interactive) await condition(() => record.queue.length > 0 || rental.isInterrupted());
+      if (rental.isInterrupted()) return false;
       vm = await rental.unlessStopped(bringUp);
     }
     // It died in the very moment when it was up.
@@ -54,15 +54,16 @@ export async function work(rental: Rental, signed: Signed): Promise<boolean> {
 
 /**
  * Runs scripts as they come, beginning with the one that an earlier run has left under way.
- * @returns false when the rental is closed or lost, or a fresh VM is needed; true when it is to go on as a new run
+ * @returns false when the rental is closed, lost or detached, or a fresh VM is needed; true when it is to go on as a new run
  */
 async function runScripts(rental: Rental, vm: Vm): Promise<boolean> {
   const { record } = rental;
   const { progress, queue } = record;
   for (;;) {
+    if (!record.running) followInherited(record, Date.now());
     if (!record.running) {
-      await condition(() => queue.length > 0 || rental.isStopped() || rental.isToGoOn());
-      if (rental.isStopped()) return false;
+      await condition(() => queue.length > 0 || rental.isInterrupted() || rental.isToGoOn());
+      if (rental.isInterrupted()) return false;
       if (rental.isToGoOn()) return true;
     }
     const begun = record.running ?? queue.shift();
@@ -89,11 +90,12 @@ async function runScripts(rental: Rental, vm: Vm): Promise<boolean> {
     }
     const { running } = record;
     if (running) {
-      const isInterrupted = () => rental.isStopped() || rental.isToGoOn(LEEWAY);
-      done = await unlessStopped(isInterrupted, () => rental.runner.follow(vm, running));
+      const isEnough = () => rental.isInterrupted() || rental.isToGoOn(LEEWAY);
+      done = await unlessStopped(isEnough, () => rental.runner.follow(vm, running));
     }
-    // The next run goes on with it.
+    // The next run goes on with it, or whoever attaches.
     if (!done && !rental.isStopped()) {
+      if (rental.isDetached) return false;
       if (rental.isToGoOn()) return true;
       continue;
     }

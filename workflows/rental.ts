@@ -1,7 +1,13 @@
 /** What the parts of a rental share: its record, why it is to end, and its words to its job. */
-import { getExternalWorkflowHandle, setCurrentDetails, workflowInfo } from '@temporalio/workflow';
+import {
+  ApplicationFailure,
+  getExternalWorkflowHandle,
+  setCurrentDetails,
+  workflowInfo,
+} from '@temporalio/workflow';
 import type { Duration } from '@temporalio/common';
 import type { RentalEnded } from '../activities/contract';
+import type { Detached } from '../model/attach';
 import { appendEvents, type NewEvent } from '../model/events';
 import type { RentalState } from '../model/result';
 import { Control } from './control';
@@ -13,7 +19,6 @@ import {
   rentalUpdateSignal,
   type Assignment,
   type AssignmentOutcome,
-  type RentalInput,
   type RentalUpdate,
 } from './protocol';
 import { faultOf, ScriptRunner } from './script-runner';
@@ -53,6 +58,12 @@ export class Rental {
   died?: string;
   /** It takes and runs nothing more. */
   over = false;
+  /** Somebody asked for it to be left as it is. */
+  isDetached = false;
+  /** What they were told. */
+  detached?: Detached;
+  /** Nothing was done to what it was to take over, and nothing is to be. */
+  isForsaken = false;
   /** It goes on as a new run as soon as its handlers are done. */
   leaving = false;
   /** Length of the history when a new run was asked for first. */
@@ -62,24 +73,21 @@ export class Rental {
   readonly runner: ScriptRunner;
   private readonly job;
 
-  constructor(
-    readonly input: RentalInput,
-    readonly record: RentalRecord,
-  ) {
-    const { job, n, outputLimitBytes } = input;
+  constructor(readonly record: RentalRecord) {
+    const { job, n, outputLimitBytes } = record.terms;
     this.job = getExternalWorkflowHandle(job.jobId);
     this.control = new Control(record, (events) => this.note(events));
     this.outside = new OutsideScripts(record, {
       guard: (operation, argument) => this.control.guard(operation, argument),
       enqueue: (script) => record.queue.push(script),
-      isOver: () => this.over || this.close !== undefined,
+      isOver: () => this.over || this.close !== undefined || this.isDetached,
       isLeaving: () => this.leaving,
-      reason: () => this.close?.reason ?? record.progress.reason ?? 'closed',
+      ended: () => this.ended(),
     });
     this.runner = new ScriptRunner({
       ...{ job, rental: n, outputLimitBytes, note: (events) => this.note(events) },
       isClosing: () => this.close !== undefined,
-      isToGoOn: () => this.isToGoOn(LEEWAY),
+      isCalledOff: () => this.isDetached || this.isToGoOn(LEEWAY),
       onSent: (script) => {
         record.running = script;
         record.progress.currentBatch = script.batchId;
@@ -106,13 +114,30 @@ export class Rental {
     return this.close !== undefined || this.lost !== undefined || this.died !== undefined;
   }
 
+  /** No script is to be begun, or waited for, any more. */
+  isInterrupted(): boolean {
+    return this.isStopped() || this.isDetached;
+  }
+
+  /** Why nobody gets an answer from it any more. */
+  ended(): ApplicationFailure {
+    const { isDetached, close, record } = this;
+    if (isDetached && !this.isStopped()) {
+      const { activityId } = record.progress;
+      const message = `the rental was detached: attach to Golem activity ${activityId}`;
+      return ApplicationFailure.nonRetryable(message, 'RentalDetached');
+    }
+    const reason = close?.reason ?? record.progress.reason ?? this.lost?.message ?? 'closed';
+    return ApplicationFailure.nonRetryable(`the rental has ended: ${reason}`, 'AgreementEnded');
+  }
+
   /**
    * It has gone on for long enough to continue as a new run, and nothing keeps it from that.
    * @param leeway - so many events more may be written before. Default: none
    */
   isToGoOn(leeway = 0): boolean {
     const { continueAsNewSuggested, historyLength } = workflowInfo();
-    if (!continueAsNewSuggested || this.isStopped()) return false;
+    if (!continueAsNewSuggested || this.isInterrupted()) return false;
     this.suggestedAt ??= historyLength;
     return historyLength >= this.suggestedAt + leeway && isCarriable(this.record);
   }
@@ -145,11 +170,11 @@ export class Rental {
     record.seq += 1;
     const failure = broken && { type: broken.type, message: broken.message };
     const update: RentalUpdate = {
-      ...{ rental: this.input.n, seq: record.seq, state, agreementId, activityId, terms },
+      ...{ rental: this.record.terms.n, seq: record.seq, state, agreementId, activityId, terms },
       ...{ reason: progress.reason, failure, setupFailed },
       ...more,
     };
-    await this.tell(() => this.job.signal(rentalUpdateSignal, update));
+    if (!record.terms.isAttached) await this.tell(() => this.job.signal(rentalUpdateSignal, update));
   }
 
   async giveBackQueue(why: Loss, vmsDied?: number): Promise<void> {
@@ -171,7 +196,7 @@ export class Rental {
     const expired = why.type === 'AgreementEnded' && /\bExpired\b/.test(why.message);
     const isLost = startedAt !== undefined && !expired;
     const isOfJob = await this.tellOutcome({
-      ...{ rental: this.input.n, id, task, results: [] },
+      ...{ rental: this.record.terms.n, id, task, results: [] },
       ...{ activityId: this.record.progress.activityId, startedAt: at, finishedAt: at },
       ...more,
       ...{ reason: why.message, fault: isLost ? why.fault : undefined, state: isLost ? 'lost' : 'returned' },

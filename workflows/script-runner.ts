@@ -52,8 +52,8 @@ export interface ScriptRunnerOptions {
   note(events: NewEvent[]): void;
   /** The rental is being closed: nothing is sent any more. */
   isClosing(): boolean;
-  /** The rental goes on as a new run: what cannot be sent now is sent by that. */
-  isToGoOn(): boolean;
+  /** The rental goes on as a new run, or somebody else does with its VM: what cannot be sent now is not. */
+  isCalledOff(): boolean;
   /** Called once an assignment's script has a batch id. */
   onSent(script: RunningScript): void;
 }
@@ -105,7 +105,7 @@ export class ScriptRunner {
   /**
    * Sends an assignment's script.
    *
-   * @returns what it came to when it could not be sent; `notSent` when its rental goes on as a new run, to be sent by that
+   * @returns what it came to when it could not be sent; `notSent` when it was called off before
    */
   async begin(vm: Vm, task: Assignment): Promise<'sent' | 'notSent' | EndedScript> {
     const { timeoutSec, commands, onUncertain, scriptId } = task;
@@ -113,7 +113,7 @@ export class ScriptRunner {
     const ended = (how: HowEnded, after?: VmAfterScript) => this.ended(vm, script, how, after);
     for (let reruns = 0; ; reruns++) {
       try {
-        const batchId = await this.send(vm, commands, () => this.options.isToGoOn());
+        const batchId = await this.send(vm, commands, () => this.options.isCalledOff());
         if (batchId === undefined) return 'notSent';
         const deadlineMs = Date.now() + timeoutSec * 1000;
         const commandCount = commands.length;

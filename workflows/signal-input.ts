@@ -72,7 +72,17 @@ export const isOutcome = record({
 
 export const isRentalUpdate = record({
   ...{ rental: whole, seq: whole, agreementId: maybe(text), activityId: maybe(text), reason: maybe(text) },
-  state: oneOf('signing', 'creating', 'deploying', 'ready', 'busy', 'closing', 'closed', 'failed'),
+  state: oneOf(
+    'signing',
+    'creating',
+    'deploying',
+    'ready',
+    'busy',
+    'closing',
+    'closed',
+    'failed',
+    'detached',
+  ),
   ...{ failure: maybe(failure), fault: maybe(fault), vmsDied: maybe(whole), terms: maybe(record({})) },
 }) as (value: unknown) => value is RentalUpdate;
 

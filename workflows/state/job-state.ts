@@ -181,7 +181,7 @@ export const openTasksOver = (state: JobState): boolean => state.tasks.every(isO
 export const allTasksOver = (state: JobState): boolean => state.ahead === 0 && openTasksOver(state);
 
 export const isLive = (rental: RentalEntry): boolean =>
-  rental.state !== 'closed' && rental.state !== 'failed';
+  rental.state !== 'closed' && rental.state !== 'failed' && rental.state !== 'detached';
 
 export const hasSigned = (rental: RentalEntry): boolean => rental.agreementId !== undefined;
 
@@ -460,6 +460,10 @@ export function applyRentalUpdate(
     takeBack(state, rental);
   }
   if (isLive(rental)) return undefined;
+  if (rental.state === 'detached') {
+    leaveTask(state, rental, now);
+    return undefined;
+  }
   let lost: AssignmentOutcome | undefined;
   if (rental.current !== undefined && rental.currentId !== undefined) {
     lost = {
@@ -492,6 +496,25 @@ function onIdleVmDied(state: JobState, rental: RentalEntry, vmsDied: number): vo
     if (nextTask(state, group) === undefined) group.rental = undefined;
     else restart(state, group, rental.n);
   }
+}
+
+/** Its script goes on in a VM that is nobody's any more: whoever attaches to that gets its results. */
+function leaveTask(state: JobState, rental: RentalEntry, now: Timestamp): void {
+  const task = rental.current === undefined ? undefined : state.tasks[rental.current];
+  rental.current = undefined;
+  rental.currentId = undefined;
+  if (!task || task.state !== 'running') return;
+  task.state = 'cancelled';
+  task.finishedAt = now;
+  task.attempts.push({
+    ...{
+      attempt: task.attempts.length + 1,
+      provider: rental.provider,
+      agreementId: rental.agreementId ?? '',
+    },
+    ...{ activityId: rental.activityId, startedAt: rental.currentSince ?? now, finishedAt: now },
+    ...{ state: 'lost', reason: 'detached' },
+  });
 }
 
 /** Work that never began because the provider did not come up is no failed attempt of the task. */

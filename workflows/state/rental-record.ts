@@ -2,18 +2,19 @@
  * All that a rental knows of itself, as plain data: what goes along when it continues as new. Why it is to end is not
  * in it, since a rental that is to end goes on no more.
  */
-import type { SignedAgreement } from '../../activities/contract';
+import type { ResolvedAttach, SignedAgreement } from '../../activities/contract';
 import { carryEvents, emptyEventLog, resumeEvents, type EventLog } from '../../model/events';
 import type { BatchId, GolemActivityId, Timestamp } from '../../model/ids';
 import type { RentalProgress } from '../../model/result';
 import { fitOutputs, jsonSize } from '../../model/result-size';
-import type { Assignment, RentalInput, ScriptOutcome } from '../protocol';
+import type { Assignment, AttachInput, RentalInput, RentalTerms, ScriptOutcome } from '../protocol';
 import { newGrants, type Grants } from './grants';
 
 /** A script that runs in the VM, a task's or one from outside. */
 export interface RunningScript extends Pick<Assignment, 'id' | 'task' | 'timeoutSec' | 'scriptId'> {
   batchId: BatchId;
-  commandCount: number;
+  /** Absent for one that was sent before the VM was taken over. */
+  commandCount?: number;
   startedAt: Timestamp;
   /** ms since the epoch. */
   deadlineMs: number;
@@ -28,6 +29,7 @@ export interface OutsideScript {
 }
 
 export interface RentalRecord {
+  terms: RentalTerms;
   signed?: Omit<SignedAgreement, 'events'>;
   /** The VM that came up last. */
   vm?: GolemActivityId;
@@ -38,6 +40,8 @@ export interface RentalRecord {
   /** Ids of the newest assignments: a repeat of one is known by it. */
   known: string[];
   running?: RunningScript;
+  /** Scripts that were sent before the VM was taken over, and are not looked at yet. */
+  inherited: BatchId[];
   /** How many came from outside: they are numbered. */
   taken: number;
   /** Those of them that are asked for, the oldest first. */
@@ -64,24 +68,72 @@ const KNOWN = 100;
 const FORGOTTEN = 1000;
 /** Temporal takes 2 MB for the input of a run; what wraps it is little. */
 const INPUT_JSON = 1_900_000;
+/** Kept of each output where no job says how much; a job's default is the same. */
+const OUTPUT_LIMIT_BYTES = 65_536;
 /** More of the events can be read from the run before. */
 const EVENTS_JSON = 200_000;
 /** Beyond this, the scripts that wait are run first. */
 const QUEUE_JSON = 150_000;
 
-export function newRentalRecord(
-  { n, proposal, first, control, carried }: RentalInput,
+export function newRentalRecord(input: RentalInput, workflowId: string): RentalRecord {
+  const { job, n, proposal, setup, outputLimitBytes, interactive, control, first } = input;
+  const { provider } = proposal;
+  const record = emptyRecord({ job, n, provider, setup, outputLimitBytes, interactive, control }, workflowId);
+  if (first) Object.assign(record, { queue: [first], known: [first.id] });
+  return record;
+}
+
+/** Of a rental that takes over a VM that runs. */
+export function attachedRecord(
+  { attach, control }: Pick<AttachInput, 'attach' | 'control'>,
+  found: ResolvedAttach,
   workflowId: string,
 ): RentalRecord {
-  if (carried) return { ...carried, log: resumeEvents(carried.log) };
-  const { provider } = proposal;
+  const { job, provider, agreementId, approvedAt, validToMs, terms, batchIds, note } = found;
+  const { activityId } = attach;
+  const base = {
+    control: control ?? undefined,
+    setup: [],
+    outputLimitBytes: OUTPUT_LIMIT_BYTES,
+    interactive: true,
+    isAttached: true,
+  };
+  const record = emptyRecord({ job, n: 0, provider, ...base }, workflowId);
   return {
-    ...{ ended: [], deaths: 0, queue: first ? [first] : [], known: first ? [first.id] : [] },
+    ...record,
+    ...{ vm: activityId, everReady: true, inherited: batchIds },
+    signed: { agreementId, approvedAt, validToMs, terms, retried: false },
+    outside: batchIds.map((scriptId) => ({ scriptId, sent: true })),
+    progress: { ...record.progress, state: 'ready', agreementId, activityId, note },
+  };
+}
+
+/** Of a rental that a run before has taken this far. */
+export function carriedRecord(carried: RentalRecord): RentalRecord {
+  return { ...carried, log: resumeEvents(carried.log) };
+}
+
+function emptyRecord(terms: RentalTerms, workflowId: string): RentalRecord {
+  const { n, provider, control } = terms;
+  return {
+    terms,
+    ...{ ended: [], deaths: 0, queue: [], known: [], inherited: [] },
     ...{ taken: 0, outside: [], forgotten: [], seq: 0, log: emptyEventLog() },
     ...{ everReady: false, told: false, setupFailed: false, retried: false },
     progress: { n, workflowId, provider, state: 'signing', tasksDone: 0 },
     ...(control === undefined ? {} : { grants: newGrants(control.owner) }),
   };
+}
+
+/** The next of the inherited scripts is followed now, to the end of the agreement if need be. */
+export function followInherited(record: RentalRecord, nowMs: number): void {
+  const batchId = record.inherited.shift();
+  if (batchId === undefined || !record.signed) return;
+  const { validToMs: deadlineMs } = record.signed;
+  const timeoutSec = Math.max(0, Math.round((deadlineMs - nowMs) / 1000));
+  const startedAt = new Date(nowMs).toISOString();
+  record.running = { id: batchId, task: batchId, batchId, timeoutSec, startedAt, deadlineMs };
+  Object.assign(record.progress, { state: 'busy', currentTask: batchId, currentBatch: batchId });
 }
 
 /** @returns false for an assignment that was known before */
@@ -107,11 +159,15 @@ export const isCarriable = ({ queue }: RentalRecord): boolean => JSON.stringify(
  * Input of the next run. Where it would be too much, the oldest outcomes of scripts from outside are left out, as they
  * are in time anyway; the newest may be all that its user waits for, and is cut.
  */
-export function nextInput(input: RentalInput, record: RentalRecord): RentalInput {
+export function nextInput<Input extends RentalInput | AttachInput>(
+  input: Input,
+  record: RentalRecord,
+): Input {
   const log = carryEvents(record.log, EVENTS_JSON);
   // As if all were left out: the ids of those that are take some room.
   const carried = { ...forget(record, record.outside), outside: [], log };
-  const next: RentalInput = { ...input, first: undefined, carried };
+  // Its terms are in the record.
+  const next = { ...input, first: undefined, ...('setup' in input ? { setup: [] } : {}), carried };
   const outside = fitOutside(record.outside, INPUT_JSON - jsonSize(next));
   const left = record.outside.filter(({ scriptId }) => !outside.some((each) => each.scriptId === scriptId));
   return { ...next, carried: { ...forget(record, left), outside, log } };

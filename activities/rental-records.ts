@@ -1,0 +1,77 @@
+/** Which of our rentals has, or had, an agreement: asked of the workflows themselves, closed ones too. */
+import type { Client } from '@temporalio/client';
+import { attachId } from '../model/attach';
+import { rentalId, type AgreementId, type GolemActivityId } from '../model/ids';
+import type { JobProgress, RentalProgress } from '../model/result';
+import { describe } from './known-workflow';
+
+export interface RentalRecord {
+  workflowId: string;
+  isRunning: boolean;
+  /** Absent where it could not be asked. */
+  progress?: RentalProgress;
+}
+
+/** A worker answers at once; a workflow that hangs never does. */
+const ANSWER_MS = 10_000;
+/** Temporal deletes a workflow some days after its end: so many that it does not know in a row, and there are no more. */
+const MISSING_IN_A_ROW = 8;
+
+export async function query<T>(client: Client, workflowId: string, name: string): Promise<T | undefined> {
+  try {
+    return await client.withDeadline(Date.now() + ANSWER_MS, () =>
+      client.workflow.getHandle(workflowId).query<T>(name),
+    );
+  } catch {
+    // It is gone, or nobody can say.
+    return undefined;
+  }
+}
+
+/** Rentals of a job that have the agreement, or of which nobody can say whether they have. */
+export async function rentalsOf(
+  client: Client,
+  { jobId, jobUuid }: { jobId: string; jobUuid: string },
+  agreementId: AgreementId,
+): Promise<RentalRecord[]> {
+  const job = await describe(client, jobId);
+  const isOurs = job && (job.raw.workflowExecutionInfo?.firstRunId || job.runId) === jobUuid;
+  const told = isOurs ? await query<JobProgress>(client, jobId, 'progress') : undefined;
+  const named = told?.rentals.filter((rental) => rental.agreementId === agreementId).map(({ n }) => n);
+  const found: RentalRecord[] = [];
+  for (const n of named ?? [])
+    found.push(...(await rentalAt(client, rentalId(jobId, n), jobUuid, agreementId)));
+  if (found.length > 0) return found;
+  let missing = 0;
+  for (let n = 1; missing < MISSING_IN_A_ROW; n++) {
+    const workflowId = rentalId(jobId, n);
+    missing = (await describe(client, workflowId)) ? 0 : missing + 1;
+    if (missing === 0) found.push(...(await rentalAt(client, workflowId, jobUuid, agreementId)));
+  }
+  return found;
+}
+
+/** Rentals that were attached to Golem activities of the agreement. */
+export async function attachedTo(
+  client: Client,
+  activityIds: readonly GolemActivityId[],
+  agreementId: AgreementId,
+): Promise<RentalRecord[]> {
+  const found: RentalRecord[] = [];
+  for (const id of activityIds) found.push(...(await rentalAt(client, attachId(id), undefined, agreementId)));
+  return found;
+}
+
+async function rentalAt(
+  client: Client,
+  workflowId: string,
+  jobUuid: string | undefined,
+  agreementId: AgreementId,
+): Promise<RentalRecord[]> {
+  const found = await describe(client, workflowId);
+  if (!found || (jobUuid !== undefined && found.memo?.golemJob !== jobUuid)) return [];
+  const isRunning = found.status.name === 'RUNNING';
+  const progress = await query<RentalProgress>(client, workflowId, 'progress');
+  const isOther = progress ? progress.agreementId !== agreementId : !isRunning;
+  return isOther ? [] : [{ workflowId, isRunning, progress }];
+}

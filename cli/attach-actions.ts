@@ -1,0 +1,53 @@
+/** What `golem-temporal attach` and `detach` do: thin over the client. */
+import { ApplicationFailure } from '@temporalio/common';
+import { attach, detach } from '../client/index';
+import { FAILURES } from '../model/failures';
+import { CliError, EXIT_FAILED, EXIT_USAGE } from './failure';
+import { warnWithoutWorker } from './job-actions';
+import { withTemporal } from './temporal-client';
+
+export interface AttachOptions {
+  batch?: string[];
+  budget?: string;
+  connection: string;
+  taskQueue: string;
+  json?: boolean;
+}
+
+export async function attachTo(activityId: string, options: AttachOptions): Promise<void> {
+  const { batch: batchIds, budget, connection, taskQueue, json } = options;
+  await withTemporal(async (client) => {
+    await warnWithoutWorker(client, taskQueue);
+    const spec = { activityId, batchIds, budget, connection };
+    const { rentalId, progress } = await named(attach({ client, taskQueue }, spec));
+    if (json) return console.log(JSON.stringify({ rentalId, ...progress }, null, 2));
+    const { provider, agreementId, currentBatch, note } = progress;
+    console.log(rentalId);
+    console.log(`${provider.name} (${provider.id}), agreement ${agreementId}`);
+    if (currentBatch !== undefined) console.log(`batch ${currentBatch} is under way`);
+    if (note !== undefined) console.log(note);
+  });
+}
+
+export async function detachFrom(rentalId: string, { json }: { json?: boolean }): Promise<void> {
+  await withTemporal(async (client) => {
+    const detached = await named(detach({ client }, rentalId));
+    if (json) return console.log(JSON.stringify(detached, null, 2));
+    console.log(`${rentalId} is detached from Golem activity ${detached.activityId}`);
+    for (const line of detached.says) console.log(line);
+  });
+}
+
+/** A failure of ours says what to do about it. */
+async function named<T>(doing: Promise<T>): Promise<T> {
+  try {
+    return await doing;
+  } catch (error) {
+    if (!(error instanceof ApplicationFailure) || !error.type || !Object.hasOwn(FAILURES, error.type))
+      throw error;
+    const { action } = FAILURES[error.type as keyof typeof FAILURES];
+    const isUsage = error.type === 'InvalidJobSpec' || error.type === 'UnknownConnection';
+    const text = `${error.type}: ${error.message}\n${action}`;
+    throw new CliError(text, isUsage ? EXIT_USAGE : EXIT_FAILED, { cause: error });
+  }
+}

@@ -1,0 +1,106 @@
+/** Attaches a rental to a Golem activity that runs already, and detaches rentals. */
+import { setTimeout as delay } from 'node:timers/promises';
+import {
+  WorkflowExecutionAlreadyStartedError,
+  WorkflowFailedError,
+  WorkflowUpdateFailedError,
+  type Client,
+} from '@temporalio/client';
+import { ApplicationFailure, WorkflowNotFoundError } from '@temporalio/common';
+import { attachId, attachProblems, type AttachSpec, type Detached } from '../model/attach';
+import type { ControlSpec } from '../model/control';
+import { DEFAULT_TASK_QUEUE } from '../model/ids';
+import type { RentalProgress } from '../model/result';
+import { isNoAnswer, namedCause } from './errors';
+
+export interface AttachOptions extends AttachSpec {
+  /** Of the worker. Default `default`. */
+  connection?: string;
+  /** Who owns it, where it was rented for an owner alone: it takes only what he signs then. */
+  control?: ControlSpec;
+  /** Stops the wait; the rental goes on attaching. */
+  signal?: AbortSignal;
+}
+
+export interface AttachTarget {
+  client: Client;
+  /** Of the worker whose yagna holds the activity. Default `golem`. */
+  taskQueue?: string;
+}
+
+export interface AttachedRental {
+  /** Workflow id of the rental, for the Updates `executeScript`, `scriptResult`, `detach` and `terminate`. */
+  rentalId: string;
+  progress: RentalProgress;
+}
+
+const ASK_EVERY_MS = 200;
+
+/**
+ * Starts a `golemRental` that takes over a Golem activity, and waits until it has. While yagna is away it waits on.
+ *
+ * @throws ApplicationFailure by its type - `InvalidJobSpec`, `UnknownActivity`, `ActivityForeign`, `ActivityEnded`,
+ * `ActivityInUse`, `UnknownConnection`: nothing was taken over, and nothing has changed
+ */
+export async function attach(
+  { client, taskQueue = DEFAULT_TASK_QUEUE }: AttachTarget,
+  { connection, control, signal, ...spec }: AttachOptions,
+): Promise<AttachedRental> {
+  const problems = attachProblems({ attach: spec, connection, control });
+  if (problems.length > 0) {
+    throw ApplicationFailure.nonRetryable(problems.join('\n'), 'InvalidJobSpec', [problems]);
+  }
+  const rentalId = attachId(spec.activityId);
+  const input = { attach: spec, connection, control };
+  try {
+    await client.workflow.start('golemRental', { workflowId: rentalId, taskQueue, args: [input] });
+  } catch (error) {
+    if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+    const message = `rental ${rentalId} holds Golem activity ${spec.activityId}`;
+    throw ApplicationFailure.nonRetryable(message, 'ActivityInUse');
+  }
+  const handle = client.workflow.getHandle(rentalId);
+  for (;;) {
+    signal?.throwIfAborted();
+    const { status } = await handle.describe();
+    if (status.name !== 'RUNNING') {
+      await handle.result().catch((error: unknown) => {
+        throw error instanceof WorkflowFailedError ? (namedCause(error) ?? error) : error;
+      });
+    }
+    const progress = await stateOf(client, rentalId);
+    if (progress && progress.state !== 'attaching' && progress.state !== 'failed')
+      return { rentalId, progress };
+    await delay(ASK_EVERY_MS, undefined, { signal });
+  }
+}
+
+/** Undefined while it cannot tell yet. */
+async function stateOf(client: Client, rentalId: string): Promise<RentalProgress | undefined> {
+  try {
+    return await client.workflow.getHandle(rentalId).query<RentalProgress>('progress');
+  } catch (error) {
+    // No worker answers, or it has not begun.
+    if (isNoAnswer(error)) return undefined;
+    throw error;
+  }
+}
+
+/**
+ * Leaves a rental's VM alive, and ends the rental and the job that it is of. Its settlement pays until the agreement ends.
+ *
+ * @returns what will happen if nobody comes back
+ * @throws ApplicationFailure by its type - `NotDetachable`: no VM is up; `AgreementEnded`: it ended meanwhile
+ */
+export async function detach({ client }: AttachTarget, rentalId: string): Promise<Detached> {
+  try {
+    return await client.workflow.getHandle(rentalId).executeUpdate<Detached, []>('detach');
+  } catch (error) {
+    if (error instanceof WorkflowUpdateFailedError) throw error.cause ?? error;
+    if (error instanceof WorkflowNotFoundError) {
+      const message = `no rental "${rentalId}" runs`;
+      throw ApplicationFailure.nonRetryable(message, 'NotDetachable');
+    }
+    throw error;
+  }
+}
