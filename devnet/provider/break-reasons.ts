@@ -8,6 +8,7 @@ export interface BreakReason {
     | 'Expired'
     | 'NoActivity'
     | 'DebitNotesDeadline'
+    | 'DebitNoteRejected'
     | 'DebitNoteNotPaid'
     | 'RequestorUnreachable'
     | 'Shutdown'
@@ -43,6 +44,10 @@ export function debitNoteNotPaid(paymentTimeoutSec: number): BreakReason {
     code: 'DebitNoteNotPaid',
     message: `Requestor didn't pay for DebitNote in time (${formatDuration(paymentTimeoutSec)})`,
   };
+}
+
+export function debitNoteRejected(reason: string): BreakReason {
+  return { code: 'DebitNoteRejected', message: `DebitNote rejected by its payer: ${reason}` };
 }
 
 export function requestorUnreachable(acceptTimeoutSec: number): BreakReason {

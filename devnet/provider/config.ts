@@ -68,6 +68,10 @@ export const providerSchema = z.strictObject({
     z.array(z.enum(PLATFORMS)).min(1).default(['erc20-holesky-tglm', 'erc20-polygon-glm']),
     'Payment platforms on which it takes money. A proposal that chooses another one is refused.',
   ),
+  paidBy: described(
+    z.enum(['requestor', 'either', 'broker']).default('requestor'),
+    'Who decides and pays its bills: the node of the requestor, a broker that the demand names, or either. With `broker` it matches only demands that name one; with `requestor` it sends bills to no broker.',
+  ),
   agreementLimit: described(z.number().int().positive().default(1), 'Agreements at the same time.'),
   activityLimit: described(
     z.number().int().positive().default(1),

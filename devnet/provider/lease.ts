@@ -2,6 +2,7 @@
  * The provider's side of one agreement: its end by idleness, expiration or unaccepted and unpaid notes, the debit
  * notes of its activities, and the final invoice.
  */
+import { namedBroker } from '../../model/payer';
 import { PROP } from '../../model/properties';
 import { byProvider } from '../cause';
 import { nowNanos } from '../clock';
@@ -9,7 +10,7 @@ import type { VmHost } from '../contract';
 import type { Agreement, Agreements } from '../market/agreements';
 import { sum, type Amount } from '../payment/amounts';
 import type { Billing } from '../payment/billing';
-import type { DebitNoteRow, Documents } from '../payment/documents';
+import type { Documents } from '../payment/documents';
 import type { Conditions } from '../faults/conditions';
 import { delayOf, type Fault } from '../faults/faults';
 import type { ProviderStep } from '../faults/operations';
@@ -26,6 +27,7 @@ import {
   type NoteContext,
   type NoteTerms,
 } from './dishonest-bills';
+import type { BrokerClaims, IssuedNote } from './broker-claims';
 import { agreedTerms, type Agreed } from './negotiation';
 
 /** However small a time scale makes the interval between debit notes. */
@@ -35,6 +37,7 @@ export interface LeaseNeighbours {
   agreements: Agreements;
   documents: Documents;
   billing: Billing;
+  claims: BrokerClaims;
   conditions: Conditions;
   timers: Timers;
   vms: VmHost;
@@ -45,6 +48,8 @@ export class Lease {
   private readonly timers: Timers;
   private readonly agreed: Agreed;
   private readonly approvedMs: number;
+  /** Notes and invoice go to the broker that the demand names, not to the requestor. */
+  private readonly isBrokered: boolean;
   private readonly noteTimers = new Map<string, Timer | undefined>();
   private readonly deadlines = new Map<string, Timer | undefined>();
   private idle: Timer | undefined;
@@ -65,6 +70,8 @@ export class Lease {
   ) {
     this.timers = new Timers(byProvider(provider.name));
     this.agreed = agreedTerms(provider, agreement.demand.properties, agreement.offer.properties);
+    this.isBrokered =
+      provider.paidBy !== 'requestor' && namedBroker(agreement.demand.properties) !== undefined;
     this.approvedMs = agreement.approvedMs ?? Date.now();
     this.lastPayableMs = this.approvedMs;
     this.lastNoteMs = this.approvedMs;
@@ -81,7 +88,8 @@ export class Lease {
   start(): void {
     const { expirationMs } = this.agreed;
     this.timers.after(expirationMs - Date.now(), () => this.break(reasons.expired(expirationMs)));
-    for (const note of this.near.documents.notesOf(this.agreement.id)) {
+    const { claims, documents } = this.near;
+    for (const note of (this.isBrokered ? claims : documents).notesOf(this.agreement.id)) {
       this.lastNoteMs = note.created_ms;
       if (note.payment_due_ms !== null) this.lastPayableMs = note.created_ms;
       this.watchDeadlines(note);
@@ -120,16 +128,22 @@ export class Lease {
     this.dropDeadline(`pay ${noteId}`);
   }
 
+  /** Its payer says no: who is not paid does not go on. */
+  noteRefused(reason: string): void {
+    this.break(reasons.debitNoteRejected(reason));
+  }
+
   /** The agreement has ended, by either side: the VMs go, the invoice comes. */
   async finish(reason: string): Promise<void> {
     this.ended = true;
     this.timers.close();
     await this.near.vms.destroyForAgreement(this.agreement.id, reason);
     for (const activityId of this.runningActivities()) this.issueNote(activityId, true);
-    this.tell('invoice', () => {
-      const { agreements, documents, timers } = this.near;
+    this.tellPayer('invoice', () => {
+      const { agreements, documents, claims, timers } = this.near;
       const { id } = this.agreement;
-      const isBilled = (): boolean => documents.invoicesOf(id).length > 0;
+      const isBilled = (): boolean =>
+        this.isBrokered ? claims.hasInvoice(id) : documents.invoicesOf(id).length > 0;
       const fault = isBilled() ? undefined : this.invoiceFault();
       const close = (): void => {
         if (this.isForgotten) return;
@@ -154,10 +168,10 @@ export class Lease {
   }
 
   private issueInvoice(fault: Fault | undefined): void {
-    const { billing, documents } = this.near;
+    const { billing, claims, documents } = this.near;
     const dueSec = this.agreed.paymentTimeoutSec ?? this.provider.paymentDueSec;
     for (const amount of invoiceAmounts(fault, this.total))
-      billing.issueInvoice(this.agreement, nanosIn(dueSec), amount);
+      (this.isBrokered ? claims : billing).issueInvoice(this.agreement, nanosIn(dueSec), amount);
     if (fault?.do !== 'noteAfter') return;
     const [activity] = documents.activities(this.agreement.id);
     if (activity) this.sendNote(activity.id, true);
@@ -181,6 +195,12 @@ export class Lease {
     if (this.isForgotten) return;
     if (this.reachesRequestor) send();
     else this.unsent.set(name, send);
+  }
+
+  /** Tells whoever pays, who need not be the requestor. */
+  private tellPayer(name: string, send: () => void): void {
+    if (!this.isBrokered) this.tell(name, send);
+    else if (!this.isForgotten) send();
   }
 
   private fault(step: ProviderStep, can: (fault: Fault) => boolean): Fault | undefined {
@@ -236,12 +256,12 @@ export class Lease {
   }
 
   private issueNote(activityId: string, isLast: boolean): void {
-    if (!this.reachesRequestor && !isLast) this.giveUpOnUnreachable();
-    this.tell(`note ${activityId}`, () => this.sendNote(activityId, isLast));
+    if (!this.isBrokered && !this.reachesRequestor && !isLast) this.giveUpOnUnreachable();
+    this.tellPayer(`note ${activityId}`, () => this.sendNote(activityId, isLast));
   }
 
   private sendNote(activityId: string, isLast: boolean): void {
-    const { billing, vms } = this.near;
+    const { billing, claims, vms } = this.near;
     const used = vms.usage(activityId);
     const usage = [Number(used.cpuSec), Number(used.durationSec)];
     const honest: NoteTerms = {
@@ -252,8 +272,15 @@ export class Lease {
     const fault = this.fault('debitNote', (each) => changesNote(each, honest, context));
     if (fault?.do === 'withhold') return billing.bill(activityId, honest.amount, isLast);
     const terms = dishonestNote(fault, honest, context);
-    const issue = (): DebitNoteRow =>
-      billing.issueNote(terms.agreement, activityId, terms.amount, terms.usage, terms.paymentDue, isLast);
+    const issue = (): IssuedNote =>
+      (this.isBrokered ? claims : billing).issueNote(
+        terms.agreement,
+        activityId,
+        terms.amount,
+        terms.usage,
+        terms.paymentDue,
+        isLast,
+      );
     const note = issue();
     this.lastNoteMs = note.created_ms;
     if (!this.ended) this.watchDeadlines(note);
@@ -296,7 +323,7 @@ export class Lease {
     return nanosIn(paymentTimeoutSec);
   }
 
-  private watchDeadlines(note: DebitNoteRow): void {
+  private watchDeadlines(note: IssuedNote): void {
     const { acceptTimeoutSec, paymentTimeoutSec } = this.agreed;
     if (acceptTimeoutSec !== undefined && note.status === 'RECEIVED') {
       this.deadline(`accept ${note.id}`, note.created_ms + acceptTimeoutSec * 1000, () =>
@@ -325,10 +352,13 @@ export class Lease {
     const { id } = this.agreement;
     this.near.log(`provider ${this.provider.name} ends agreement ${id}: ${message}`);
     if (!this.reachesRequestor) void this.near.vms.destroyForAgreement(id, message);
-    this.tell('end', () => {
+    const end = (): void => {
       if (this.ended || this.near.agreements.find(id)?.state !== 'Approved') return;
       this.near.agreements.terminate(this.agreement, 'Provider', { message, 'golem.provider.code': code });
-    });
+    };
+    // Where somebody else pays, the invoice need not wait for a requestor that may never come back.
+    if (this.isBrokered && this.near.conditions.isDown(this.agreement.requestor)) end();
+    else this.tell('end', end);
   }
 }
 
