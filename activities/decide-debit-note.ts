@@ -5,6 +5,7 @@
 import type { NewEvent } from '../model/events';
 import type { DebitNoteId } from '../model/ids';
 import { isTooOften, notePace, payablePace } from '../model/note-pace';
+import { billableSec } from '../model/payment-terms';
 import { checkDebitNote } from '../model/pricing';
 import { hasAcceptedInvoice } from './accepted-invoice';
 import { whyNotAccepted, openBilledAgreement, type BilledAgreement } from './billed-agreement';
@@ -107,7 +108,7 @@ async function refuseDebitNote(
   const acceptedEarlier = soFar.acceptedByActivity[note.activityId] ?? '0';
   const known = await knownActivities(yagna, note.agreementId, soFar, [note.activityId], signal);
   const claim = {
-    ...{ terms, tolerance: input.tolerance, elapsedSec },
+    ...{ terms, tolerance: input.tolerance, elapsedSec: billableSec(agreement, elapsedSec) },
     amount: note.totalAmountDue,
     usage: countersOf(note),
     otherUsage: Object.entries(soFar.lastUsage)

@@ -5,6 +5,7 @@
 import { exact } from '../model/amount';
 import type { NewEvent } from '../model/events';
 import type { InvoiceId } from '../model/ids';
+import { billableSec } from '../model/payment-terms';
 import { checkInvoice } from '../model/pricing';
 import { hasAcceptedInvoice } from './accepted-invoice';
 import { whyNotAccepted, openBilledAgreement, type BilledAgreement } from './billed-agreement';
@@ -112,7 +113,7 @@ async function refuseInvoice(
       accepted: soFar.acceptedByActivity[activityId] ?? '0',
       lastUsage: soFar.lastUsage[activityId],
     })),
-    elapsedSec: await lifeSec(yagna, found, signal),
+    elapsedSec: billableSec(found.agreement, await lifeSec(yagna, found, signal)),
     // Whether the budget suffices is no fault of the invoice: yagna says so when it is accepted.
     budgetLeft: invoice.amount,
   });

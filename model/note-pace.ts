@@ -1,5 +1,6 @@
 /** How often a provider may send debit notes, so that it cannot keep whoever decides them busy for ever. */
 import type { AgreementId } from './ids';
+import { upfrontSecOf } from './payment-terms';
 import { PROP, type Properties } from './properties';
 
 /** One note each `intervalSec`, and `spare` ones more. */
@@ -32,8 +33,11 @@ export function notePace({ demand, offer }: Halves): NotePace {
   return isAgreed ? { intervalSec, spare: SPARE_NOTES, agreed: true } : UNASKED;
 }
 
-/** The pace of payable ones among them; undefined when the demand promises no payments. */
-export function payablePace({ demand, offer }: Halves): NotePace | undefined {
+/** The pace of payable ones among them; undefined when the demand promises no payments. What is paid in advance has one. */
+export function payablePace(agreement: Halves): NotePace | undefined {
+  const { demand, offer } = agreement;
+  const upfrontSec = upfrontSecOf(agreement);
+  if (upfrontSec !== undefined) return { intervalSec: upfrontSec, spare: SPARE_NOTES, agreed: true };
   const asked = seconds(demand.properties[PROP.paymentTimeout]);
   if (asked === 0) return undefined;
   const intervalSec = Math.max(asked, seconds(offer.properties[PROP.paymentTimeout]));

@@ -5,6 +5,7 @@
  */
 import { readOffer } from '../../model/offer';
 import { namedBroker } from '../../model/payer';
+import { billableSec } from '../../model/payment-terms';
 import { checkDebitNote, checkInvoice, type AgreementTerms } from '../../model/pricing';
 import { PROP, type Properties } from '../../model/properties';
 import { Amount, sum } from '../payment/amounts';
@@ -115,7 +116,8 @@ function priceReason(asked: Case): string | undefined {
   if (released.isInvoiced) return 'its agreement has an accepted invoice already';
   const terms: AgreementTerms = { pricing: read.offer.pricing, cpuThreads: read.offer.cpuThreads };
   const endMs = Math.min(nowMs, agreement.endedMs ?? Infinity);
-  const elapsedSec = Math.max(0, endMs - (agreement.approvedMs ?? endMs)) / 1000;
+  const halves = { demand: { properties: agreement.demand }, offer: { properties: agreement.offer } };
+  const elapsedSec = billableSec(halves, Math.max(0, endMs - (agreement.approvedMs ?? endMs)) / 1000);
   const common = { terms, tolerance: TOLERANCE, amount: claim.amount, elapsedSec, budgetLeft: claim.amount };
   if (claim.kind === 'invoice') {
     const activities = released.notes.map(({ activityId, amount, usage }) => ({

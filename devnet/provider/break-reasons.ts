@@ -10,6 +10,7 @@ export interface BreakReason {
     | 'DebitNotesDeadline'
     | 'DebitNoteRejected'
     | 'DebitNoteNotPaid'
+    | 'PaidTimeOver'
     | 'RequestorUnreachable'
     | 'Shutdown'
     | 'Success';
@@ -43,6 +44,14 @@ export function debitNoteNotPaid(paymentTimeoutSec: number): BreakReason {
   return {
     code: 'DebitNoteNotPaid',
     message: `Requestor didn't pay for DebitNote in time (${formatDuration(paymentTimeoutSec)})`,
+  };
+}
+
+/** What was paid for in advance. */
+export function paidTimeOver(upfrontSec: number): BreakReason {
+  return {
+    code: 'PaidTimeOver',
+    message: `The time that was paid in advance is over (${formatDuration(upfrontSec)})`,
   };
 }
 

@@ -96,6 +96,10 @@ export const providerSchema = z.strictObject({
   ),
   minPaymentTimeoutSec: seconds(1, 'Shortest payment timeout that a demand may ask for.'),
   maxPaymentTimeoutSec: seconds(86_400, 'Longest payment timeout that a demand may ask for.'),
+  upfrontSec: seconds(
+    0,
+    'Most time of an activity that it sells in advance, 0 for none. A demand that asks for some gets one payable debit note at the beginning, for all of the time on all threads, and no other; then the provider ends the agreement (`PaidTimeOver`).',
+  ),
   paymentDueSec: seconds(86_400, 'Time in which an invoice must be paid when no payment timeout was agreed.'),
 
   minExpirationSec: seconds(300, 'An agreement must last at least so long.'),

@@ -95,14 +95,19 @@ export class Lease {
       this.watchDeadlines(note);
     }
     const running = this.runningActivities();
-    for (const activityId of running) this.scheduleNote(activityId);
+    for (const activityId of running) {
+      if (this.agreed.upfrontSec === undefined) this.scheduleNote(activityId);
+      else this.endAfterPaidTime();
+    }
     if (running.length === 0) this.watchIdleness();
   }
 
   activityCreated(activityId: string): void {
     this.near.billing.addActivity(this.agreement.id, activityId);
     this.timers.cancel(this.idle);
-    this.scheduleNote(activityId);
+    if (this.agreed.upfrontSec === undefined) return this.scheduleNote(activityId);
+    this.issueNote(activityId, false);
+    this.endAfterPaidTime();
   }
 
   activityDestroyed(activityId: string): void {
@@ -110,7 +115,8 @@ export class Lease {
     this.noteTimers.delete(activityId);
     this.issueNote(activityId, true);
     if (this.ended) return;
-    if (!this.agreed.multiActivity) this.break(reasons.SUCCESS);
+    // What was paid in advance was paid for this one.
+    if (!this.agreed.multiActivity || this.agreed.upfrontSec !== undefined) this.break(reasons.SUCCESS);
     else if (this.runningActivities().length === 0) this.watchIdleness();
   }
 
@@ -227,6 +233,13 @@ export class Lease {
       .map((activity) => activity.id);
   }
 
+  /** From its first note on, which is sent when the activity begins. */
+  private endAfterPaidTime(): void {
+    const { upfrontSec = 0 } = this.agreed;
+    const endsMs = this.lastNoteMs + upfrontSec * 1000;
+    this.timers.after(endsMs - Date.now(), () => this.break(reasons.paidTimeOver(upfrontSec)));
+  }
+
   private watchIdleness(): void {
     this.timers.cancel(this.idle);
     const limitSec = this.provider.idleLimitSec;
@@ -256,14 +269,14 @@ export class Lease {
   }
 
   private issueNote(activityId: string, isLast: boolean): void {
+    if (isLast && this.agreed.upfrontSec !== undefined) return this.near.billing.finish(activityId);
     if (!this.isBrokered && !this.reachesRequestor && !isLast) this.giveUpOnUnreachable();
     this.tellPayer(`note ${activityId}`, () => this.sendNote(activityId, isLast));
   }
 
   private sendNote(activityId: string, isLast: boolean): void {
     const { billing, claims, vms } = this.near;
-    const used = vms.usage(activityId);
-    const usage = [Number(used.cpuSec), Number(used.durationSec)];
+    const usage = this.billedUsage(vms.usage(activityId));
     const honest: NoteTerms = {
       ...{ agreement: this.agreement, usage, amount: cost(this.coefficients, usage) },
       paymentDue: this.paymentDue(isLast),
@@ -287,6 +300,13 @@ export class Lease {
     if (fault?.do === 'twice') issue();
     if (fault?.do === 'tooOften')
       this.noteAt(Date.now() + Math.max(this.intervalMs / factorOf(fault), SHORTEST_INTERVAL_MS), activityId);
+  }
+
+  /** What was used until now; of time that is paid in advance, all of it on all threads. */
+  private billedUsage(used: ReturnType<VmHost['usage']>): number[] {
+    const { upfrontSec } = this.agreed;
+    if (upfrontSec === undefined) return [Number(used.cpuSec), Number(used.durationSec)];
+    return [this.provider.hardware.cpuThreads * upfrontSec, upfrontSec];
   }
 
   private noteContext(activityId: string, isLast: boolean): NoteContext {
@@ -313,7 +333,8 @@ export class Lease {
 
   /** A note is payable when payments were agreed and the last payable one is old enough; the last one always. */
   private paymentDue(isLast: boolean): bigint | undefined {
-    const { paymentTimeoutSec } = this.agreed;
+    const { paymentTimeoutSec, upfrontSec } = this.agreed;
+    if (upfrontSec !== undefined) return nanosIn(paymentTimeoutSec ?? this.provider.paymentDueSec);
     if (paymentTimeoutSec === undefined) return undefined;
     const now = Date.now();
     if (!isLast) {
@@ -330,9 +351,11 @@ export class Lease {
         this.break(reasons.debitNotesDeadline(acceptTimeoutSec)),
       );
     }
-    if (paymentTimeoutSec !== undefined && note.payment_due_ms !== null && note.status !== 'SETTLED') {
+    const paySec = paymentTimeoutSec ?? this.provider.paymentDueSec;
+    const isPayable = paymentTimeoutSec !== undefined || this.agreed.upfrontSec !== undefined;
+    if (isPayable && note.payment_due_ms !== null && note.status !== 'SETTLED') {
       this.deadline(`pay ${note.id}`, note.payment_due_ms, () =>
-        this.break(reasons.debitNoteNotPaid(paymentTimeoutSec)),
+        this.break(reasons.debitNoteNotPaid(paySec)),
       );
     }
   }

@@ -25,6 +25,7 @@ export function offerTerms(provider: Provider, nodeId: string, now: number): Ter
     'golem.activity.caps.transfer.report-progress': true,
     'golem.com.payment.debit-notes.accept-timeout?': provider.acceptTimeoutSec,
     ...(Object.fromEntries(addresses) as Record<string, string>),
+    ...(provider.upfrontSec > 0 && { [PROP.upfront]: provider.upfrontSec }),
     ...(provider.paidBy !== 'requestor' && { [PROP.brokerVersion]: BROKER_VERSION }),
     'golem.com.payment.protocol.version': 3,
     'golem.com.pricing.model': 'linear',
