@@ -5,6 +5,7 @@
 import { exact } from '../model/amount';
 import type { NewEvent } from '../model/events';
 import type { InvoiceId } from '../model/ids';
+import { namedBroker } from '../model/payer';
 import { billableSec } from '../model/payment-terms';
 import { checkInvoice } from '../model/pricing';
 import { hasAcceptedInvoice } from './accepted-invoice';
@@ -56,6 +57,8 @@ export async function decideInvoice(
     return decided('accepted');
   }
   if (invoice.status === 'CANCELLED') return decided('superseded');
+  const hasOtherPayer = namedBroker(found.agreement.demand.properties) !== undefined;
+  if (hasOtherPayer && invoice.status !== 'REJECTED') return decided('awaited');
   const secondInvoice =
     found.soFar.invoiceAccepted ||
     (await hasAcceptedInvoice(yagna, documents, input.job, found.agreement, signal, invoice.invoiceId));

@@ -8,6 +8,7 @@ import type { NewEvent } from '../model/events';
 import { foreignText } from '../model/foreign-text';
 import type { ProposalId } from '../model/ids';
 import { readOffer, type Offer } from '../model/offer';
+import { paymentTermsReason } from '../model/payment-terms';
 import { PROP } from '../model/properties';
 import {
   hourPrice,
@@ -200,7 +201,10 @@ class Round {
     const decorations = await this.decorations();
     const body = (n: number, expiresAtMs: number): DemandBody => {
       const nowMs = expiresAtMs - spec.demand.expirationSec * 1000;
-      return mergeDecorations(buildDemand(spec, { mark: demandMark(job, n), nowMs }), decorations);
+      return mergeDecorations(
+        buildDemand(spec, { mark: demandMark(job, n), nowMs, payer: input.payer }),
+        decorations,
+      );
     };
     if (old && !input.renew && attemptNumber === 1 && old.expiresAtMs - Date.now() > LEAST_LIFE_MS) {
       this.demand = old;
@@ -354,7 +358,11 @@ class Round {
   private termsReason(offer: Offer): string | undefined {
     const { spec, platform } = this.input;
     const isPayable = offer.platforms.includes(platform);
-    return priceCapReason(spec.pricing, offer) ?? (isPayable ? undefined : `cannot be paid on ${platform}`);
+    return (
+      priceCapReason(spec.pricing, offer) ??
+      (isPayable ? undefined : `cannot be paid on ${platform}`) ??
+      paymentTermsReason(spec.demand, this.input.payer !== undefined, offer.payment)
+    );
   }
 
   /** Why a provider is not trusted any more. */

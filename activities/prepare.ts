@@ -5,19 +5,20 @@ import type { GolemActivities } from './contract';
 import type { ActivityEnvironment } from './environment';
 import { resolveImage } from './image';
 import { installationOf } from './installation';
+import { resolvePayer } from './payer';
 import { failure, supportedVersion } from './yagna';
 
 export function prepareActivities(env: ActivityEnvironment): Pick<GolemActivities, 'golemPrepareJob'> {
   return {
     /**
-     * Checks a spec and fills in what it leaves open.
+     * Checks a spec and fills in what it leaves open: where its image is, and whose wallet pays.
      *
      * Effect: none.
      * @throws InvalidJobSpec - every problem with its path (not retried)
      * @throws ImageNotFound - the registry does not know the tag (not retried)
      * @throws UnknownConnection, YagnaUnauthorized - (not retried)
      * @throws YagnaIncompatible - yagna is too old, or its version cannot be read (not retried)
-     * @throws YagnaUnavailable, RegistryUnavailable - (retried with backoff)
+     * @throws YagnaUnavailable, RegistryUnavailable, PayerUnavailable - (retried with backoff)
      */
     async golemPrepareJob({ spec }) {
       return await attempt(async ({ signal }) => {
@@ -27,14 +28,17 @@ export function prepareActivities(env: ActivityEnvironment): Pick<GolemActivitie
         });
         if (!checked.ok) throw failure('InvalidJobSpec', checked.problems.join('\n'), checked.problems);
         const yagna = env.connections.get(checked.spec.connection);
-        const [installation, , , image] = await Promise.all([
+        const { payer, ...budget } = checked.spec.budget;
+        const [installation, , , image, resolved] = await Promise.all([
           installationOf(env),
           supportedVersion(yagna, signal),
           // Whether it takes our key.
           yagna.me(signal),
           resolveImage(checked.spec.image, { registryUrl: env.registryUrl, signal }),
+          payer && resolvePayer(payer, signal),
         ]);
-        return { spec: { ...checked.spec, image }, installation };
+        const paid = { ...budget, ...(resolved && { payer: resolved }) };
+        return { spec: { ...checked.spec, image, budget: paid }, installation };
       });
     },
   };

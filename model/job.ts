@@ -3,6 +3,7 @@
  * Plain data and types only; the check itself is `spec.ts`, which stays out of the workflow bundle.
  */
 import type { Amount, ProviderId } from './ids';
+import type { NamedBroker } from './payer';
 
 /** Runs a shell line (`sh -c`) in the VM; or a program without a shell when `args` are given. */
 export interface RunCommand {
@@ -59,6 +60,8 @@ export interface DemandSpec {
   midAgreementDebitNoteIntervalSec?: number;
   /** Property `golem.com.scheme.payu.payment-timeout-sec?`, seconds. */
   midAgreementPaymentTimeoutSec?: number;
+  /** Property `golem.com.payment.upfront.duration-sec?`, seconds of a VM's life that are paid at its beginning. */
+  upfrontSec?: number;
   /** Offers read from the market at a time; yagna gives at most 100. Default 100. */
   maxOfferEvents: number;
   /** Longest time a round waits for more offers, seconds. Default 20. */
@@ -110,6 +113,18 @@ export interface BudgetSpec {
   onLow: OnLow;
   /** The most that is ever reserved. Given with `topUp`, and only with it. */
   max?: Amount;
+  /** Who decides and pays instead of our yagna, out of what it was prepaid. */
+  payer?: NamedBroker;
+  /** A funded contract that pays for what our yagna accepts. */
+  deposit?: ContractDeposit;
+}
+
+/** A deposit in a contract, as yagna's allocations take one. */
+export interface ContractDeposit {
+  /** A number of up to 256 bits in hex. */
+  id: string;
+  /** Address of the contract. */
+  contract: string;
 }
 
 /** How far a provider's claims may be off before a document counts as wrong. */

@@ -1,6 +1,7 @@
 /**
  * What an agreement says about how long its requestor may be away: the whole time paid in advance, or notes that may wait.
  */
+import { BROKER_VERSION } from './payer';
 import { PROP, type Properties } from './properties';
 
 interface Halves {
@@ -24,7 +25,27 @@ export function billableSec(agreement: Halves, elapsedSec: number): number {
   return Math.max(elapsedSec, upfrontSecOf(agreement) ?? 0);
 }
 
-export interface WantedTerms {
+/** What a provider offers, or has agreed to, about the time that it can wait for. */
+export interface OfferedPayment {
+  /** Seconds that it sells in advance; absent: none. */
+  upfrontSec?: number;
+  /** Seconds that a debit note may wait; absent: as long as it likes. */
+  acceptTimeoutSec?: number;
+  /** It sends its bills to the broker that a demand names. */
+  takesBroker: boolean;
+}
+
+export function readOfferedPayment(offer: Properties): OfferedPayment {
+  const upfrontSec = seconds(offer[PROP.upfront]);
+  const acceptTimeoutSec = seconds(offer[PROP.acceptTimeout]);
+  return {
+    ...(upfrontSec === undefined ? {} : { upfrontSec }),
+    ...(acceptTimeoutSec === undefined ? {} : { acceptTimeoutSec }),
+    takesBroker: (seconds(offer[PROP.brokerVersion]) ?? 0) >= BROKER_VERSION,
+  };
+}
+
+export interface WantedPayment {
   upfrontSec?: number;
   debitNotesAcceptanceTimeoutSec?: number;
 }
@@ -33,16 +54,19 @@ export interface WantedTerms {
  * Why a provider cannot be had on the payment terms that the spec asks for, by what it offers or has agreed to. One that
  * is asked for more patience than it offers refuses for good, so it need not be asked.
  */
-export function paymentTermsReason(wanted: WantedTerms, offered: Properties): string | undefined {
-  const { upfrontSec, debitNotesAcceptanceTimeoutSec: acceptSec } = wanted;
-  const sold = seconds(offered[PROP.upfront]);
-  if (upfrontSec !== undefined && sold === undefined)
+export function paymentTermsReason(
+  { upfrontSec, debitNotesAcceptanceTimeoutSec: waitSec }: WantedPayment,
+  hasBroker: boolean,
+  offered: OfferedPayment,
+): string | undefined {
+  if (hasBroker && !offered.takesBroker) return 'sends its bills to no broker, and the spec names one';
+  if (upfrontSec !== undefined && offered.upfrontSec === undefined)
     return 'sells no time in advance, and the spec asks for that';
-  if (upfrontSec !== undefined && sold !== undefined && sold < upfrontSec)
-    return `sells ${sold} s in advance at most, and the spec asks for ${upfrontSec}`;
-  const patience = seconds(offered[PROP.acceptTimeout]);
-  if (acceptSec !== undefined && patience !== undefined && acceptSec > patience)
-    return `lets a debit note wait ${patience} s at most, and the spec asks for ${acceptSec}`;
+  if (upfrontSec !== undefined && (offered.upfrontSec ?? 0) < upfrontSec)
+    return `sells ${offered.upfrontSec} s in advance at most, and the spec asks for ${upfrontSec}`;
+  const patienceSec = offered.acceptTimeoutSec;
+  if (waitSec !== undefined && patienceSec !== undefined && waitSec > patienceSec)
+    return `lets a debit note wait ${patienceSec} s at most, and the spec asks for ${waitSec}`;
   return undefined;
 }
 

@@ -279,7 +279,9 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
         ...{ job, document, allocationId, tolerance: input.tolerance },
         ledger: soFar(ledger, document.agreementId),
       });
-      if (reservation.makesRoom(decision, allocationId)) tryAgain(entry, Date.now());
+      // Who pays decides it, and it is told once it is: then its status says so.
+      if (decision.decision === 'awaited') failedToDecide(entry, Date.now(), 0);
+      else if (reservation.makesRoom(decision, allocationId)) tryAgain(entry, Date.now());
       else {
         decided(undecided, entry);
         book(ledger, decision);
