@@ -1,6 +1,7 @@
 /** Signing an agreement with a provider, and ending it. */
 import { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
+import { agreedTerms } from '../model/agreed-terms';
 import type { NewEvent } from '../model/events';
 import type { AgreementId, GolemActivityId } from '../model/ids';
 import { providerOf } from '../model/offer';
@@ -127,7 +128,7 @@ async function sign(
   retried: boolean,
   events: NewEvent[],
   signal: AbortSignal,
-): Promise<Pick<SignedAgreement, 'agreementId' | 'approvedAt' | 'validToMs'>> {
+): Promise<Omit<SignedAgreement, 'events' | 'retried'>> {
   const { job, proposal } = input;
   const { proposalId, provider } = proposal;
   const validTo = markedValidTo(job, proposalId, input.validTo);
@@ -136,7 +137,7 @@ async function sign(
   const approved = await approve(yagna, job, agreementId, signal);
   const approvedAt = approved.approvedDate ?? new Date().toISOString();
   events.push(event('AgreementConfirmed', { id: agreementId, provider, approvedDate: approvedAt }));
-  return { agreementId, approvedAt, validToMs: Date.parse(approved.validTo) };
+  return { agreementId, approvedAt, validToMs: Date.parse(approved.validTo), terms: agreedTerms(approved) };
 }
 
 /** Nobody waits for the agreement any more. */

@@ -15,6 +15,7 @@ import type {
   ProviderId,
   Timestamp,
 } from '../model/ids';
+import type { AgreedTerms } from '../model/agreed-terms';
 import type { Breach } from '../model/avoid';
 import type {
   BudgetSpec,
@@ -196,6 +197,8 @@ export interface SignedAgreement {
   agreementId: AgreementId;
   approvedAt: Timestamp;
   validToMs: number;
+  /** As both sides signed them. */
+  terms: AgreedTerms;
   events: NewEvent[];
   retried: boolean;
 }
@@ -223,6 +226,8 @@ export interface SendScriptInput {
   agreementId: AgreementId;
   activityId: GolemActivityId;
   commands: ScriptCommand[];
+  /** Longest time for the script: addresses of the worker's files are good for so long. Default 3600. */
+  timeoutSec?: number;
 }
 
 export interface SentScript {
@@ -354,6 +359,8 @@ export interface DecideInput {
   document: DocumentRef;
   allocationId: AllocationId;
   tolerance: ToleranceSpec;
+  /** Least payment timeout that a provider may have countered with. Default: what was asked for. */
+  leastPaymentTimeoutSec?: number;
   /** What the ledger knows of the document's agreement; of all where that is not known. */
   ledger: Record<AgreementId, AgreementSoFar>;
 }
@@ -439,6 +446,8 @@ export interface SettlementTerms {
   /** Time agreed for accepting debit notes, if any. */
   acceptanceTimeoutSec?: number;
   tolerance: ToleranceSpec;
+  /** Least payment timeout that a provider may have countered with. Default: what was asked for. */
+  leastPaymentTimeoutSec?: number;
   /** After so long nothing of a dead attempt can take effect on yagna any more. */
   requestLifetimeMs: number;
   /** The allocation is reserved for so long at a time. */

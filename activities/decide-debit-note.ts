@@ -57,7 +57,7 @@ export async function decideDebitNote(
   const isOvertaken = input.document.eventDate < (soFar.lastNoteAt[activityId] ?? '');
   const isInvoiced = soFar.invoiceAccepted || soFar.invoiceRejected === true;
   if (isInvoiced || isOvertaken || note.status === 'CANCELLED') return decided('superseded');
-  if (namedBroker(found.agreement.demand.properties) && !paceRefusal(yagna, found, note))
+  if (namedBroker(found.agreement.demand.properties) && !paceRefusal(yagna, input, found, note))
     return decided('awaited');
   const refusal = await refuseDebitNote(yagna, input, found, note, signal);
   if (!refusal) {
@@ -89,7 +89,7 @@ async function refuseDebitNote(
 ): Promise<Pick<Decision, 'reason' | 'requestorCode' | 'failure' | 'allocationGone'> | undefined> {
   const { terms, soFar, agreement } = found;
   if (!terms) return { reason: `the agreement's prices cannot be read: ${found.unreadable ?? ''}` };
-  const tooOften = paceRefusal(yagna, found, note);
+  const tooOften = paceRefusal(yagna, input, found, note);
   if (tooOften) return tooOften;
   const elapsedSec = elapsedOf(yagna, found);
   const allocation = await yagna.allocation(input.allocationId, signal);
@@ -123,6 +123,7 @@ const elapsedOf = (yagna: Yagna, { beganMs }: BilledAgreement): number =>
 /** Why it comes too soon, whoever decides it. */
 function paceRefusal(
   yagna: Yagna,
+  input: DecideInput,
   found: BilledAgreement,
   note: DebitNote,
 ): Pick<Decision, 'reason' | 'requestorCode'> | undefined {
@@ -137,7 +138,7 @@ function paceRefusal(
   }
   if (note.paymentDueDate === undefined) return undefined;
   const requestorCode = 'TooManyPayableDebitNotes';
-  const payable = payablePace(agreement);
+  const payable = payablePace(agreement, input.leastPaymentTimeoutSec);
   if (!payable) return { reason: 'payable debit notes were not agreed', requestorCode };
   if (!isTooOften(payable, seen.payable + 1, elapsedSec)) return undefined;
   const reason = `payable debit notes come more often than every ${payable.intervalSec} s as agreed`;

@@ -2,6 +2,7 @@
 import type { ProviderAvoidStore } from '../model/avoid';
 import type { SelectionStrategy } from '../model/selection';
 import type { SpecSettings } from '../model/spec';
+import type { WorkerFiles } from './worker-files';
 import type { Connections } from './yagna';
 
 export interface ActivityEnvironment {
@@ -16,6 +17,8 @@ export interface ActivityEnvironment {
   registryUrl: string;
   /** For so long money is reserved at a time. Default 30 days. */
   allocationLifeSec?: number;
+  /** Serves the worker's own files to VMs. Default: none are served. */
+  files?: WorkerFiles;
   /** Where providers that broke faith are remembered. Default: nowhere, so that they are avoided for the job alone. */
   avoid?: ProviderAvoidStore;
 }

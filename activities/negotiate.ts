@@ -3,12 +3,13 @@
  * and returns the drafts that providers agreed to.
  */
 import { buildDemand, counterProperties, mergeDecorations } from '../model/demand';
-import { LEAST_LIFE_MS } from '../model/duration-classes';
+import { counterReason } from '../model/agreed-terms';
+import { durationClasses, type DurationClasses } from '../model/duration-classes';
 import type { NewEvent } from '../model/events';
 import { foreignText } from '../model/foreign-text';
 import type { ProposalId } from '../model/ids';
 import { readOffer, type Offer } from '../model/offer';
-import { paymentTermsReason } from '../model/payment-terms';
+import { impatience, paymentTermsReason } from '../model/payment-terms';
 import { PROP } from '../model/properties';
 import {
   hourPrice,
@@ -206,7 +207,8 @@ class Round {
         decorations,
       );
     };
-    if (old && !input.renew && attemptNumber === 1 && old.expiresAtMs - Date.now() > LEAST_LIFE_MS) {
+    const isLongEnough = old && old.expiresAtMs - Date.now() > spec.demand.leastLifeSec * 1000;
+    if (isLongEnough && !input.renew && attemptNumber === 1) {
       this.demand = old;
       this.demandNumber = old.n;
       this.body = body(old.n, old.expiresAtMs);
@@ -310,7 +312,8 @@ class Round {
     const reason =
       providerListReason(spec.providers, offer) ??
       this.faithReason(offer.providerId) ??
-      this.termsReason(offer);
+      this.termsReason(offer) ??
+      impatience(spec.demand, offer.payment);
     if (reason) return unsuitable(reason);
     const summary = { proposalId: proposal.proposalId, provider, ...pricesOf(offer) };
     // Kept even if avoided now: a later round may want it.
@@ -365,6 +368,10 @@ class Round {
     );
   }
 
+  private classes(): DurationClasses {
+    return durationClasses(this.env.specSettings.durationClasses);
+  }
+
   /** Why a provider is not trusted any more. */
   private faithReason(id: string): string | undefined {
     const broken = this.input.brokeFaith.find((each) => each.id === id);
@@ -417,7 +424,10 @@ class Round {
     if (!read.ok) return this.countUnsuitable(read.reason);
     const { offer } = read;
     // A provider writes its draft anew: what it offered before binds it to nothing.
-    const worse = this.termsReason(offer) ?? raisedPriceReason(summary, offer);
+    const worse =
+      this.termsReason(offer) ??
+      raisedPriceReason(summary, offer) ??
+      counterReason(this.input.spec.demand, proposal.properties, this.classes());
     if (worse) return this.countUnsuitable(worse);
     this.drafts.push({ ...summary, ...pricesOf(offer), proposalId: proposal.proposalId, demand });
   }

@@ -1,5 +1,7 @@
 /** The first activity of a job: checks the spec, finds the image, and makes sure that yagna is there. */
+import type { JobSpec } from '../model/job';
 import { parseJobSpec } from '../model/spec';
+import { isWorkerFile } from '../model/worker-files';
 import { attempt } from './attempt';
 import type { GolemActivities } from './contract';
 import type { ActivityEnvironment } from './environment';
@@ -7,6 +9,18 @@ import { resolveImage } from './image';
 import { installationOf } from './installation';
 import { resolvePayer } from './payer';
 import { failure, supportedVersion } from './yagna';
+
+/** Best known before anything is rented. @throws InvalidJobSpec */
+function refuseWorkerFiles({ setup, tasks }: Pick<JobSpec, 'setup' | 'tasks'>): void {
+  const commands = [...setup, ...tasks.flatMap((task) => task.commands)];
+  const places = commands.flatMap((command) =>
+    'transfer' in command ? Object.values(command.transfer) : [],
+  );
+  const place = places.find(isWorkerFile);
+  if (place === undefined) return;
+  const problem = `${place}: the worker serves no files; start it with --files DIR, or give an http(s) URL`;
+  throw failure('InvalidJobSpec', problem, [problem]);
+}
 
 export function prepareActivities(env: ActivityEnvironment): Pick<GolemActivities, 'golemPrepareJob'> {
   return {
@@ -27,6 +41,7 @@ export function prepareActivities(env: ActivityEnvironment): Pick<GolemActivitie
           strategies: Object.keys(env.strategies),
         });
         if (!checked.ok) throw failure('InvalidJobSpec', checked.problems.join('\n'), checked.problems);
+        if (!env.files) refuseWorkerFiles(checked.spec);
         const yagna = env.connections.get(checked.spec.connection);
         const { payer, ...budget } = checked.spec.budget;
         const [installation, , , image, resolved] = await Promise.all([

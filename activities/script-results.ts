@@ -4,6 +4,7 @@
  */
 import type { CommandResult } from '../model/result';
 import { cutOutput, fitScriptResults } from '../model/result-size';
+import { withoutPasses } from './worker-files';
 import { oneLine, type BatchResult } from './yagna';
 
 /** Outputs held beyond this, in characters, are cut to what the workflow can take. */
@@ -60,7 +61,7 @@ export class ScriptResults {
     const stderr = cutOutput(result.stderr, this.outputLimitBytes);
     this.kept.push({
       ...{ index: result.index, result: result.result, stdout, stderr },
-      message: result.message === null ? null : oneLine(result.message),
+      message: result.message === null ? null : oneLine(withoutPasses(result.message)),
       eventDate: result.eventDate,
     });
     this.held += (stdout?.length ?? 0) + (stderr?.length ?? 0);

@@ -5,6 +5,7 @@ import type { CreatedVm, CreateVmInput, GolemActivities, ScriptCommand } from '.
 import type { ActivityEnvironment } from './environment';
 import { event, stateChanged } from './events';
 import { isVain } from './patience';
+import { Places } from './worker-files';
 import {
   failure,
   isYagnaError,
@@ -19,6 +20,8 @@ import type { FailureType } from '../model/failures';
 
 /** How long a provider may take to create a VM. */
 const CREATE_TIMEOUT_SEC = 60;
+/** Of a script that says nothing of it. */
+const USUAL_TIMEOUT_SEC = 3600;
 /** An agreement under which yagna fails to create one so often, being well itself, is no use. */
 const ENOUGH_ATTEMPTS = 10;
 
@@ -68,12 +71,15 @@ export function vmActivities(
      * @throws YagnaUnavailable, YagnaUnauthorized - it was certainly not sent; send it again
      * @throws ScriptUncertain - it may have been sent, the answer is lost (not retried)
      * @throws VmLost - the VM is not there (not retried)
+     * @throws FilesNotServed - it transfers files of the worker, which serves none (not retried)
      */
-    async golemSendScript({ job, agreementId, activityId, commands }) {
+    async golemSendScript({ job, agreementId, activityId, commands, timeoutSec = USUAL_TIMEOUT_SEC }) {
       return await attempt(async ({ signal }) => {
         const yagna = env.connections.get(job.connection);
         try {
-          const batchId = await yagna.exec(activityId, commands.map(exeScriptCommand), signal);
+          const places = new Places(env.files, timeoutSec, Date.now());
+          const script = commands.map((command) => exeScriptCommand(command, places));
+          const batchId = await yagna.exec(activityId, script, signal);
           return { batchId, event: event('ScriptSent', { activityId, agreementId, batchId }) };
         } catch (error) {
           if (!isYagnaError(error)) throw error;
@@ -137,24 +143,19 @@ async function listed(
 /** Both outputs, whole: what is too long is cut when it is read. */
 const AT_END: CaptureMode = { atEnd: { format: 'string' } };
 
-export function exeScriptCommand(command: ScriptCommand): ExeScriptCommand {
+function exeScriptCommand(command: ScriptCommand, places: Places): ExeScriptCommand {
   if ('deploy' in command) return { deploy: {} };
   if ('start' in command) return { start: { args: [] } };
-  return taskCommand(command);
+  return taskCommand(command, places);
 }
 
-function taskCommand(command: TaskCommand): ExeScriptCommand {
+function taskCommand(command: TaskCommand, places: Places): ExeScriptCommand {
   if ('transfer' in command) {
     const { from, to } = command.transfer;
-    return { transfer: { from: place(from), to: place(to) } };
+    return { transfer: { from: places.of(from, 'GET'), to: places.of(to, 'PUT') } };
   }
   const capture = { stdout: AT_END, stderr: AT_END };
   return command.args
     ? { run: { entry_point: command.run, args: command.args, capture } }
     : { run: { entry_point: '/bin/sh', args: ['-c', command.run], capture } };
-}
-
-/** A path in the VM is `container:` to the exe-unit; everything else is a URL already. */
-function place(location: string): string {
-  return location.startsWith('/') ? `container:${location}` : location;
 }

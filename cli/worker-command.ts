@@ -1,9 +1,31 @@
 /** `golem-temporal worker`, which runs until it is told to stop. */
 import type { Command } from 'commander';
 import { DEFAULT_TASK_QUEUE } from '../model/ids';
+import type { FileServerOptions } from '../worker/file-server';
 import { usageError } from './failure';
 import type * as workerProcess from './worker-process';
 import { loadTemporal } from './temporal-sdk';
+
+interface WorkerOptions {
+  taskQueue: string;
+  avoid?: string;
+  files?: string;
+  filesListen: string;
+  filesUrl?: string;
+}
+
+/** @throws CliError - an option is none */
+function readFileOptions(
+  { filesListen, filesUrl }: Pick<WorkerOptions, 'filesListen' | 'filesUrl'>,
+  folder: string,
+): FileServerOptions {
+  const [, host, port] = /^(.+):(\d{1,5})$/.exec(filesListen) ?? [];
+  if (host === undefined || Number(port) > 65_535)
+    throw usageError(`--files-listen ${filesListen}: give host and port, such as 0.0.0.0:7480`);
+  if (filesUrl !== undefined && !/^https?:\/\/[^\s/?#@]+[^\s?#]*$/.test(filesUrl))
+    throw usageError(`--files-url ${filesUrl}: give an http(s) URL, such as https://files.example.org`);
+  return { folder, host: host.replace(/^\[(.*)\]$/, '$1'), port: Number(port), publicUrl: filesUrl };
+}
 
 export function addWorkerCommand(program: Command): void {
   program
@@ -15,12 +37,23 @@ export function addWorkerCommand(program: Command): void {
       DEFAULT_TASK_QUEUE,
     )
     .option('--avoid <file>', 'remember in this file providers that broke faith, and rent none of them')
-    .action(async ({ taskQueue, avoid }: { taskQueue: string; avoid?: string }) => {
+    .option('--files <dir>', 'serve this folder to the VMs of jobs, as files:/… in transfers')
+    .option(
+      '--files-listen <host:port>',
+      'where to serve it; providers must reach that, or what --files-url names',
+      '127.0.0.1:7480',
+    )
+    .option('--files-url <url>', 'what providers reach it by. Default: where it listens')
+    .action(async ({ taskQueue, avoid, ...files }: WorkerOptions) => {
       if (!process.env.YAGNA_APPKEY && !process.env.GOLEM_CONNECTIONS) {
         throw usageError('no yagna to work with: set YAGNA_APPKEY and YAGNA_API_URL, or GOLEM_CONNECTIONS');
       }
       // eslint-disable-next-line @typescript-eslint/no-require-imports
       const { work } = loadTemporal(() => require('./worker-process') as typeof workerProcess);
-      await work(taskQueue, avoid);
+      await work(
+        taskQueue,
+        avoid,
+        files.files === undefined ? undefined : readFileOptions(files, files.files),
+      );
     });
 }

@@ -6,13 +6,17 @@ import { asCliError } from './job-failure';
 import { withTemporal } from './temporal-client';
 import { loadTemporal } from './temporal-sdk';
 
-export async function work(taskQueue: string, avoidFile?: string): Promise<void> {
+export async function work(
+  taskQueue: string,
+  avoidFile?: string,
+  served?: workerIndex.FileServerOptions,
+): Promise<void> {
   // The worker's own connection is native, and so are its complaints.
   await withTemporal(requireNamespace);
   // Only now, because it takes half a second that a wrong address need not wait for.
   // eslint-disable-next-line @typescript-eslint/no-require-imports
   const worker = loadTemporal(() => require('../worker/index') as typeof workerIndex);
-  const { fileAvoidStore, logPlainly, prepareAvoidFile, runWorker } = worker;
+  const { fileAvoidStore, logPlainly, prepareAvoidFile, runWorker, startFileServer } = worker;
   const avoid = avoidFile === undefined ? undefined : fileAvoidStore(avoidFile);
   // A file that cannot be used is best known before the first job.
   if (avoidFile !== undefined) {
@@ -20,15 +24,24 @@ export async function work(taskQueue: string, avoidFile?: string): Promise<void>
       throw usageError(error.message);
     });
   }
+  const files =
+    served &&
+    (await startFileServer(served).catch((error: Error) => {
+      throw usageError(`--files: ${error.message}`);
+    }));
   logPlainly();
-  await runWorker({
-    ...{ taskQueue, avoid },
+  if (files) console.log(`files of ${served.folder} are served at ${files.url}`);
+  const running = runWorker({
+    ...{ taskQueue, avoid, files },
     onReady: (queues) => console.log(`worker ready on task queues ${queues.join(', ')}`),
     onConnection: (line) => console.log(line),
     onTrouble: (line) => console.error(`golem-temporal: ${line}`),
-  }).catch((error: unknown) => {
-    throw asCliError(error);
   });
+  await running
+    .catch((error: unknown) => {
+      throw asCliError(error);
+    })
+    .finally(() => files?.close());
 }
 
 /** @throws CliError - the server does not know the namespace */

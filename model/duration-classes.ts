@@ -42,6 +42,12 @@ export const DURATION_CLASSES: Readonly<DurationClasses> = {
   minAcceptanceTimeoutSec: 30,
 };
 
+/** The classes with what a worker sets otherwise. */
+export function durationClasses(settings: Partial<DurationClasses> = {}): DurationClasses {
+  const given = Object.entries(settings).filter(([, value]) => value !== undefined);
+  return { ...DURATION_CLASSES, ...Object.fromEntries(given) };
+}
+
 /** What a spec says about its duration. `null` or 0 switches a promise off, absent leaves it to the class. */
 export interface WantedDuration {
   expirationSec?: number;

@@ -142,6 +142,11 @@ export const FAILURES = {
     action: 'Use a scriptId that `executeScript` of the same rental returned.',
     retryable: false,
   },
+  FilesNotServed: {
+    means: 'A script transfers files of its worker (`files:/…`), and the worker serves none.',
+    action: 'Start all workers with `--files DIR`, or give http(s) URLs.',
+    retryable: false,
+  },
   Timeout: {
     means: 'A step of the job had no worker, or did not end in its time.',
     action: 'Check that a worker runs; then start the job again.',

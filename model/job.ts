@@ -2,6 +2,7 @@
  * A job as the workflows see it: the spec after it was checked, with every default filled in.
  * Plain data and types only; the check itself is `spec.ts`, which stays out of the workflow bundle.
  */
+import type { LeastTerms } from './agreed-terms';
 import type { Amount, ProviderId } from './ids';
 import type { NamedBroker } from './payer';
 
@@ -62,6 +63,10 @@ export interface DemandSpec {
   midAgreementPaymentTimeoutSec?: number;
   /** Property `golem.com.payment.upfront.duration-sec?`, seconds of a VM's life that are paid at its beginning. */
   upfrontSec?: number;
+  /** The least that a provider's counter may have in place of what is asked for. */
+  least?: LeastTerms;
+  /** With less left of a demand or an agreement nothing is begun in it that may take as long, seconds. Default 300. */
+  leastLifeSec: number;
   /** Offers read from the market at a time; yagna gives at most 100. Default 100. */
   maxOfferEvents: number;
   /** Longest time a round waits for more offers, seconds. Default 20. */

@@ -1,4 +1,5 @@
 /** How often a provider may send debit notes, so that it cannot keep whoever decides them busy for ever. */
+import { positiveSeconds } from './agreed-terms';
 import type { AgreementId } from './ids';
 import { upfrontSecOf } from './payment-terms';
 import { PROP, type Properties } from './properties';
@@ -33,14 +34,17 @@ export function notePace({ demand, offer }: Halves): NotePace {
   return isAgreed ? { intervalSec, spare: SPARE_NOTES, agreed: true } : UNASKED;
 }
 
-/** The pace of payable ones among them; undefined when the demand promises no payments. What is paid in advance has one. */
-export function payablePace(agreement: Halves): NotePace | undefined {
+/**
+ * The pace of payable ones among them; undefined when the demand promises no payments. What is paid in advance has one.
+ * @param leastSec - of the counters that are taken. Default: what the demand asks for
+ */
+export function payablePace(agreement: Halves, leastSec = Infinity): NotePace | undefined {
   const { demand, offer } = agreement;
   const upfrontSec = upfrontSecOf(agreement);
   if (upfrontSec !== undefined) return { intervalSec: upfrontSec, spare: SPARE_NOTES, agreed: true };
   const asked = seconds(demand.properties[PROP.paymentTimeout]);
   if (asked === 0) return undefined;
-  const intervalSec = Math.max(asked, seconds(offer.properties[PROP.paymentTimeout]));
+  const intervalSec = Math.max(Math.min(asked, leastSec), seconds(offer.properties[PROP.paymentTimeout]));
   return { intervalSec, spare: SPARE_NOTES, agreed: true };
 }
 
@@ -57,8 +61,4 @@ export function isNoteOf(
   return kind === 'debitNote' && agreementId !== undefined && agreementIds.includes(agreementId);
 }
 
-/** Of no meaning: as if it was not there. */
-function seconds(value: unknown): number {
-  const number = Number(value);
-  return Number.isFinite(number) && number > 0 ? number : 0;
-}
+const seconds = (value: unknown): number => positiveSeconds(value) ?? 0;

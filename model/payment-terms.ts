@@ -1,6 +1,8 @@
 /**
  * What an agreement says about how long its requestor may be away: the whole time paid in advance, or notes that may wait.
  */
+import { positiveSeconds as seconds } from './agreed-terms';
+import type { DemandSpec } from './job';
 import { BROKER_VERSION } from './payer';
 import { PROP, type Properties } from './properties';
 
@@ -45,17 +47,9 @@ export function readOfferedPayment(offer: Properties): OfferedPayment {
   };
 }
 
-export interface WantedPayment {
-  upfrontSec?: number;
-  debitNotesAcceptanceTimeoutSec?: number;
-}
-
-/**
- * Why a provider cannot be had on the payment terms that the spec asks for, by what it offers or has agreed to. One that
- * is asked for more patience than it offers refuses for good, so it need not be asked.
- */
+/** Why a provider cannot be had on the payment terms that the spec asks for, by what it offers or has agreed to. */
 export function paymentTermsReason(
-  { upfrontSec, debitNotesAcceptanceTimeoutSec: waitSec }: WantedPayment,
+  { upfrontSec }: Pick<DemandSpec, 'upfrontSec'>,
   hasBroker: boolean,
   offered: OfferedPayment,
 ): string | undefined {
@@ -64,13 +58,15 @@ export function paymentTermsReason(
     return 'sells no time in advance, and the spec asks for that';
   if (upfrontSec !== undefined && (offered.upfrontSec ?? 0) < upfrontSec)
     return `sells ${offered.upfrontSec} s in advance at most, and the spec asks for ${upfrontSec}`;
-  const patienceSec = offered.acceptTimeoutSec;
-  if (waitSec !== undefined && patienceSec !== undefined && waitSec > patienceSec)
-    return `lets a debit note wait ${patienceSec} s at most, and the spec asks for ${waitSec}`;
   return undefined;
 }
 
-function seconds(value: unknown): number | undefined {
-  const number = Number(value);
-  return value !== null && Number.isFinite(number) && number > 0 ? number : undefined;
+/** One that is asked to wait longer than it offers refuses for good, so it need not be asked. */
+export function impatience(
+  { debitNotesAcceptanceTimeoutSec: waitSec }: Pick<DemandSpec, 'debitNotesAcceptanceTimeoutSec'>,
+  { acceptTimeoutSec }: OfferedPayment,
+): string | undefined {
+  if (waitSec === undefined || acceptTimeoutSec === undefined || waitSec <= acceptTimeoutSec)
+    return undefined;
+  return `lets a debit note wait ${acceptTimeoutSec} s at most, and the spec asks for ${waitSec}`;
 }

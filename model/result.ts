@@ -151,6 +151,17 @@ export interface JobProgress {
 
 export type SettlementPhase = 'reserving' | 'open' | 'closing' | 'settling' | 'settled' | 'unpaid' | 'failed';
 
+/** What a job costs at a moment, reckoned from prices and accepted debit notes; at most, where no note came yet. */
+export interface CostProgress {
+  at: Timestamp;
+  /** GLM owed by then beyond the debit notes that were accepted. */
+  accrued: Amount;
+  /** GLM by the hour. */
+  perHour: Amount;
+  /** For so long the budget lasts at that pace, seconds; absent where nothing costs anything. */
+  budgetLastsSec?: number;
+}
+
 /** Answer of the Query `progress` on a settlement. */
 export interface SettlementProgress {
   jobId: string;

@@ -249,6 +249,22 @@ const demand = z.strictObject(
         "So many seconds of a VM's life are paid at its beginning, on all threads; then the provider ends it, whether or not anybody is there. Default none: what was used is paid.",
       )
       .optional(),
+    least: z
+      .strictObject(
+        {
+          debitNotesAcceptanceTimeoutSec: whole('seconds', 1, SECONDS_A_YEAR)
+            .describe('Default 30, or what was asked for if that is less.')
+            .optional(),
+          midAgreementPaymentTimeoutSec: whole('seconds', 1, SECONDS_A_YEAR)
+            .describe('Default: what was asked for.')
+            .optional(),
+        },
+        mustBe('an object'),
+      )
+      .describe(
+        "The least that a provider's counter-proposal may have in place of what is asked for, seconds.",
+      )
+      .optional(),
     maxOfferEvents: whole('offers', 1, 10_000)
       .describe('Offers read from the market at a time, of which yagna gives at most 100. Default 100.')
       .optional(),

@@ -1,5 +1,6 @@
 /** The tasks of a job spec: short forms made full, defaults filled in, and checked against each other. */
 import type { TaskCommand, TaskSpec } from './job';
+import { WORKER_FILE } from './worker-files';
 import type { Check, Path } from './spec-problems';
 import type { WrittenCommand, WrittenTask } from './spec-schema';
 
@@ -112,19 +113,20 @@ function checkLine(line: string, path: Path, check: Check): void {
 }
 
 const URL_PLACE = /^(https?:\/\/[^\s/]+\S*|file:\/\/\/\S*)$/;
+const isOutside = (place: string): boolean => URL_PLACE.test(place) || WORKER_FILE.test(place);
 const VM_PLACE = /^\/[^/]/;
 
 function checkTransfer(transfer: { from: string; to: string }, path: Path, check: Check): void {
   const wrong = (['from', 'to'] as const).filter(
-    (end) => !URL_PLACE.test(transfer[end]) && !VM_PLACE.test(transfer[end]),
+    (end) => !isOutside(transfer[end]) && !VM_PLACE.test(transfer[end]),
   );
   for (const end of wrong) {
     check.refuse(
       [...path, end],
-      'must be an http(s) URL, a file:///… URL or an absolute path in the VM such as "/golem/input/x"',
+      'must be an http(s) URL, a file of the worker such as "files:/input/x", a file:///… URL or an absolute path in the VM such as "/golem/input/x"',
     );
   }
-  if (wrong.length === 0 && URL_PLACE.test(transfer.from) && URL_PLACE.test(transfer.to)) {
+  if (wrong.length === 0 && isOutside(transfer.from) && isOutside(transfer.to)) {
     check.refuse(path, 'goes from URL to URL; one of both must be a path in the VM');
   }
 }

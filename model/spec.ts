@@ -6,7 +6,7 @@
 import { exact } from './amount';
 import {
   type Duration,
-  DURATION_CLASSES,
+  durationClasses,
   type DurationClasses,
   type WantedDuration,
   applyDurationClass,
@@ -117,7 +117,7 @@ function utf8Bytes(text: string): number {
 
 /** The spec with all defaults. Parts that are not sound get defaults too; then the result is not used. */
 function complete(written: WrittenSpec, settings: SpecSettings, check: Check): ParsedSpec {
-  const classes = durationClasses(settings);
+  const classes = durationClasses(settings.durationClasses);
   const demand = completeDemand(written, settings, classes, check);
   const interactive = check.isSound(['interactive']) ? (written.interactive ?? false) : false;
   const tasks = completeTasks(written.tasks, demand.expirationSec - classes.reservedSec, check);
@@ -155,11 +155,6 @@ function complete(written: WrittenSpec, settings: SpecSettings, check: Check): P
     },
     ...(written.notify === undefined ? {} : { notify: written.notify }),
   };
-}
-
-function durationClasses(settings: SpecSettings): DurationClasses {
-  const given = Object.entries(settings.durationClasses ?? {}).filter(([, value]) => value !== undefined);
-  return { ...DURATION_CLASSES, ...Object.fromEntries(given) };
 }
 
 function checkTasksFit(written: WrittenSpec, interactive: boolean, check: Check): void {
@@ -285,6 +280,8 @@ function completeDemand(
     subnetTag: written.subnetTag ?? settings.subnetTag ?? 'public',
     ...duration,
     ...(upfrontSec === undefined ? {} : { upfrontSec }),
+    ...(written.least === undefined ? {} : { least: written.least }),
+    leastLifeSec: classes.reservedSec,
     maxOfferEvents: written.maxOfferEvents ?? 100,
     offerFetchingIntervalSec: written.offerFetchingIntervalSec ?? 20,
     proposalTimeoutSec: written.proposalTimeoutSec ?? 20,

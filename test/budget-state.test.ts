@@ -1,7 +1,16 @@
 /** When little of a budget is left, without Temporal. */
 import fc from 'fast-check';
 import { readTopUp } from '../model/top-up';
-import { affords, applyBills, commitment, isLow, lowAtMs, type Commitment } from '../workflows/state/budget';
+import { costAt } from '../model/cost';
+import {
+  affords,
+  applyBills,
+  commitment,
+  isLow,
+  lowAtMs,
+  outlook,
+  type Commitment,
+} from '../workflows/state/budget';
 
 const HOUR_MS = 3_600_000;
 const LATE_MS = 1000 * HOUR_MS;
@@ -133,4 +142,39 @@ test('an amount to add is taken or refused in one line, whatever comes', () => {
     ),
     { numRuns: 500 },
   );
+});
+
+describe('what it costs', () => {
+  test('is nothing before anything is rented, and no time is left to tell', () => {
+    expect(outlook(money('1'), [], 0)).toEqual({ accrued: '0', perHour: '0' });
+  });
+
+  test('grows from the price until a debit note says less', () => {
+    expect(outlook(money('1'), [rental()], 50_000)).toEqual({
+      ...{ accrued: '0.5', perHour: '36', budgetLastsSec: 50 },
+    });
+    const [half] = applyBills([rental()], bill('0.5'), 100_000);
+    expect(outlook(money('1', '0.5'), [half!], 120_000)).toEqual({
+      ...{ accrued: '0.1', perHour: '18', budgetLastsSec: 80 },
+    });
+  });
+
+  test('of what has ended stays owed until its invoice, and burns no more', () => {
+    expect(outlook(money('1'), [rental({ untilMs: 50_000 })], HOUR_MS)).toEqual({
+      ...{ accrued: '0.5', perHour: '0' },
+    });
+  });
+
+  test('more than the budget lasts no time', () => {
+    expect(outlook(money('1'), [rental()], 200_000).budgetLastsSec).toBe(0);
+  });
+
+  test('is told for a later moment, at the same pace', () => {
+    const cost = { at: '2026-01-01T00:00:00.000Z', accrued: '0.5', perHour: '36', budgetLastsSec: 50 };
+    const atMs = Date.parse(cost.at);
+    const later = { ...cost, at: '2026-01-01T00:00:10.000Z', accrued: '0.6', budgetLastsSec: 40 };
+    expect(costAt(cost, atMs + 10_000)).toEqual(later);
+    expect(costAt(cost, atMs - 10_000)).toEqual(cost);
+    expect(costAt(cost, atMs + 100_000).budgetLastsSec).toBe(0);
+  });
 });

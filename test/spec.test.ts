@@ -60,6 +60,7 @@ describe('the short form', () => {
       demand: {
         subnetTag: 'public',
         expirationSec: 1800,
+        leastLifeSec: 300,
         maxOfferEvents: 100,
         offerFetchingIntervalSec: 20,
         proposalTimeoutSec: 20,

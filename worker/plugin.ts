@@ -13,8 +13,11 @@ import {
   type GolemActivities,
 } from '../activities';
 import { readAllocationLife } from '../activities/allocation-life';
+import { readDurationClasses } from '../activities/duration-settings';
 import { readRegistryUrl } from '../activities/image';
+import type { WorkerFiles } from '../activities/worker-files';
 import type { ProviderAvoidStore } from '../model/avoid';
+import type { DurationClasses } from '../model/duration-classes';
 import type { SelectionStrategy } from '../model/selection';
 import { watchQueueOf } from './task-queues';
 
@@ -33,6 +36,11 @@ export interface GolemPluginOptions {
    * for as long as the entry says. Default: nowhere; they are avoided for the rest of their job alone.
    */
   avoid?: ProviderAvoidStore;
+  /**
+   * Thresholds and defaults of the duration classes, seconds, for a market that differs. Default: GOLEM_DURATION_CLASSES, a
+   * JSON object, else ya-provider's.
+   */
+  durationClasses?: Partial<DurationClasses>;
   /** Environment to read defaults from (YAGNA_SUBNET, PAYMENT_NETWORK, PAYMENT_DRIVER, GOLEM_REGISTRY_URL, GOLEM_ALLOCATION_LIFE_SEC). */
   env?: Readonly<Record<string, string | undefined>>;
   /**
@@ -40,6 +48,8 @@ export interface GolemPluginOptions {
    * Default: a warning in the log of Temporal's `Runtime`.
    */
   onConnectionChange?: (change: ConnectionChange) => void;
+  /** Serves a folder to the VMs of jobs, as `files:/…` in transfers; see {@link startFileServer}. Default: none. */
+  files?: WorkerFiles;
   /** Long polls at once in one worker. Default 2000: each waits and costs next to nothing. */
   maxConcurrentWatches?: number;
 }
@@ -62,11 +72,13 @@ export class GolemPlugin extends SimplePlugin {
         subnetTag: env.YAGNA_SUBNET,
         network: env.PAYMENT_NETWORK,
         driver: env.PAYMENT_DRIVER,
+        durationClasses: { ...readDurationClasses(env), ...options.durationClasses },
       },
       strategies: options.strategies ?? {},
       registryUrl: readRegistryUrl(env),
       allocationLifeSec: readAllocationLife(env),
       avoid: options.avoid,
+      files: options.files,
     };
     this.activities = createGolemActivities(environment);
     this.maxConcurrentWatches = options.maxConcurrentWatches ?? DEFAULT_WATCHES;

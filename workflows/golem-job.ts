@@ -177,6 +177,7 @@ export async function golemJob(given: unknown): Promise<JobResult> {
   const settlement = await startSettlement({
     ...{ job, platform, budget: spec.budget, tolerance: spec.tolerance },
     invoiceWaitSec: spec.invoiceWaitSec,
+    leastPaymentTimeoutSec: spec.demand.least?.midAgreementPaymentTimeoutSec,
     acceptanceTimeoutSec: spec.demand.debitNotesAcceptanceTimeoutSec,
     requestLifetimeMs: installation.requestLifetimeMs,
     allocationLifeSec: installation.allocationLifeSec,

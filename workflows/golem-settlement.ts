@@ -277,6 +277,7 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
     try {
       const decision = await deciding.golemDecideDocument({
         ...{ job, document, allocationId, tolerance: input.tolerance },
+        leastPaymentTimeoutSec: input.leastPaymentTimeoutSec,
         ledger: soFar(ledger, document.agreementId),
       });
       // Who pays decides it, and it is told once it is: then its status says so.

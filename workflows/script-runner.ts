@@ -110,8 +110,9 @@ export class ScriptRunner {
       } catch (error) {
         if (isCancellation(error)) throw error;
         const { type, message: reason } = namedFailure(error);
-        // yagna takes no such script: the VM is as good as before.
-        if (type === 'YagnaIncompatible') return ended({ state: 'failed', results: [], reason });
+        // yagna takes no such script, or it was not sent: the VM is as good as before.
+        if (type === 'YagnaIncompatible' || type === 'FilesNotServed')
+          return ended({ state: 'failed', results: [], reason });
         if (type === 'VmLost') return ended({ state: 'lost', results: [], reason }, 'dead');
         if (SURELY_NOT_SENT.includes(type)) return ended({ state: 'lost', results: [], reason });
         if (task.onUncertain === 'rerun' && reruns < MAX_RERUNS) continue;

@@ -3,7 +3,7 @@
  * by the hour, is reckoned from their prices and from the notes that were accepted. Pure functions over plain data; all
  * amounts are decimal strings of GLM.
  */
-import { exact, ExactDecimal } from '../../model/amount';
+import { exact, ExactDecimal, toAmount } from '../../model/amount';
 import type { AgreementId, Amount } from '../../model/ids';
 import type { Money } from '../../model/result';
 
@@ -120,6 +120,32 @@ function needed(
   const kept = mostKept ? ExactDecimal.min(notes, mostKept) : notes;
   return commitments.reduce((sum, each) => sum.plus(accrued(each, nowMs)), kept);
 }
+
+/** What is owed beyond the last debit notes, what that grows by, and for how long the budget lasts at that pace. */
+export interface Outlook {
+  accrued: Amount;
+  perHour: Amount;
+  /** Seconds; undefined where nothing costs anything. */
+  budgetLastsSec?: number;
+}
+
+export function outlook(
+  money: Pick<Money, 'budget' | 'accepted'>,
+  commitments: readonly Commitment[],
+  nowMs: number,
+): Outlook {
+  const owed = commitments.reduce((sum, each) => sum.plus(accrued(each, nowMs)), exact(0));
+  const rate = totalRate(commitments, nowMs);
+  const left = ExactDecimal.max(0, exact(money.budget).minus(exact(money.accepted)).minus(owed));
+  return {
+    accrued: shown(owed),
+    perHour: shown(rate.times(HOUR_MS)),
+    ...(rate.gt(0) ? { budgetLastsSec: Number(left.dividedBy(rate).dividedBy(1000).toFixed(0)) } : {}),
+  };
+}
+
+/** GLM has 18 decimals. */
+const shown = (amount: ExactDecimal): Amount => toAmount(amount.toDecimalPlaces(18, ExactDecimal.ROUND_UP));
 
 /** When it becomes low if nothing is billed until then; Infinity where the agreements end before. */
 export function lowAtMs(
