@@ -5,7 +5,7 @@
 import type { InvoiceId } from '../model/ids';
 import type { JobRef } from './contract';
 import { allAfter } from './document-events';
-import { appSessionId } from './marks';
+import { sessionOfDocuments } from './ours';
 import type { Agreement, Documents, Yagna } from './yagna';
 
 /**
@@ -22,7 +22,7 @@ export async function hasAcceptedInvoice(
   except?: InvoiceId,
 ): Promise<boolean> {
   const { events } = await allAfter(timestamp, (query) =>
-    yagna.invoiceEvents({ ...query, appSessionId: appSessionId(job), types: ['ACCEPTED'] }, signal),
+    yagna.invoiceEvents({ ...query, appSessionId: sessionOfDocuments(job), types: ['ACCEPTED'] }, signal),
   );
   for (const { invoiceId, eventType } of events) {
     // A yagna that does not know the header tells of all kinds.

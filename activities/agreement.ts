@@ -90,13 +90,11 @@ export function agreementActivities(
      * asked again until the agreement has expired.
      * @throws YagnaUnavailable - the provider or yagna does not answer (retried with backoff)
      */
-    async golemCloseRental({ job, agreementId, reason, isBroken }) {
-      return await attempt(
-        async (closing) => ({
-          events: await closeAgreement(yagnaOf(job), agreementId, reason, { ...closing, isBroken }),
-        }),
-        RENTED,
-      );
+    async golemCloseRental({ job, agreementId, reason, isBroken, maybeDone = false }) {
+      return await attempt(async ({ signal, retried }) => {
+        const closing = { signal, retried: retried || maybeDone, isBroken };
+        return { events: await closeAgreement(yagnaOf(job), agreementId, reason, closing) };
+      }, RENTED);
     },
   };
 }

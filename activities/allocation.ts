@@ -7,6 +7,7 @@ import { addAmounts, exact, ExactDecimal, toAmount } from '../model/amount';
 import type { Amount, Timestamp } from '../model/ids';
 import { amounts, event } from './events';
 import { allocationTimeout, sameTime } from './marks';
+import { beginningOfGiven } from './ours';
 import { checkPrepaid } from './payer';
 
 /** What bears one of the job's marks, the oldest first. */
@@ -110,7 +111,7 @@ export function allocationActivities(
           return {
             allocationId: kept.allocationId,
             total: payer ? amount : toAmount(exact(kept.totalAmount)),
-            at: kept.timestamp,
+            at: (await beginningOfGiven(yagna, job, signal)) ?? kept.timestamp,
             event: event('AllocationCreated', {
               id: kept.allocationId,
               platform,

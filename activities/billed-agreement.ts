@@ -3,7 +3,7 @@ import { providerOf, readOffer } from '../model/offer';
 import type { AgreementTerms } from '../model/pricing';
 import type { ProviderInfo } from '../model/result';
 import type { AgreementSoFar, DecideInput, Decision } from './contract';
-import { bearsMark } from './marks';
+import { isOurs } from './ours';
 import { failure, type Agreement, type Yagna, type YagnaError } from './yagna';
 
 const NOTHING_YET: AgreementSoFar = {
@@ -37,7 +37,7 @@ export async function openBilledAgreement(
 ): Promise<BilledAgreement | undefined> {
   const agreement = await yagna.agreement(agreementId, signal);
   if (!agreement) throw failure('YagnaUnavailable', `yagna does not show agreement ${agreementId}`);
-  if (!bearsMark(input.job, agreement.demand.properties)) return undefined;
+  if (!isOurs(input.job, agreement)) return undefined;
   const read = readOffer(agreement.offer.properties, agreement.offer.providerId);
   return {
     agreement,

@@ -6,34 +6,39 @@ import { closeAgreement } from './close-agreement';
 import type { CleanedUp, GolemActivities } from './contract';
 import { endDemands } from './demands';
 import type { ActivityEnvironment } from './environment';
-import { appSessionId, bearsMark } from './marks';
-import { isYagnaError, type Yagna } from './yagna';
+import { liveVms } from './live-vms';
+import { appSessionId } from './marks';
+import { isOurs } from './ours';
+import { isYagnaError, type Agreement, type Yagna } from './yagna';
 
 export function cleanUpActivities(env: ActivityEnvironment): Pick<GolemActivities, 'golemCleanUp'> {
   return {
     /**
      * One look over all that bears the job's mark, ending what still lives.
      *
-     * Effect: no demand, agreement or Golem activity of the job is left, but for those in `stuck`.
+     * Effect: no demand, agreement or Golem activity of the job is left, but for those in `keep` and in `stuck`.
      * Retry: what is ended already is a success.
      * @throws YagnaUnavailable - yagna does not answer (retried with backoff)
      */
-    async golemCleanUp({ job, since }) {
+    async golemCleanUp({ job, since, keep = [] }) {
       return await attempt(async ({ signal }): Promise<CleanedUp> => {
         const yagna = env.connections.get(job.connection);
         const events = await endDemands(yagna, job, signal);
         const stuck: string[] = [];
         let empty = events.length === 0;
         const agreements: CleanedUp['agreements'] = [];
+        const alive: Agreement[] = [];
         const close = async (id: string): Promise<void> => {
           const agreement = await yagna.agreement(id, signal);
-          if (!agreement || !bearsMark(job, agreement.demand.properties)) return;
+          if (!agreement || !isOurs(job, agreement)) return;
           let { state } = agreement;
           if (state === 'Proposal') {
             if (await cancelUnsigned(yagna, id, signal)) empty = false;
             return;
           }
-          if ((state === 'Approved' || state === 'Pending') && Date.parse(agreement.validTo) > yagna.now()) {
+          const isLive = Date.parse(agreement.validTo) > yagna.now();
+          if (state === 'Approved' && isLive && keep.includes(id)) alive.push(agreement);
+          else if ((state === 'Approved' || state === 'Pending') && isLive) {
             empty = false;
             try {
               // What an earlier look ended was told then, and would be told again by a look that is retried.
@@ -54,7 +59,7 @@ export function cleanUpActivities(env: ActivityEnvironment): Pick<GolemActivitie
           // Not signed yet, they have no app session.
           ...(await yagna.agreements({ state: 'Proposal' }, signal)),
         ];
-        const listed = [...new Set(entries.map(({ id }) => id))];
+        const listed = [...new Set([...entries.map(({ id }) => id), ...(job.agreements ?? [])])];
         await eachAtOnce(listed, close);
         const ours = new Set(agreements.map(({ agreementId }) => agreementId));
         const invoices = (await yagna.invoices({ afterTimestamp: since }, signal))
@@ -63,10 +68,22 @@ export function cleanUpActivities(env: ActivityEnvironment): Pick<GolemActivitie
             ...{ kind: 'invoice' as const, id: invoiceId, agreementId },
             eventDate: timestamp,
           }));
-        return { agreements, invoices, empty, stuck, events };
+        const kept = await keptOf(yagna, alive, signal);
+        return { agreements, invoices, kept, empty, stuck, events };
       });
     },
   };
+}
+
+async function keptOf(
+  yagna: Yagna,
+  alive: readonly Agreement[],
+  signal: AbortSignal,
+): Promise<CleanedUp['kept']> {
+  const vms = alive.length > 0 ? await liveVms(yagna, alive, signal) : new Map<string, string[]>();
+  return alive.map(({ agreementId, validTo }) => ({
+    ...{ agreementId, activityId: vms.get(agreementId)?.at(-1), validTo },
+  }));
 }
 
 /** It binds nobody and expires by itself, so that one which cannot be cancelled is nothing to wait for. */

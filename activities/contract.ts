@@ -28,7 +28,7 @@ import type {
 import type { NewEvent } from '../model/events';
 import type { NamedBroker } from '../model/payer';
 import type { Orphan, ReconcileInput } from '../model/reconcile';
-import type { CommandResult, ProviderInfo } from '../model/result';
+import type { CommandResult, DetachedAgreement, ProviderInfo } from '../model/result';
 
 /** Which job on which yagna: what every activity needs to find what is the job's. */
 export interface JobRef {
@@ -39,6 +39,8 @@ export interface JobRef {
   jobUuid: string;
   /** Owner of the marks, see {@link Installation.owner}. */
   owner: string;
+  /** Agreements that are the job's although they bear no mark of it: other software rented them. */
+  agreements?: AgreementId[];
 }
 
 export interface PreparedJob {
@@ -75,7 +77,10 @@ export interface TooLongForDeposit {
 export interface Reserved {
   allocationId: AllocationId;
   total: Amount;
-  /** yagna's own clock at the reservation: the first cursor for events. */
+  /**
+   * yagna's own clock at the reservation, or at the beginning of the oldest agreement that the job was given: the first
+   * cursor for events.
+   */
   at: Timestamp;
   event: NewEvent;
   /** More than one attempt was made, so an earlier request may still land. */
@@ -303,6 +308,8 @@ export interface CloseRentalInput {
    * terminates it before, for a lesser reason. Default false: first the VM, then the agreement.
    */
   isBroken?: boolean;
+  /** An earlier activity may have ended it, and not told of it. Default false. */
+  maybeDone?: boolean;
 }
 
 export interface ClosedRental {
@@ -319,6 +326,14 @@ export interface WatchSettlementInput {
   ignoredNotes?: AgreementId[];
   /** Whose closing to wait for beside the documents. */
   owners: OwnersToWatch;
+  /** Workflows that attached to an agreement of the job. */
+  attached?: { workflowId: string }[];
+  /** Agreements whose end to wait for, too. */
+  detached?: AgreementId[];
+  /**
+   * Payments of debit notes alone are told after so many seconds at the latest: as a rule, with the next note. Default 0.
+   */
+  paymentsWaitSec?: number;
   /** Greatest number of a rental that has said it closed; Temporal may know it no more. */
   closedRentals: number;
   /** ms since the epoch at which to return even if nothing happened. */
@@ -341,10 +356,15 @@ export interface SettlementNews {
   /** Debit notes that yagna now says are paid. */
   settledNotes: DebitNoteId[];
   owners?: OwnersState;
+  /** Those of `detached` that have ended. */
+  ended?: { agreementId: AgreementId; events: NewEvent[] }[];
 }
 
-/** `job`: return when the job has closed. `rentals`: when all its rentals have, too. `none`: they are closed. */
-export type OwnersToWatch = 'job' | 'rentals' | 'none';
+/**
+ * `job`: return when the job has closed. `rentals`: when all its rentals have, too. `attached`: when those that attached
+ * have. `none`: they are closed.
+ */
+export type OwnersToWatch = 'job' | 'rentals' | 'attached' | 'none';
 
 /** Whether the workflows that make costs are closed. */
 export interface OwnersState {
@@ -412,6 +432,8 @@ export interface CleanUpInput {
   job: JobRef;
   /** Start of the job by yagna's clock: older invoices are of other jobs. */
   since: Timestamp;
+  /** Agreements that are not ended. */
+  keep?: AgreementId[];
 }
 
 export interface CleanedUp {
@@ -419,6 +441,8 @@ export interface CleanedUp {
   agreements: { agreementId: AgreementId; provider: ProviderInfo; state: string }[];
   /** Their invoices that nobody has decided yet. */
   invoices: DocumentRef[];
+  /** Those of `keep` that live. */
+  kept: DetachedAgreement[];
   /** True when this look found nothing left to end. */
   empty: boolean;
   /** What could not be ended yet, one line each. */
@@ -445,6 +469,8 @@ export interface SettlementTerms {
   invoiceWaitSec: number;
   /** Time agreed for accepting debit notes, if any. */
   acceptanceTimeoutSec?: number;
+  /** Time between debit notes that the demand asks for, if any. */
+  debitNoteIntervalSec?: number;
   tolerance: ToleranceSpec;
   /** Least payment timeout that a provider may have countered with. Default: what was asked for. */
   leastPaymentTimeoutSec?: number;

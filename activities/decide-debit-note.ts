@@ -15,6 +15,9 @@ import { amounts, event } from './events';
 import { knownActivities } from './known-activities';
 import { failure, isYagnaError, type DebitNote, type Documents, type Yagna } from './yagna';
 
+/** yagna tells its time by the second: so much more may have passed. */
+const CLOCK_SEC = 1;
+
 export async function decideDebitNote(
   yagna: Yagna,
   documents: Documents,
@@ -131,7 +134,7 @@ function paceRefusal(
   const elapsedSec = elapsedOf(yagna, found);
   const seen = soFar.notes[note.activityId] ?? { all: 0, payable: 0 };
   const pace = notePace(agreement);
-  if (isTooOften(pace, seen.all + 1, elapsedSec)) {
+  if (isTooOften(pace, seen.all + 1, elapsedSec + CLOCK_SEC)) {
     const why = pace.agreed ? 'as agreed' : 'where nothing is agreed';
     const reason = `debit notes come more often than every ${pace.intervalSec} s ${why}`;
     return { reason, requestorCode: 'TooManyDebitNotes' };
@@ -140,7 +143,7 @@ function paceRefusal(
   const requestorCode = 'TooManyPayableDebitNotes';
   const payable = payablePace(agreement, input.leastPaymentTimeoutSec);
   if (!payable) return { reason: 'payable debit notes were not agreed', requestorCode };
-  if (!isTooOften(payable, seen.payable + 1, elapsedSec)) return undefined;
+  if (!isTooOften(payable, seen.payable + 1, elapsedSec + CLOCK_SEC)) return undefined;
   const reason = `payable debit notes come more often than every ${payable.intervalSec} s as agreed`;
   return { reason, requestorCode };
 }

@@ -2,7 +2,12 @@
  * What Temporal knows of the job that a mark names, and whether it is looked after. Lists of workflows only serve to
  * find a name, for they may lag behind; whether something runs is asked of the workflow itself.
  */
-import { decodeFromPayloadsAtIndex } from '@temporalio/common/lib/internal-non-workflow';
+import {
+  decodeFromPayloadsAtIndex,
+  extstoreInboundOptions,
+  visit,
+  walkGetWorkflowExecutionHistoryResponse,
+} from '@temporalio/common/lib/internal-non-workflow';
 import type { Client, WorkflowExecutionDescription } from '@temporalio/client';
 import { settlementId } from '../model/ids';
 import type { SettlementResult } from '../model/result';
@@ -103,6 +108,8 @@ export class JobRecords {
       const answer = await this.client.workflowService.getWorkflowExecutionHistory({
         ...{ namespace, execution: { workflowId, runId }, maximumPageSize: 1 },
       });
+      const { externalStorage } = loadedDataConverter;
+      await visit(answer, walkGetWorkflowExecutionHistoryResponse, extstoreInboundOptions(externalStorage));
       const started = answer.history?.events?.[0]?.workflowExecutionStartedEventAttributes;
       const payloads = started?.input?.payloads;
       const terms = await decodeFromPayloadsAtIndex<FormerTerms>(loadedDataConverter, 0, payloads);

@@ -22,7 +22,7 @@ const MISSING_IN_A_ROW = 8;
 /** @param onWaiting called when a workflow is found that still runs and is waited for: it may take long from now on */
 export async function watchOwners(
   client: Client,
-  { job, closedRentals }: Pick<WatchSettlementInput, 'job' | 'closedRentals'>,
+  { job, closedRentals, attached = [] }: Pick<WatchSettlementInput, 'job' | 'closedRentals' | 'attached'>,
   owners: Exclude<OwnersToWatch, 'none'>,
   signal: AbortSignal,
   onWaiting: () => void = () => undefined,
@@ -30,6 +30,7 @@ export async function watchOwners(
   // Each call listens to it until the end of the watch, and Node warns of more than ten.
   setMaxListeners(0, signal);
   return await client.withAbortSignal(signal, async () => {
+    if (owners === 'attached') return await attachedClosed(client, attached, onWaiting);
     let abrupt = await closedAbruptly(client, job.jobId, job.jobUuid, onWaiting);
     const liveRentals: string[] = [];
     let last = closedRentals;
@@ -44,6 +45,20 @@ export async function watchOwners(
     }
     return { liveRentals, abrupt };
   });
+}
+
+/** Waits for those that attached to close; each began outside of the job. */
+async function attachedClosed(
+  client: Client,
+  attached: readonly { workflowId: string }[],
+  onWaiting: () => void,
+): Promise<OwnersState> {
+  let abrupt = false;
+  for (const { workflowId } of attached) {
+    const found = await describe(client, workflowId);
+    abrupt = !found || (await closedAbruptly(client, workflowId, found.runId, onWaiting)) || abrupt;
+  }
+  return { liveRentals: [], abrupt };
 }
 
 /** Waits for a workflow to close. True when it could not run its own clean-up. */

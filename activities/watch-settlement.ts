@@ -1,17 +1,19 @@
 /** Watches what a settlement waits for: documents to decide, payments, and the end of job and rentals. */
 import { Context } from '@temporalio/activity';
+import type { AgreementId } from '../model/ids';
 import { isNoteOf } from '../model/note-pace';
 import { providerOf } from '../model/offer';
 import { eachAtOnce } from './at-once';
+import { endOfAgreement, isOver } from './agreement-end';
 import { attempt } from './attempt';
-import type { DocumentRef, GolemActivities, SettlementNews, WatchSettlementInput } from './contract';
+import type { DocumentRef, GolemActivities, JobRef, SettlementNews, WatchSettlementInput } from './contract';
 import { allAfter, upTo } from './document-events';
 import type { ActivityEnvironment } from './environment';
 import { amounts, event } from './events';
-import { appSessionId, bearsMark } from './marks';
+import { isOurDocument, sessionOfDocuments } from './ours';
 import { watchOwners } from './owners';
 import { waitFor } from './wait';
-import type { DocumentKind, Documents, EventStreams, Yagna } from './yagna';
+import type { DocumentKind, DocumentOrigin, Documents, EventStreams, Yagna } from './yagna';
 
 /** A look all the same when nothing has woken us for so long: a stream hears nothing while yagna is away. */
 const LOOK_MS = 60_000;
@@ -55,13 +57,20 @@ async function watch(
   const wakeIfOurs = (kind: DocumentKind, id: string): void => {
     documents.originOf(kind, id).then((origin) => {
       // One that yagna does not show yet may be ours.
-      if (!origin || bearsMark(input.job, origin.marked)) wait.wake();
+      if (!origin || isOurDocument(input.job, origin)) wait.wake();
     }, wait.wake);
   };
   const unsubscribe = [
     streams.subscribe('debitNote', ({ debitNoteId }) => wakeIfOurs('debitNote', debitNoteId)),
     streams.subscribe('invoice', ({ invoiceId }) => wakeIfOurs('invoice', invoiceId)),
   ];
+  const { detached = [] } = input;
+  if (detached.length > 0) {
+    const wakeIfDetached = ({ agreementId }: { agreementId: AgreementId }): void => {
+      if (detached.includes(agreementId)) wait.wake();
+    };
+    unsubscribe.push(streams.subscribe('agreement', wakeIfDetached));
+  }
   let owners: SettlementNews['owners'];
   let ownersError: unknown;
   /** Resolves when the owners are known to have closed, or known to run. */
@@ -84,24 +93,36 @@ async function watch(
         });
     });
   }
-  const { ignoredNotes = [] } = input;
+  const { ignoredNotes = [], paymentsWaitSec = 0 } = input;
   let { cursor } = input;
+  /** Since when notes are known to be paid that nobody was told of. */
+  let paidSinceMs = Infinity;
   try {
     for (;;) {
-      const seen = await look(yagna, documents, { ...input, cursor }, signal);
-      const found = { ...seen, documents: seen.documents.filter((each) => !isNoteOf(ignoredNotes, each)) };
+      const { isCut, ...seen } = await look(yagna, documents, { ...input, cursor }, signal);
+      const { ended, nextEndMs } = await endedAmong(yagna, detached, signal);
+      const found = {
+        ...seen,
+        documents: seen.documents.filter((each) => !isNoteOf(ignoredNotes, each)),
+        ended,
+      };
       const passedOver = seen.documents.length > 0 && seen.cursor.debitNotes !== cursor.debitNotes;
-      ({ cursor } = seen);
-      const news = found.documents.length + found.settled.length + found.settledNotes.length;
+      const news = found.documents.length + found.settled.length + ended.length;
       const leftMs = (input.untilMs ?? Infinity) - Date.now();
+      if (found.settledNotes.length > 0) paidSinceMs = Math.min(paidSinceMs, Date.now());
+      const paidLeftMs = paidSinceMs + paymentsWaitSec * 1000 - Date.now();
+      const isPaidAndMore = isCut && found.settledNotes.length > 0;
+      const isNews = news > 0 || paidLeftMs <= 0 || isPaidAndMore;
       // Where documents come fast, each watch ends soon: none of them must end before it knows of the owners.
-      if (news > 0 || leftMs <= 0) await ownersKnown;
-      if (news > 0 || owners) return { ...found, owners };
+      if (isNews || leftMs <= 0) await ownersKnown;
+      if (isNews || owners) return { ...found, owners };
       if (ownersError !== undefined) throw ownersError;
       if (leftMs <= 0) return found;
+      // Payments that wait to be told are found again.
+      if (paidSinceMs === Infinity) ({ cursor } = seen);
       // There may be more behind it.
-      if (passedOver) continue;
-      await wait.next(Math.min(LOOK_MS, leftMs));
+      if (paidSinceMs === Infinity && (passedOver || isCut)) continue;
+      await wait.next(Math.min(LOOK_MS, leftMs, paidLeftMs, Math.max(0, nextEndMs - yagna.now())));
     }
   } finally {
     stop.abort();
@@ -109,13 +130,33 @@ async function watch(
   }
 }
 
+/** Those of the agreements that are over, and when the first of the others will be. */
+async function endedAmong(
+  yagna: Yagna,
+  agreementIds: readonly AgreementId[],
+  signal: AbortSignal,
+): Promise<{ ended: NonNullable<SettlementNews['ended']>; nextEndMs: number }> {
+  const ended: NonNullable<SettlementNews['ended']> = [];
+  let nextEndMs = Infinity;
+  for (const agreementId of agreementIds) {
+    const agreement = await yagna.agreement(agreementId, signal);
+    if (agreement && !isOver(yagna, agreement)) {
+      nextEndMs = Math.min(nextEndMs, Date.parse(agreement.validTo) + 1);
+      continue;
+    }
+    const { events } = await endOfAgreement(yagna, agreementId, agreement, signal);
+    ended.push({ agreementId, events });
+  }
+  return { ended, nextEndMs };
+}
+
 async function look(
   yagna: Yagna,
   known: Documents,
   input: WatchSettlementInput,
   signal: AbortSignal,
-): Promise<SettlementNews> {
-  const session = appSessionId(input.job);
+): Promise<SettlementNews & { isCut: boolean }> {
+  const session = sessionOfDocuments(input.job);
   const allNotes = await allAfter(
     input.cursor.debitNotes,
     (query) => yagna.debitNoteEvents({ ...query, appSessionId: session }, signal),
@@ -129,6 +170,14 @@ async function look(
   // An invoice is not decided before notes that came before it.
   const notes = upTo(allNotes, input.cursor.debitNotes, allInvoices);
   const invoices = upTo(allInvoices, input.cursor.invoices, allNotes);
+  if (session === undefined) {
+    notes.events = await oursAmong(input.job, notes.events, ({ debitNoteId }) =>
+      known.originOf('debitNote', debitNoteId),
+    );
+    invoices.events = await oursAmong(input.job, invoices.events, ({ invoiceId }) =>
+      known.originOf('invoice', invoiceId),
+    );
+  }
   const documents: DocumentRef[] = [
     ...notes.events
       .filter(isReceived)
@@ -144,10 +193,25 @@ async function look(
     documents,
     cursor: { debitNotes: notes.cursor, invoices: invoices.cursor },
     settled: await settledAmong(yagna, input.awaitingPayment, signal),
+    isCut: notes.isCut || invoices.isCut,
     settledNotes: notes.events.flatMap(({ eventType, debitNoteId }) =>
       eventType === 'DebitNoteSettledEvent' ? [debitNoteId] : [],
     ),
   };
+}
+
+/** Of the events of all jobs, and of other software. One that yagna does not show may be ours. */
+async function oursAmong<E>(
+  job: JobRef,
+  events: readonly E[],
+  originOf: (event: E) => Promise<DocumentOrigin | undefined>,
+): Promise<E[]> {
+  const ours = new Set<E>();
+  await eachAtOnce(events, async (event) => {
+    const origin = await originOf(event);
+    if (!origin || isOurDocument(job, origin)) ours.add(event);
+  });
+  return events.filter((event) => ours.has(event));
 }
 
 const isReceived = ({ eventType }: { eventType: string }): boolean =>

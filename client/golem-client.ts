@@ -1,7 +1,11 @@
 /** Starts Golem jobs on Temporal and follows them: a thin client over workflow ids, queries and results. */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/common';
+import {
+  WorkflowExecutionAlreadyStartedError,
+  WorkflowNotFoundError,
+  type DataConverter,
+} from '@temporalio/common';
 import {
   Client,
   Connection,
@@ -47,6 +51,8 @@ export interface ConnectOptions {
   apiKey?: string;
   /** Profile of Temporal's configuration file. Default: TEMPORAL_PROFILE, or `default`. */
   profile?: string;
+  /** As the workers have it. Default: the SDK's. */
+  dataConverter?: DataConverter;
   /** Default `golem`. */
   taskQueue?: string;
 }
@@ -88,11 +94,11 @@ export class GolemClient {
 
   /** Connects to Temporal as `@temporalio/envconfig` says; options given here win. Close it with {@link close}. */
   static async connect(options: ConnectOptions = {}): Promise<GolemClient> {
-    const { taskQueue, profile, namespace, ...own } = options;
+    const { taskQueue, profile, namespace, dataConverter, ...own } = options;
     const config = loadClientConnectConfig({ profile });
     const given = Object.fromEntries(Object.entries(own).filter(([, value]) => value !== undefined));
     const connection = await Connection.connect({ ...config.connectionOptions, ...given });
-    const client = new Client({ connection, namespace: namespace ?? config.namespace });
+    const client = new Client({ connection, namespace: namespace ?? config.namespace, dataConverter });
     const golem = new GolemClient({ client, taskQueue });
     golem.ownConnection = connection;
     return golem;

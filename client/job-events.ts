@@ -27,7 +27,10 @@ export interface EventsPageState extends EventsPage {
 
 /** How far one workflow has been read. */
 interface Position {
+  /** The run that was read last. */
   runId: string;
+  /** First of the runs that it continues: through all of them events are numbered on. */
+  firstRunId: string;
   /** Newest event read. */
   seq: number;
   /** Place in the order of time that it has reached, ms since the epoch. */
@@ -108,6 +111,7 @@ export async function eventsPage(
     const isDrained = source.complete && source.events.length === told.length;
     cursor.positions[source.workflowId] = {
       runId: source.position.runId,
+      firstRunId: source.position.firstRunId,
       seq: newest?.event.seq ?? source.position.seq,
       ms: newest?.ms ?? source.position.ms,
       drained: isDrained ? source.seen.historyLength : 0,
@@ -127,19 +131,33 @@ async function readSource(
 ): Promise<Source> {
   const none = { workflowId, seen, events: [], complete: true };
   if (last?.runId === seen.runId && last.drained === seen.historyLength) return { ...none, position: last };
-  if (last && last.runId !== seen.runId && last.seq > 0) {
-    // It went on as a new run, which counts its events from 1 again: first what is left of the old one.
-    const events = await readEvents(workflows, workflowId, last, limit).catch((error: unknown) => {
-      // No longer kept.
-      if (error instanceof WorkflowNotFoundError) return [];
-      throw error;
-    });
-    if (events.length > 0) return { ...none, position: last, events, complete: false };
-  }
-  const position =
-    last?.runId === seen.runId ? last : { runId: seen.runId, seq: 0, ms: last?.ms ?? 0, drained: 0 };
+  const { runId, firstRunId } = seen;
+  const goesOn = last?.firstRunId === firstRunId;
+  const position = { runId, firstRunId, seq: goesOn ? last.seq : 0, ms: last?.ms ?? 0, drained: 0 };
   const events = await readEvents(workflows, workflowId, position, limit);
+  const first = events[0]?.event.seq ?? position.seq + 1;
+  // What the new run doesn't know, because too much was there to carry or it began from nothing, the old one does.
+  if (last && last.runId !== runId && (goesOn ? first > last.seq + 1 : last.seq > 0)) {
+    const left = await leftIn(workflows, workflowId, last, limit);
+    const missing = goesOn ? left.filter(({ event }) => event.seq < first) : left;
+    if (missing.length > 0) return { ...none, position: last, events: missing, complete: false };
+  }
   return { ...none, position, events, complete: events.length < limit };
+}
+
+/** What a run that is over has to tell beyond its position; nothing where it is no longer kept. */
+async function leftIn(
+  workflows: JobWorkflows,
+  workflowId: string,
+  position: Position,
+  limit: number,
+): Promise<Placed[]> {
+  try {
+    return await readEvents(workflows, workflowId, position, limit);
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return [];
+    throw error;
+  }
 }
 
 async function readEvents(

@@ -3,6 +3,7 @@
  * small ring of the newest ones that each workflow keeps.
  */
 import type { Timestamp } from './ids';
+import { jsonSize } from './result-size';
 
 export const EVENT_NAMES = [
   'AllocationCreated',
@@ -36,7 +37,7 @@ export type EventName = (typeof EVENT_NAMES)[number];
 
 /** One event. `details` hold the guide's fields of that event; amounts are decimal strings. */
 export interface GolemEvent {
-  /** Position in its workflow's run, from 1; the cursor of the Query `events`. */
+  /** Position among its workflow's events, from 1, through all runs that continue it; the cursor of the Query `events`. */
   seq: number;
   name: EventName;
   at: Timestamp;
@@ -53,13 +54,16 @@ export interface EventsQuery {
   limit?: number;
 }
 
-/** The newest events of one workflow run. */
+/** The newest events of one workflow. Plain data: {@link carryEvents} takes it into the next run. */
 export interface EventLog {
   next: number;
   kept: GolemEvent[];
 }
 
 export const EVENTS_KEPT = 1000;
+
+/** JSON of the events that go along into a workflow's next run: what a run is given must fit into 2 MB, with all else. */
+export const EVENTS_CARRIED_JSON = 500_000;
 
 export function emptyEventLog(): EventLog {
   return { next: 1, kept: [] };
@@ -69,6 +73,26 @@ export function emptyEventLog(): EventLog {
 export function appendEvents(log: EventLog, events: readonly NewEvent[]): void {
   for (const event of events) log.kept.push({ seq: log.next++, ...event });
   if (log.kept.length > EVENTS_KEPT) log.kept.splice(0, log.kept.length - EVENTS_KEPT);
+}
+
+/**
+ * What the next run of a workflow that continues as new is given of its log: the newest events of at most so many bytes of
+ * JSON. The numbers go on, so that a cursor holds over the runs. What is left behind can still be read from the run before.
+ */
+export function carryEvents(log: EventLog, limitBytes = EVENTS_CARRIED_JSON): EventLog {
+  let left = limitBytes;
+  let from = log.kept.length;
+  while (from > 0) {
+    left -= jsonSize(log.kept[from - 1]) + 1;
+    if (left < 0) break;
+    from -= 1;
+  }
+  return { next: log.next, kept: log.kept.slice(from) };
+}
+
+/** The log of a run: that of the run before it, if there is one. */
+export function resumeEvents(carried?: EventLog): EventLog {
+  return carried ? { next: carried.next, kept: [...carried.kept] } : emptyEventLog();
 }
 
 /** What is no number in the query is as if it were not there. */

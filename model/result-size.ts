@@ -34,6 +34,9 @@ function lengthOf(text: string, bytesOf: (code: number) => number): number {
   return length;
 }
 
+/** Bytes of a plain value's JSON. */
+export const jsonSize = (value: unknown): number => lengthOf(JSON.stringify(value), utf8Bytes);
+
 const jsonLength = (text: string): number => lengthOf(text, jsonBytes);
 
 /** The text itself, or its beginning and a mark that says how many bytes of UTF-8 are missing. */
@@ -75,7 +78,8 @@ function fairShare(sizes: readonly number[], limit: number): number {
 /** Room for the mark of an output that is cut. */
 const MARK_JSON = 40;
 
-function fitOutputs(results: readonly CommandResult[], limit: number): CommandResult[] {
+/** Cuts the longest of all outputs, so that together they are at most `limit` bytes of JSON. */
+export function fitOutputs(results: readonly CommandResult[], limit: number): CommandResult[] {
   const texts = results.flatMap(({ stdout, stderr }) => [stdout ?? '', stderr ?? '']);
   if (texts.reduce((sum, text) => sum + text.length * 6, 0) <= limit) return [...results];
   const share = fairShare(
@@ -119,7 +123,7 @@ function frameSize(tasks: readonly TaskResult[]): number {
     ...task,
     results: task.results.map((result) => ({ ...result, stdout: '', stderr: '' })),
   }));
-  return lengthOf(JSON.stringify(frame), utf8Bytes);
+  return jsonSize(frame);
 }
 
 /** Attempts keep their numbers, so that it shows when older ones are left out. */

@@ -114,6 +114,8 @@ export interface RentalProgress {
   activityId?: GolemActivityId;
   state: RentalState;
   currentTask?: string;
+  /** Batch id of the script under way, once it was sent. */
+  currentBatch?: BatchId;
   tasksDone: number;
   /** Why it ended, when it ended badly. */
   reason?: string;
@@ -149,7 +151,18 @@ export interface JobProgress {
   startedAt: Timestamp;
 }
 
-export type SettlementPhase = 'reserving' | 'open' | 'closing' | 'settling' | 'settled' | 'unpaid' | 'failed';
+/** `detached`: job and rentals are gone, and an agreement was left alive on purpose: it is paid for until it ends. */
+export type SettlementPhase =
+  'reserving' | 'open' | 'detached' | 'closing' | 'settling' | 'settled' | 'unpaid' | 'failed';
+
+/** An agreement that was left alive on purpose, and nobody looks after. */
+export interface DetachedAgreement {
+  agreementId: AgreementId;
+  /** Its Golem activity, where there is one. */
+  activityId?: GolemActivityId;
+  /** When it ends by itself. */
+  validTo: Timestamp;
+}
 
 /** What a job costs at a moment, reckoned from prices and accepted debit notes; at most, where no note came yet. */
 export interface CostProgress {
@@ -169,5 +182,7 @@ export interface SettlementProgress {
   allocationId?: string;
   money: Money;
   agreements: AgreementMoney[];
+  /** Agreements that were left alive on purpose; absent where there are none. */
+  detached?: DetachedAgreement[];
   lastFailure?: LastFailure;
 }

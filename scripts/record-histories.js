@@ -15,16 +15,31 @@ const FOLDER = path.join(ROOT, 'test', 'histories');
 /** Few providers keep the histories small. */
 const PROVIDERS = [{ name: 'first' }, { name: 'second' }, { name: 'third' }];
 
+/** A Temporal that suggests to continue as new after so many events, for the jobs of `longJobs`. */
+const CONTINUE_AFTER = 100;
+
 async function main() {
   await buildIfStale();
+  fs.rmSync(FOLDER, { recursive: true, force: true });
+  fs.mkdirSync(FOLDER, { recursive: true });
+  const web = await startWeb();
+  try {
+    await recordAll(jobs(web));
+    await recordAll(longJobs(), { 'limit.historyCount.suggestContinueAsNew': CONTINUE_AFTER });
+  } finally {
+    await web.close();
+  }
+}
+
+/** Runs jobs, by name, and records their workflows. */
+async function recordAll(named, dynamicConfig) {
   const { startTemporalServer } = require('../dist/cli/temporal-server.js');
   const { startDevnet } = require('../dist/devnet/index.js');
   const { GolemClient } = require('../dist/client/index.js');
   const { Connections, runWorker } = require('../dist/worker/index.js');
 
-  const temporal = await startTemporalServer();
+  const temporal = await startTemporalServer({ dynamicConfig });
   const devnet = await startDevnet({ providers: PROVIDERS, paymentCycleSec: 0.1 });
-  const web = await startWeb();
   const stop = new globalThis.AbortController();
   const env = {
     YAGNA_APPKEY: devnet.appKey,
@@ -43,9 +58,7 @@ async function main() {
   await Promise.race([polling, worker]);
   const golem = await GolemClient.connect({ address: temporal.address });
   try {
-    fs.rmSync(FOLDER, { recursive: true, force: true });
-    fs.mkdirSync(FOLDER, { recursive: true });
-    for (const [name, run] of Object.entries(jobs(web))) {
+    for (const [name, run] of Object.entries(named)) {
       const jobId = name;
       await run(golem, jobId);
       await golem.settled(jobId).catch(() => undefined);
@@ -59,10 +72,36 @@ async function main() {
     await golem.close();
     stop.abort();
     await worker;
-    await web.close();
     await devnet.close();
     await temporal.close();
   }
+}
+
+/** Jobs whose workflows continue as new: their first run and their last are recorded. */
+function longJobs() {
+  return {
+    continued: async (golem, jobId) => {
+      await golem.startJob({ image: 'golem/alpine:latest', budget: '1', interactive: true }, { jobId });
+      for await (const { name } of golem.followEvents(jobId)) if (name === 'ActivityCreated') break;
+      const rental = golem.client.workflow.getHandle(`${jobId}/rental/1`);
+      const execute = (line) => rental.executeUpdate('executeScript', { args: [{ commands: [line] }] });
+      const result = async ({ scriptId }) => {
+        let state = 'running';
+        while (state === 'running')
+          ({ state } = await rental.executeUpdate('scriptResult', { args: [{ scriptId }] }));
+      };
+      for (let i = 0; i < 12; i++) await result(await execute(`echo ${i}`));
+      // One that runs while its rental goes on.
+      const slow = await execute('sleep 3');
+      for (let i = 0; i < 40; i++) {
+        const args = [{ scriptId: slow.scriptId, waitSec: 0 }];
+        await rental.executeUpdate('scriptResult', { args });
+      }
+      await result(slow);
+      await golem.client.workflow.getHandle(jobId).executeUpdate('terminate', { args: [{}] });
+      await golem.result(jobId);
+    },
+  };
 }
 
 /** What is recorded: a name, and how to run a job of that id up to its result. */
@@ -144,8 +183,18 @@ async function startWeb() {
   };
 }
 
+/** Records the last run of a workflow, and the first one beside it where that was another one. */
 async function record(client, workflowId, name) {
-  const history = await client.workflow.getHandle(workflowId).fetchHistory();
+  const handle = client.workflow.getHandle(workflowId);
+  const { runId, raw } = await handle.describe();
+  const firstRunId = raw.workflowExecutionInfo.firstRunId;
+  if (firstRunId && firstRunId !== runId) {
+    write(`${name}.first`, await client.workflow.getHandle(workflowId, firstRunId).fetchHistory());
+  }
+  write(name, await handle.fetchHistory());
+}
+
+function write(name, history) {
   // Who recorded it, and where, is nobody's business.
   const text = historyToJson(history).replaceAll(`${process.pid}@${os.hostname()}`, '1@host');
   const file = path.join(FOLDER, `${name}.json`);

@@ -7,7 +7,13 @@ const { spawnSync } = require('node:child_process');
 const { ROOT, requireNode, installIfNeeded } = require('./checkout');
 const { buildIfStale } = require('./build');
 
-const LONG = ['test/devnet-killed', 'test/crash-matrix', 'test/seeds', 'test/hostile-input'];
+const LONG = [
+  'test/devnet-killed',
+  'test/crash-matrix',
+  'test/seeds',
+  'test/hostile-input',
+  'test/long-notes',
+];
 
 async function main() {
   requireNode();

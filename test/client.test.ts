@@ -186,13 +186,16 @@ describe('events', () => {
     await endAll(jobId, [settlement]);
   });
 
-  test('are not lost or told twice when a workflow goes on as a new run', async () => {
+  test.each([
+    ['as a new run', undefined],
+    ['as a new run which is given none of them', 0],
+  ])('are not lost or told twice when a workflow goes on %s', async (_, limitBytes) => {
     const jobId = await startJob({ settlement: true });
     const settlement = `${jobId}/settlement`;
     await tell(settlement, event(1, 'AllocationCreated'), event(2, 'DebitNoteReceived'));
     const first = await golem.events(jobId, { limit: 1 });
     const { runId } = await handle(settlement).describe();
-    await handle(settlement).signal('again');
+    await handle(settlement).signal('again', limitBytes);
     await temporal.client.workflow
       .getHandle(settlement, runId, { followRuns: false })
       .result()
@@ -200,7 +203,9 @@ describe('events', () => {
     await tell(settlement, event(3, 'InvoiceReceived'));
     const second = await golem.events(jobId, { after: first.cursor });
     const third = await golem.events(jobId, { after: second.cursor });
-    expect(names([...second.events, ...third.events])).toEqual(['DebitNoteReceived', 'InvoiceReceived']);
+    const told = [...first.events, ...second.events, ...third.events];
+    expect(names(told)).toEqual(['AllocationCreated', 'DebitNoteReceived', 'InvoiceReceived']);
+    expect(told.map(({ seq }) => seq)).toEqual([1, 2, 3]);
     await endAll(jobId, [settlement]);
   });
 

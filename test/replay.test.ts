@@ -20,8 +20,8 @@ beforeAll(() => {
 
 const read = (file: string): string => readFileSync(join(FOLDER, file), 'utf8');
 
-test('the histories show jobs, settlements and rentals that are done, were retried, cancelled, steered and taken over', () => {
-  const jobs = ['one-task', 'retried-task', 'cancelled', 'interactive', 'orphaned'];
+test('the histories show jobs, settlements and rentals that are done, were retried, cancelled, steered, taken over and continued', () => {
+  const jobs = ['one-task', 'retried-task', 'cancelled', 'interactive', 'orphaned', 'continued'];
   for (const job of jobs) {
     const parts = files.filter((file) => file.startsWith(`${job}.`));
     expect(parts).toEqual(
@@ -35,6 +35,8 @@ test('the histories show jobs, settlements and rentals that are done, were retri
   expect(last('orphaned.settlement.json')).toBe('EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED');
   expect(last('orphaned.reconcile.json')).toBe('EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED');
   expect(last('cancelled.job.json')).toBe('EVENT_TYPE_WORKFLOW_EXECUTION_CANCELED');
+  expect(last('continued.rental-1.first.json')).toBe('EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW');
+  expect(last('continued.rental-1.json')).toBe('EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED');
   expect(files.filter((file) => file.startsWith('retried-task.rental')).length).toBeGreaterThan(1);
 });
 

@@ -1,5 +1,14 @@
 /** What a workflow keeps and returns has limits. */
-import { appendEvents, emptyEventLog, EVENTS_KEPT, readEvents, type NewEvent } from '../model/events';
+import {
+  appendEvents,
+  carryEvents,
+  emptyEventLog,
+  EVENTS_CARRIED_JSON,
+  EVENTS_KEPT,
+  readEvents,
+  resumeEvents,
+  type NewEvent,
+} from '../model/events';
 import type { TaskResult } from '../model/result';
 import { cutOutput, fitScriptResults, fitTaskResults } from '../model/result-size';
 
@@ -26,6 +35,20 @@ describe('a log of events', () => {
     expect(kept[0]?.seq).toBe(8);
     appendEvents(log, events(1));
     expect(readEvents(log, { after: EVENTS_KEPT + 7 }).map(({ seq }) => seq)).toEqual([EVENTS_KEPT + 8]);
+  });
+
+  test('goes on in the next run with its numbers and its newest events, as many as are carried', () => {
+    const log = emptyEventLog();
+    appendEvents(log, [{ name: 'ScriptSent', at: AT, details: { reason: 'é'.repeat(300_000) } }]);
+    appendEvents(log, events(3));
+    const carried = carryEvents(log);
+    expect(Buffer.byteLength(JSON.stringify(carried.kept))).toBeLessThanOrEqual(EVENTS_CARRIED_JSON);
+    const next = resumeEvents(carried);
+    appendEvents(next, events(1));
+    expect(readEvents(next).map(({ seq }) => seq)).toEqual([2, 3, 4, 5]);
+    expect(readEvents(resumeEvents(carryEvents(log, 0)))).toEqual([]);
+    expect(carryEvents(log, 0).next).toBe(5);
+    expect(resumeEvents()).toEqual(emptyEventLog());
   });
 });
 

@@ -1,6 +1,7 @@
 /** The worker process: our workflows on the task queue `golem`, the long polls on `golem-watch`. */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { DataConverter } from '@temporalio/common';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { NativeConnection, Worker, type WorkerPlugin, type WorkflowBundleOption } from '@temporalio/worker';
 import { Connections } from '../activities';
@@ -15,6 +16,11 @@ export interface RunWorkerOptions extends GolemPluginOptions {
   namespace?: string;
   /** Default `golem`. */
   taskQueue?: string;
+  /**
+   * Yours, with codecs (encryption) or Temporal's external storage of large payloads, as all of your workers and clients
+   * have it. Default: the SDK's.
+   */
+  dataConverter?: DataConverter;
   /** Called when both workers have begun to poll, with the names of their task queues. */
   onReady?: (queues: string[]) => void;
   /** Shuts the worker down when aborted, as SIGINT and SIGTERM do. */
@@ -39,6 +45,7 @@ export async function runWorker(options: RunWorkerOptions = {}): Promise<void> {
       connection,
       namespace: options.namespace ?? config.namespace ?? 'default',
       taskQueue,
+      dataConverter: options.dataConverter,
       plugins: [
         new GolemPlugin({ ...options, connections }),
         onceRunning(() => options.onReady?.([taskQueue, watchQueueOf(taskQueue)])),

@@ -179,6 +179,7 @@ export async function golemJob(given: unknown): Promise<JobResult> {
     invoiceWaitSec: spec.invoiceWaitSec,
     leastPaymentTimeoutSec: spec.demand.least?.midAgreementPaymentTimeoutSec,
     acceptanceTimeoutSec: spec.demand.debitNotesAcceptanceTimeoutSec,
+    debitNoteIntervalSec: spec.demand.midAgreementDebitNoteIntervalSec,
     requestLifetimeMs: installation.requestLifetimeMs,
     allocationLifeSec: installation.allocationLifeSec,
   });

@@ -1,156 +1,185 @@
 /**
  * The money of one job, from the reservation of its budget to the last payment. It outlives the job: whatever
  * happened to the job and its rentals, it ends what they left on yagna, decides every document that comes and
- * releases the allocation. It learns from yagna, by mark; signals only hasten it.
+ * releases the allocation. It learns from yagna, by mark; signals only hasten it. What a rental leaves alive on purpose
+ * it pays for until that ends. When its history grows long it continues as new, and takes along all it knows.
  */
 import {
   CancellationScope,
   condition,
+  continueAsNew,
   getExternalWorkflowHandle,
   isCancellation,
   setCurrentDetails,
   setHandler,
   sleep,
+  workflowInfo,
 } from '@temporalio/workflow';
-import type {
-  Adopted,
-  Decision,
-  DocumentRef,
-  OwnersState,
-  OwnersToWatch,
-  Reserved,
-  SettlementNews,
-} from '../activities/contract';
+import type { Adopted, CleanedUp, OwnersToWatch, SettlementNews } from '../activities/contract';
 import { backoffMs } from '../model/backoff';
-import { appendEvents, emptyEventLog, readEvents, type NewEvent } from '../model/events';
-import { greatestRental } from '../model/ids';
-import { isNoteOf } from '../model/note-pace';
-import type {
-  LastFailure,
-  ProviderInfo,
-  SettlementPhase,
-  SettlementProgress,
-  SettlementResult,
-} from '../model/result';
-import { avoiding, cleanUp, deciding, settlementWatch } from './activity-options';
+import { appendEvents, carryEvents, readEvents, resumeEvents, type NewEvent } from '../model/events';
+import type { AgreementId } from '../model/ids';
+import type { LastFailure, SettlementPhase, SettlementProgress, SettlementResult } from '../model/result';
+import { cleanUp, settlementWatch } from './activity-options';
+import { Chores } from './chores';
 import { settlementDetails } from './current-details';
+import { DocumentDecisions, HEARTBEAT_MS } from './document-decisions';
 import { namedFailure } from './failure-type';
+import { JobReports } from './job-reports';
 import {
+  attachedSignal,
   closeRentalSignal,
   eventsQuery,
   ownerClosedSignal,
   reservationSignal,
   settlementProgressQuery,
   settlementUpdateSignal,
+  type OwnerAttached,
   type OwnerClosed,
   type ReservationRequest,
   type SettlementInput,
   type SettlementUpdate,
 } from './protocol';
-import { isOwnerClosed, isReservationRequest, sound } from './signal-input';
+import { isOwnerAttached, isOwnerClosed, isReservationRequest, sound } from './signal-input';
 import { Reservation } from './reservation';
+import type { CarriedSettlement, SettlementPlace } from './state/carried-settlement';
 import {
   agreementsOf,
   awaitingPayment,
   awaitsNotePayments,
   billsOf,
-  book,
   bookNotePayments,
   bookPayment,
+  compactLedger,
   entryOf,
   giveUpInvoices,
   giveUpWaiting,
   ignoredNotes,
-  isDecided,
   isSettled,
   moneyOf,
   newLedger,
-  soFar,
 } from './state/ledger';
-import {
-  addUndecided,
-  awaitsInvoice,
-  decided,
-  dropNotes,
-  failedToDecide,
-  isDeciding,
-  nextDueMs,
-  takeDue,
-  tryAgain,
-  type Undecided,
-  type UndecidedDocument,
-} from './state/undecided';
+import { detachedEnded, keptAlive, newOwners, ownerAttached, ownerClosed, ownersSeen } from './state/owners';
+import { awaitsInvoice, compactUndecided, isDeciding, nextDueMs, type Undecided } from './state/undecided';
 
 /** Patience with a watch whose worker may be dead, once a signal says that there is news. */
 const NUDGE = '3 s';
-/** Patience with decisions before it is watched on beside them. Most are done by then, and need no second watch. */
-const PATIENCE = '2 s';
-/** So long a worker may be at an effect, a decision for one, without knowing that nobody waits for it any more. */
-const HEARTBEAT_MS = 10_000;
 /** Waits between attempts at what is never given up. */
 const PERSISTENCE = { firstMs: 1000, longestMs: 300_000 };
-const NO_NEWS = { documents: [], settled: [], settledNotes: [] };
+/** Between debit notes where the demand asks for nothing: ya-provider's. */
+const NOTE_INTERVAL_SEC = 120;
 
 export async function golemSettlement(input: SettlementInput): Promise<SettlementResult> {
-  const { job } = input;
-  const ledger = newLedger(input.budget.max ?? input.budget.amount, input.platform);
-  const log = emptyEventLog();
-  const closedOwners = new Map<string, OwnerClosed>();
-  let phase: SettlementPhase = 'reserving';
-  let lastFailure: LastFailure | undefined;
-  const undecided: Undecided = [];
-  const decisionLifetimeMs = input.requestLifetimeMs + HEARTBEAT_MS;
-  /** Decisions that came to an end, either way, and times at which they became possible again. */
-  let decisions = 0;
-  const refusedProviders: SettlementUpdate['refusedProviders'] = [];
-  const remembered: Promise<void>[] = [];
-  let cursor = { debitNotes: '', invoices: '' };
-  let owners: OwnersState | undefined;
-  let seq = 0;
-  /** No decision is begun any more. */
-  let ending = false;
+  const { job, carried } = input;
+  const ledger = carried?.ledger ?? newLedger(input.budget.max ?? input.budget.amount, input.platform);
+  const log = resumeEvents(carried?.log);
+  const owners = carried?.owners ?? newOwners(input.attached);
+  const place: SettlementPlace = carried?.place ?? { phase: 'reserving', since: '' };
+  const undecided: Undecided = carried?.undecided ?? [];
+  const refusedProviders: SettlementUpdate['refusedProviders'] = carried?.refusedProviders ?? [];
+  let lastFailure: LastFailure | undefined = carried?.lastFailure;
+  let cursor = carried?.cursor ?? { debitNotes: '', invoices: '' };
+  let seq = carried?.seq ?? 0;
   let signals = 0;
+  /** Times at which what is waited for became another: a decision that ended, an owner that attached. */
+  let changes = 0;
+  /** When the watch under way ends by itself. */
+  let watchedUntilMs = Infinity;
+  let failedSteps = 0;
 
   const progress = (): SettlementProgress => ({
-    jobId: job.jobId,
-    phase,
-    allocationId: reservation.allocationId,
-    money: moneyOf(ledger),
-    agreements: agreementsOf(ledger),
-    lastFailure,
+    ...{ jobId: job.jobId, phase: place.phase, allocationId: reservation.allocationId },
+    ...{ money: moneyOf(ledger), agreements: agreementsOf(ledger), detached: place.detached, lastFailure },
   });
 
   setHandler(eventsQuery, (query) => readEvents(log, query));
   setHandler(settlementProgressQuery, progress);
-  const onOwnerClosed = (owner: OwnerClosed): void => {
+  const onOwnerClosed = (closed: OwnerClosed): void => {
     signals += 1;
-    closedOwners.set(owner.workflowId, owner);
+    ownerClosed(owners, job.jobId, closed);
   };
   setHandler(ownerClosedSignal, sound('golemOwnerClosed', isOwnerClosed, onOwnerClosed));
+  /** Once all that is left is being ended, it is too late. */
+  const onAttached = (attached: OwnerAttached): void => {
+    const isInTime = ['reserving', 'open', 'detached'].includes(place.phase);
+    if (isInTime && ownerAttached(owners, attached)) changes += 1;
+  };
+  setHandler(attachedSignal, sound('golemAttached', isOwnerAttached, onAttached));
 
   const note = (events: NewEvent[]): void => appendEvents(log, events);
+  const failedAs = (type: string, message: string): void => {
+    lastFailure = { type, message, at: new Date().toISOString() };
+  };
+  const failed = (error: unknown): void => {
+    const { type, message } = namedFailure(error);
+    failedAs(type, message);
+  };
 
   const reservation = new Reservation({
     ...{ input, ledger, undecided, note, failed },
     async changed() {
-      decideWhatIsDue();
-      decisions += 1;
+      decisions.begin();
+      changes += 1;
       await report();
     },
   });
   const ask = (request: ReservationRequest): void => reservation.ask(request);
   setHandler(reservationSignal, sound('golemReservation', isReservationRequest, ask));
 
+  const reports = new JobReports(tellJob);
+  const chores = new Chores({ job, note, persist: (act) => persist(act) }, carried?.chores ?? []);
+  const decisions = new DocumentDecisions({
+    ...{ input, ledger, undecided, refusedProviders, reservation, chores, note, failed, failedAs },
+    ended(what) {
+      setCurrentDetails(settlementDetails(progress()));
+      const isSoonerDue = !reservation.holds && nextDueMs(undecided) < watchedUntilMs;
+      if (what === 'other' || isSoonerDue) changes += 1;
+      if (what === 'accepted') reports.soon();
+      else void reports.now();
+    },
+  });
+
+  // A settlement can't be called off: money may be owed. Cancelling it changes nothing.
+  return await CancellationScope.nonCancellable(async () => {
+    void reports.run();
+    chores.resume();
+    if (place.phase === 'reserving') await reserve();
+    else await report();
+    void reservation.tend();
+    if (place.phase === 'open' || place.phase === 'detached') {
+      await whileAnythingLives();
+      await enter('closing');
+    }
+    if (place.phase === 'closing') {
+      await endWhatIsLeft();
+      await enter('settling');
+    }
+    await payWhatIsOwed();
+    await reservation.stop();
+    await releaseAll(reservation.retried);
+    await chores.remembered();
+    const unpaid = agreementsOf(ledger).some((agreement) => agreement.state !== 'settled');
+    await enter(unpaid ? 'unpaid' : 'settled');
+    return {
+      ...{ jobId: job.jobId, jobUuid: job.jobUuid, state: unpaid ? 'unpaid' : 'settled' },
+      ...{ money: moneyOf(ledger), agreements: agreementsOf(ledger) },
+    };
+  });
+
   async function enter(next: SettlementPhase): Promise<void> {
-    phase = next;
+    place.phase = next;
     await report();
   }
 
   async function report(): Promise<void> {
     setCurrentDetails(settlementDetails(progress()));
-    if (closedOwners.has(job.jobId)) return;
+    await reports.now();
+  }
+
+  async function tellJob(): Promise<void> {
+    if (owners.jobClosed || input.attached) return;
     seq += 1;
-    const { money, allocationId } = progress();
+    const { phase, money, allocationId } = progress();
     try {
       await getExternalWorkflowHandle(job.jobId).signal(settlementUpdateSignal, {
         ...{ jobUuid: job.jobUuid, seq, phase, money, allocationId, failure: lastFailure },
@@ -163,17 +192,12 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
     }
   }
 
-  function failed(error: unknown): LastFailure {
-    const { type, message } = namedFailure(error);
-    lastFailure = { type, message, at: new Date().toISOString() };
-    return lastFailure;
-  }
-
-  // A settlement can't be called off: money may be owed. Cancelling it changes nothing.
-  return await CancellationScope.nonCancellable(async () => {
-    let reserved: Reserved;
+  /** @throws BudgetNotReserved, InvalidJobSpec */
+  async function reserve(): Promise<void> {
+    if (input.adopt) await takeOver(input.adopt);
     try {
-      reserved = await (input.adopt ? takeOver(input.adopt) : reservation.reserve());
+      const reserved = await reservation.reserve();
+      place.since = input.adopt?.since ?? reserved.at;
     } catch (error) {
       if (isCancellation(error)) throw error;
       failed(error);
@@ -181,122 +205,111 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
       await releaseAll(true);
       throw error;
     }
-    cursor = { debitNotes: reserved.at, invoices: reserved.at };
+    cursor = { debitNotes: place.since, invoices: place.since };
     await enter('open');
-    void reservation.tend();
-    await whileOwnersLive();
-    await enter('closing');
-    await endWhatIsLeft(reserved);
-    await enter('settling');
-    await payWhatIsOwed(reserved);
-    await reservation.stop();
-    await releaseAll(reservation.retried);
-    await Promise.all(remembered);
-    const unpaid = agreementsOf(ledger).some((agreement) => agreement.state !== 'settled');
-    await enter(unpaid ? 'unpaid' : 'settled');
-    return {
-      ...{ jobId: job.jobId, jobUuid: job.jobUuid, state: unpaid ? 'unpaid' : 'settled' },
-      ...{ money: moneyOf(ledger), agreements: agreementsOf(ledger) },
-    };
-  });
+  }
 
   /** What still makes costs is ended first: whatever becomes of the reservation, nothing more is to be owed. */
-  async function takeOver({ since }: Adopted): Promise<Reserved> {
-    note((await persist(() => cleanUp.golemCleanUp({ job, since }))).events);
-    return { ...(await reservation.reserve()), at: since };
+  async function takeOver({ since }: Adopted): Promise<void> {
+    note((await persist(() => cleanUp.golemCleanUp({ job, since, keep: keptAlive(owners) }))).events);
+  }
+
+  /**
+   * A history that grew long ends here, where nothing is under way, and a new one goes on with all that is known. What a
+   * signal brings meanwhile is known, too.
+   */
+  async function startAnewIfLong(): Promise<void> {
+    if (!workflowInfo().continueAsNewSuggested) return;
+    await decisions.rest();
+    const restOfReservation = await reservation.rest();
+    const open = await chores.rest();
+    await reports.stop();
+    const next: CarriedSettlement = {
+      ...{ place, owners, cursor, refusedProviders, seq, lastFailure },
+      ...{ ledger: compactLedger(ledger), undecided: compactUndecided(undecided), chores: open },
+      ...{ reservation: restOfReservation(), log: carryEvents(log) },
+    };
+    await continueAsNew<typeof golemSettlement>({ ...input, carried: next });
   }
 
   /**
    * One watch and the decisions that follow from it. It ends when there is news, at `untilMs`, when a document that could
-   * not be decided is due again, or when a decision that took long has ended.
+   * not be decided is due again, or when a decision that took long has ended. A failure of the watch is shown, and is no
+   * news.
    */
-  async function step(watch: OwnersToWatch, untilMs?: number): Promise<SettlementNews> {
+  async function step(untilMs?: number): Promise<SettlementNews | undefined> {
+    await startAnewIfLong();
     const dueMs = Math.min(untilMs ?? Infinity, reservation.holds ? Infinity : nextDueMs(undecided));
-    const before = decisions;
-    const news = await nextNews(watch, dueMs === Infinity ? undefined : dueMs);
+    const before = changes;
+    let news: SettlementNews;
+    try {
+      news = await nextNews(dueMs === Infinity ? undefined : dueMs);
+      failedSteps = 0;
+    } catch (error) {
+      failed(error);
+      await report();
+      await sleep(backoffMs(failedSteps++, PERSISTENCE, Math.random));
+      return undefined;
+    }
     cursor = news.cursor;
-    const isNews = news.documents.length + news.settled.length + news.settledNotes.length > 0 || news.owners;
+    const { ended = [] } = news;
+    const count = news.documents.length + news.settled.length + news.settledNotes.length + ended.length;
     // A worker whose clock is ahead ends a watch too soon, and again at once.
-    if (!isNews && dueMs > Date.now() && dueMs !== Infinity)
-      await condition(() => decisions > before, dueMs - Date.now());
-    receive(news.documents);
+    if (count === 0 && !news.owners && dueMs > Date.now() && dueMs !== Infinity)
+      await condition(() => changes > before, dueMs - Date.now());
+    decisions.receive(news.documents);
     for (const paid of news.settled) {
       bookPayment(ledger, paid.agreementId);
       note([paid.event]);
     }
     bookNotePayments(ledger, news.settledNotes);
-    if (news.settled.length + news.settledNotes.length > 0) await report();
-    decideWhatIsDue();
-    if (isDeciding(undecided)) await condition(() => !isDeciding(undecided), PATIENCE);
+    if (news.settled.length > 0) await report();
+    else if (news.settledNotes.length > 0) reports.soon();
+    for (const { agreementId, events } of ended) {
+      note(events);
+      detachedEnded(owners, [agreementId]);
+    }
+    decisions.begin();
+    await decisions.untilMostAreDone();
     return news;
   }
 
-  async function nextNews(watch: OwnersToWatch, untilMs: number | undefined): Promise<SettlementNews> {
+  async function nextNews(untilMs: number | undefined): Promise<SettlementNews> {
     for (;;) {
       const scope = new CancellationScope();
+      const { acceptanceTimeoutSec, debitNoteIntervalSec = NOTE_INTERVAL_SEC } = input;
+      const isAwake = place.phase === 'open' || place.phase === 'detached';
+      watchedUntilMs = untilMs ?? Infinity;
+      const awaited = {
+        ...{ owners: watched(), attached: owners.attached, detached: owners.detached },
+        ...{ awaitingPayment: awaitingPayment(ledger), ignoredNotes: ignoredNotes(ledger) },
+      };
       const watching = scope.run(() =>
-        settlementWatch(input.acceptanceTimeoutSec).golemWatchSettlement({
-          ...{ job, cursor, owners: watch, untilMs },
-          awaitingPayment: awaitingPayment(ledger),
-          ignoredNotes: ignoredNotes(ledger),
-          closedRentals: greatestRental(job.jobId, [...closedOwners.keys()]),
+        settlementWatch(acceptanceTimeoutSec).golemWatchSettlement({
+          ...{ job, cursor, untilMs, ...awaited, closedRentals: owners.lastRental },
+          paymentsWaitSec: isAwake ? debitNoteIntervalSec * 1.5 : 0,
         }),
       );
       watching.catch(() => undefined);
       const waiting = new CancellationScope();
       const signalled = signals;
-      const ended = decisions;
-      const nudged = waiting.run(() => condition(() => signals > signalled || decisions > ended));
+      const before = changes;
+      const nudged = waiting.run(() => condition(() => signals > signalled || changes > before));
       nudged.catch(() => undefined);
       let news = await Promise.race([watching, nudged.then(() => undefined)]);
       // What to wait for has changed: payment of an invoice that is now accepted, or the time to try a document again.
-      if (!news && decisions > ended) news = { ...NO_NEWS, cursor };
+      if (!news && changes > before) news = { documents: [], settled: [], settledNotes: [], cursor };
       // Something happened. A live watch says so itself; one whose worker died would stay silent for a minute.
       news ??= await Promise.race([watching, sleep(NUDGE).then(() => undefined)]);
       waiting.cancel();
       scope.cancel();
+      if (news?.owners) ownersSeen(owners, news.owners, awaited.attached);
       if (news) return news;
     }
   }
 
-  function receive(documents: DocumentRef[]): void {
-    const ignored = ignoredNotes(ledger);
-    for (const document of documents)
-      if (!isDecided(ledger, document.id) && !isNoteOf(ignored, document)) addUndecided(undecided, document);
-  }
-
-  /** Begins with all that can be decided now. A provider whose document takes long keeps no other waiting. */
-  function decideWhatIsDue(): void {
-    if (ending || reservation.holds) return;
-    for (const entry of takeDue(undecided, Date.now())) void decide(entry);
-  }
-
-  async function decide(entry: UndecidedDocument): Promise<void> {
-    const { allocationId = '' } = reservation;
-    const { document } = entry;
-    try {
-      const decision = await deciding.golemDecideDocument({
-        ...{ job, document, allocationId, tolerance: input.tolerance },
-        leastPaymentTimeoutSec: input.leastPaymentTimeoutSec,
-        ledger: soFar(ledger, document.agreementId),
-      });
-      // Who pays decides it, and it is told once it is: then its status says so.
-      if (decision.decision === 'awaited') failedToDecide(entry, Date.now(), 0);
-      else if (reservation.makesRoom(decision, allocationId)) tryAgain(entry, Date.now());
-      else {
-        decided(undecided, entry);
-        book(ledger, decision);
-        note(decision.events);
-        if (decision.decision === 'refused') onRefusal(decision);
-      }
-    } catch (error) {
-      failed(error);
-      failedToDecide(entry, Date.now(), decisionLifetimeMs);
-    }
-    // The next of its agreement, if one has waited.
-    decideWhatIsDue();
-    decisions += 1;
-    await report();
+  function watched(): OwnersToWatch {
+    return place.phase === 'open' ? owners.watch : 'none';
   }
 
   /** Money depends on it, so it is never given up: what went wrong is shown, and it is tried again. */
@@ -312,42 +325,47 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
     }
   }
 
-  /** Whose bill is refused gets no more work from this job, and an end to the agreement. */
-  function onRefusal(decision: Decision): void {
-    const message = decision.reason ?? 'refused';
-    lastFailure = { type: decision.failure ?? 'PaymentRefused', message, at: new Date().toISOString() };
-    if (decision.failure !== 'BudgetExhausted') avoid(decision.provider, message);
-    if (decision.document.kind === 'invoice') return;
-    const reason: { message: string; [property: string]: string } = { message };
-    const { agreementId } = decision;
-    if (decision.requestorCode) {
-      reason['golem.requestor.code'] = decision.requestorCode;
-      dropNotes(undecided, agreementId);
+  /** While owners live, or agreements that they have left alive. */
+  async function whileAnythingLives(): Promise<void> {
+    for (;;) {
+      if (place.phase === 'open') await whileOwnersLive();
+      if (owners.detached.length + owners.attached.length === 0) return;
+      if (place.phase === 'open') await enter('detached');
+      if (!(await whileDetached())) return;
+      place.ending = undefined;
+      await enter('open');
     }
-    // A silent provider must not keep the other documents waiting.
-    const closing = persist(() => cleanUp.golemCloseRental({ job, agreementId, reason, isBroken: true }));
-    void closing.then((closed) => note(closed.events));
-  }
-
-  /** It gets no more work of this job, and where the worker remembers it, none of later ones. */
-  function avoid(provider: ProviderInfo, reason: string): void {
-    if (refusedProviders.some((refused) => refused.provider.id === provider.id)) return;
-    refusedProviders.push({ provider, reason });
-    const told = avoiding.golemAvoidProvider({ job, provider, breach: 'billRefused', reason });
-    remembered.push(told.then(({ events }) => note(events)).catch(() => undefined));
   }
 
   async function whileOwnersLive(): Promise<void> {
-    let watch: OwnersToWatch = 'job';
-    for (;;) {
-      const news = await persist(() => step(watch));
-      if (!news.owners) continue;
-      owners = { ...news.owners, abrupt: news.owners.abrupt || (owners?.abrupt ?? false) };
-      if (owners.liveRentals.length === 0) return;
-      watch = 'rentals';
+    while (owners.watch !== 'none') {
+      const wasWatching = owners.watch;
+      const news = await step();
+      if (wasWatching !== 'job' || !news?.owners) continue;
       // A job that returns has told its rentals to close; one that was terminated could not.
-      if (owners.abrupt || !closedOwners.has(job.jobId)) await closeRentals(owners.liveRentals);
+      if (owners.abrupt || !owners.jobClosed) await closeRentals(news.owners.liveRentals);
     }
+  }
+
+  /** @returns true when somebody attached; false when all that was left alive has ended */
+  async function whileDetached(): Promise<boolean> {
+    if (!place.detached) {
+      const { kept } = await endWhatIsLeft();
+      place.detached = kept;
+      detachedEnded(
+        owners,
+        owners.detached.filter((id) => !kept.some(({ agreementId }) => agreementId === id)),
+      );
+      await report();
+    }
+    for (;;) {
+      place.detached = place.detached.filter(({ agreementId }) => owners.detached.includes(agreementId));
+      if (owners.attached.length > 0) break;
+      if (place.detached.length === 0) break;
+      await step();
+    }
+    place.detached = undefined;
+    return owners.attached.length > 0;
   }
 
   async function closeRentals(workflowIds: string[]): Promise<void> {
@@ -363,67 +381,69 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
   }
 
   /**
-   * Ends by mark whatever job and rentals left; a second look is needed only where a request may still land. Documents
-   * are decided all the while.
+   * Ends by mark whatever job and rentals left, but for what they left alive on purpose; a second look is needed only where
+   * a request may still land. Documents are decided all the while.
    */
-  async function endWhatIsLeft({ at: since }: Reserved): Promise<void> {
-    let calm =
-      !owners?.abrupt &&
-      closedOwners.has(job.jobId) &&
-      [...closedOwners.values()].every(({ clean }) => clean);
-    for (let wait = 1; ; wait = Math.min(wait * 2, 60)) {
-      const look = await persist(() => cleanUp.golemCleanUp({ job, since }));
-      note(look.events);
+  async function endWhatIsLeft(): Promise<CleanedUp> {
+    const begin = { calm: !owners.abrupt && owners.jobClosed && owners.clean, waitSec: 1, untilMs: 0 };
+    const ending = (place.ending ??= begin);
+    for (;;) {
+      while (Date.now() < ending.untilMs) await step(ending.untilMs);
+      await startAnewIfLong();
+      const look = await lookAndEnd();
       for (const agreement of look.agreements) entryOf(ledger, agreement.agreementId, agreement.provider);
-      receive(look.invoices);
-      if (look.empty && calm) return;
-      calm = look.empty;
-      if (look.stuck.length > 0) {
-        lastFailure = {
-          type: 'YagnaUnavailable',
-          message: look.stuck.join('; '),
-          at: new Date().toISOString(),
-        };
+      decisions.receive(look.invoices);
+      if (look.empty && ending.calm) {
+        place.ending = undefined;
+        return look;
       }
+      ending.calm = look.empty;
+      if (look.stuck.length > 0) failedAs('YagnaUnavailable', look.stuck.join('; '));
       // What a worker was at for a workflow that was terminated goes on until it beats. Where the settlement was, too, the
       // next reconcile sees to that.
-      const isCutShort = owners?.abrupt && !input.adopt;
+      const isCutShort = owners.abrupt && !input.adopt;
       const lifetimeMs = input.requestLifetimeMs + (isCutShort ? HEARTBEAT_MS : 0);
-      const untilMs = Date.now() + (look.empty ? lifetimeMs : wait * 1000);
-      while (Date.now() < untilMs) await persist(() => step('none', untilMs));
+      ending.untilMs = Date.now() + (look.empty ? lifetimeMs : ending.waitSec * 1000);
+      ending.waitSec = Math.min(ending.waitSec * 2, 60);
     }
   }
 
-  async function payWhatIsOwed({ at: since }: Reserved): Promise<void> {
-    let untilMs = Date.now() + input.invoiceWaitSec * 1000;
-    let lookedOnceMore = false;
-    giveUpInvoices(ledger, input.adopt?.overdue ?? []);
-    decideWhatIsDue();
+  async function lookAndEnd(): Promise<CleanedUp> {
+    const keep: AgreementId[] = keptAlive(owners);
+    const look = await persist(() => cleanUp.golemCleanUp({ job, since: place.since, keep }));
+    note(look.events);
+    return look;
+  }
+
+  async function payWhatIsOwed(): Promise<void> {
+    if (!place.paying) giveUpInvoices(ledger, input.adopt?.overdue ?? []);
+    const waitMs = input.invoiceWaitSec * 1000;
+    const paying = (place.paying ??= { untilMs: Date.now() + waitMs, lookedOnceMore: false });
+    decisions.begin();
     for (;;) {
-      const isTimeUp = Date.now() >= untilMs;
+      const isTimeUp = Date.now() >= paying.untilMs;
       // Nothing that is being decided is given up, and nothing more is begun: one could follow the other for ever.
-      ending = isTimeUp || isSettled(ledger);
-      if (ending) await condition(() => !isDeciding(undecided));
-      ending = isTimeUp;
+      decisions.isHeld = isTimeUp || isSettled(ledger);
+      if (decisions.isHeld) await condition(() => !isDeciding(undecided));
+      decisions.isHeld = isTimeUp;
       const isCalm = !awaitsInvoice(undecided) && !awaitsNotePayments(ledger);
       if (isSettled(ledger) && (isTimeUp || isCalm)) return;
       if (isTimeUp) {
-        if (lookedOnceMore || !(await findsInvoices(since))) return giveUpWaiting(ledger);
-        lookedOnceMore = true;
-        ending = false;
-        untilMs = Date.now() + input.invoiceWaitSec * 1000;
+        if (paying.lookedOnceMore || !(await findsInvoices())) return giveUpWaiting(ledger);
+        paying.lookedOnceMore = true;
+        decisions.isHeld = false;
+        paying.untilMs = Date.now() + waitMs;
       }
-      decideWhatIsDue();
-      await persist(() => step('none', untilMs));
+      decisions.begin();
+      await step(paying.untilMs);
     }
   }
 
   /** What no event has told of, for whatever reason, is in yagna's list. */
-  async function findsInvoices(since: string): Promise<boolean> {
-    const look = await persist(() => cleanUp.golemCleanUp({ job, since }));
-    note(look.events);
+  async function findsInvoices(): Promise<boolean> {
+    const look = await lookAndEnd();
     const before = undecided.length;
-    receive(look.invoices);
+    decisions.receive(look.invoices);
     return undecided.length > before;
   }
 

@@ -8,10 +8,12 @@ import {
   scriptResultUpdate,
   type Assignment,
   type AssignmentOutcome,
+  type ExecuteScript,
   type ScriptOutcome,
 } from './protocol';
 import { checkScript, scriptCommands } from './script-input';
 import { checkScriptResult } from './signal-input';
+import type { OutsideScript, RentalRecord } from './state/rental-record';
 
 /** Outcomes kept for `scriptResult`; an Update's answer must not grow with a rental's life. */
 const KEPT = 20;
@@ -23,21 +25,18 @@ export interface OutsideScriptsOptions {
   enqueue(script: Assignment): void;
   /** The rental takes and runs nothing more. */
   isOver(): boolean;
-  /** Why, for people. */
+  /** It goes on as a new run, which answers in its place. */
+  isLeaving(): boolean;
+  /** Why it is over, for people. */
   reason(): string;
 }
 
-interface OutsideScript {
-  /** It has a batch id, which is in the rental's state. */
-  sent: boolean;
-  outcome?: ScriptOutcome;
-}
-
 export class OutsideScripts {
-  private readonly scripts = new Map<string, OutsideScript>();
-  private taken = 0;
-
-  constructor(private readonly options: OutsideScriptsOptions) {
+  /** @param record - the rental's, which goes along into its next run */
+  constructor(
+    private readonly record: Pick<RentalRecord, 'outside' | 'taken'>,
+    private readonly options: OutsideScriptsOptions,
+  ) {
     setHandler(executeScriptUpdate, (script) => this.execute(script), {
       validator: (script) => {
         checkScript(script);
@@ -51,43 +50,52 @@ export class OutsideScripts {
 
   /** The script has got a batch id. One of the job's is none of ours. */
   sent(id: string): void {
-    const script = this.scripts.get(id);
+    const script = this.find(id);
     if (script) script.sent = true;
   }
 
   /** Keeps what a script came to. False for one of the job's. */
   finish(outcome: AssignmentOutcome): boolean {
-    const script = this.scripts.get(outcome.id);
+    const script = this.find(outcome.id);
     if (!script) return false;
     const { id: scriptId, state, results, reason } = outcome;
     script.outcome = { scriptId, state, results, reason };
-    const over = [...this.scripts].filter(([, { outcome: known }]) => known);
-    for (const [oldest] of over.slice(0, -KEPT)) this.scripts.delete(oldest);
+    const over = this.record.outside.filter(({ outcome: known }) => known);
+    const forgotten = over.slice(0, -KEPT);
+    this.record.outside = this.record.outside.filter((each) => !forgotten.includes(each));
     return true;
   }
 
-  private async execute(script: Parameters<typeof checkScript>[0]): Promise<{ scriptId: string }> {
-    this.taken += 1;
-    const scriptId = `script-${this.taken}`;
-    const entry: OutsideScript = { sent: false };
-    this.scripts.set(scriptId, entry);
+  private find(id: string): OutsideScript | undefined {
+    return this.record.outside.find(({ scriptId }) => scriptId === id);
+  }
+
+  /** A script that still waits when the rental goes on as a new run is sent by that: it is in its queue. */
+  private async execute(script: ExecuteScript): Promise<{ scriptId: string }> {
+    this.record.taken += 1;
+    const scriptId = `script-${this.record.taken}`;
+    const entry: OutsideScript = { scriptId, sent: false };
+    this.record.outside.push(entry);
     this.options.enqueue({
       ...{ id: scriptId, task: scriptId, commands: scriptCommands(script.commands) },
       timeoutSec: script.timeoutSec ?? DEFAULT_TIMEOUT_SEC,
       onUncertain: script.onUncertain ?? 'fail',
     });
-    await condition(() => entry.sent || entry.outcome !== undefined || this.options.isOver());
-    if (!entry.sent && entry.outcome === undefined) throw this.rentalEnded();
+    const isTaken = (): boolean => entry.sent || entry.outcome !== undefined;
+    await condition(() => isTaken() || this.options.isLeaving() || this.options.isOver());
+    if (!isTaken() && this.options.isOver()) throw this.rentalEnded();
     return { scriptId };
   }
 
   private async result(scriptId: string, waitSec?: number | null): Promise<ScriptOutcome> {
-    const script = this.scripts.get(scriptId);
+    const script = this.find(scriptId);
     if (!script) {
       throw ApplicationFailure.nonRetryable(`no script "${scriptId}" in this rental`, 'UnknownScript');
     }
     const wait = Math.max(0, Math.min(waitSec ?? LONGEST_WAIT_SEC, LONGEST_WAIT_SEC));
-    await condition(() => script.outcome !== undefined || this.options.isOver(), wait * 1000);
+    const isAnswer = (): boolean => script.outcome !== undefined || this.options.isLeaving();
+    // A timer takes Temporal a second, however short it is.
+    if (wait > 0) await condition(() => isAnswer() || this.options.isOver(), wait * 1000);
     if (!script.outcome && this.options.isOver()) throw this.rentalEnded();
     return script.outcome ?? { scriptId, state: 'running', results: [] };
   }

@@ -20,6 +20,8 @@ import type {
   SettlementProgress,
 } from '../model/result';
 import type { Fault } from './state/broken-faith';
+import type { CarriedSettlement } from './state/carried-settlement';
+import type { RentalRecord } from './state/rental-record';
 
 export const eventsQuery = defineQuery<GolemEvent[], [EventsQuery?]>('events');
 export const jobProgressQuery = defineQuery<JobProgress>('progress');
@@ -120,6 +122,17 @@ export interface OwnerClosed {
   workflowId: string;
   /** False when a request of it may still take effect on yagna. */
   clean: boolean;
+  /** Agreements that it leaves alive on purpose: the settlement pays for them until they end. */
+  detached?: AgreementId[];
+}
+
+/**
+ * Rental → settlement: from now on that workflow, a `golemRental` started with `attach`, looks after the agreement. Its end is
+ * told by `golemOwnerClosed`, and asked of Temporal all the same.
+ */
+export interface OwnerAttached {
+  workflowId: string;
+  agreementId: AgreementId;
 }
 
 export const assignmentSignal = defineSignal<[Assignment]>('golemAssignment');
@@ -129,6 +142,7 @@ export const rentalUpdateSignal = defineSignal<[RentalUpdate]>('golemRentalUpdat
 export const settlementUpdateSignal = defineSignal<[SettlementUpdate]>('golemSettlementUpdate');
 export const reservationSignal = defineSignal<[ReservationRequest]>('golemReservation');
 export const ownerClosedSignal = defineSignal<[OwnerClosed]>('golemOwnerClosed');
+export const attachedSignal = defineSignal<[OwnerAttached]>('golemAttached');
 
 /** A script for a rental's VM from outside of its job. */
 export interface ExecuteScript {
@@ -173,12 +187,18 @@ export interface RentalInput {
   first?: Assignment;
   /** Scripts come by Update. */
   interactive: boolean;
+  /** What the run before this one knew, when the rental goes on as a new run. */
+  carried?: RentalRecord;
 }
 
 export interface SettlementInput extends SettlementTerms {
   job: JobRef;
   /** There where this settlement takes the place of one that is gone. */
   adopt?: Adopted;
+  /** There where an attaching rental starts it: there is no job, and its owners are only those workflows. */
+  attached?: OwnerAttached[];
+  /** There where it continues an earlier run: what that knew. */
+  carried?: CarriedSettlement;
 }
 
 /** What `golemRental` returns. */

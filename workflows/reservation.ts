@@ -12,11 +12,14 @@ import type { AllocationId, Amount } from '../model/ids';
 import { amending, payment } from './activity-options';
 import { namedFailure, type NamedFailure } from './failure-type';
 import type { ReservationAnswer, ReservationRequest, SettlementInput } from './protocol';
+import type { CarriedReservation } from './state/carried-settlement';
 import { moneyOf, type Ledger } from './state/ledger';
 import { isDeciding, riskyUntilMs, type Undecided } from './state/undecided';
 
 /** The job asks for one thing at a time, and its Updates are ten at the most. */
 const ANSWERS_KEPT = 20;
+/** Ids of requests, against a repeat. */
+const KNOWN_KEPT = 500;
 const FIRST_RETRY_SEC = 5;
 const LAST_RETRY_SEC = 300;
 const RELEASED = 'the allocation of the budget was released before its time: nothing can be paid from it';
@@ -63,9 +66,36 @@ export class Reservation {
   private isOver = false;
 
   constructor(private readonly owner: ReservationOwner) {
-    const { adopt } = owner.input;
+    const { adopt, carried } = owner.input;
     this.endsAtSec = adopt?.endsAtSec ?? this.newEnd();
     this.endsAtSecs = adopt?.otherEnds ?? [];
+    if (carried) this.resume(carried.reservation);
+  }
+
+  private resume({
+    known,
+    answers,
+    tidyAtMs = Infinity,
+    lastEndSec = Infinity,
+    ...rest
+  }: CarriedReservation): void {
+    for (const id of known) this.known.add(id);
+    this.answers.push(...answers);
+    Object.assign(this, { ...rest, tidyAtMs, lastEndSec });
+  }
+
+  /** Begins nothing more, and tells all it knows, for the next run. */
+  async rest(): Promise<() => CarriedReservation> {
+    await this.stop();
+    return () => ({
+      ...{ allocationId: this.allocationId, retried: this.retried, answers: this.answers },
+      ...{ known: [...this.known].slice(-KNOWN_KEPT), requests: this.requests, total: this.total },
+      ...{ endsAtSec: this.endsAtSec, endsAtSecs: this.endsAtSecs, lapsed: this.lapsed },
+      ...{ spentBefore: this.spentBefore, seemsGone: this.seemsGone, isReleased: this.isReleased },
+      ...{ isRefused: this.isRefused, retryAtMs: this.retryAtMs, failures: this.failures },
+      tidyAtMs: this.tidyAtMs === Infinity ? undefined : this.tidyAtMs,
+      lastEndSec: this.lastEndSec === Infinity ? undefined : this.lastEndSec,
+    });
   }
 
   /** @throws BudgetNotReserved, InvalidJobSpec */

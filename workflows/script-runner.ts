@@ -2,7 +2,7 @@
  * Runs scripts in a rental's VM: sends each once, watches it by its batch id, and says how it ended. When the answer
  * to sending is lost, what was asked for that case decides.
  */
-import { isCancellation, sleep } from '@temporalio/workflow';
+import { condition, isCancellation } from '@temporalio/workflow';
 import { backoffMs, YAGNA_BACKOFF } from '../model/backoff';
 import type { JobRef, ScriptCommand, VmAfterScript, WatchedScript } from '../activities/contract';
 import type { NewEvent } from '../model/events';
@@ -11,6 +11,7 @@ import { scriptWatch, sending } from './activity-options';
 import { namedFailure } from './failure-type';
 import type { Assignment, AssignmentOutcome } from './protocol';
 import type { Fault } from './state/broken-faith';
+import type { RunningScript } from './state/rental-record';
 
 export interface Vm {
   agreementId: AgreementId;
@@ -21,7 +22,11 @@ export interface EndedScript {
   outcome: AssignmentOutcome;
   /** Why the VM is of no use any more, if so. */
   vm?: VmAfterScript;
+  /** Of its end. */
+  event?: NewEvent;
 }
+
+type HowEnded = Pick<AssignmentOutcome, 'state' | 'results' | 'reason' | 'batchId'>;
 
 /** What it says about a provider that its VM is of no use after a script. */
 export function faultOf(vm: VmAfterScript | undefined, message: string, task?: string): Fault | undefined {
@@ -47,8 +52,10 @@ export interface ScriptRunnerOptions {
   note(events: NewEvent[]): void;
   /** The rental is being closed: nothing is sent any more. */
   isClosing(): boolean;
+  /** The rental goes on as a new run: what cannot be sent now is sent by that. */
+  isToGoOn(): boolean;
   /** Called once an assignment's script has a batch id. */
-  onSent(id: string, batchId: BatchId): void;
+  onSent(script: RunningScript): void;
 }
 
 /** A script that may be rerun is sent so often when its answers get lost. */
@@ -62,8 +69,14 @@ const SURELY_NOT_SENT = [...WAITED_FOR, 'UnknownConnection'];
 export class ScriptRunner {
   constructor(private readonly options: ScriptRunnerOptions) {}
 
-  /** Sends a script; a request that certainly had no effect is sent again, any other failure is thrown. */
-  async send(vm: Vm, commands: ScriptCommand[]): Promise<BatchId> {
+  /**
+   * Sends a script; a request that certainly had no effect is sent again, any other failure is thrown.
+   * @param isCalledOff - asked before each new try
+   * @returns undefined when it was called off, and certainly not sent
+   */
+  async send(vm: Vm, commands: ScriptCommand[]): Promise<BatchId>;
+  async send(vm: Vm, commands: ScriptCommand[], isCalledOff: () => boolean): Promise<BatchId | undefined>;
+  async send(vm: Vm, commands: ScriptCommand[], isCalledOff = () => false): Promise<BatchId | undefined> {
     const { job, note, isClosing } = this.options;
     for (let failures = 0; ; failures++) {
       try {
@@ -73,40 +86,38 @@ export class ScriptRunner {
       } catch (error) {
         const again = WAITED_FOR.includes(namedFailure(error).type) && !isClosing();
         if (isCancellation(error) || !again) throw error;
-        await sleep(backoffMs(failures, WAITS, Math.random));
+        if (await condition(isCalledOff, backoffMs(failures, WAITS, Math.random))) return undefined;
       }
     }
   }
 
-  async watch(vm: Vm, batchId: BatchId, commandCount: number, timeoutSec: number): Promise<WatchedScript> {
-    const { job, note, outputLimitBytes } = this.options;
-    const watched = await scriptWatch().golemWatchScript({
-      ...{ job, ...vm, batchId, commandCount, outputLimitBytes },
-      deadlineMs: Date.now() + timeoutSec * 1000,
+  async watch(
+    vm: Vm,
+    script: Pick<RunningScript, 'batchId' | 'commandCount' | 'deadlineMs'>,
+  ): Promise<WatchedScript> {
+    const { job, outputLimitBytes } = this.options;
+    const { batchId, commandCount, deadlineMs } = script;
+    return await scriptWatch().golemWatchScript({
+      ...{ job, ...vm, batchId, commandCount, outputLimitBytes, deadlineMs },
     });
-    if (watched.event) note([watched.event]);
-    return watched;
   }
 
-  async run(vm: Vm, task: Assignment): Promise<EndedScript> {
-    const { activityId } = vm;
-    const startedAt = new Date().toISOString();
-    const ended = (
-      how: Pick<AssignmentOutcome, 'state' | 'results' | 'reason' | 'batchId'>,
-      after?: VmAfterScript,
-    ): EndedScript => ({
-      outcome: {
-        ...{ rental: this.options.rental, id: task.id, task: task.task, activityId, startedAt },
-        ...how,
-        fault: faultOf(after, how.reason ?? how.state, task.task),
-        finishedAt: new Date().toISOString(),
-      },
-      vm: after,
-    });
+  /**
+   * Sends an assignment's script.
+   *
+   * @returns what it came to when it could not be sent; `notSent` when its rental goes on as a new run, to be sent by that
+   */
+  async begin(vm: Vm, task: Assignment): Promise<'sent' | 'notSent' | EndedScript> {
+    const { timeoutSec, commands, onUncertain } = task;
+    const script = { id: task.id, task: task.task, startedAt: new Date().toISOString() };
+    const ended = (how: HowEnded, after?: VmAfterScript) => this.ended(vm, script, how, after);
     for (let reruns = 0; ; reruns++) {
-      let batchId: BatchId;
       try {
-        batchId = await this.send(vm, task.commands);
+        const batchId = await this.send(vm, commands, () => this.options.isToGoOn());
+        if (batchId === undefined) return 'notSent';
+        const deadlineMs = Date.now() + timeoutSec * 1000;
+        this.options.onSent({ ...script, timeoutSec, batchId, commandCount: commands.length, deadlineMs });
+        return 'sent';
       } catch (error) {
         if (isCancellation(error)) throw error;
         const { type, message: reason } = namedFailure(error);
@@ -115,19 +126,37 @@ export class ScriptRunner {
           return ended({ state: 'failed', results: [], reason });
         if (type === 'VmLost') return ended({ state: 'lost', results: [], reason }, 'dead');
         if (SURELY_NOT_SENT.includes(type)) return ended({ state: 'lost', results: [], reason });
-        if (task.onUncertain === 'rerun' && reruns < MAX_RERUNS) continue;
+        if (onUncertain === 'rerun' && reruns < MAX_RERUNS) continue;
         return ended({ state: 'uncertain', results: [], reason });
       }
-      this.options.onSent(task.id, batchId);
-      try {
-        const { commands, timeoutSec } = task;
-        const watched = await this.watch(vm, batchId, commands.length, timeoutSec);
-        const { state, results, reason } = watched;
-        return ended({ state, results, reason, batchId }, watched.vm);
-      } catch (error) {
-        if (isCancellation(error)) throw error;
-        return ended({ state: 'lost', results: [], reason: namedFailure(error).message, batchId });
-      }
     }
+  }
+
+  /** Waits for the end of a script that was sent, however long ago and by whichever run. */
+  async follow(vm: Vm, script: RunningScript): Promise<EndedScript> {
+    const { batchId } = script;
+    try {
+      const { event, vm: after, state, results, reason } = await this.watch(vm, script);
+      return { ...this.ended(vm, script, { state, results, reason, batchId }, after), event };
+    } catch (error) {
+      if (isCancellation(error)) throw error;
+      const { message: reason } = namedFailure(error);
+      return this.ended(vm, script, { state: 'lost', results: [], reason, batchId });
+    }
+  }
+
+  private ended(
+    { activityId }: Vm,
+    { id, task, startedAt }: Pick<RunningScript, 'id' | 'task' | 'startedAt'>,
+    how: HowEnded,
+    after?: VmAfterScript,
+  ): EndedScript {
+    const fault = faultOf(after, how.reason ?? how.state, task);
+    const finishedAt = new Date().toISOString();
+    const { rental } = this.options;
+    return {
+      outcome: { ...{ rental, id, task, activityId, startedAt }, ...how, fault, finishedAt },
+      vm: after,
+    };
   }
 }

@@ -7,6 +7,7 @@ import { AMOUNT, readExact } from '../model/amount';
 import type {
   Assignment,
   AssignmentOutcome,
+  OwnerAttached,
   OwnerClosed,
   RentalUpdate,
   ReservationRequest,
@@ -85,7 +86,12 @@ export const isReservationRequest = record({
 export const isOwnerClosed = record({
   workflowId: text,
   clean: (value) => typeof value === 'boolean',
+  detached: maybe(list(text)),
 }) as (value: unknown) => value is OwnerClosed;
+
+export const isOwnerAttached = record({ workflowId: text, agreementId: text }) as (
+  value: unknown,
+) => value is OwnerAttached;
 
 const reason: Check = (value) => typeof value === 'string' && value.length <= LONGEST_REASON;
 

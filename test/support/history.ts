@@ -60,3 +60,40 @@ async function activityEnd<T>(
     if (!nextPageToken) throw new Error(`${workflowId} has ended, and no ${name} of it so`);
   }
 }
+
+/** The histories of all runs of a workflow, the first one first. */
+export async function historiesOf(world: World, workflowId: string): Promise<HistoryEvent[][]> {
+  const { workflow } = world.client;
+  const { raw } = await workflow.getHandle(workflowId).describe();
+  const runs: HistoryEvent[][] = [];
+  let runId = raw.workflowExecutionInfo?.firstRunId;
+  while (runId) {
+    const { events } = await workflow.getHandle(workflowId, runId).fetchHistory();
+    runs.push(events ?? []);
+    const closing = events?.at(-1)?.workflowExecutionContinuedAsNewEventAttributes;
+    runId = closing?.newExecutionRunId ?? undefined;
+  }
+  return runs;
+}
+
+/** Resolves when the workflow has gone on as a new run. */
+export async function continuedAsNew(world: World, workflowId: string, runId: string): Promise<void> {
+  let nextPageToken: Uint8Array | undefined;
+  for (;;) {
+    const answer = await world.client.workflowService.getWorkflowExecutionHistory({
+      namespace: world.client.options.namespace,
+      execution: { workflowId, runId },
+      waitNewEvent: true,
+      nextPageToken,
+    });
+    const events = answer.history?.events ?? [];
+    if (events.some((event) => event.workflowExecutionContinuedAsNewEventAttributes)) return;
+    nextPageToken = answer.nextPageToken?.length ? answer.nextPageToken : undefined;
+    if (!nextPageToken) throw new Error(`${workflowId} has ended`);
+  }
+}
+
+/** Names of the activities that were scheduled in a run. */
+export function activitiesIn(events: readonly HistoryEvent[]): string[] {
+  return events.flatMap((event) => event.activityTaskScheduledEventAttributes?.activityType?.name ?? []);
+}

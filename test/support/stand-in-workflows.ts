@@ -11,14 +11,23 @@ import {
   startChild,
   workflowInfo,
 } from '@temporalio/workflow';
-import { appendEvents, emptyEventLog, readEvents, type EventsQuery, type NewEvent } from '../../model/events';
+import {
+  appendEvents,
+  carryEvents,
+  readEvents,
+  resumeEvents,
+  type EventLog,
+  type EventsQuery,
+  type NewEvent,
+} from '../../model/events';
 import { rentalId, settlementId } from '../../model/ids';
 
 const events = defineQuery<unknown, [EventsQuery?]>('events');
 const progress = defineQuery<unknown>('progress');
 const tell = defineSignal<[NewEvent[]]>('tell');
 const end = defineSignal<[unknown]>('end');
-const again = defineSignal('again');
+/** Goes on as a new run, with so many bytes of its events at most. */
+const again = defineSignal<[number?]>('again');
 /** Answered when the settlement runs, if there is one. */
 const ready = defineUpdate<void>('ready');
 /** Answered when the new rental runs. */
@@ -27,32 +36,38 @@ const rent = defineUpdate<void>('rent');
 const money = (accepted: string) => ({ budget: '5', reserved: '5', accepted, paid: '0', platform: 'p' });
 
 /** Answers queries from the start; `obey` waits for the end, or goes on as a new run. */
-function puppet(answer: () => unknown): { obey: (restart: () => Promise<never>) => Promise<unknown> } {
-  const log = emptyEventLog();
+function puppet(
+  answer: () => unknown,
+  carried?: EventLog,
+): { obey: (restart: (log: EventLog) => Promise<never>) => Promise<unknown> } {
+  const log = resumeEvents(carried);
   let result: { value: unknown } | undefined;
-  let restarting = false;
+  let carry: EventLog | undefined;
   setHandler(progress, answer);
   setHandler(events, (query) => readEvents(log, query));
   setHandler(tell, (told) => appendEvents(log, told));
   setHandler(end, (value) => {
     result = { value };
   });
-  setHandler(again, () => {
-    restarting = true;
+  setHandler(again, (limitBytes) => {
+    carry = carryEvents(log, limitBytes);
   });
   return {
     obey: async (restart) => {
-      await condition(() => result !== undefined || restarting);
-      return result ? result.value : restart();
+      await condition(() => result !== undefined || carry !== undefined);
+      return result || !carry ? result?.value : restart(carry);
     },
   };
 }
 
-export async function golemJob(spec: { fail?: string; settlement?: boolean }): Promise<unknown> {
+export async function golemJob(
+  spec: { fail?: string; settlement?: boolean },
+  carried?: EventLog,
+): Promise<unknown> {
   const { workflowId: jobId, firstExecutionRunId } = workflowInfo();
   const rentals: { n: number; workflowId: string }[] = [];
   const phase = spec.settlement ? 'running' : 'validating';
-  const { obey } = puppet(() => ({ jobId, phase, money: money('0'), rentals }));
+  const { obey } = puppet(() => ({ jobId, phase, money: money('0'), rentals }), carried);
   const child = { parentClosePolicy: ParentClosePolicy.ABANDON, memo: { golemJob: firstExecutionRunId } };
   setHandler(rent, async () => {
     const n = rentals.length + 1;
@@ -66,13 +81,14 @@ export async function golemJob(spec: { fail?: string; settlement?: boolean }): P
     started = true;
   }
   if (spec.fail) throw ApplicationFailure.nonRetryable('tasks: must not be empty', spec.fail);
-  return obey(() => continueAsNew<typeof golemJob>({ settlement: false }));
+  return obey((log) => continueAsNew<typeof golemJob>({ settlement: false }, log));
 }
 
-export async function golemSettlement(): Promise<unknown> {
-  return puppet(() => ({ money: money('1.25') })).obey(() => continueAsNew<typeof golemSettlement>());
+export async function golemSettlement(carried?: EventLog): Promise<unknown> {
+  const { obey } = puppet(() => ({ money: money('1.25') }), carried);
+  return obey((log) => continueAsNew<typeof golemSettlement>(log));
 }
 
-export async function golemRental(): Promise<unknown> {
-  return puppet(() => ({})).obey(() => continueAsNew<typeof golemRental>());
+export async function golemRental(carried?: EventLog): Promise<unknown> {
+  return puppet(() => ({}), carried).obey((log) => continueAsNew<typeof golemRental>(log));
 }

@@ -17,6 +17,8 @@ export interface LedgerEntry extends AgreementSoFar {
   unpaidNotes: Record<DebitNoteId, { activityId: GolemActivityId; amount: Amount }>;
   /** Paid by debit notes, per Golem activity: it stays paid even if the invoice never comes. */
   paidByNotes: Record<GolemActivityId, Amount>;
+  /** Debit notes decided whose counts are not among `notes` any more. */
+  notesBefore?: number;
   /** Its notes came too often: the invoice pays what is owed, and no more of them is looked at. */
   notesIgnored?: boolean;
   state: AgreementMoney['state'];
@@ -65,6 +67,8 @@ export function entryOf(ledger: Ledger, agreementId: AgreementId, provider: Prov
 }
 
 const DECIDED_KEPT = 200;
+/** Accepted notes of one Golem activity that are not known to be paid. The payment of a newer one counts for those before. */
+const UNPAID_KEPT = 200;
 /** The job is told of each more than once, for every news brings the newest again. */
 const INVOICED_TOLD = 50;
 
@@ -112,6 +116,9 @@ function bookDebitNote(entry: LedgerEntry, decision: Decision): void {
   if (exact(decision.amount).lte(exact(entry.paidByNotes[activityId] ?? '0'))) return;
   const id = decision.document.id as DebitNoteId; // a debit note's id, by its kind
   entry.unpaidNotes[id] = { activityId, amount: plain(decision.amount) };
+  const unpaid = Object.entries(entry.unpaidNotes).filter(([, note]) => note.activityId === activityId);
+  const [[oldest = ''] = []] = unpaid;
+  if (unpaid.length > UNPAID_KEPT) delete entry.unpaidNotes[oldest];
   if (decision.settled) bookNotePayment(entry, id);
 }
 
@@ -144,6 +151,16 @@ export function bookPayment(ledger: Ledger, agreementId: AgreementId): void {
   if (entry?.invoiceAccepted) entry.state = 'settled';
 }
 
+/** Of an agreement that is paid nothing is looked up any more but what it came to. */
+export function compactLedger(ledger: Ledger): Ledger {
+  const entries = ledger.entries.map((entry): LedgerEntry => {
+    if (entry.state !== 'settled') return entry;
+    const nothing = { acceptedByActivity: {}, notes: {}, lastUsage: {}, lastNoteAt: {} };
+    return { ...entry, ...nothing, unpaidNotes: {}, paidByNotes: {}, notesBefore: countNotes(entry) };
+  });
+  return { ...ledger, entries };
+}
+
 /** What is accepted of one agreement: its invoice, or the newest debit notes before that. */
 export function acceptedOf(entry: LedgerEntry): Amount {
   if (entry.invoiceAccepted && entry.invoiceAmount !== undefined) return entry.invoiceAmount;
@@ -174,9 +191,12 @@ export function agreementsOf(ledger: Ledger): AgreementMoney[] {
     invoiceId: entry.invoiceId,
     invoiceAmount: entry.invoiceAmount,
     state: entry.state,
-    debitNotes: Object.values(entry.notes).reduce((all, notes) => all + notes.all, 0),
+    debitNotes: countNotes(entry),
   }));
 }
+
+const countNotes = ({ notes, notesBefore = 0 }: LedgerEntry): number =>
+  Object.values(notes).reduce((all, { all: count }) => all + count, notesBefore);
 
 /** What debit notes say of agreements whose invoice is not decided, and whose invoices are, the newest of them. */
 export function billsOf(ledger: Ledger): Bills {

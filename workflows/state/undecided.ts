@@ -24,6 +24,8 @@ const AT_ONCE = 50;
 const FIRST_RETRY_SEC = 10;
 const LAST_RETRY_SEC = 300;
 const TURN_MS = 60_000;
+/** That go along into the next run. */
+const CARRIED = 1500;
 
 /** One that is there already may be told again with the agreement it is of. */
 export function addUndecided(undecided: Undecided, document: DocumentRef): void {
@@ -65,6 +67,12 @@ export function dropNotes(undecided: Undecided, agreementId: AgreementId): void 
     ({ document, isBeingDecided }) => isBeingDecided || !isNoteOf([agreementId], document),
   );
   undecided.splice(0, undecided.length, ...kept);
+}
+
+/** The newest notes, where there are very many: each asks for all that those before it do. */
+export function compactUndecided(undecided: Undecided): Undecided {
+  let spare = undecided.length - CARRIED;
+  return undecided.filter(({ document }) => document.kind === 'invoice' || (spare -= 1) < 0);
 }
 
 export function decided(undecided: Undecided, entry: UndecidedDocument): void {

@@ -1,0 +1,128 @@
+/** The life of a rental's VM: how it comes up, is watched, is dropped for a fresh one, or dies. */
+import { type CancellationScope, isCancellation, sleep } from '@temporalio/workflow';
+import type { ScriptCommand } from '../activities/contract';
+import type { NewEvent } from '../model/events';
+import type { ProviderInfo } from '../model/result';
+import { dropping, rentalWatch, vmCreation } from './activity-options';
+import { namedFailure } from './failure-type';
+import { lossBy, type Loss, type Rental } from './rental';
+import { faultOf, type Vm } from './script-runner';
+import type { Fault } from './state/broken-faith';
+import type { RentalRecord } from './state/rental-record';
+
+export type Signed = NonNullable<RentalRecord['signed']>;
+
+/** A rental that is over so soon needs no watch: until then, that of its script tells when the VM is lost. */
+const WATCH_AFTER = '5 s';
+/** Longest time for deploy, start and setup together. Images of gigabytes on slow lines need a good part of it. */
+const DEPLOY_TIMEOUT_SEC = 1800;
+/** When so many VMs have died under one agreement, another provider is better. */
+const MAX_DEATHS = 2;
+
+export class VmFailed extends Error {
+  constructor(
+    message: string,
+    readonly fault?: Fault,
+  ) {
+    super(message);
+  }
+}
+
+/** The VM that an earlier run of this rental brought up, if it is still the rental's. */
+export function vmThatIsUp({ record }: Rental, { agreementId }: Signed): Vm | undefined {
+  const { vm, ended } = record;
+  return vm === undefined || ended.includes(vm) ? undefined : { agreementId, activityId: vm };
+}
+
+/** Creates, deploys and starts a VM and runs the setup in it. Throws a named failure when it does not come up. */
+export async function bringUpVm(rental: Rental, signed: Signed, watching: CancellationScope): Promise<Vm> {
+  const { input, record, runner } = rental;
+  const { agreementId, validToMs } = signed;
+  await rental.enter('creating');
+  const { job } = input;
+  const { provider } = input.proposal;
+  const { ended } = record;
+  const created = await vmCreation.golemCreateVm({ job, agreementId, validToMs, provider, ended });
+  record.retried ||= created.retried;
+  rental.note(created.events);
+  const vm: Vm = { agreementId, activityId: created.activityId };
+  record.progress.activityId = vm.activityId;
+  void watching.run(() => watchVm(rental, vm, validToMs));
+  await rental.enter('deploying');
+  const commands: ScriptCommand[] = [{ deploy: true }, { start: true }, ...input.setup];
+  const batchId = await runner.send(vm, commands);
+  const deadlineMs = Date.now() + DEPLOY_TIMEOUT_SEC * 1000;
+  const watched = await runner.watch(vm, { batchId, commandCount: commands.length, deadlineMs });
+  if (watched.event) rental.note([watched.event]);
+  const isStarted = watched.results.some(({ index, result }) => index === 1 && result === 'Ok');
+  if (isStarted) rental.note([vmReady(vm, provider)]);
+  if (watched.state !== 'done') {
+    const failed = watched.results.find((result) => result.result === 'Error');
+    // A step that never ended has no result.
+    const index = failed?.index ?? watched.results.length;
+    const step = ['deploy', 'start'][index] ?? `setup[${index - 2}]`;
+    record.setupFailed = watched.state === 'failed' && step.startsWith('setup');
+    const stderr = failed?.stderr ? ` (${failed.stderr.trim().slice(-300)})` : '';
+    const why = `${step}: ${watched.reason ?? failed?.message ?? watched.state}${stderr}`;
+    throw new VmFailed(why, watched.vm === 'dead' ? undefined : faultOf(watched.vm, why));
+  }
+  record.vm = vm.activityId;
+  await rental.enter('ready');
+  record.everReady = true;
+  return vm;
+}
+
+/** Notices the end of the agreement or of the VM, whatever else is going on. */
+export async function watchVm(rental: Rental, vm: Vm, validToMs: number): Promise<void> {
+  const { record, input } = rental;
+  try {
+    await sleep(WATCH_AFTER);
+    const news = await rentalWatch().golemWatchRental({ job: input.job, ...vm, validToMs });
+    // A VM that was dropped on purpose is no loss.
+    if (news.ended === 'vm' && record.ended.includes(vm.activityId)) return;
+    if (rental.lost) return;
+    rental.note(news.events);
+    if (news.ended === 'vm' && vm.activityId === record.vm) rental.died ??= news.reason;
+    else rental.lost ??= lossBy(news);
+  } catch (error) {
+    if (!isCancellation(error)) rental.lost ??= namedFailure(error);
+  }
+}
+
+export async function dropVm(rental: Rental, vm: Vm): Promise<true> {
+  const { record, input } = rental;
+  record.ended.push(vm.activityId);
+  const dropped = await dropping.golemDestroyVm({ job: input.job, ...vm });
+  if (!rental.lost) rental.note(dropped.events);
+  if (dropped.ended) rental.lost ??= lossBy(dropped.ended);
+  record.progress.activityId = undefined;
+  return true;
+}
+
+/**
+ * The VM died by itself. What is left of it is ended, so that a fresh one may be made; where that cannot be, or its
+ * agreement is over as well, the rental is lost.
+ */
+export async function buryVm(rental: Rental, vm: Vm, task?: string): Promise<void> {
+  const { record } = rental;
+  const reason = rental.died ?? 'the VM is gone';
+  rental.died = undefined;
+  record.deaths += 1;
+  const loss: Loss = { type: 'VmLost', message: reason, fault: faultOf('dead', reason, task) };
+  // What was in the VM of an interactive job is its user's, and not to be replaced by stealth.
+  if (rental.input.interactive || record.deaths >= MAX_DEATHS) {
+    rental.lost ??= loss;
+    return;
+  }
+  try {
+    await rental.unlessStopped(() => dropVm(rental, vm));
+  } catch (error) {
+    if (isCancellation(error)) throw error;
+    rental.lost ??= loss;
+  }
+}
+
+function vmReady({ activityId, agreementId }: Vm, provider: ProviderInfo): NewEvent {
+  const details = { id: activityId, agreementId, provider, state: 'Ready' };
+  return { name: 'ActivityStateChanged', at: new Date().toISOString(), details };
+}

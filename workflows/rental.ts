@@ -1,0 +1,193 @@
+/** What the parts of a rental share: its record, why it is to end, and its words to its job. */
+import { getExternalWorkflowHandle, setCurrentDetails, workflowInfo } from '@temporalio/workflow';
+import type { Duration } from '@temporalio/common';
+import type { RentalEnded } from '../activities/contract';
+import { appendEvents, type NewEvent } from '../model/events';
+import type { RentalState } from '../model/result';
+import { rentalDetails } from './current-details';
+import type { NamedFailure } from './failure-type';
+import { OutsideScripts } from './outside-scripts';
+import {
+  assignmentOutcomeSignal,
+  rentalUpdateSignal,
+  type Assignment,
+  type AssignmentOutcome,
+  type RentalInput,
+  type RentalUpdate,
+} from './protocol';
+import { faultOf, ScriptRunner } from './script-runner';
+import { faultOfEnd, type Fault } from './state/broken-faith';
+import { isCarriable, type RentalRecord } from './state/rental-record';
+import { unlessStopped } from './unless-stopped';
+
+export interface Close {
+  reason: string;
+  /** GAP-3's `golem.requestor.code`, when the agreement ends for one of its reasons. */
+  code?: string;
+}
+
+/** Why a rental can do nothing more. */
+export interface Loss extends NamedFailure {
+  fault?: Fault;
+}
+
+export const VM_DIED: NamedFailure = { type: 'VmLost', message: 'the VM is gone' };
+
+export function lossBy(end: RentalEnded): Loss {
+  const { ended, reason: message } = end;
+  if (ended === 'agreement') return { type: 'AgreementEnded', message, fault: faultOfEnd(end) };
+  return { type: 'VmLost', message, fault: faultOf(ended === 'silent' ? 'silent' : 'dead', message) };
+}
+
+/**
+ * A script that is soon over is waited for: where something happens in the very moment when a run ends, Temporal makes
+ * the workflow think again, and an Update that was just being answered fails.
+ */
+export const LEEWAY = 60;
+
+export class Rental {
+  close?: Close;
+  lost?: Loss;
+  /** Why the VM that was up died. */
+  died?: string;
+  /** It takes and runs nothing more. */
+  over = false;
+  /** It goes on as a new run as soon as its handlers are done. */
+  leaving = false;
+  /** Length of the history when a new run was asked for first. */
+  private suggestedAt?: number;
+  readonly outside: OutsideScripts;
+  readonly runner: ScriptRunner;
+  private readonly job;
+
+  constructor(
+    readonly input: RentalInput,
+    readonly record: RentalRecord,
+  ) {
+    const { job, n, outputLimitBytes } = input;
+    this.job = getExternalWorkflowHandle(job.jobId);
+    this.outside = new OutsideScripts(record, {
+      enqueue: (script) => record.queue.push(script),
+      isOver: () => this.over || this.close !== undefined,
+      isLeaving: () => this.leaving,
+      reason: () => this.close?.reason ?? record.progress.reason ?? 'closed',
+    });
+    this.runner = new ScriptRunner({
+      ...{ job, rental: n, outputLimitBytes, note: (events) => this.note(events) },
+      isClosing: () => this.close !== undefined,
+      isToGoOn: () => this.isToGoOn(LEEWAY),
+      onSent: (script) => {
+        record.running = script;
+        record.progress.currentBatch = script.batchId;
+        this.outside.sent(script.id);
+      },
+    });
+  }
+
+  isClosing(): boolean {
+    return this.close !== undefined;
+  }
+
+  /** Why it is to end, unless it was told to. */
+  loss(): Loss | undefined {
+    return this.lost;
+  }
+
+  /** Why the VM that was up died, if it did since it was buried last. */
+  death(): string | undefined {
+    return this.died;
+  }
+
+  isStopped(): boolean {
+    return this.close !== undefined || this.lost !== undefined || this.died !== undefined;
+  }
+
+  /**
+   * It has gone on for long enough to continue as a new run, and nothing keeps it from that.
+   * @param leeway - so many events more may be written before. Default: none
+   */
+  isToGoOn(leeway = 0): boolean {
+    const { continueAsNewSuggested, historyLength } = workflowInfo();
+    if (!continueAsNewSuggested || this.isStopped()) return false;
+    this.suggestedAt ??= historyLength;
+    return historyLength >= this.suggestedAt + leeway && isCarriable(this.record);
+  }
+
+  /** Whatever ends the rental or its VM ends what is under way; undefined then. */
+  async unlessStopped<T>(act: () => Promise<T>, grace?: Duration): Promise<T | undefined> {
+    return await unlessStopped(() => this.isStopped(), act, grace);
+  }
+
+  note(events: readonly NewEvent[]): void {
+    appendEvents(this.record.log, events);
+  }
+
+  show(): void {
+    setCurrentDetails(rentalDetails(this.record.progress));
+  }
+
+  async enter(
+    state: RentalState,
+    reason?: string,
+    broken?: NamedFailure,
+    more: Pick<RentalUpdate, 'fault' | 'vmsDied'> = {},
+  ): Promise<void> {
+    const { record } = this;
+    const { progress, setupFailed } = record;
+    progress.state = state;
+    progress.reason = reason ?? progress.reason;
+    this.show();
+    const { agreementId, activityId } = progress;
+    record.seq += 1;
+    const failure = broken && { type: broken.type, message: broken.message };
+    const update: RentalUpdate = {
+      ...{ rental: this.input.n, seq: record.seq, state, agreementId, activityId },
+      ...{ reason: progress.reason, failure, setupFailed },
+      ...more,
+    };
+    await this.tell(() => this.job.signal(rentalUpdateSignal, update));
+  }
+
+  async giveBackQueue(why: Loss, vmsDied?: number): Promise<void> {
+    for (const task of this.record.queue.splice(0)) await this.giveBack(task, why, { vmsDied });
+  }
+
+  /**
+   * Tells the job that a task is without its VM. One that had not begun, or was cut short by the end of the agreement
+   * that was agreed, has not failed.
+   * @param more.startedAt - when the task began, if it did
+   */
+  async giveBack(
+    { id, task }: Pick<Assignment, 'id' | 'task'>,
+    why: Loss,
+    more: Partial<AssignmentOutcome> = {},
+  ): Promise<void> {
+    const at = new Date().toISOString();
+    const { startedAt } = more;
+    const expired = why.type === 'AgreementEnded' && /\bExpired\b/.test(why.message);
+    const isLost = startedAt !== undefined && !expired;
+    const isOfJob = await this.tellOutcome({
+      ...{ rental: this.input.n, id, task, results: [] },
+      ...{ activityId: this.record.progress.activityId, startedAt: at, finishedAt: at },
+      ...more,
+      ...{ reason: why.message, fault: isLost ? why.fault : undefined, state: isLost ? 'lost' : 'returned' },
+    });
+    if (more.vmsDied === undefined) this.record.told = this.record.everReady && isOfJob;
+  }
+
+  /** @returns false when it was the outcome of a script from outside */
+  async tellOutcome(outcome: AssignmentOutcome): Promise<boolean> {
+    if (this.outside.finish(outcome)) return false;
+    await this.tell(() => this.job.signal(assignmentOutcomeSignal, outcome));
+    return true;
+  }
+
+  /** One that is gone needs no telling. */
+  async tell(send: () => Promise<void>): Promise<void> {
+    try {
+      await send();
+    } catch {
+      // What is left by one that was lost is the settlement's, or reconcile's.
+    }
+  }
+}

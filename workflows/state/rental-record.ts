@@ -1,0 +1,125 @@
+/**
+ * All that a rental knows of itself, as plain data: what goes along when it continues as new. Why it is to end is not
+ * in it, since a rental that is to end goes on no more.
+ */
+import type { SignedAgreement } from '../../activities/contract';
+import { carryEvents, emptyEventLog, resumeEvents, type EventLog } from '../../model/events';
+import type { BatchId, GolemActivityId, Timestamp } from '../../model/ids';
+import type { RentalProgress } from '../../model/result';
+import { fitOutputs, jsonSize } from '../../model/result-size';
+import type { Assignment, RentalInput, ScriptOutcome } from '../protocol';
+
+/** A script that runs in the VM, a task's or one from outside. */
+export interface RunningScript extends Pick<Assignment, 'id' | 'task' | 'timeoutSec'> {
+  batchId: BatchId;
+  commandCount: number;
+  startedAt: Timestamp;
+  /** ms since the epoch. */
+  deadlineMs: number;
+}
+
+/** A script that came by Update. */
+export interface OutsideScript {
+  scriptId: string;
+  /** It has a batch id, which is in the rental's record. */
+  sent: boolean;
+  outcome?: ScriptOutcome;
+}
+
+export interface RentalRecord {
+  signed?: Omit<SignedAgreement, 'events'>;
+  /** The VM that came up last. */
+  vm?: GolemActivityId;
+  /** Golem activities that were ended under the agreement, or buried. */
+  ended: GolemActivityId[];
+  deaths: number;
+  queue: Assignment[];
+  /** Ids of the newest assignments: a repeat of one is known by it. */
+  known: string[];
+  running?: RunningScript;
+  /** How many came from outside: they are numbered. */
+  taken: number;
+  /** Those of them that are asked for, the oldest first. */
+  outside: OutsideScript[];
+  progress: RentalProgress;
+  /** Of the newest word to the job. */
+  seq: number;
+  everReady: boolean;
+  /** The outcome of a task told the job already why the VM is lost. */
+  told: boolean;
+  setupFailed: boolean;
+  /** A request of it may still take effect. */
+  retried: boolean;
+  log: EventLog;
+}
+
+/** Assignments come one at a time, and a repeat of one soon. */
+const KNOWN = 100;
+/** Temporal takes 2 MB for the input of a run; what wraps it is little. */
+const INPUT_JSON = 1_900_000;
+/** More of the events can be read from the run before. */
+const EVENTS_JSON = 200_000;
+/** Beyond this, the scripts that wait are run first. */
+const QUEUE_JSON = 150_000;
+
+export function newRentalRecord(
+  { n, proposal, first, carried }: RentalInput,
+  workflowId: string,
+): RentalRecord {
+  if (carried) return { ...carried, log: resumeEvents(carried.log) };
+  const { provider } = proposal;
+  return {
+    ...{ ended: [], deaths: 0, queue: first ? [first] : [], known: first ? [first.id] : [] },
+    ...{ taken: 0, outside: [], seq: 0, log: emptyEventLog() },
+    ...{ everReady: false, told: false, setupFailed: false, retried: false },
+    progress: { n, workflowId, provider, state: 'signing', tasksDone: 0 },
+  };
+}
+
+/** @returns false for an assignment that was known before */
+export function learn(record: RentalRecord, id: string): boolean {
+  if (record.known.includes(id)) return false;
+  record.known = [...record.known, id].slice(-KNOWN);
+  return true;
+}
+
+/** False while too much waits to be carried. */
+export const isCarriable = ({ queue }: RentalRecord): boolean => JSON.stringify(queue).length <= QUEUE_JSON;
+
+/**
+ * Input of the next run. Where it would be too much, the oldest outcomes of scripts from outside are left out, as they
+ * are in time anyway; the newest may be all that its user waits for, and is cut.
+ */
+export function nextInput(input: RentalInput, record: RentalRecord): RentalInput {
+  const carried = { ...record, outside: [], log: carryEvents(record.log, EVENTS_JSON) };
+  const next: RentalInput = { ...input, first: undefined, carried };
+  return {
+    ...next,
+    carried: { ...carried, outside: fitOutside(record.outside, INPUT_JSON - jsonSize(next)) },
+  };
+}
+
+function fitOutside(scripts: readonly OutsideScript[], limit: number): OutsideScript[] {
+  const kept: OutsideScript[] = [];
+  let left = limit;
+  let isNewest = true;
+  for (const script of [...scripts].reverse()) {
+    const fitting = isNewest && script.outcome ? cutToFit(script, left) : script;
+    if (script.outcome) isNewest = false;
+    const size = jsonSize(fitting) + 1;
+    // One that is not over cannot be told of later if it is not kept.
+    if (script.outcome && size > left) continue;
+    left -= size;
+    kept.unshift(fitting);
+  }
+  return kept;
+}
+
+function cutToFit(script: OutsideScript, limit: number): OutsideScript {
+  const { outcome } = script;
+  if (!outcome || jsonSize(script) < limit) return script;
+  const bare = outcome.results.map((result) => ({ ...result, stdout: '', stderr: '' }));
+  const frame = jsonSize({ ...script, outcome: { ...outcome, results: bare } });
+  const results = fitOutputs(outcome.results, Math.max(0, limit - frame - 1));
+  return { ...script, outcome: { ...outcome, results } };
+}
