@@ -236,7 +236,6 @@ describe('mistakes', () => {
     [{ payload: 'abc' }, /^payload: .*not supported yet/],
     [{ demand: { manifest: 'abc' } }, /^demand\.manifest: .*not supported yet/],
     [{ tasks: { from: 'https://example.org' } }, /^tasks: from a URL is not supported yet/],
-    [{ budget: { amount: '1', deposit: {} } }, /^budget\.deposit: not supported yet/],
   ])('%j is refused rather than ignored', (part, line) => {
     expect(problems({ ...SMALL, ...part })).toEqual([expect.stringMatching(line)]);
   });

@@ -110,7 +110,8 @@ export class Reservation {
       });
     const made = await reserve().catch((error: unknown) => {
       const lastEndSec = depositEndSec(error);
-      if (lastEndSec === undefined || lastEndSec >= this.endsAtSec) throw error;
+      const isOver = lastEndSec === undefined || lastEndSec * 1000 <= Date.now();
+      if (isOver || lastEndSec >= this.endsAtSec) throw error;
       // The contract holds the deposit for less time than is usually reserved at once.
       this.lastEndSec = lastEndSec;
       this.endsAtSec = lastEndSec;

@@ -55,6 +55,7 @@ export class Lease {
   private idle: Timer | undefined;
   private lastPayableMs: number;
   private ended = false;
+  private isEnding = false;
   private isForgotten = false;
   /** What the requestor has to be told once it can be reached: a note of an activity, an end, the invoice. */
   private readonly unsent = new Map<string, () => void>();
@@ -371,7 +372,9 @@ export class Lease {
 
   /** The provider ends the agreement; what follows is the same as when the requestor does. */
   private break({ code, message }: reasons.BreakReason): void {
-    if (this.ended) return;
+    // Whatever follows from its end, such as that of its VM, is no other reason for it.
+    if (this.ended || this.isEnding) return;
+    this.isEnding = true;
     const { id } = this.agreement;
     this.near.log(`provider ${this.provider.name} ends agreement ${id}: ${message}`);
     if (!this.reachesRequestor) void this.near.vms.destroyForAgreement(id, message);
