@@ -15,6 +15,8 @@ export interface Attempt {
   /** 1 for the first. */
   number: number;
   retried: boolean;
+  /** From now on heartbeats have these details, for who looks at the running activity; the first is sent at once. */
+  tell(details: unknown): void;
 }
 
 export interface AttemptOptions {
@@ -36,11 +38,15 @@ export async function attempt<T>(
 ): Promise<T> {
   const context = Context.current();
   const { heartbeatTimeoutMs, attempt: number } = context.info;
-  const beat = heartbeatTimeoutMs
-    ? setInterval(() => context.heartbeat(), Math.max(500, heartbeatTimeoutMs / 3))
-    : undefined;
+  let details: unknown;
+  const heartbeat = (): void => context.heartbeat(details);
+  const beat = heartbeatTimeoutMs ? setInterval(heartbeat, Math.max(500, heartbeatTimeoutMs / 3)) : undefined;
+  const tell = (newest: unknown): void => {
+    details = newest;
+    heartbeat();
+  };
   try {
-    return await work({ signal: context.cancellationSignal, number, retried: number > 1 });
+    return await work({ signal: context.cancellationSignal, number, retried: number > 1, tell });
   } catch (error) {
     const keyRefused = awaitsKey && isYagnaError(error) && error.status === 401;
     throw once(paced(toFailure(error, names), number, keyRefused), context.info);

@@ -17,6 +17,7 @@ import type {
 } from '../model/ids';
 import type { AgreedTerms } from '../model/agreed-terms';
 import type { Breach } from '../model/avoid';
+import type { ControlClaim, ControlKey, Operation, Refusal } from '../model/control';
 import type {
   BudgetSpec,
   ContractDeposit,
@@ -41,6 +42,8 @@ export interface JobRef {
   owner: string;
   /** Agreements that are the job's although they bear no mark of it: other software rented them. */
   agreements?: AgreementId[];
+  /** Who controls what the job rents, if only he does: the marks name him by a hash. */
+  controlOwner?: ControlKey;
 }
 
 export interface PreparedJob {
@@ -250,6 +253,8 @@ export interface WatchScriptInput {
   deadlineMs: number;
   /** Bytes kept of each stdout and stderr. */
   outputLimitBytes: number;
+  /** Who follows the script by this id finds its results so far in the heartbeats. */
+  scriptId?: string;
 }
 
 /**
@@ -517,6 +522,21 @@ export interface AvoidInput {
   reason: string;
 }
 
+export interface VerifyControlInput {
+  /** Workflow id of the rental or job that was asked. */
+  rental: string;
+  operation: Operation;
+  /** The Update's argument without its `authorization`. */
+  args: unknown;
+  /** A JWS over a {@link ControlClaim}, compact. */
+  authorization: string;
+}
+
+/** Who signed, and why it is refused all the same; nothing of both where nobody can be told. */
+export type VerifiedControl =
+  | { key: ControlKey; claim: Pick<ControlClaim, 'nonce' | 'exp'>; refusal?: undefined }
+  | { key?: ControlKey; refusal: Refusal };
+
 /** The Temporal activities of this package, by the names they are registered under. */
 export interface GolemActivities {
   golemPrepareJob(input: { spec: unknown }): Promise<PreparedJob>;
@@ -537,4 +557,5 @@ export interface GolemActivities {
   golemReleaseAllocation(input: ReleaseInput): Promise<Released>;
   golemFindOrphans(input: ReconcileInput): Promise<FoundOrphans>;
   golemAvoidProvider(input: AvoidInput): Promise<{ events: NewEvent[] }>;
+  golemVerifyControl(input: VerifyControlInput): Promise<VerifiedControl>;
 }

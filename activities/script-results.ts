@@ -7,6 +7,10 @@ import { cutOutput, fitScriptResults } from '../model/result-size';
 import { withoutPasses } from './worker-files';
 import { oneLine, type BatchResult } from './yagna';
 
+/** What heartbeats tell, in characters: each of them is sent and stored. */
+const MOST_TOLD = 64_000;
+/** What a result has besides its outputs. */
+const FRAME = 200;
 /** Outputs held beyond this, in characters, are cut to what the workflow can take. */
 const MOST_HELD = 16_000_000;
 
@@ -31,6 +35,18 @@ export class ScriptResults {
   /** Fit to go to the workflow. */
   get all(): CommandResult[] {
     return fitScriptResults(this.kept, this.outputLimitBytes);
+  }
+
+  /** The newest whose outputs together are not long, for a heartbeat. */
+  get newest(): CommandResult[] {
+    let held = 0;
+    let from = this.kept.length;
+    for (; from > 0; from--) {
+      const { stdout, stderr } = this.kept[from - 1] ?? {};
+      held += FRAME + (stdout?.length ?? 0) + (stderr?.length ?? 0);
+      if (held > MOST_TOLD) break;
+    }
+    return this.kept.slice(from);
   }
 
   /**

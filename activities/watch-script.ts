@@ -1,4 +1,5 @@
 /** Watches a script until it is over: the end of each command is known the moment it ends. */
+import type { ScriptSoFar } from '../model/script';
 import { attempt, RENTED } from './attempt';
 import type { GolemActivities, WatchedScript, WatchScriptInput } from './contract';
 import type { ActivityEnvironment } from './environment';
@@ -33,16 +34,16 @@ export function scriptWatchActivities(env: ActivityEnvironment): Pick<GolemActiv
     /**
      * Waits for a script to end and returns what its commands printed.
      *
-     * Effect: none.
+     * Effect: none. Its heartbeats tell the results so far (`ScriptSoFar`).
      * Retry: reads the same batch again.
      * @returns `lost` when the VM is gone or its provider tells nothing that can be believed, `timedOut` when the deadline
      * has passed and the script still runs
      * @throws YagnaUnavailable - (retried with backoff)
      */
     async golemWatchScript(input) {
-      return await attempt(async ({ signal }) => {
+      return await attempt(async ({ signal, tell }) => {
         const yagna = env.connections.get(input.job.connection);
-        const watched = await watch(yagna, input, signal);
+        const watched = await watch(yagna, input, signal, tell);
         const { activityId, agreementId, batchId } = input;
         const success = watched.state === 'done';
         return { ...watched, event: event('ScriptExecuted', { activityId, agreementId, batchId, success }) };
@@ -61,9 +62,18 @@ type Ending = Pick<WatchedScript, 'state' | 'reason' | 'vm'>;
 const lost = (reason: string, vm: WatchedScript['vm'] = 'dead'): Ending => ({ state: 'lost', reason, vm });
 const tooSlow: Ending = { state: 'timedOut', reason: TOO_SLOW, vm: 'busy' };
 
-async function watch(yagna: Yagna, input: WatchScriptInput, signal: AbortSignal): Promise<WatchedScript> {
+async function watch(
+  yagna: Yagna,
+  input: WatchScriptInput,
+  signal: AbortSignal,
+  tell: (soFar: ScriptSoFar) => void,
+): Promise<WatchedScript> {
+  const { scriptId } = input;
   const results = new ScriptResults(input.commandCount, input.outputLimitBytes);
-  const { state, reason, vm } = await watchToEnd(yagna, input, results, signal);
+  const onResult = (): void => {
+    if (scriptId !== undefined) tell({ scriptId, results: results.newest });
+  };
+  const { state, reason, vm } = await watchToEnd(yagna, input, results, onResult, signal);
   return { state, results: results.all, reason: reason === undefined ? undefined : oneLine(reason), vm };
 }
 
@@ -71,6 +81,7 @@ async function watchToEnd(
   yagna: Yagna,
   input: WatchScriptInput,
   results: ScriptResults,
+  onResult: () => void,
   signal: AbortSignal,
 ): Promise<Ending> {
   const { activityId, batchId, commandCount, deadlineMs } = input;
@@ -122,6 +133,8 @@ async function watchToEnd(
       } else if (Date.now() - askedMs < PAUSE_MS) await pause.next(PAUSE_MS);
       continue;
     }
+    // What has ended altogether its own outcome tells.
+    if (results.next < commandCount) onResult();
     if (results.last?.result === 'Error') {
       const look = await lookAtVm(yagna, input, signal);
       if (look.lost) return lost(look.lost);

@@ -1,20 +1,35 @@
 /** What can go wrong with jobs and on Temporal, as the command says it. */
 import { ApplicationFailure } from '@temporalio/common';
-import { GolemJobError, UnknownJobError } from '../client/index';
-import { CliError, EXIT_FAILED, EXIT_USAGE } from './failure';
+import {
+  GolemJobError,
+  GolemRentalError,
+  NoAnswerError,
+  UnknownJobError,
+  UnknownRentalError,
+} from '../client/index';
+import { CliError, EXIT_FAILED, EXIT_GONE, EXIT_NOT_NOW, EXIT_USAGE } from './failure';
 
 /** Failures that the caller has to mend. */
-const BAD_INPUT = ['InvalidJobSpec', 'JobIdInUse', 'UnknownConnection', 'InvalidTopUp'];
+const BAD_INPUT = ['InvalidJobSpec', 'JobIdInUse', 'UnknownConnection', 'InvalidTopUp', 'UnknownScript'];
+
+function exitCodeOf(type: string): number {
+  if (BAD_INPUT.includes(type)) return EXIT_USAGE;
+  return type === 'RentalNotReady' ? EXIT_NOT_NOW : EXIT_FAILED;
+}
 
 export function asCliError(error: unknown): CliError {
   if (error instanceof CliError) return error;
   const message = error instanceof Error ? error.message : String(error);
-  const failed = (text: string, isUsage: boolean): CliError =>
-    new CliError(text, isUsage ? EXIT_USAGE : EXIT_FAILED, { cause: error });
-  if (error instanceof GolemJobError) {
+  const failed = (text: string, exitCode: number): CliError => new CliError(text, exitCode, { cause: error });
+  if (error instanceof GolemJobError || error instanceof GolemRentalError) {
     const text = error.action === undefined ? message : `${message}\n${error.action}`;
-    return failed(text, BAD_INPUT.includes(error.type));
+    const isGone = error instanceof GolemRentalError && error.type === 'AgreementEnded';
+    return failed(isGone ? message : text, isGone ? EXIT_GONE : exitCodeOf(error.type));
   }
-  const isUnknown = error instanceof ApplicationFailure && error.type === 'UnknownConnection';
-  return failed(message, isUnknown || error instanceof UnknownJobError);
+  if (error instanceof NoAnswerError) return failed(message, EXIT_NOT_NOW);
+  const isUnknown =
+    error instanceof UnknownJobError ||
+    error instanceof UnknownRentalError ||
+    (error instanceof ApplicationFailure && error.type === 'UnknownConnection');
+  return failed(message, isUnknown ? EXIT_USAGE : EXIT_FAILED);
 }

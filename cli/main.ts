@@ -6,6 +6,7 @@ import { endWithReaders, exitOnceRead } from './exit';
 import { CliError, EXIT_FAILED, EXIT_USAGE } from './failure';
 import { addJobCommands } from './job-commands';
 import { packageJson } from './package-json';
+import { addRentalCommands } from './rental-commands';
 import { addReconcileCommand } from './reconcile-command';
 import { addSchemaCommand } from './schema-command';
 import { addWorkerCommand } from './worker-command';
@@ -21,6 +22,7 @@ async function main(): Promise<void> {
     // Each command's options are its own, also where one above it has an option of the same name.
     .enablePositionalOptions();
   addJobCommands(program);
+  addRentalCommands(program);
   addReconcileCommand(program);
   addWorkerCommand(program);
   addDevnetCommand(program);

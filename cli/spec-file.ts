@@ -1,11 +1,16 @@
-/** Reads a job spec from a file or, for `-`, from standard input. What it says is checked by the worker. */
+/** Reads a job spec, or a script, from a file or, for `-`, from standard input. What it says is checked by the worker. */
 import { readFile } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
 import { fileProblem } from '../model/file-problem';
 import { parseJsonText } from '../model/json-text';
 import { usageError } from './failure';
 
-export async function readSpecFile(file: string): Promise<object> {
+export function readSpecFile(file: string): Promise<object> {
+  return readJsonFile(file, 'job spec');
+}
+
+/** @param what - names what the file should hold */
+export async function readJsonFile(file: string, what: string): Promise<object> {
   const content =
     file === '-'
       ? await text(process.stdin)
@@ -20,7 +25,7 @@ export async function readSpecFile(file: string): Promise<object> {
     throw usageError(`${name} is not JSON: ${(error as Error).message}`);
   }
   if (typeof spec !== 'object' || spec === null || Array.isArray(spec)) {
-    throw usageError(`${name} is not a job spec: it must hold one JSON object`);
+    throw usageError(`${name} is not a ${what}: it must hold one JSON object`);
   }
   return spec;
 }

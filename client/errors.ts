@@ -6,7 +6,13 @@ import {
   TimeoutFailure,
   WorkflowNotFoundError,
 } from '@temporalio/common';
-import { isGrpcCancelledError, isGrpcDeadlineError, isGrpcServiceError } from '@temporalio/client';
+import {
+  isGrpcCancelledError,
+  isGrpcDeadlineError,
+  isGrpcServiceError,
+  WorkflowUpdateFailedError,
+  WorkflowUpdateRPCTimeoutOrCancelledError,
+} from '@temporalio/client';
 import { FAILURES } from '../model/failures';
 
 /** A job, or its settlement, ended badly. */
@@ -25,6 +31,39 @@ export class GolemJobError extends Error {
   ) {
     super(`job ${jobId}: ${type}: ${reason}`, options);
     if (Object.hasOwn(FAILURES, type)) this.action = FAILURES[type as keyof typeof FAILURES].action;
+  }
+}
+
+/** What was asked of a rental cannot be done. */
+export class GolemRentalError extends Error {
+  override readonly name = 'GolemRentalError';
+  /** What the reader can do about it. */
+  readonly action?: string;
+
+  constructor(
+    /** The rental's id, or that of a job which has none. */
+    readonly rentalId: string,
+    /** Name of the failure as in `model/failures.ts`: `AgreementEnded` when the rental is over. */
+    readonly type: string,
+    /** The failure's own message. */
+    readonly reason: string,
+    options?: ErrorOptions,
+  ) {
+    super(`${rentalId}: ${type}: ${reason}`, options);
+    if (Object.hasOwn(FAILURES, type)) this.action = FAILURES[type as keyof typeof FAILURES].action;
+  }
+}
+
+/** There is no such rental in the namespace. */
+export class UnknownRentalError extends WorkflowNotFoundError {
+  constructor(
+    readonly rentalId: string,
+    namespace: string,
+    /** Type of the workflow that has this id. */
+    otherType?: string,
+  ) {
+    const is = otherType === undefined ? '' : `: the workflow of that id is a ${otherType}`;
+    super(`there is no rental ${rentalId} in the namespace ${namespace}${is}`, rentalId, undefined);
   }
 }
 
@@ -79,7 +118,20 @@ function endingOf(failure: unknown): string {
   return 'Error';
 }
 
+/** Of a handler that was under way when its run ended: by continue-as-new, or for good. */
+const CUT_SHORT = 'AcceptedUpdateCompletedWorkflow';
+
+/** True when an Update failed for what may be over in a moment; what it asks for may have been done. */
+export function isPassing(error: unknown): boolean {
+  if (isNoAnswer(error) || error instanceof WorkflowUpdateRPCTimeoutOrCancelledError) return true;
+  if (error instanceof WorkflowUpdateFailedError) return namedCause(error)?.type === CUT_SHORT;
+  const cause = error instanceof Error ? (error.cause ?? error) : error;
+  return isGrpcServiceError(cause) && PASSING.includes(cause.code);
+}
+
 const FAILED_PRECONDITION = 9;
+/** RESOURCE_EXHAUSTED, ABORTED, UNAVAILABLE. */
+const PASSING = [8, 10, 14];
 
 /** True when no worker polls, or none answered in time, which either side may be the first to notice. */
 export function isNoAnswer(error: unknown): boolean {

@@ -23,9 +23,11 @@ import type {
   SettlementProgress,
   SettlementResult,
 } from '../model/result';
+import type { ExecuteScript, ScriptOutcome } from '../model/script';
 import { GolemJobError, jobError, NoAnswerError } from './errors';
 import { eventsPage, type EventsPage, type JobEvent } from './job-events';
 import { belongsTo, JobWorkflows } from './job-workflows';
+import { Rentals, type ExecOptions, type FollowScriptOptions, type RentOptions } from './rentals';
 
 /** Temporal tells nobody when a query's answer changes, so it is asked, this often and no more. */
 const ASK_EVERY_MS = 1_000;
@@ -84,12 +86,15 @@ export class GolemClient {
   readonly client: Client;
   readonly taskQueue: string;
   private readonly workflows: JobWorkflows;
+  private readonly rentals: Rentals;
   private ownConnection?: Connection;
 
   constructor(options: GolemClientOptions) {
     this.client = options.client;
     this.taskQueue = options.taskQueue ?? DEFAULT_TASK_QUEUE;
-    this.workflows = new JobWorkflows(options.client, options.answerLimitMs ?? ANSWER_LIMIT_MS);
+    const answerLimitMs = options.answerLimitMs ?? ANSWER_LIMIT_MS;
+    this.workflows = new JobWorkflows(options.client, answerLimitMs);
+    this.rentals = new Rentals(this, this.workflows, answerLimitMs);
   }
 
   /** Connects to Temporal as `@temporalio/envconfig` says; options given here win. Close it with {@link close}. */
@@ -242,6 +247,76 @@ export class GolemClient {
       }
       await delay(waitMs, undefined, { signal }).catch(() => undefined);
     }
+  }
+
+  /**
+   * Rents a VM to talk to: starts an interactive job, and waits until its VM is up.
+   * @param spec a job spec, plain JSON, without tasks; those that it has run before the scripts
+   * @returns `rentalId` is what {@link exec} takes; with `waitReady: false` that of the first provider, whose place another one
+   * may take before a VM is up: the job's id finds it
+   * @throws GolemJobError - by name why no VM came up, `NoProviders` or `InvalidJobSpec` for instance; the job has ended then.
+   * The reason of `signal` when that was aborted: the job goes on
+   */
+  async rent(spec: object, options: RentOptions = {}): Promise<{ jobId: string; rentalId: string }> {
+    return await this.rentals.rent(spec, options);
+  }
+
+  /**
+   * Sends a script to a rental's VM, behind those that were sent before; returns when it was sent. It waits for a worker, and
+   * for a VM that is not up yet. A call that is repeated with the same `scriptId` is the same script.
+   * @param rental a rental's id, or that of the job whose newest rental is meant
+   * @throws GolemRentalError `InvalidJobSpec`, `AgreementEnded` - the rental is over, `RentalNotReady` - the job has none;
+   * UnknownRentalError
+   */
+  async executeScript(rental: string, script: ExecuteScript): Promise<{ scriptId: string }> {
+    return await this.rentals.execute(await this.rentals.resolve(rental), script);
+  }
+
+  /**
+   * What a script came to; `running` when it has not ended `waitSec` (default and at most 30) seconds later.
+   * @throws GolemRentalError `UnknownScript`, `AgreementEnded`; UnknownRentalError
+   */
+  async scriptResult(rental: string, scriptId: string, waitSec?: number): Promise<ScriptOutcome> {
+    return await this.rentals.result(await this.rentals.resolve(rental), scriptId, waitSec);
+  }
+
+  /**
+   * Runs a script in a rental's VM and waits for what it comes to, through outages of workers, of yagna and of Temporal: it is
+   * sent once, and never run twice. A script that fails is no error: see `state`.
+   * @param commands shell lines, `{ run, args }` or `{ transfer: { from, to } }`
+   * @throws as {@link executeScript}; the reason of `signal` when that was aborted: the script goes on, and
+   * {@link followScript} gets its outcome
+   */
+  async exec(
+    rental: string,
+    commands: ExecuteScript['commands'],
+    options: ExecOptions = {},
+  ): Promise<ScriptOutcome> {
+    return await this.rentals.exec(await this.rentals.resolve(rental), commands, options);
+  }
+
+  /** Waits for the outcome of a script that was sent before. @throws as {@link scriptResult} */
+  async followScript(
+    rental: string,
+    scriptId: string,
+    options: FollowScriptOptions = {},
+  ): Promise<ScriptOutcome> {
+    return await this.rentals.follow(await this.rentals.resolve(rental), scriptId, options);
+  }
+
+  /** Where a rental stands. @throws UnknownRentalError; NoAnswerError - no worker is there to answer */
+  async rentalProgress(rental: string): Promise<RentalProgress> {
+    return await this.rentals.progress(await this.rentals.resolve(rental));
+  }
+
+  /**
+   * Ends a job or a rental in good order: what a job has done is kept, its rentals are closed, and what is owed is paid.
+   * @param reason goes into the agreements' termination, one line
+   * @returns false when it is over already
+   * @throws UnknownRentalError - there is neither such a job nor such a rental; NoAnswerError - no worker is there to do it
+   */
+  async terminate(id: string, reason?: string): Promise<boolean> {
+    return await this.rentals.terminate(id, reason);
   }
 
   /**

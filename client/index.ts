@@ -1,5 +1,11 @@
 /** `golem-temporal/client`: start, follow and end Golem jobs from any Node program. */
-export { GolemJobError, NoAnswerError, UnknownJobError } from './errors';
+export {
+  GolemJobError,
+  GolemRentalError,
+  NoAnswerError,
+  UnknownJobError,
+  UnknownRentalError,
+} from './errors';
 export {
   GolemClient,
   type ConnectOptions,
@@ -8,6 +14,8 @@ export {
   type GolemClientOptions,
   type StartJobOptions,
 } from './golem-client';
+export type { ExecOptions, FollowScriptOptions, RentOptions } from './rentals';
+export type { ExecuteScript, ScriptEnd, ScriptOutcome } from '../model/script';
 export { DEFAULT_TASK_QUEUE } from '../model/ids';
 export type { EventsPage, JobEvent } from './job-events';
 export { reconcile, scheduleReconcile, unscheduleReconcile, type ReconcileTarget } from './reconcile';

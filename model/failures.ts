@@ -137,9 +137,21 @@ export const FAILURES = {
       'Nothing: it is not paid, and an agreement that still runs is ended. See the PaymentFailed event for the reason.',
     retryable: false,
   },
+  RentalNotReady: {
+    means: "The rental's VM is not up yet, or its job has no rental yet.",
+    action: 'Try again when its state is `ready` or `busy`; `golem-temporal rent` waits for that.',
+    retryable: true,
+  },
   UnknownScript: {
-    means: 'The rental was asked for the result of a script that it does not know.',
-    action: 'Use a scriptId that `executeScript` of the same rental returned.',
+    means: 'The rental was asked for the result of a script that it does not know, or not any more.',
+    action:
+      'Use a scriptId that `executeScript` of the same rental returned; it keeps the newest 20 results.',
+    retryable: false,
+  },
+  ControlRefused: {
+    means: 'Somebody asked a closed rental or job for what only its owner, or a key with a grant, may have.',
+    action:
+      "Sign the Update with the owner's key, or one that has a grant for it; `details` say what was wrong.",
     retryable: false,
   },
   FilesNotServed: {

@@ -3,6 +3,7 @@
  * Plain data and types only; the check itself is `spec.ts`, which stays out of the workflow bundle.
  */
 import type { LeastTerms } from './agreed-terms';
+import type { ControlSpec } from './control';
 import type { Amount, ProviderId } from './ids';
 import type { NamedBroker } from './payer';
 
@@ -23,6 +24,18 @@ export type TaskCommand = RunCommand | TransferCommand;
 /** What to do when it is not known whether a script was started (its request was sent, the answer lost). */
 export type OnUncertain = 'freshVm' | 'rerun' | 'fail';
 
+/** Keeps what a task has reached outside of its VM, so that an attempt elsewhere goes on from there. */
+export interface CheckpointSpec {
+  /** Absolute paths in the VM, files or folders, in a volume of the image; those that are there are kept. */
+  files: string[];
+  /** Where they go, as one tar file: an http(s) URL or a file of the worker. */
+  to: string;
+  /** Where they come from. Default: `to`. */
+  from?: string;
+  /** Seconds between two checkpoints. Default 600. */
+  everySec: number;
+}
+
 export interface TaskSpec {
   /** Unique in the job. Default `task-<index, from 1>`. */
   name: string;
@@ -40,6 +53,8 @@ export interface TaskSpec {
   maxAttempts: number;
   /** Default `freshVm`. */
   onUncertain: OnUncertain;
+  /** Only of a task with one program. Default: none is made. */
+  checkpoint?: CheckpointSpec;
 }
 
 /** Where the image comes from, as the demand says it. */
@@ -158,6 +173,8 @@ export interface JobSpec {
   /** How long the settlement waits for a missing final invoice, seconds. Default 86400. */
   invoiceWaitSec: number;
   tolerance: ToleranceSpec;
+  /** Whose signatures the job and its rentals ask for; absent where everybody controls them. */
+  control?: ControlSpec;
   /** Signal by which a parent workflow is told of progress. */
   notify?: { signal: string };
 }

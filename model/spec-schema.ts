@@ -5,6 +5,7 @@
  */
 import { z } from 'zod';
 import { AMOUNT } from './amount';
+import { CONTROL_KEY } from './control';
 import { UNPRINTABLE } from './foreign-text';
 import { IMAGE_HASH, IMAGE_TAG, IMAGE_URL } from './image-source';
 
@@ -134,6 +135,28 @@ const task = z.union(
       onUncertain: z
         .enum(['freshVm', 'rerun', 'fail'], mustBe('"freshVm", "rerun" or "fail"'))
         .describe('What to do when it is not known whether the task was started. Default `freshVm`.')
+        .optional(),
+      checkpoint: z
+        .strictObject(
+          {
+            files: z
+              .array(line('an absolute path in the VM'), mustBe('a list of paths in the VM'))
+              .min(1, 'names no files; give at least one')
+              .max(100, 'names too many; at most 100, of which each may be a folder')
+              .describe('Files or folders in a volume of the image, such as `/golem/work/state`.'),
+            to: line('an http(s) URL or a file of the worker such as "files:/checkpoint.tar"').describe(
+              'Where they go as one tar file, at an interval.',
+            ),
+            from: line('an http(s) URL or a file of the worker such as "files:/checkpoint.tar"')
+              .describe('Where they come from in the next VM. Default: `to`.')
+              .optional(),
+            everySec: whole('seconds', 5, 86_400).describe('Seconds between two. Default 600.').optional(),
+          },
+          mustBe('an object with files and to'),
+        )
+        .describe(
+          'Keeps what a long task has reached, for an attempt elsewhere. The image needs `sh` and `tar`.',
+        )
         .optional(),
     }),
   ],
@@ -367,6 +390,20 @@ export const jobSpecSchema = z.strictObject(
       )
       .describe("By how much a provider's claimed usage may exceed what we measured.")
       .optional(),
+    control: z
+      .strictObject(
+        {
+          owner: matching(
+            CONTROL_KEY,
+            'an Ed25519 public key, the x of its JWK, 43 characters (`golem-temporal key FILE` makes one)',
+          ).describe('Ed25519 public key: the `x` of its JWK, 43 characters of base64url.'),
+        },
+        mustBe('an object with owner'),
+      )
+      .optional()
+      .describe(
+        'Closes the job and what it rents: scripts from outside and control are taken only with a signature by this key, or by one that it has granted that.',
+      ),
     notify: z
       .strictObject({ signal: name('the name of a signal') }, mustBe('an object with signal'))
       .describe('Signal by which a parent workflow is told of progress. Default none.')

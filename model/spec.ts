@@ -153,6 +153,7 @@ function complete(written: WrittenSpec, settings: SpecSettings, check: Check): P
       usageSec: written.tolerance?.usageSec ?? TOLERANCE.usageSec,
       usageRatio: written.tolerance?.usageRatio ?? TOLERANCE.usageRatio,
     },
+    ...(written.control === undefined ? {} : { control: written.control }),
     ...(written.notify === undefined ? {} : { notify: written.notify }),
   };
 }

@@ -76,6 +76,14 @@ test('start-job: a job from a program', async () => {
   expect(await text(program.stdout)).toMatch(/^hello\n\npaid 0\.\d+ of 1\n$/);
 });
 
+test('rent-vm: a VM that a program talks to', async () => {
+  const program = spawn(process.execPath, [join(EXAMPLES, 'rent-vm.js')], {
+    env: { ...process.env, ...temporal.env },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  expect(await text(program.stdout)).toBe('done 42\n\n');
+});
+
 test('the job specs of README.md', async () => {
   const readme = readFileSync(join(__dirname, '..', 'README.md'), 'utf8');
   const specs = [...readme.matchAll(/```json\n([^]*?)```/g)].map(

@@ -53,7 +53,7 @@ describe('a spec', () => {
   });
 
   test.each([
-    [budget({ deposit: {} }), /^budget\.deposit\.id: is missing/],
+    [budget({ deposit: { contract: CONTRACT } }), /^budget\.deposit\.id: is missing/],
     [budget({ deposit: { id: 'x', contract: CONTRACT } }), /^budget\.deposit\.id: must be a number/],
     [budget({ deposit: { id: '0x1', contract: '0x1' } }), /^budget\.deposit\.contract: must be an address/],
     [budget({ payer: 'http://b' }), /^budget\.payer: must be an object with broker and deposit/],

@@ -81,7 +81,8 @@ function listen(rental: Rental): void {
     else await rental.giveBack(assignment, { type: 'AgreementEnded', message: 'the rental has ended' });
   };
   setHandler(assignmentSignal, sound('golemAssignment', isAssignment, onAssignment));
-  const terminate = (request?: { reason?: string }): void => {
+  const terminate = async (request?: { reason?: string }): Promise<void> => {
+    await rental.control.guard('terminate', request);
     rental.close ??= { reason: request?.reason ?? 'terminated by request' };
   };
   setHandler(terminateUpdate, terminate, { validator: checkTerminate });

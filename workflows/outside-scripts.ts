@@ -13,7 +13,7 @@ import {
 } from './protocol';
 import { checkScript, scriptCommands } from './script-input';
 import { checkScriptResult } from './signal-input';
-import type { OutsideScript, RentalRecord } from './state/rental-record';
+import { forget, type OutsideScript, type RentalRecord } from './state/rental-record';
 
 /** Outcomes kept for `scriptResult`; an Update's answer must not grow with a rental's life. */
 const KEPT = 20;
@@ -21,6 +21,8 @@ const LONGEST_WAIT_SEC = 30;
 const DEFAULT_TIMEOUT_SEC = 3600;
 
 export interface OutsideScriptsOptions {
+  /** @throws ControlRefused - who asks may not */
+  guard(operation: 'executeScript' | 'scriptResult', argument: unknown): Promise<unknown>;
   /** Puts a script behind those that wait already. */
   enqueue(script: Assignment): void;
   /** The rental takes and runs nothing more. */
@@ -34,7 +36,7 @@ export interface OutsideScriptsOptions {
 export class OutsideScripts {
   /** @param record - the rental's, which goes along into its next run */
   constructor(
-    private readonly record: Pick<RentalRecord, 'outside' | 'taken'>,
+    private readonly record: Pick<RentalRecord, 'outside' | 'forgotten' | 'taken'>,
     private readonly options: OutsideScriptsOptions,
   ) {
     setHandler(executeScriptUpdate, (script) => this.execute(script), {
@@ -43,7 +45,7 @@ export class OutsideScripts {
         if (options.isOver()) throw this.rentalEnded();
       },
     });
-    setHandler(scriptResultUpdate, ({ scriptId, waitSec }) => this.result(scriptId, waitSec), {
+    setHandler(scriptResultUpdate, (query) => this.result(query), {
       validator: checkScriptResult,
     });
   }
@@ -61,8 +63,7 @@ export class OutsideScripts {
     const { id: scriptId, state, results, reason } = outcome;
     script.outcome = { scriptId, state, results, reason };
     const over = this.record.outside.filter(({ outcome: known }) => known);
-    const forgotten = over.slice(0, -KEPT);
-    this.record.outside = this.record.outside.filter((each) => !forgotten.includes(each));
+    Object.assign(this.record, forget(this.record, over.slice(0, -KEPT)));
     return true;
   }
 
@@ -72,25 +73,45 @@ export class OutsideScripts {
 
   /** A script that still waits when the rental goes on as a new run is sent by that: it is in its queue. */
   private async execute(script: ExecuteScript): Promise<{ scriptId: string }> {
-    this.record.taken += 1;
-    const scriptId = `script-${this.record.taken}`;
-    const entry: OutsideScript = { scriptId, sent: false };
-    this.record.outside.push(entry);
-    this.options.enqueue({
-      ...{ id: scriptId, task: scriptId, commands: scriptCommands(script.commands) },
-      timeoutSec: script.timeoutSec ?? DEFAULT_TIMEOUT_SEC,
-      onUncertain: script.onUncertain ?? 'fail',
-    });
+    await this.options.guard('executeScript', script);
+    if (this.options.isOver()) throw this.rentalEnded();
+    const scriptId = script.scriptId ?? this.newId();
+    if (this.record.forgotten.includes(scriptId)) return { scriptId };
+    const entry = this.find(scriptId) ?? this.take(scriptId, script);
     const isTaken = (): boolean => entry.sent || entry.outcome !== undefined;
     await condition(() => isTaken() || this.options.isLeaving() || this.options.isOver());
     if (!isTaken() && this.options.isOver()) throw this.rentalEnded();
     return { scriptId };
   }
 
-  private async result(scriptId: string, waitSec?: number | null): Promise<ScriptOutcome> {
+  private newId(): string {
+    for (;;) {
+      this.record.taken += 1;
+      const scriptId = `script-${this.record.taken}`;
+      if (!this.find(scriptId) && !this.record.forgotten.includes(scriptId)) return scriptId;
+    }
+  }
+
+  private take(scriptId: string, script: ExecuteScript): OutsideScript {
+    const entry: OutsideScript = { scriptId, sent: false };
+    this.record.outside.push(entry);
+    this.options.enqueue({
+      ...{ id: scriptId, task: scriptId, scriptId, commands: scriptCommands(script.commands) },
+      timeoutSec: script.timeoutSec ?? DEFAULT_TIMEOUT_SEC,
+      onUncertain: script.onUncertain ?? 'fail',
+    });
+    return entry;
+  }
+
+  private async result(query: { scriptId: string; waitSec?: number }): Promise<ScriptOutcome> {
+    await this.options.guard('scriptResult', query);
+    const { scriptId, waitSec } = query;
     const script = this.find(scriptId);
     if (!script) {
-      throw ApplicationFailure.nonRetryable(`no script "${scriptId}" in this rental`, 'UnknownScript');
+      const why = this.record.forgotten.includes(scriptId)
+        ? `the rental keeps the outcomes of its newest ${KEPT} scripts, and "${scriptId}" is none of them any more`
+        : `no script "${scriptId}" in this rental`;
+      throw ApplicationFailure.nonRetryable(why, 'UnknownScript');
     }
     const wait = Math.max(0, Math.min(waitSec ?? LONGEST_WAIT_SEC, LONGEST_WAIT_SEC));
     const isAnswer = (): boolean => script.outcome !== undefined || this.options.isLeaving();

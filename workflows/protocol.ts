@@ -7,7 +7,8 @@ import type { Adopted, DraftProposal, JobRef, SettlementTerms } from '../activit
 import type { EventsQuery, GolemEvent } from '../model/events';
 import type { AgreementId, AllocationId, Amount, BatchId, GolemActivityId, Timestamp } from '../model/ids';
 import type { Bills } from './state/budget';
-import type { OnUncertain, TaskCommand } from '../model/job';
+import type { ControlSpec } from '../model/control';
+import type { CheckpointSpec, OnUncertain, TaskCommand } from '../model/job';
 import type {
   CommandResult,
   JobProgress,
@@ -19,9 +20,12 @@ import type {
   SettlementPhase,
   SettlementProgress,
 } from '../model/result';
+import type { ExecuteScript, ScriptEnd, ScriptOutcome } from '../model/script';
 import type { Fault } from './state/broken-faith';
 import type { CarriedSettlement } from './state/carried-settlement';
 import type { RentalRecord } from './state/rental-record';
+
+export type { ExecuteScript, ScriptOutcome } from '../model/script';
 
 export const eventsQuery = defineQuery<GolemEvent[], [EventsQuery?]>('events');
 export const jobProgressQuery = defineQuery<JobProgress>('progress');
@@ -36,6 +40,11 @@ export interface Assignment {
   commands: TaskCommand[];
   timeoutSec: number;
   onUncertain: OnUncertain;
+  checkpoint?: CheckpointSpec;
+  /** An attempt before may have left a checkpoint. */
+  restore?: boolean;
+  /** Of a script from outside: whoever sent it may follow its results by it. */
+  scriptId?: string;
   /** How many VMs of the rental had died, as far as the job knew: files of a task before went with them. */
   vmsDied?: number;
 }
@@ -44,7 +53,7 @@ export interface Assignment {
  * `lost`: the VM went while it ran. `returned`: it never began, or the agreement's own time was over; no
  * failure of the task.
  */
-export type AssignmentState = 'done' | 'failed' | 'lost' | 'timedOut' | 'uncertain' | 'returned';
+export type AssignmentState = ScriptEnd;
 
 /** Rental → job: how an assignment ended. */
 export interface AssignmentOutcome {
@@ -144,24 +153,6 @@ export const reservationSignal = defineSignal<[ReservationRequest]>('golemReserv
 export const ownerClosedSignal = defineSignal<[OwnerClosed]>('golemOwnerClosed');
 export const attachedSignal = defineSignal<[OwnerAttached]>('golemAttached');
 
-/** A script for a rental's VM from outside of its job. */
-export interface ExecuteScript {
-  /** Shell lines, `{ run, args }` or `{ transfer: { from, to } }`. */
-  commands: (string | TaskCommand)[];
-  /** Default 3600. */
-  timeoutSec?: number;
-  /** Default `fail`: nobody but the caller knows what a repeat would do. */
-  onUncertain?: OnUncertain;
-}
-
-export interface ScriptOutcome {
-  scriptId: string;
-  /** `running` when `waitSec` has passed before the script has ended. */
-  state: 'running' | AssignmentState;
-  results: CommandResult[];
-  reason?: string;
-}
-
 /** Runs a script in the rental's VM; returns once it was sent, with the id to ask for its outcome. */
 export const executeScriptUpdate = defineUpdate<{ scriptId: string }, [ExecuteScript]>('executeScript');
 /** Waits for a script's outcome, at most `waitSec` (30 at the most, default 30). */
@@ -187,6 +178,8 @@ export interface RentalInput {
   first?: Assignment;
   /** Scripts come by Update. */
   interactive: boolean;
+  /** Closes it for everybody but the owner and those that hold a grant. */
+  control?: ControlSpec;
   /** What the run before this one knew, when the rental goes on as a new run. */
   carried?: RentalRecord;
 }

@@ -4,6 +4,7 @@ import type { Duration } from '@temporalio/common';
 import type { RentalEnded } from '../activities/contract';
 import { appendEvents, type NewEvent } from '../model/events';
 import type { RentalState } from '../model/result';
+import { Control } from './control';
 import { rentalDetails } from './current-details';
 import type { NamedFailure } from './failure-type';
 import { OutsideScripts } from './outside-scripts';
@@ -57,6 +58,7 @@ export class Rental {
   /** Length of the history when a new run was asked for first. */
   private suggestedAt?: number;
   readonly outside: OutsideScripts;
+  readonly control: Control;
   readonly runner: ScriptRunner;
   private readonly job;
 
@@ -66,7 +68,9 @@ export class Rental {
   ) {
     const { job, n, outputLimitBytes } = input;
     this.job = getExternalWorkflowHandle(job.jobId);
+    this.control = new Control(record, (events) => this.note(events));
     this.outside = new OutsideScripts(record, {
+      guard: (operation, argument) => this.control.guard(operation, argument),
       enqueue: (script) => record.queue.push(script),
       isOver: () => this.over || this.close !== undefined,
       isLeaving: () => this.leaving,

@@ -3,10 +3,12 @@ import { ApplicationFailure } from '@temporalio/workflow';
 import type { TaskCommand } from '../model/job';
 import type { ExecuteScript } from './protocol';
 
-const FIELDS = ['commands', 'timeoutSec', 'onUncertain'];
+const FIELDS = ['commands', 'timeoutSec', 'onUncertain', 'scriptId', 'authorization'];
 const ON_UNCERTAIN = ['freshVm', 'rerun', 'fail'];
 /** With more, even the least of results would not fit into one payload. */
 const MAX_COMMANDS = 1500;
+/** Ids of a job's own work have other characters. */
+const SCRIPT_ID = /^[\w.-]{1,64}$/;
 /** A year; nobody rents a VM for longer. */
 const LONGEST_SEC = 365 * 86_400;
 
@@ -14,7 +16,7 @@ const LONGEST_SEC = 365 * 86_400;
 export function checkScript(script: ExecuteScript): void {
   const problems: string[] = [];
   if (typeof script !== 'object' || script === null) {
-    const problem = 'expected a script: { commands, timeoutSec, onUncertain }';
+    const problem = 'expected a script: { commands, timeoutSec, onUncertain, scriptId }';
     throw ApplicationFailure.nonRetryable(problem, 'InvalidJobSpec', [problem]);
   }
   const commands: unknown = script.commands;
@@ -40,6 +42,10 @@ export function checkScript(script: ExecuteScript): void {
   }
   if (script?.onUncertain !== undefined && !ON_UNCERTAIN.includes(script.onUncertain)) {
     problems.push(`onUncertain: expected one of ${ON_UNCERTAIN.join(', ')}`);
+  }
+  const scriptId: unknown = script?.scriptId;
+  if (scriptId !== undefined && !(typeof scriptId === 'string' && SCRIPT_ID.test(scriptId))) {
+    problems.push('scriptId: expected 1 to 64 letters, digits, ".", "_" or "-"');
   }
   for (const field of Object.keys(script ?? {})) {
     if (!FIELDS.includes(field)) problems.push(`${field}: unknown; a script has ${FIELDS.join(', ')}`);

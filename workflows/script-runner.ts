@@ -93,12 +93,12 @@ export class ScriptRunner {
 
   async watch(
     vm: Vm,
-    script: Pick<RunningScript, 'batchId' | 'commandCount' | 'deadlineMs'>,
+    script: Pick<RunningScript, 'batchId' | 'commandCount' | 'deadlineMs' | 'scriptId'>,
   ): Promise<WatchedScript> {
     const { job, outputLimitBytes } = this.options;
-    const { batchId, commandCount, deadlineMs } = script;
+    const { batchId, commandCount, deadlineMs, scriptId } = script;
     return await scriptWatch().golemWatchScript({
-      ...{ job, ...vm, batchId, commandCount, outputLimitBytes, deadlineMs },
+      ...{ job, ...vm, batchId, commandCount, outputLimitBytes, deadlineMs, scriptId },
     });
   }
 
@@ -108,7 +108,7 @@ export class ScriptRunner {
    * @returns what it came to when it could not be sent; `notSent` when its rental goes on as a new run, to be sent by that
    */
   async begin(vm: Vm, task: Assignment): Promise<'sent' | 'notSent' | EndedScript> {
-    const { timeoutSec, commands, onUncertain } = task;
+    const { timeoutSec, commands, onUncertain, scriptId } = task;
     const script = { id: task.id, task: task.task, startedAt: new Date().toISOString() };
     const ended = (how: HowEnded, after?: VmAfterScript) => this.ended(vm, script, how, after);
     for (let reruns = 0; ; reruns++) {
@@ -116,7 +116,8 @@ export class ScriptRunner {
         const batchId = await this.send(vm, commands, () => this.options.isToGoOn());
         if (batchId === undefined) return 'notSent';
         const deadlineMs = Date.now() + timeoutSec * 1000;
-        this.options.onSent({ ...script, timeoutSec, batchId, commandCount: commands.length, deadlineMs });
+        const commandCount = commands.length;
+        this.options.onSent({ ...script, scriptId, timeoutSec, batchId, commandCount, deadlineMs });
         return 'sent';
       } catch (error) {
         if (isCancellation(error)) throw error;

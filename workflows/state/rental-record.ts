@@ -8,9 +8,10 @@ import type { BatchId, GolemActivityId, Timestamp } from '../../model/ids';
 import type { RentalProgress } from '../../model/result';
 import { fitOutputs, jsonSize } from '../../model/result-size';
 import type { Assignment, RentalInput, ScriptOutcome } from '../protocol';
+import { newGrants, type Grants } from './grants';
 
 /** A script that runs in the VM, a task's or one from outside. */
-export interface RunningScript extends Pick<Assignment, 'id' | 'task' | 'timeoutSec'> {
+export interface RunningScript extends Pick<Assignment, 'id' | 'task' | 'timeoutSec' | 'scriptId'> {
   batchId: BatchId;
   commandCount: number;
   startedAt: Timestamp;
@@ -41,6 +42,8 @@ export interface RentalRecord {
   taken: number;
   /** Those of them that are asked for, the oldest first. */
   outside: OutsideScript[];
+  /** Ids of others, the oldest first: their outcomes are kept no more, and a repeat of one is still known. */
+  forgotten: string[];
   progress: RentalProgress;
   /** Of the newest word to the job. */
   seq: number;
@@ -51,10 +54,14 @@ export interface RentalRecord {
   /** A request of it may still take effect. */
   retried: boolean;
   log: EventLog;
+  /** Who controls it; absent where everybody does. */
+  grants?: Grants;
 }
 
 /** Assignments come one at a time, and a repeat of one soon. */
 const KNOWN = 100;
+/** Whoever repeats a script may have been away for long. */
+const FORGOTTEN = 1000;
 /** Temporal takes 2 MB for the input of a run; what wraps it is little. */
 const INPUT_JSON = 1_900_000;
 /** More of the events can be read from the run before. */
@@ -63,16 +70,17 @@ const EVENTS_JSON = 200_000;
 const QUEUE_JSON = 150_000;
 
 export function newRentalRecord(
-  { n, proposal, first, carried }: RentalInput,
+  { n, proposal, first, control, carried }: RentalInput,
   workflowId: string,
 ): RentalRecord {
   if (carried) return { ...carried, log: resumeEvents(carried.log) };
   const { provider } = proposal;
   return {
     ...{ ended: [], deaths: 0, queue: first ? [first] : [], known: first ? [first.id] : [] },
-    ...{ taken: 0, outside: [], seq: 0, log: emptyEventLog() },
+    ...{ taken: 0, outside: [], forgotten: [], seq: 0, log: emptyEventLog() },
     ...{ everReady: false, told: false, setupFailed: false, retried: false },
     progress: { n, workflowId, provider, state: 'signing', tasksDone: 0 },
+    ...(control === undefined ? {} : { grants: newGrants(control.owner) }),
   };
 }
 
@@ -83,6 +91,15 @@ export function learn(record: RentalRecord, id: string): boolean {
   return true;
 }
 
+/** Leaves scripts from outside out of the record, but for their ids. */
+export function forget<T extends Pick<RentalRecord, 'outside' | 'forgotten'>>(
+  record: T,
+  scripts: readonly OutsideScript[],
+): T {
+  const forgotten = [...record.forgotten, ...scripts.map(({ scriptId }) => scriptId)].slice(-FORGOTTEN);
+  return { ...record, forgotten, outside: record.outside.filter((each) => !scripts.includes(each)) };
+}
+
 /** False while too much waits to be carried. */
 export const isCarriable = ({ queue }: RentalRecord): boolean => JSON.stringify(queue).length <= QUEUE_JSON;
 
@@ -91,12 +108,13 @@ export const isCarriable = ({ queue }: RentalRecord): boolean => JSON.stringify(
  * are in time anyway; the newest may be all that its user waits for, and is cut.
  */
 export function nextInput(input: RentalInput, record: RentalRecord): RentalInput {
-  const carried = { ...record, outside: [], log: carryEvents(record.log, EVENTS_JSON) };
+  const log = carryEvents(record.log, EVENTS_JSON);
+  // As if all were left out: the ids of those that are take some room.
+  const carried = { ...forget(record, record.outside), outside: [], log };
   const next: RentalInput = { ...input, first: undefined, carried };
-  return {
-    ...next,
-    carried: { ...carried, outside: fitOutside(record.outside, INPUT_JSON - jsonSize(next)) },
-  };
+  const outside = fitOutside(record.outside, INPUT_JSON - jsonSize(next));
+  const left = record.outside.filter(({ scriptId }) => !outside.some((each) => each.scriptId === scriptId));
+  return { ...next, carried: { ...forget(record, left), outside, log } };
 }
 
 function fitOutside(scripts: readonly OutsideScript[], limit: number): OutsideScript[] {

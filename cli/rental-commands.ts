@@ -1,0 +1,64 @@
+/** `golem-temporal rent | exec | terminate`, as they are given; what they do is in `rental-actions`. */
+import { InvalidArgumentError, Option, type Command } from 'commander';
+import { DEFAULT_TASK_QUEUE } from '../model/ids';
+import { durationSec } from './duration';
+import type * as rentalActions from './rental-actions';
+import { loadTemporal } from './temporal-sdk';
+
+const actions = (): typeof rentalActions =>
+  // eslint-disable-next-line @typescript-eslint/no-require-imports
+  loadTemporal(() => require('./rental-actions') as typeof rentalActions);
+
+export function addRentalCommands(program: Command): void {
+  program
+    .command('rent')
+    .description('rent a VM to talk to; prints the id of the rental once its VM is up')
+    .argument('[file]', 'job spec without tasks, JSON; - for standard input')
+    .option('--image <tag>', 'in place of a spec: the image, such as golem/alpine:latest')
+    .option('--budget <amount>', 'in place of a spec: the most that it may cost, GLM')
+    .option('--id <id>', 'id of its job; none that runs may have it (default: a new one)', notEmpty)
+    .option('--task-queue <name>', 'task queue that its worker works on', DEFAULT_TASK_QUEUE)
+    .option('--json', 'print { jobId, rentalId } in place of the id')
+    .action((...[file, options]: Parameters<typeof rentalActions.rent>) => actions().rent(file, options));
+
+  program
+    .command('exec')
+    .description("run a program in a rental's VM; prints what it prints, and ends with 0 if it did")
+    .argument('<rental>', "id of the rental, or of its job's")
+    .argument('[program...]', 'program and arguments, after --')
+    .option('--shell <line>', 'a line for the shell in the VM, in place of a program')
+    .option('--file <file>', 'a script, JSON as for executeScript; - for standard input')
+    .option('--timeout <duration>', 'longest time for it, such as 10m (default: 1h)', durationSec)
+    .addOption(
+      new Option(
+        '--on-uncertain <what>',
+        'what to do when it is not known whether it was started (default: fail)',
+      ).choices(['fail', 'rerun', 'freshVm']),
+    )
+    .option('--result <script>', 'run nothing: wait for a script that was sent before', notEmpty)
+    .option('--json', 'print what it came to as JSON, at the end')
+    .addHelpText(
+      'after',
+      `
+Exit codes: 0 it ended well, 1 it failed, 2 what was given cannot be used, 3 the rental or its VM is gone,
+4 not now: no worker answers or the VM is not up yet, 5 nobody knows whether it ran, 124 it took too long,
+130 interrupted: it goes on.`,
+    )
+    .action((...[rental, command, options]: Parameters<typeof rentalActions.exec>) =>
+      actions().exec(rental, command, options),
+    );
+
+  program
+    .command('terminate')
+    .description('end a job or a rental in good order: what is done is kept, what is owed is paid')
+    .argument('<id>', 'id of the job, or of the rental')
+    .option('--reason <text>', 'told to the provider', 'terminated by request')
+    .action((...[id, options]: Parameters<typeof rentalActions.terminate>) =>
+      actions().terminate(id, options),
+    );
+}
+
+function notEmpty(value: string): string {
+  if (value === '') throw new InvalidArgumentError('an id is not empty.');
+  return value;
+}

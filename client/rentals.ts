@@ -1,0 +1,235 @@
+/**
+ * Rentals as a client sees them: opens one, sends scripts to its VM by Update and waits for their outcomes. An Update may be
+ * lost with the worker, the run or the connection it was sent to; it is sent again, and known by its script's id.
+ */
+import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import { WorkflowUpdateFailedError } from '@temporalio/client';
+import { WorkflowNotFoundError } from '@temporalio/common';
+import { rentalId as rentalIdOf } from '../model/ids';
+import type { CommandResult, JobProgress, RentalProgress, RentalState } from '../model/result';
+import type { ExecuteScript, ScriptOutcome } from '../model/script';
+import {
+  GolemJobError,
+  GolemRentalError,
+  isPassing,
+  namedCause,
+  NoAnswerError,
+  UnknownRentalError,
+} from './errors';
+import type { GolemClient, StartJobOptions } from './golem-client';
+import type { JobWorkflows } from './job-workflows';
+import { followRunning, ResultDelivery } from './script-follower';
+
+const JOB_TYPE = 'golemJob';
+const RENTAL_TYPE = 'golemRental';
+const ASK_EVERY_MS = 1_000;
+/** Before an Update that was lost is sent again. */
+const AGAIN_AFTER_MS = 1_000;
+
+export interface RentOptions extends StartJobOptions {
+  /** Wait until the VM is up. Default true. */
+  waitReady?: boolean;
+  /** Told where the job stands while the VM comes up, about once a second. */
+  onProgress?: (progress: JobProgress) => void;
+  /** Ends the waiting; the job goes on. */
+  signal?: AbortSignal;
+}
+
+export interface FollowScriptOptions {
+  /**
+   * Told of each command's result once, in order: within some five seconds of its end while the script runs, the last with the
+   * outcome.
+   */
+  onResult?: (result: CommandResult) => void;
+  /** Ends the waiting; the script goes on. */
+  signal?: AbortSignal;
+}
+
+export interface ExecOptions extends FollowScriptOptions, Omit<ExecuteScript, 'commands'> {}
+
+export class Rentals {
+  constructor(
+    private readonly golem: GolemClient,
+    private readonly workflows: JobWorkflows,
+    private readonly answerLimitMs: number,
+  ) {}
+
+  async rent(spec: object, options: RentOptions): Promise<{ jobId: string; rentalId: string }> {
+    const { waitReady = true, onProgress, signal, ...start } = options;
+    const { jobId } = await this.golem.startJob({ tasks: [], ...spec, interactive: true }, start);
+    if (!waitReady) return { jobId, rentalId: rentalIdOf(jobId, 1) };
+    return { jobId, rentalId: await this.untilReady(jobId, onProgress, signal) };
+  }
+
+  /** @returns the id of the rental whose VM is up */
+  private async untilReady(
+    jobId: string,
+    onProgress: RentOptions['onProgress'],
+    signal: AbortSignal | undefined,
+  ): Promise<string> {
+    const over = new AbortController();
+    const ended = this.golem.result(jobId).finally(() => over.abort());
+    ended.catch(() => undefined);
+    while (!over.signal.aborted) {
+      signal?.throwIfAborted();
+      const progress = await this.golem.progress(jobId).catch((error: unknown) => {
+        // It is waited for, whoever answers.
+        if (error instanceof NoAnswerError) return undefined;
+        throw error;
+      });
+      if (progress) onProgress?.(progress);
+      const up = progress?.rentals.find(({ state }) => isUp(state));
+      if (up) return up.workflowId;
+      const stop = signal ? AbortSignal.any([over.signal, signal]) : over.signal;
+      await delay(ASK_EVERY_MS, undefined, { signal: stop }).catch(() => undefined);
+    }
+    const { failure } = await ended;
+    const { type = 'AgreementEnded', message = 'it was ended before its VM was up' } = failure ?? {};
+    throw new GolemJobError(jobId, type, message);
+  }
+
+  /**
+   * A rental's id, of that or of its job's.
+   * @throws UnknownRentalError; NoAnswerError - a job was meant, and no worker is there to tell its rentals;
+   * GolemRentalError `RentalNotReady` - the job has none yet
+   */
+  async resolve(id: string): Promise<string> {
+    const seen = await this.workflows.describe(id);
+    if (seen?.type === RENTAL_TYPE) return id;
+    if (seen?.type !== JOB_TYPE) throw this.unknown(id, seen?.type);
+    const { rentals } = await this.workflows.query<JobProgress>(id, 'progress');
+    const newest = rentals.filter(({ state }) => !isEnding(state)).at(-1) ?? rentals.at(-1);
+    if (newest) return newest.workflowId;
+    if (seen.running) throw new GolemRentalError(id, 'RentalNotReady', 'the job has no rental yet');
+    throw new GolemRentalError(id, 'AgreementEnded', 'the job is over, and never had a rental');
+  }
+
+  async progress(rentalId: string): Promise<RentalProgress> {
+    return await this.workflows.query<RentalProgress>(rentalId, 'progress');
+  }
+
+  async execute(
+    rentalId: string,
+    script: ExecuteScript,
+    signal?: AbortSignal,
+  ): Promise<{ scriptId: string }> {
+    const scriptId = script.scriptId ?? randomUUID();
+    // One that the rental's run knows is not even put before it again; a later run knows the script's own id.
+    const sent = { ...script, scriptId };
+    return await this.update<{ scriptId: string }>(rentalId, 'executeScript', sent, signal, scriptId);
+  }
+
+  async result(
+    rentalId: string,
+    scriptId: string,
+    waitSec?: number,
+    signal?: AbortSignal,
+  ): Promise<ScriptOutcome> {
+    const asked = { scriptId, waitSec };
+    return await this.update<ScriptOutcome>(rentalId, 'scriptResult', asked, signal);
+  }
+
+  async exec(
+    rentalId: string,
+    commands: ExecuteScript['commands'],
+    { onResult, signal, ...script }: ExecOptions,
+  ): Promise<ScriptOutcome> {
+    const { scriptId } = await this.execute(rentalId, { ...script, commands }, signal);
+    return await this.follow(rentalId, scriptId, { onResult, signal });
+  }
+
+  async follow(
+    rentalId: string,
+    scriptId: string,
+    { onResult, signal }: FollowScriptOptions,
+  ): Promise<ScriptOutcome> {
+    const delivery = new ResultDelivery(onResult ?? (() => undefined));
+    const over = new AbortController();
+    const following = onResult && followRunning(this.golem.client, rentalId, scriptId, delivery, over.signal);
+    try {
+      for (;;) {
+        const outcome = await this.result(rentalId, scriptId, undefined, signal);
+        if (outcome.state === 'running') continue;
+        over.abort();
+        await following;
+        delivery.take(outcome.results);
+        return outcome;
+      }
+    } finally {
+      over.abort();
+    }
+  }
+
+  async terminate(id: string, reason: string | undefined): Promise<boolean> {
+    const seen = await this.workflows.describe(id);
+    if (seen?.type !== JOB_TYPE && seen?.type !== RENTAL_TYPE) throw this.unknown(id, seen?.type);
+    if (!seen.running) return false;
+    const { client } = this.golem;
+    try {
+      await client.withDeadline(Date.now() + this.answerLimitMs, () =>
+        client.workflow.getHandle(id).executeUpdate('terminate', { args: [{ reason }] }),
+      );
+      return true;
+    } catch (error) {
+      if (error instanceof WorkflowNotFoundError) return false;
+      if (isPassing(error)) throw new NoAnswerError(id, { cause: error });
+      const named = error instanceof WorkflowUpdateFailedError && namedCause(error);
+      if (named) throw new GolemRentalError(id, named.type ?? 'Error', named.message, { cause: error });
+      throw error;
+    }
+  }
+
+  /** Sends an Update until it is answered, whatever is away or goes on as new meanwhile. */
+  private async update<T>(
+    rentalId: string,
+    name: string,
+    arg: unknown,
+    signal: AbortSignal | undefined,
+    updateId?: string,
+  ): Promise<T> {
+    const { client } = this.golem;
+    const send = (): Promise<T> =>
+      client.workflow.getHandle(rentalId).executeUpdate<T, [unknown]>(name, { args: [arg], updateId });
+    for (;;) {
+      signal?.throwIfAborted();
+      try {
+        return await (signal ? client.withAbortSignal(signal, send) : send());
+      } catch (error) {
+        signal?.throwIfAborted();
+        await this.requireAgain(rentalId, error);
+      }
+      await delay(AGAIN_AFTER_MS, undefined, { signal }).catch(() => undefined);
+    }
+  }
+
+  /** Throws what an Update failed for, unless it may do better when it is sent again. */
+  private async requireAgain(rentalId: string, error: unknown): Promise<void> {
+    const isGone = error instanceof WorkflowNotFoundError;
+    if (isGone || isPassing(error)) {
+      const seen = await this.workflows.describe(rentalId).catch((reason: unknown) => {
+        if (isPassing(reason)) return 'unseen' as const;
+        throw reason;
+      });
+      if (seen === undefined) throw this.unknown(rentalId);
+      if (seen === 'unseen' || seen.running) return;
+      throw new GolemRentalError(rentalId, 'AgreementEnded', 'the rental is over', { cause: error });
+    }
+    const named = error instanceof WorkflowUpdateFailedError && namedCause(error);
+    if (!named) throw error;
+    throw new GolemRentalError(rentalId, named.type ?? 'Error', named.message, { cause: error });
+  }
+
+  private unknown(id: string, otherType?: string): UnknownRentalError {
+    return new UnknownRentalError(id, this.golem.client.options.namespace, otherType);
+  }
+}
+
+/** It takes scripts now. */
+function isUp(state: RentalState): boolean {
+  return state === 'ready' || state === 'busy';
+}
+
+function isEnding(state: RentalState): boolean {
+  return state === 'closing' || state === 'closed' || state === 'failed';
+}
