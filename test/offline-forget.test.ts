@@ -9,7 +9,7 @@ import type { SettlementResult } from '../model/result';
 import type { ScriptOutcome } from '../workflows/protocol';
 import { startBrokerProcess, type BrokerProcess } from './support/devnet-broker';
 import { adminPost } from './support/devnet-rental';
-import { PLATFORM } from './support/devnet-requestor';
+import { PLATFORM, Requestor } from './support/devnet-requestor';
 import { activityCompleted } from './support/history';
 import { now, since } from './support/proof';
 import { NOTHING_OPEN, startWorld, type World } from './support/world';
@@ -234,6 +234,39 @@ describe('long intervals', () => {
     const why = await whyNobody({ expirationSec: 7200, debitNotesAcceptanceTimeoutSec: 7201 });
     expect(why).toMatch(/lets a debit note wait 240 s at most, and the spec asks for 7201/);
   });
+});
+
+describe('on a yagna of today, with neither', () => {
+  test('the settlement is the payer that stays: job and rental are gone, and a worker that was away is in time', async () => {
+    const demand = { midAgreementDebitNoteIntervalSec: 1, debitNotesAcceptanceTimeoutSec: 60 };
+    const away = await fireAndForget({ budget: '1', demand }, 3);
+    const { jobId, agreementId } = away;
+    const rental = `${jobId}/rental/1`;
+    const signal = (closed: object): Promise<void> =>
+      world.client.workflow
+        .getHandle(`${jobId}/settlement`)
+        .signal('golemOwnerClosed', { clean: true, ...closed });
+    await signal({ workflowId: rental, detached: [agreementId] });
+    await signal({ workflowId: jobId });
+    for (const workflowId of [jobId, rental]) await world.client.workflow.getHandle(workflowId).terminate();
+    await world.worker.kill();
+    const left = await now(world);
+    await effectOf(agreementId, 'script-finished');
+    expect((await since(world, left)).of('debit-note-issued').length).toBeGreaterThanOrEqual(2);
+    expect((await since(world, left)).count('debit-note-accepted')).toBe(0);
+    await world.startWorker();
+    const accepted = await world.effect('debit-note-accepted', left);
+    expect(accepted.agreementId).toBe(agreementId);
+    expect((await since(world, began)).count('agreement-terminated')).toBe(0);
+
+    // Somebody ends it, by hand say; it is settled then, and nothing is left.
+    const yagna = new Requestor(world.devnet.url, world.devnet.appKey);
+    expect((await yagna.terminate(agreementId)).status).toBe(200);
+    const { state, money } = await world.golem.settled(jobId);
+    expect(state).toBe('settled');
+    expect(paidFor(agreementId)).toEqual({ from: [me()], amount: fixed(money.paid) });
+    expect(await world.open()).toEqual(NOTHING_OPEN);
+  }, 120_000);
 });
 
 describe('a deposit in a contract', () => {
