@@ -8,6 +8,7 @@ import type { ActivityEnvironment } from './environment';
 import { resolveImage } from './image';
 import { installationOf } from './installation';
 import { resolvePayer } from './payer';
+import { scanTaskFile } from './tasks-file';
 import { failure, supportedVersion } from './yagna';
 
 /** Best known before anything is rented. @throws InvalidJobSpec */
@@ -30,31 +31,34 @@ export function prepareActivities(env: ActivityEnvironment): Pick<GolemActivitie
      *
      * Effect: none.
      * @throws InvalidJobSpec - every problem with its path (not retried)
+     * @throws TasksNotFound - the server of `tasks.from` refuses it (not retried)
      * @throws ImageNotFound - the registry does not know the tag (not retried)
      * @throws UnknownConnection, YagnaUnauthorized - (not retried)
      * @throws YagnaIncompatible - yagna is too old, or its version cannot be read (not retried)
-     * @throws YagnaUnavailable, RegistryUnavailable, PayerUnavailable - (retried with backoff)
+     * @throws YagnaUnavailable, RegistryUnavailable, TasksUnavailable, PayerUnavailable - (retried with backoff)
      */
-    async golemPrepareJob({ spec }) {
+    async golemPrepareJob({ spec: given }) {
       return await attempt(async ({ signal }) => {
-        const checked = parseJobSpec(spec, {
+        const checked = parseJobSpec(given, {
           ...env.specSettings,
           strategies: Object.keys(env.strategies),
         });
         if (!checked.ok) throw failure('InvalidJobSpec', checked.problems.join('\n'), checked.problems);
         if (!env.files) refuseWorkerFiles(checked.spec);
-        const yagna = env.connections.get(checked.spec.connection);
-        const { payer, ...budget } = checked.spec.budget;
-        const [installation, , , image, resolved] = await Promise.all([
+        const { taskFile: unread, ...spec } = checked.spec;
+        const { payer, ...budget } = spec.budget;
+        const yagna = env.connections.get(spec.connection);
+        const [installation, , , image, scanned, resolved] = await Promise.all([
           installationOf(env),
           supportedVersion(yagna, signal),
           // Whether it takes our key.
           yagna.me(signal),
-          resolveImage(checked.spec.image, { registryUrl: env.registryUrl, signal }),
+          resolveImage(spec.image, { registryUrl: env.registryUrl, signal }),
+          unread && scanTaskFile(unread, spec, signal),
           payer && resolvePayer(payer, signal),
         ]);
         const paid = { ...budget, ...(resolved && { payer: resolved }) };
-        return { spec: { ...checked.spec, image, budget: paid }, installation };
+        return { spec: { ...spec, image, budget: paid, ...scanned }, installation };
       });
     },
   };
