@@ -1,13 +1,14 @@
 /** Reserving a job's budget on yagna and giving it back. */
 import { failure, isYagnaError, type Allocation, type Yagna } from './yagna';
 import { attempt } from './attempt';
-import type { GolemActivities, JobRef, ReserveInput } from './contract';
+import type { GolemActivities, JobRef, ReserveInput, TooLongForDeposit } from './contract';
 import type { ActivityEnvironment } from './environment';
 import { addAmounts, exact, ExactDecimal, toAmount } from '../model/amount';
 import type { Amount, Timestamp } from '../model/ids';
 import { amounts, event } from './events';
 import { allocationTimeout, sameTime } from './marks';
 import { beginningOfGiven } from './ours';
+import { checkPrepaid } from './payer';
 
 /** What bears one of the job's marks, the oldest first. */
 export async function allocationsAt(
@@ -32,6 +33,16 @@ async function spentFrom(
   return told.length === spent.length ? addAmounts(told) : accepted;
 }
 
+/** Until when the deposit is valid, where it is not for as long as the allocation was to last. */
+function depositEndMs(error: unknown): number | undefined {
+  if (!isYagnaError(error)) return undefined;
+  const endMs = Date.parse(String(error.problem['depositTimeout']));
+  return Number.isNaN(endMs) ? undefined : endMs;
+}
+
+/** The least that can be reserved: where somebody else pays, an allocation only says on which platform. */
+const LEAST = '0.000000000000000001';
+
 /** yagna's words for a platform that it does not have are not about money. */
 async function reserve(
   yagna: Yagna,
@@ -41,6 +52,11 @@ async function reserve(
   try {
     return await yagna.createAllocation(request, signal);
   } catch (error) {
+    const lastsUntilMs = depositEndMs(error);
+    if (isYagnaError(error, 'badRequest') && request.deposit && lastsUntilMs !== undefined) {
+      const shorter: TooLongForDeposit = { depositEndsAtSec: Math.floor(lastsUntilMs / 1000) - 1 };
+      throw failure('BudgetNotReserved', error.message, [shorter]);
+    }
     if (!isYagnaError(error, 'badRequest') || !/Payment platform doesn't parse/.test(error.detail))
       throw error;
     const message = `yagna has no payment platform ${request.paymentPlatform}: check budget.network, driver and token`;
@@ -60,10 +76,12 @@ export function allocationActivities(
      * Effect: one allocation, marked by its `timeout`.
      * Retry, and where one may exist: looks for it, creates it if there is none, looks again, keeps the oldest and
      * releases the rest.
-     * @throws BudgetNotReserved - yagna refused it (too little on the account)
+     * @throws BudgetNotReserved - yagna refused it (too little on the account or the deposit), or the broker that pays has
+     * no such deposit; `details[0]` is `TooLongForDeposit` where a shorter life would do
      * @throws InvalidJobSpec - yagna has no such payment platform (not retried)
      */
-    async golemReserveAllocation({ job, amount, platform, endsAtSec, mayExist = false, replaces }) {
+    async golemReserveAllocation(input) {
+      const { job, amount, platform, endsAtSec, mayExist = false, replaces, payer, deposit } = input;
       return await attempt(
         async ({ signal, retried }) => {
           const yagna = yagnaOf(job);
@@ -73,7 +91,13 @@ export function allocationActivities(
           let found = retried || mayExist ? await allocationsAt(yagna, [timeout], signal) : [];
           if (found.length === 0) {
             const address = (await yagna.me(signal)).identity;
-            const request = { totalAmount: toAmount(left), paymentPlatform: platform, address, timeout };
+            // Later on, part of what was prepaid for the job is gone: to its providers.
+            if (payer && !replaces && !mayExist)
+              await checkPrepaid(payer, { requestor: address, platform, amount }, signal);
+            const request = {
+              totalAmount: payer ? LEAST : toAmount(left),
+              ...{ paymentPlatform: platform, address, timeout, deposit },
+            };
             const created = await reserve(yagna, request, signal);
             found = retried ? await allocationsAt(yagna, [timeout], signal) : [created];
             // Without its mark nobody would find it again, and each retry would reserve the budget once more.
@@ -86,7 +110,7 @@ export function allocationActivities(
           for (const extra of rest) await yagna.releaseAllocation(extra.allocationId, signal);
           return {
             allocationId: kept.allocationId,
-            total: toAmount(exact(kept.totalAmount)),
+            total: payer ? amount : toAmount(exact(kept.totalAmount)),
             at: (await beginningOfGiven(yagna, job, signal)) ?? kept.timestamp,
             event: event('AllocationCreated', {
               id: kept.allocationId,

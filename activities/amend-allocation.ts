@@ -22,7 +22,8 @@ export function amendmentActivities(env: ActivityEnvironment): Pick<GolemActivit
      * @throws BudgetNotReserved - the account holds too little; `details[0]` is true when an earlier attempt may still
      * succeed (not retried)
      */
-    async golemAmendAllocation({ job, allocationId, total, endsAtSec, lastsUntilSec, endsAtSecs }) {
+    async golemAmendAllocation(input) {
+      const { job, allocationId, total, payer, endsAtSec, lastsUntilSec, endsAtSecs } = input;
       return await attempt(async ({ signal, retried }) => {
         const yagna = env.connections.get(job.connection);
         const timeouts = endsAtSecs.map((second) => allocationTimeout(job, second));
@@ -36,11 +37,11 @@ export function amendmentActivities(env: ActivityEnvironment): Pick<GolemActivit
         if (!now) return gone();
         const timeout = allocationTimeout(job, endsAtSec);
         const change = {
-          ...(exact(now.totalAmount).lt(exact(total)) ? { totalAmount: total } : {}),
+          ...(!payer && exact(now.totalAmount).lt(exact(total)) ? { totalAmount: total } : {}),
           ...(Date.parse(now.timeout) < Date.parse(timeout) ? { timeout } : {}),
         };
         if (Object.keys(change).length === 0)
-          return { state: 'live', total: toAmount(exact(now.totalAmount)), retried };
+          return { state: 'live', total: payer ? total : toAmount(exact(now.totalAmount)), retried };
         try {
           const amended = await unlessNotFound(yagna.amendAllocation(allocationId, change, signal));
           if (!amended) return gone();

@@ -21,6 +21,7 @@ import type { Breach } from '../model/avoid';
 import type { ControlClaim, ControlKey, ControlSpec, Operation, Refusal } from '../model/control';
 import type {
   BudgetSpec,
+  ContractDeposit,
   Installation,
   JobSpec,
   TaskCommand,
@@ -29,6 +30,7 @@ import type {
   ToleranceSpec,
 } from '../model/job';
 import type { NewEvent } from '../model/events';
+import type { NamedBroker } from '../model/payer';
 import type { Orphan, ReconcileInput } from '../model/reconcile';
 import type { CommandResult, DetachedAgreement, ProviderInfo, TaskResult } from '../model/result';
 
@@ -60,12 +62,22 @@ export interface ReserveInput {
   endsAtSec: number;
   /** One that an earlier settlement of the job made may be there. Default false. */
   mayExist?: boolean;
+  /** Who pays instead of our account: then only as much is reserved there as names the platform. */
+  payer?: NamedBroker;
+  /** A funded contract that pays instead of our account. */
+  deposit?: ContractDeposit;
   /** Allocations of the job that lapsed before this one: what was taken from them is not reserved again. */
   replaces?: {
     allocationIds: AllocationId[];
     /** What is accepted as far as we know, for a yagna that does not tell what was taken from an allocation. */
     accepted: Amount;
   };
+}
+
+/** Detail of a BudgetNotReserved: the contract holds the deposit no longer than that. */
+export interface TooLongForDeposit {
+  /** Whole seconds since the epoch: the latest end that an allocation of it can have. */
+  depositEndsAtSec: number;
 }
 
 export interface Reserved {
@@ -88,6 +100,8 @@ export interface AmendInput {
   allocationId: AllocationId;
   /** What it is to hold, what was spent of it included. It is never lowered. */
   total: Amount;
+  /** Somebody else pays: what it holds stays as it is. */
+  payer?: NamedBroker;
   /** Until when it is to last; its mark is that of the new second. It is never shortened. */
   endsAtSec: number;
   /** Until when it was to last so far. */
@@ -131,6 +145,8 @@ export interface NegotiateInput {
   spec: Pick<JobSpec, 'image' | 'demand' | 'pricing' | 'providers'>;
   allocationId: AllocationId;
   platform: string;
+  /** Who decides and pays instead of our yagna. */
+  payer?: NamedBroker;
   /** Demand of the round before, if there is one; it is used again while it lives. */
   demand?: SubscribedDemand;
   /** It is not used again, however long it lives: providers do not repeat what got lost under it. */
@@ -400,8 +416,11 @@ export interface Decision {
   provider: ProviderInfo;
   amount: Amount;
   payable: boolean;
-  /** `superseded`: a debit note after the accepted invoice or a newer note; `foreign`: not this job's document. */
-  decision: 'accepted' | 'refused' | 'superseded' | 'foreign';
+  /**
+   * `superseded`: a debit note after the accepted invoice or a newer note; `foreign`: not this job's document; `awaited`:
+   * somebody else decides it, who pays, and has not yet.
+   */
+  decision: 'accepted' | 'refused' | 'superseded' | 'foreign' | 'awaited';
   /** yagna says it is paid already (a zero invoice, or a decision made in an attempt before). */
   settled: boolean;
   /** Usage as an accepted debit note told it. */

@@ -5,6 +5,8 @@
 import type { NewEvent } from '../model/events';
 import type { DebitNoteId } from '../model/ids';
 import { isTooOften, notePace, payablePace } from '../model/note-pace';
+import { namedBroker } from '../model/payer';
+import { billableSec } from '../model/payment-terms';
 import { checkDebitNote } from '../model/pricing';
 import { hasAcceptedInvoice } from './accepted-invoice';
 import { whyNotAccepted, openBilledAgreement, type BilledAgreement } from './billed-agreement';
@@ -58,6 +60,8 @@ export async function decideDebitNote(
   const isOvertaken = input.document.eventDate < (soFar.lastNoteAt[activityId] ?? '');
   const isInvoiced = soFar.invoiceAccepted || soFar.invoiceRejected === true;
   if (isInvoiced || isOvertaken || note.status === 'CANCELLED') return decided('superseded');
+  if (namedBroker(found.agreement.demand.properties) && !paceRefusal(yagna, input, found, note))
+    return decided('awaited');
   const refusal = await refuseDebitNote(yagna, input, found, note, signal);
   if (!refusal) {
     if (await hasAcceptedInvoice(yagna, documents, input.job, found.agreement, signal))
@@ -88,29 +92,15 @@ async function refuseDebitNote(
 ): Promise<Pick<Decision, 'reason' | 'requestorCode' | 'failure' | 'allocationGone'> | undefined> {
   const { terms, soFar, agreement } = found;
   if (!terms) return { reason: `the agreement's prices cannot be read: ${found.unreadable ?? ''}` };
-  const elapsedSec = Math.max(0, (yagna.now() - found.beganMs) / 1000);
-  const seen = soFar.notes[note.activityId] ?? { all: 0, payable: 0 };
-  const pace = notePace(agreement);
-  if (isTooOften(pace, seen.all + 1, elapsedSec + CLOCK_SEC)) {
-    const why = pace.agreed ? 'as agreed' : 'where nothing is agreed';
-    const reason = `debit notes come more often than every ${pace.intervalSec} s ${why}`;
-    return { reason, requestorCode: 'TooManyDebitNotes' };
-  }
-  if (note.paymentDueDate !== undefined) {
-    const requestorCode = 'TooManyPayableDebitNotes';
-    const payable = payablePace(agreement, input.leastPaymentTimeoutSec);
-    if (!payable) return { reason: 'payable debit notes were not agreed', requestorCode };
-    if (isTooOften(payable, seen.payable + 1, elapsedSec + CLOCK_SEC)) {
-      const reason = `payable debit notes come more often than every ${payable.intervalSec} s as agreed`;
-      return { reason, requestorCode };
-    }
-  }
+  const tooOften = paceRefusal(yagna, input, found, note);
+  if (tooOften) return tooOften;
+  const elapsedSec = elapsedOf(yagna, found);
   const allocation = await yagna.allocation(input.allocationId, signal);
   const budgetLeft = allocation?.remainingAmount ?? '0';
   const acceptedEarlier = soFar.acceptedByActivity[note.activityId] ?? '0';
   const known = await knownActivities(yagna, note.agreementId, soFar, [note.activityId], signal);
   const claim = {
-    ...{ terms, tolerance: input.tolerance, elapsedSec },
+    ...{ terms, tolerance: input.tolerance, elapsedSec: billableSec(agreement, elapsedSec) },
     amount: note.totalAmountDue,
     usage: countersOf(note),
     otherUsage: Object.entries(soFar.lastUsage)
@@ -128,6 +118,34 @@ async function refuseDebitNote(
     failure: exhausted ? 'BudgetExhausted' : 'PaymentRefused',
     ...(exhausted && allocation === undefined ? { allocationGone: true } : {}),
   };
+}
+
+const elapsedOf = (yagna: Yagna, { beganMs }: BilledAgreement): number =>
+  Math.max(0, (yagna.now() - beganMs) / 1000);
+
+/** Why it comes too soon, whoever decides it. */
+function paceRefusal(
+  yagna: Yagna,
+  input: DecideInput,
+  found: BilledAgreement,
+  note: DebitNote,
+): Pick<Decision, 'reason' | 'requestorCode'> | undefined {
+  const { soFar, agreement } = found;
+  const elapsedSec = elapsedOf(yagna, found);
+  const seen = soFar.notes[note.activityId] ?? { all: 0, payable: 0 };
+  const pace = notePace(agreement);
+  if (isTooOften(pace, seen.all + 1, elapsedSec + CLOCK_SEC)) {
+    const why = pace.agreed ? 'as agreed' : 'where nothing is agreed';
+    const reason = `debit notes come more often than every ${pace.intervalSec} s ${why}`;
+    return { reason, requestorCode: 'TooManyDebitNotes' };
+  }
+  if (note.paymentDueDate === undefined) return undefined;
+  const requestorCode = 'TooManyPayableDebitNotes';
+  const payable = payablePace(agreement, input.leastPaymentTimeoutSec);
+  if (!payable) return { reason: 'payable debit notes were not agreed', requestorCode };
+  if (!isTooOften(payable, seen.payable + 1, elapsedSec + CLOCK_SEC)) return undefined;
+  const reason = `payable debit notes come more often than every ${payable.intervalSec} s as agreed`;
+  return { reason, requestorCode };
 }
 
 /** Its counters, where they are a list of numbers: whatever else a provider puts there is no usage. */

@@ -5,6 +5,8 @@
 import { exact } from '../model/amount';
 import type { NewEvent } from '../model/events';
 import type { InvoiceId } from '../model/ids';
+import { namedBroker } from '../model/payer';
+import { billableSec } from '../model/payment-terms';
 import { checkInvoice } from '../model/pricing';
 import { hasAcceptedInvoice } from './accepted-invoice';
 import { whyNotAccepted, openBilledAgreement, type BilledAgreement } from './billed-agreement';
@@ -55,6 +57,8 @@ export async function decideInvoice(
     return decided('accepted');
   }
   if (invoice.status === 'CANCELLED') return decided('superseded');
+  const hasOtherPayer = namedBroker(found.agreement.demand.properties) !== undefined;
+  if (hasOtherPayer && invoice.status !== 'REJECTED') return decided('awaited');
   const secondInvoice =
     found.soFar.invoiceAccepted ||
     (await hasAcceptedInvoice(yagna, documents, input.job, found.agreement, signal, invoice.invoiceId));
@@ -112,7 +116,7 @@ async function refuseInvoice(
       accepted: soFar.acceptedByActivity[activityId] ?? '0',
       lastUsage: soFar.lastUsage[activityId],
     })),
-    elapsedSec: await lifeSec(yagna, found, signal),
+    elapsedSec: billableSec(found.agreement, await lifeSec(yagna, found, signal)),
     // Whether the budget suffices is no fault of the invoice: yagna says so when it is accepted.
     budgetLeft: invoice.amount,
   });

@@ -9,6 +9,7 @@ import type { NewEvent } from '../model/events';
 import { foreignText } from '../model/foreign-text';
 import type { ProposalId } from '../model/ids';
 import { readOffer, type Offer } from '../model/offer';
+import { impatience, paymentTermsReason } from '../model/payment-terms';
 import { PROP } from '../model/properties';
 import {
   hourPrice,
@@ -201,7 +202,10 @@ class Round {
     const decorations = await this.decorations();
     const body = (n: number, expiresAtMs: number): DemandBody => {
       const nowMs = expiresAtMs - spec.demand.expirationSec * 1000;
-      return mergeDecorations(buildDemand(spec, { mark: demandMark(job, n), nowMs }), decorations);
+      return mergeDecorations(
+        buildDemand(spec, { mark: demandMark(job, n), nowMs, payer: input.payer }),
+        decorations,
+      );
     };
     const isLongEnough = old && old.expiresAtMs - Date.now() > spec.demand.leastLifeSec * 1000;
     if (isLongEnough && !input.renew && attemptNumber === 1) {
@@ -308,7 +312,8 @@ class Round {
     const reason =
       providerListReason(spec.providers, offer) ??
       this.faithReason(offer.providerId) ??
-      this.termsReason(offer);
+      this.termsReason(offer) ??
+      impatience(spec.demand, offer.payment);
     if (reason) return unsuitable(reason);
     const summary = { proposalId: proposal.proposalId, provider, ...pricesOf(offer) };
     // Kept even if avoided now: a later round may want it.
@@ -356,7 +361,11 @@ class Round {
   private termsReason(offer: Offer): string | undefined {
     const { spec, platform } = this.input;
     const isPayable = offer.platforms.includes(platform);
-    return priceCapReason(spec.pricing, offer) ?? (isPayable ? undefined : `cannot be paid on ${platform}`);
+    return (
+      priceCapReason(spec.pricing, offer) ??
+      (isPayable ? undefined : `cannot be paid on ${platform}`) ??
+      paymentTermsReason(spec.demand, this.input.payer !== undefined, offer.payment)
+    );
   }
 
   private classes(): DurationClasses {

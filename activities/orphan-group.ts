@@ -3,6 +3,7 @@ import { addAmounts, exact, toAmount } from '../model/amount';
 import type { AgreementId, Amount } from '../model/ids';
 import type { BudgetSpec, Installation } from '../model/job';
 import { providerOf } from '../model/offer';
+import { namedBroker } from '../model/payer';
 import { PROP } from '../model/properties';
 import type { Orphan } from '../model/reconcile';
 import { INVOICE_WAIT_SEC, TOLERANCE } from '../model/spec';
@@ -176,7 +177,7 @@ export async function planOf(
       ...{ job, platform, invoiceWaitSec, requestLifetimeMs, allocationLifeSec },
       // What earlier allocations have paid is in no book of the new settlement: it must not ask for more.
       budget: {
-        ...(terms?.budget ?? { ...budgetParts(platform), amount: budget ?? amount }),
+        ...(terms?.budget ?? { ...budgetParts(platform), amount: budget ?? amount, ...payerOf(ever) }),
         onLow: 'finish',
       },
       acceptanceTimeoutSec: terms?.acceptanceTimeoutSec,
@@ -239,6 +240,12 @@ function platformOf(ever: Agreement[], { agreements, invoices }: Holdings): stri
 export function budgetParts(platform: string): Pick<BudgetSpec, 'driver' | 'network' | 'token'> {
   const [driver = '', network = '', token = ''] = platform.split('-');
   return { driver, network, token };
+}
+
+/** Who was to pay instead of this yagna, as the agreements say: then nothing is reserved here, nor accepted. */
+function payerOf(ever: readonly Agreement[]): Pick<BudgetSpec, 'payer'> {
+  const [payer] = ever.flatMap(({ demand }) => namedBroker(demand.properties) ?? []);
+  return payer ? { payer } : {};
 }
 
 async function overdue(

@@ -7,6 +7,7 @@ import type { GolemActivities } from './contract';
 import type { ActivityEnvironment } from './environment';
 import { resolveImage } from './image';
 import { installationOf } from './installation';
+import { resolvePayer } from './payer';
 import { scanTaskFile } from './tasks-file';
 import { failure, supportedVersion } from './yagna';
 
@@ -26,7 +27,7 @@ function refuseWorkerFiles({ setup, tasks }: Pick<JobSpec, 'setup' | 'tasks'>): 
 export function prepareActivities(env: ActivityEnvironment): Pick<GolemActivities, 'golemPrepareJob'> {
   return {
     /**
-     * Checks a spec and fills in what it leaves open.
+     * Checks a spec and fills in what it leaves open: where its image is, and whose wallet pays.
      *
      * Effect: none.
      * @throws InvalidJobSpec - every problem with its path (not retried)
@@ -34,7 +35,7 @@ export function prepareActivities(env: ActivityEnvironment): Pick<GolemActivitie
      * @throws ImageNotFound - the registry does not know the tag (not retried)
      * @throws UnknownConnection, YagnaUnauthorized - (not retried)
      * @throws YagnaIncompatible - yagna is too old, or its version cannot be read (not retried)
-     * @throws YagnaUnavailable, RegistryUnavailable, TasksUnavailable - (retried with backoff)
+     * @throws YagnaUnavailable, RegistryUnavailable, TasksUnavailable, PayerUnavailable - (retried with backoff)
      */
     async golemPrepareJob({ spec: given }) {
       return await attempt(async ({ signal }) => {
@@ -45,16 +46,19 @@ export function prepareActivities(env: ActivityEnvironment): Pick<GolemActivitie
         if (!checked.ok) throw failure('InvalidJobSpec', checked.problems.join('\n'), checked.problems);
         if (!env.files) refuseWorkerFiles(checked.spec);
         const { taskFile: unread, ...spec } = checked.spec;
+        const { payer, ...budget } = spec.budget;
         const yagna = env.connections.get(spec.connection);
-        const [installation, , , image, scanned] = await Promise.all([
+        const [installation, , , image, scanned, resolved] = await Promise.all([
           installationOf(env),
           supportedVersion(yagna, signal),
           // Whether it takes our key.
           yagna.me(signal),
           resolveImage(spec.image, { registryUrl: env.registryUrl, signal }),
           unread && scanTaskFile(unread, spec, signal),
+          payer && resolvePayer(payer, signal),
         ]);
-        return { spec: { ...spec, image, ...scanned }, installation };
+        const paid = { ...budget, ...(resolved && { payer: resolved }) };
+        return { spec: { ...spec, image, budget: paid, ...scanned }, installation };
       });
     },
   };

@@ -1,5 +1,18 @@
 /** A devnet's admin API, for commands: what it refuses is the user's mistake, and nobody there is one clear line. */
+import type { Command } from 'commander';
 import { CliError, usageError } from './failure';
+
+const DEFAULT_ADMIN_URL = 'http://127.0.0.1:7466';
+
+export interface AdminFlags {
+  adminUrl: string;
+}
+
+/** Lets a command be told which devnet is meant. */
+export function adminOption(command: Command): Command {
+  const adminUrl = process.env.DEVNET_ADMIN_URL || DEFAULT_ADMIN_URL;
+  return command.option('--admin-url <url>', 'of the devnet, also DEVNET_ADMIN_URL', adminUrl);
+}
 
 export class AdminClient {
   private readonly base: URL;

@@ -3,10 +3,10 @@
  * commands. What can be armed and what is wrong with it, the devnet says.
  */
 import { InvalidArgumentError, type Command } from 'commander';
-import { AdminClient } from './devnet-admin';
+import { AdminClient, adminOption as admin, type AdminFlags as Admin } from './devnet-admin';
+import { addBrokerCommands } from './devnet-broker';
 import { effectLine, faultLine, openLines } from './devnet-view';
 
-const DEFAULT_ADMIN_URL = 'http://127.0.0.1:7466';
 const FOLLOW_SEC = 30;
 
 /** @param devnet the command that starts one: these are its subcommands */
@@ -15,6 +15,7 @@ export function addDevnetCommands(devnet: Command): void {
   devnet.enablePositionalOptions();
   faultCommands(devnet);
   linkCommands(devnet);
+  addBrokerCommands(devnet);
 
   const node = devnet.command('node').description('stop, start or restart one of its requestor nodes');
   node.usage('<name> stop|start|restart [options]').argument('<name>').argument('<action>');
@@ -151,10 +152,6 @@ async function effects(
   } while (options.follow);
 }
 
-interface Admin {
-  adminUrl: string;
-}
-
 interface ArmFlags extends Admin {
   body?: string;
   final?: true;
@@ -167,11 +164,6 @@ interface NodeState {
 }
 
 type FaultState = Parameters<typeof faultLine>[0];
-
-function admin(command: Command): Command {
-  const adminUrl = process.env.DEVNET_ADMIN_URL || DEFAULT_ADMIN_URL;
-  return command.option('--admin-url <url>', 'of the devnet, also DEVNET_ADMIN_URL', adminUrl);
-}
 
 function clientOf({ adminUrl }: Admin): AdminClient {
   return new AdminClient(adminUrl);

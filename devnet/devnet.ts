@@ -29,6 +29,7 @@ import { batchRoutes } from './payment/batch-routes';
 import { documentRoutes } from './payment/document-routes';
 import { Documents } from './payment/documents';
 import { driverStatusRoutes } from './payment/driver-status-routes';
+import { KeyPayments } from './payment/key-payments';
 import { Ledger } from './payment/ledger';
 import { Payables } from './payment/payables';
 import { Payer } from './payment/payer';
@@ -36,6 +37,7 @@ import { Payments } from './payment/payments';
 import { Reservations } from './payment/reservations';
 import { Settlement } from './payment/settlement';
 import { DEFAULT_FUNDS, Wallets } from './payment/wallets';
+import { BrokerClaims } from './provider/broker-claims';
 import { ProviderNetwork } from './provider/network';
 import { describeProviders, loadProviders, type ProvidersInput } from './provider/providers-file';
 import { ShutDownProviders } from './provider/shut-down';
@@ -152,6 +154,7 @@ export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> 
   const settlement = new Settlement(database, documents, payables, effects);
   const acceptance = new Acceptance({ database, documents, allocations, payables, settlement, effects });
   const payments = new Payments(database);
+  const keyPayments = new KeyPayments(database, wallets, effects);
   const payer = new Payer({
     ...{ database, acceptance, settlement, allocations, payables, payments },
     ...{ wallets, deposits, effects, timers, cycleSec: paymentCycleSec },
@@ -163,6 +166,11 @@ export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> 
     nodeOf: (requestorId) => nodes.find((node) => node.requestorIds.includes(requestorId)),
     providerOf: (providerId) => network.nameOf(providerId),
   });
+  const brokerClaims = new BrokerClaims({
+    ...{ database, documents, billing, agreements, effects, conditions, timers },
+    nameOf: (providerId) => network.nameOf(providerId),
+  });
+  acceptance.hasOtherPayer = (id) => brokerClaims.has(id);
   const network: ProviderNetwork = new ProviderNetwork({
     providers,
     shutDown: new ShutDownProviders(database, effects),
@@ -170,6 +178,8 @@ export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> 
     agreements,
     documents,
     billing,
+    claims: brokerClaims,
+    wallets,
     timers,
     conditions,
     rebroadcastSec: options.rebroadcastSec ?? rebroadcastSec,
@@ -246,7 +256,7 @@ export async function startDevnet(options: DevnetOptions = {}): Promise<Devnet> 
 
   const parts = {
     ...{ effects, allocations, book, agreements, vms, nodes, faults, links, network, names },
-    ...{ wallets, ledger, deposits, payables, payments, reservations },
+    ...{ wallets, ledger, deposits, payables, payments, reservations, keyPayments, brokerClaims },
   };
   let admin: AdminServer | undefined;
   const close = async (failed = false): Promise<void> => {

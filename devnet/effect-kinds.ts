@@ -131,6 +131,16 @@ export const EFFECTS = {
   paid: kind('A requestor paid a provider, for one or more notes and invoices.', {
     ...{ paymentId: text, requestorId: text, providerId: text, platform: text, amount },
   }),
+  'paid-by-broker': kind('A broker paid a provider for a requestor, out of a deposit with it.', {
+    ...{ paymentId: text, payer: text, requestorId: text, providerId: text, platform: text, amount },
+  }),
+  'broker-decided': kind(
+    'A broker decided a debit note or an invoice, whether or not the requestor is there.',
+    {
+      ...{ documentId: text, ...agreement, amount },
+      ...{ decision: z.enum(['settled', 'refused']), reason: text.optional() },
+    },
+  ),
   'payment-short-of-funds': kind('A payment waits: a wallet holds too little.', {
     ...{ requestorId: text, providerId: text, platform: text, amount, missing: amount },
   }),

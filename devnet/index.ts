@@ -1,5 +1,6 @@
 /** A local Golem network for development and tests: `startDevnet()`. */
 export { DataDirError } from './data-dir';
+export { startBroker, type BrokerOptions, type RunningBroker } from './broker';
 export { startDevnet, type Devnet, type DevnetOptions } from './devnet';
 export type { LedgerEntry, LedgerKind, PaidDocument } from './payment/ledger';
 export type { Wallet } from './payment/wallets';

@@ -36,6 +36,7 @@ const WITH_AGREEMENT = [
   'DELETE FROM vm_script WHERE activity_id IN (SELECT id FROM vm_activity WHERE agreement_id = ?)',
   ...[
     ...['vm_activity', 'billed_activity', 'debit_note', 'invoice', 'document_event', 'agreement_event'],
+    'broker_claim',
     ...['payment_part', 'expenditure'],
   ].map((table) => `DELETE FROM ${table} WHERE agreement_id = ?`),
   'DELETE FROM agreement WHERE id = ?',

@@ -23,6 +23,10 @@ export class Timers {
     return timer;
   }
 
+  get isClosed(): boolean {
+    return this.closed;
+  }
+
   cancel(timer: Timer | undefined): void {
     if (!timer) return;
     timer.stop();

@@ -4,6 +4,7 @@
  * says of the job's allocation.
  */
 import type { JobSpec } from './job';
+import { BROKER_CONSTRAINT, brokerProperties, type NamedBroker } from './payer';
 import { PROP, type Properties } from './properties';
 
 export interface DemandBody {
@@ -19,11 +20,12 @@ export interface DemandDecorations {
 
 /**
  * @param at.mark - the job's mark, `owner/jobUuid/n`
+ * @param at.payer - who decides and pays, if it is not we
  * @param at.nowMs - time of the demand, milliseconds since the epoch; `expirationSec` counts from it
  */
 export function buildDemand(
   spec: Pick<JobSpec, 'demand' | 'image'>,
-  at: { mark: string; nowMs: number },
+  at: { mark: string; nowMs: number; payer?: NamedBroker },
 ): DemandBody {
   const { demand, image } = spec;
   const properties: Properties = {
@@ -39,12 +41,15 @@ export function buildDemand(
   setIfGiven(properties, PROP.debitNoteInterval, demand.midAgreementDebitNoteIntervalSec);
   setIfGiven(properties, PROP.paymentTimeout, demand.midAgreementPaymentTimeoutSec);
   setIfGiven(properties, PROP.acceptTimeout, demand.debitNotesAcceptanceTimeoutSec);
+  setIfGiven(properties, PROP.upfront, demand.upfrontSec);
+  if (at.payer) Object.assign(properties, brokerProperties(at.payer));
 
   const constraints = [
     `(${PROP.pricingModel}=linear)`,
     `(${PROP.subnet}=${demand.subnetTag})`,
     `(${PROP.runtimeName}=${demand.runtime})`,
     ...demand.capabilities.map((capability) => `(${PROP.runtimeCapabilities}=${capability})`),
+    ...(at.payer ? [BROKER_CONSTRAINT] : []),
     `(${PROP.memGib}>=${demand.minMemGib})`,
     `(${PROP.storageGib}>=${demand.minStorageGib})`,
     `(${PROP.cpuCores}>=${demand.minCpuCores})`,

@@ -81,9 +81,15 @@ export const FAILURES = {
     retryable: false,
   },
   BudgetNotReserved: {
-    means: 'yagna refused to reserve the money, for instance because the account holds too little.',
-    action: 'Fund the account (`yagna payment fund`) or lower the budget.',
+    means:
+      'yagna refused to reserve the money, for instance because the account or the deposit holds too little; or a broker has no such deposit for the job.',
+    action: 'Fund the account (`yagna payment fund`) or the deposit, or lower the budget.',
     retryable: false,
+  },
+  PayerUnavailable: {
+    means: 'The broker that the spec names as payer did not answer.',
+    action: 'Nothing: it is retried. If it lasts, check `budget.payer.broker`, and that the broker runs.',
+    retryable: true,
   },
   BudgetExhausted: {
     means: 'Too little of the budget is left for what is owed or for more work, or somebody released it.',

@@ -5,6 +5,7 @@
 import type { LeastTerms } from './agreed-terms';
 import type { ControlSpec } from './control';
 import type { Amount, ProviderId } from './ids';
+import type { NamedBroker } from './payer';
 
 /** Runs a shell line (`sh -c`) in the VM; or a program without a shell when `args` are given. */
 export interface RunCommand {
@@ -96,6 +97,8 @@ export interface DemandSpec {
   midAgreementDebitNoteIntervalSec?: number;
   /** Property `golem.com.scheme.payu.payment-timeout-sec?`, seconds. */
   midAgreementPaymentTimeoutSec?: number;
+  /** Property `golem.com.payment.upfront.duration-sec?`, seconds of a VM's life that are paid at its beginning. */
+  upfrontSec?: number;
   /** The least that a provider's counter may have in place of what is asked for. */
   least?: LeastTerms;
   /** With less left of a demand or an agreement nothing is begun in it that may take as long, seconds. Default 300. */
@@ -151,6 +154,18 @@ export interface BudgetSpec {
   onLow: OnLow;
   /** The most that is ever reserved. Given with `topUp`, and only with it. */
   max?: Amount;
+  /** Who decides and pays instead of our yagna, out of what it was prepaid. */
+  payer?: NamedBroker;
+  /** A funded contract that pays for what our yagna accepts. */
+  deposit?: ContractDeposit;
+}
+
+/** A deposit in a contract, as yagna's allocations take one. */
+export interface ContractDeposit {
+  /** A number of up to 256 bits in hex. */
+  id: string;
+  /** Address of the contract. */
+  contract: string;
 }
 
 /** How far a provider's claims may be off before a document counts as wrong. */

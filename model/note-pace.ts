@@ -1,6 +1,7 @@
 /** How often a provider may send debit notes, so that it cannot keep whoever decides them busy for ever. */
 import { positiveSeconds } from './agreed-terms';
 import type { AgreementId } from './ids';
+import { upfrontSecOf } from './payment-terms';
 import { PROP, type Properties } from './properties';
 
 /** One note each `intervalSec`, and `spare` ones more. */
@@ -34,10 +35,13 @@ export function notePace({ demand, offer }: Halves): NotePace {
 }
 
 /**
- * The pace of payable ones among them; undefined when the demand promises no payments.
+ * The pace of payable ones among them; undefined when the demand promises no payments. What is paid in advance has one.
  * @param leastSec - of the counters that are taken. Default: what the demand asks for
  */
-export function payablePace({ demand, offer }: Halves, leastSec = Infinity): NotePace | undefined {
+export function payablePace(agreement: Halves, leastSec = Infinity): NotePace | undefined {
+  const { demand, offer } = agreement;
+  const upfrontSec = upfrontSecOf(agreement);
+  if (upfrontSec !== undefined) return { intervalSec: upfrontSec, spare: SPARE_NOTES, agreed: true };
   const asked = seconds(demand.properties[PROP.paymentTimeout]);
   if (asked === 0) return undefined;
   const intervalSec = Math.max(Math.min(asked, leastSec), seconds(offer.properties[PROP.paymentTimeout]));

@@ -5,6 +5,7 @@
 import { type ExactDecimal, exact, readExact, toAmount } from './amount';
 import { foreignText, foreignTexts } from './foreign-text';
 import type { Amount, ProviderId } from './ids';
+import { readOfferedPayment, type OfferedPayment } from './payment-terms';
 import { PROP, USAGE_CPU, USAGE_DURATION, type Properties } from './properties';
 import type { ProviderInfo } from './result';
 
@@ -36,6 +37,7 @@ export interface Offer {
   pricing: OfferPricing;
   /** Payment platforms the provider can be paid on, such as `erc20-holesky-tglm`. */
   platforms: string[];
+  payment: OfferedPayment;
 }
 
 export type OfferReading = { ok: true; offer: Offer } | { ok: false; reason: string };
@@ -67,6 +69,7 @@ export function readOffer(properties: Properties, providerId: string): OfferRead
     capabilities: foreignTexts(properties[PROP.runtimeCapabilities]),
     pricing: pricing.pricing,
     platforms: readPlatforms(properties),
+    payment: readOfferedPayment(properties),
   };
   return { ok: true, offer };
 }

@@ -46,7 +46,6 @@ const NOT_YET = new Map([
   ['manifest', 'computation manifests are not supported yet'],
   ['demand.payload', 'computation manifests are not supported yet'],
   ['demand.manifest', 'computation manifests are not supported yet'],
-  ['budget.deposit', 'not supported yet; the budget is an allocation of your own account'],
 ]);
 
 export function shapeProblems(schema: z.ZodType, error: z.ZodError): SpecProblem[] {

@@ -226,6 +226,34 @@ const budget = z.union(
       max: money()
         .describe('With `onLow: "topUp"`, and only with it: the most GLM the job may cost in the end.')
         .optional(),
+      payer: z
+        .strictObject(
+          {
+            broker: matching(IMAGE_URL, 'the http(s) URL of a broker').describe('URL of the broker.'),
+            deposit: matching(/^[\w.:-]{1,100}$/, 'the id of a deposit with the broker').describe(
+              'Id of what was prepaid, of which the job may use up to `amount`.',
+            ),
+          },
+          mustBe('an object with broker and deposit'),
+        )
+        .describe(
+          'A broker decides and pays the bills, in place of this yagna, which may be away (see docs/offline-requestor.md). Only providers that send their bills to one are taken. Default none.',
+        )
+        .optional(),
+      deposit: z
+        .strictObject(
+          {
+            id: matching(/^(0x)?[0-9a-fA-F]{1,64}$/, 'a number of up to 256 bits in hex').describe(
+              'Of the deposit, a number in hex.',
+            ),
+            contract: matching(/^0x[0-9a-fA-F]{40}$/, 'an address: 0x and 40 hex digits').describe(
+              'Address of the contract that holds it.',
+            ),
+          },
+          mustBe('an object with id and contract'),
+        )
+        .describe('A funded contract pays what is accepted, in place of your account. Default none.')
+        .optional(),
     }),
   ],
   {
@@ -254,6 +282,11 @@ const demand = z.strictObject(
     midAgreementPaymentTimeoutSec: negotiable(
       'Payable debit notes are paid within so many seconds. Default 43200 over 10 h.',
     ),
+    upfrontSec: whole('seconds', 1, SECONDS_A_YEAR)
+      .describe(
+        "So many seconds of a VM's life are paid at its beginning, on all threads; then the provider ends it, whether or not anybody is there. Default none: what was used is paid.",
+      )
+      .optional(),
     least: z
       .strictObject(
         {

@@ -4,7 +4,13 @@
  * left to `activities/image.ts`.
  */
 import { exact } from './amount';
-import { type Duration, durationClasses, type DurationClasses, applyDurationClass } from './duration-classes';
+import {
+  type Duration,
+  durationClasses,
+  type DurationClasses,
+  type WantedDuration,
+  applyDurationClass,
+} from './duration-classes';
 import { DEFAULT_CONNECTION } from './ids';
 import { type ImageSource, readImageSource } from './image-source';
 import type {
@@ -17,6 +23,7 @@ import type {
   ToleranceSpec,
 } from './job';
 import { nearestKey } from './nearest-key';
+import type { NamedBroker } from './payer';
 import { SELECTION_STRATEGIES } from './selection';
 import { jobSpecSchema, type WrittenSpec } from './spec-schema';
 import { type Check, type SpecProblem, checkBeyond, shapeProblems, writePath } from './spec-problems';
@@ -39,15 +46,19 @@ export interface SpecSettings {
 /** The image of a spec, before it is known where it is. */
 export type UnresolvedImage = ImageSource & { label: string };
 
+/** The budget, before it is known whose wallet its payer is. */
+export type UnresolvedBudget = Omit<BudgetSpec, 'payer'> & { payer?: Omit<NamedBroker, 'address'> };
+
 /** A file of tasks that was not read yet. */
 export type UnreadTaskFile = Pick<TaskFile, 'from' | 'resultsTo' | 'availableSec'> & {
   /** What the spec says; what fits shows when the file is read. */
   outputLimitBytes?: number;
 };
 
-/** A job spec, checked and complete but for its image and what is in a file of tasks. */
-export type ParsedSpec = Omit<JobSpec, 'image' | 'taskFile'> & {
+/** A job spec, checked and complete but for its image, its payer, and what is in a file of tasks. */
+export type ParsedSpec = Omit<JobSpec, 'image' | 'budget' | 'taskFile'> & {
   image: UnresolvedImage;
+  budget: UnresolvedBudget;
   taskFile?: UnreadTaskFile;
 };
 
@@ -236,13 +247,18 @@ function completeImage(image: WrittenSpec['image'], check: Check): UnresolvedIma
   return none;
 }
 
-function completeBudget(budget: WrittenSpec['budget'], settings: SpecSettings, check: Check): BudgetSpec {
+function completeBudget(
+  budget: WrittenSpec['budget'],
+  settings: SpecSettings,
+  check: Check,
+): UnresolvedBudget {
   const full = typeof budget === 'object' && budget !== null ? budget : { amount: budget };
   const amountPath = typeof budget === 'string' ? ['budget'] : ['budget', 'amount'];
   if (check.isSound(amountPath) && exact(full.amount).isZero()) {
     check.refuse(amountPath, 'is 0; nothing runs for nothing, so give more');
   }
   checkMost(full, check);
+  checkPayers(full, check);
   if (!check.isSound(['budget'])) return { amount: '0', network: '', driver: '', token: '', onLow: 'finish' };
   const network = (full.network ?? settings.network ?? 'holesky').toLowerCase();
   const isMainNetwork = network === 'mainnet' || network === 'polygon';
@@ -253,7 +269,20 @@ function completeBudget(budget: WrittenSpec['budget'], settings: SpecSettings, c
     token: (full.token ?? (isMainNetwork ? 'glm' : 'tglm')).toLowerCase(),
     onLow: full.onLow ?? 'finish',
     ...(full.max === undefined ? {} : { max: full.max }),
+    ...(full.payer && { payer: { url: full.payer.broker.replace(/\/+$/, ''), deposit: full.payer.deposit } }),
+    ...(full.deposit && { deposit: { ...full.deposit, contract: full.deposit.contract.toLowerCase() } }),
   };
+}
+
+/** One payer at most, and of what it was prepaid no more is there than there is. */
+function checkPayers({ payer, deposit, onLow }: Exclude<WrittenSpec['budget'], string>, check: Check): void {
+  if (payer === undefined || !check.isReadable(['budget', 'payer'])) return;
+  if (deposit !== undefined && check.isReadable(['budget', 'deposit']))
+    check.refuse(['budget', 'deposit'], 'names a second payer beside budget.payer; keep one of them');
+  if (onLow === 'topUp' || onLow === 'pause') {
+    const why = 'what a broker pays is fixed by its deposit';
+    check.refuse(['budget', 'onLow'], `cannot be "${onLow}" with budget.payer: ${why}; leave it out`);
+  }
 }
 
 /** `max` goes with `topUp`, and is no less than what is reserved at first. */
@@ -275,7 +304,17 @@ function completeDemand(
   check: Check,
 ): DemandSpec {
   const written = check.isSound(['demand']) ? (spec.demand ?? {}) : {};
-  const { duration, problems } = applyDurationClass(soundDuration(spec.demand, check), classes);
+  const upfrontSec = check.isSound(['demand', 'upfrontSec']) ? spec.demand?.upfrontSec : undefined;
+  const { duration, problems } = applyDurationClass(
+    withTimeToUse(soundDuration(spec.demand, check), upfrontSec, classes),
+    classes,
+  );
+  if (upfrontSec !== undefined && duration.expirationSec <= upfrontSec) {
+    check.refuse(
+      ['demand', 'upfrontSec'],
+      `${upfrontSec} s are to be paid in advance, but the agreement ends after ${duration.expirationSec} s (expirationSec)`,
+    );
+  }
   for (const { field, problem } of problems) check.refuse(['demand', field], problem);
   const needsTime = !(check.isSound(['interactive']) && spec.interactive === true);
   if (
@@ -291,6 +330,7 @@ function completeDemand(
   return {
     subnetTag: written.subnetTag ?? settings.subnetTag ?? 'public',
     ...duration,
+    ...(upfrontSec === undefined ? {} : { upfrontSec }),
     ...(written.least === undefined ? {} : { least: written.least }),
     leastLifeSec: classes.reservedSec,
     maxOfferEvents: written.maxOfferEvents ?? 100,
@@ -305,6 +345,19 @@ function completeDemand(
   };
 }
 
+/** What is paid in advance is to be used before the agreement ends, where the spec does not say when that is. */
+function withTimeToUse(
+  wanted: WantedDuration,
+  upfrontSec: number | undefined,
+  classes: DurationClasses,
+): WantedDuration {
+  if (upfrontSec === undefined || wanted.expirationSec !== undefined) return wanted;
+  return {
+    ...wanted,
+    expirationSec: Math.max(classes.defaultExpirationSec, upfrontSec + classes.reservedSec),
+  };
+}
+
 const DURATION_FIELDS = [
   'expirationSec',
   'debitNotesAcceptanceTimeoutSec',
@@ -312,7 +365,7 @@ const DURATION_FIELDS = [
   'midAgreementPaymentTimeoutSec',
 ] as const satisfies readonly (keyof Duration)[];
 
-function soundDuration(demand: WrittenSpec['demand'], check: Check) {
+function soundDuration(demand: WrittenSpec['demand'], check: Check): WantedDuration {
   if (typeof demand !== 'object' || demand === null) return {};
   return Object.fromEntries(
     DURATION_FIELDS.filter((field) => check.isSound(['demand', field])).map((field) => [

@@ -5,6 +5,7 @@ import { Connections } from '../activities';
 import type { DecideInput, Decision } from '../activities/contract';
 import { decisionActivities } from '../activities/decide';
 import { startDevnet, type Devnet } from '../devnet';
+import { brokerProperties } from '../model/payer';
 import { Requestor } from './support/devnet-requestor';
 import { FaultProxy } from './support/fault-proxy';
 
@@ -243,4 +244,24 @@ describe('where yagna cannot list the VMs of an agreement', () => {
     expect(await noted(made(MOST), '0'.repeat(32))).toMatchObject({ decision: 'accepted' });
     expect(await noted(made(MOST - 1), 'f'.repeat(32))).toMatchObject({ decision: 'accepted' });
   });
+});
+
+test('what somebody else is to decide and pay is not accepted here, however it came: it is awaited', async () => {
+  const session = 'owner/other-payer';
+  const named = brokerProperties({ url: 'http://127.0.0.1:9', address: '0xb', deposit: 'd' });
+  // A provider that takes its bills to no broker, and sends them here all the same.
+  const agreementId = await requestor.rent(session, { 'golem.temporal.mark': `${session}/1`, ...named });
+  await requestor.createActivity(agreementId);
+  await requestor.terminate(agreementId);
+  const { invoiceId, eventDate } = await requestor.firstEvent('invoice', session);
+  const { debitNoteId } = await requestor.firstEvent('debitNote', session);
+  for (const document of [
+    { kind: 'debitNote' as const, id: debitNoteId as string, eventDate: eventDate as string },
+    { kind: 'invoice' as const, id: invoiceId as string, eventDate: eventDate as string },
+  ])
+    expect(await decide('other-payer', document)).toMatchObject({ decision: 'awaited', settled: false });
+  const decisions = proxy.calls.filter((call) => /\/(accept|reject)$/.test(call));
+  expect(
+    decisions.filter((call) => [invoiceId, debitNoteId].some((id) => call.includes(id as string))),
+  ).toEqual([]);
 });

@@ -63,6 +63,7 @@ describe('an offer', () => {
         coeffs: ['0.0001', '0.0002', '0'],
       },
       platforms: ['erc20-holesky-tglm', 'erc20-polygon-glm'],
+      payment: { acceptTimeoutSec: 240, takesBroker: false },
     });
   });
 

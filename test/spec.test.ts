@@ -247,7 +247,6 @@ describe('mistakes', () => {
     [{ tasks: FILE, resultsTo: PARTS, interactive: true }, /^tasks: an interactive job has none/],
     [{ payload: 'abc' }, /^payload: .*not supported yet/],
     [{ demand: { manifest: 'abc' } }, /^demand\.manifest: .*not supported yet/],
-    [{ budget: { amount: '1', deposit: {} } }, /^budget\.deposit: not supported yet/],
   ])('%j is refused rather than ignored', (part, line) => {
     expect(problems({ ...SMALL, ...part })).toEqual([expect.stringMatching(line)]);
   });

@@ -88,7 +88,9 @@ export class DocumentDecisions {
         leastPaymentTimeoutSec: input.leastPaymentTimeoutSec,
         ledger: soFar(ledger, document.agreementId),
       });
-      if (reservation.makesRoom(decision, allocationId)) tryAgain(entry, Date.now());
+      // Who pays decides it, and then its status says so.
+      if (decision.decision === 'awaited') failedToDecide(entry, Date.now(), 0);
+      else if (reservation.makesRoom(decision, allocationId)) tryAgain(entry, Date.now());
       else {
         isAcceptedNote = document.kind === 'debitNote' && decision.decision === 'accepted';
         decided(undecided, entry);

@@ -30,6 +30,7 @@ import {
   isLow,
   lowAtMs,
   outlook,
+  paidInAdvance,
   type Commitment,
   type Prices,
 } from './state/budget';
@@ -141,7 +142,7 @@ export class JobBudget {
   /** Whether a draft can be rented beside what there is. */
   affords(prices: Prices, validToMs: number): boolean {
     if (!this.spec || this.spec.interactive) return true;
-    const another = commitment(0, prices, Date.now(), validToMs);
+    const another = commitment(0, this.inAdvance(prices), Date.now(), validToMs);
     if (affords(this.money, this.commitments, another, this.intervalSec, Date.now())) return true;
     this.tooDear = true;
     this.look();
@@ -149,8 +150,14 @@ export class JobBudget {
   }
 
   opened(n: number, prices: Prices, validToMs: number): void {
-    this.commitments.push(commitment(n, prices, Date.now(), validToMs));
+    this.commitments.push(commitment(n, this.inAdvance(prices), Date.now(), validToMs));
     this.look();
+  }
+
+  /** Time that is paid in advance costs all of it at the beginning, and nothing afterwards. */
+  private inAdvance(prices: Prices): Prices {
+    const upfrontSec = this.spec?.demand.upfrontSec;
+    return upfrontSec === undefined ? prices : paidInAdvance(prices, upfrontSec);
   }
 
   onRental(rental: RentalEntry): void {

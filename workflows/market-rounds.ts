@@ -69,6 +69,7 @@ export class MarketRounds {
       ...{ job, allocationId: this.allocationId(), demand, nextDemandNumber, leftOver, unanswered },
       renew: silent,
       ...{ wanted, avoid, brokeFaith, forgivable, platform: paymentPlatform(budget) },
+      payer: budget.payer,
       spec: { image, demand: options, pricing, providers },
     });
     this.state = {

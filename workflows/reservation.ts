@@ -5,7 +5,7 @@
  * lands late would undo a later one.
  */
 import { condition, sleep } from '@temporalio/workflow';
-import type { Decision, Reserved } from '../activities/contract';
+import type { Decision, Reserved, TooLongForDeposit } from '../activities/contract';
 import { addAmounts, exact, ExactDecimal, toAmount } from '../model/amount';
 import type { NewEvent } from '../model/events';
 import type { AllocationId, Amount } from '../model/ids';
@@ -23,6 +23,9 @@ const KNOWN_KEPT = 500;
 const FIRST_RETRY_SEC = 5;
 const LAST_RETRY_SEC = 300;
 const RELEASED = 'the allocation of the budget was released before its time: nothing can be paid from it';
+
+const PREPAID =
+  'a broker pays out of what it was prepaid: its deposit is all there is, so the budget cannot be raised';
 
 export interface ReservationOwner {
   input: SettlementInput;
@@ -45,6 +48,8 @@ export class Reservation {
   /** Of the present allocation. */
   private total: Amount = '0';
   private endsAtSec: number;
+  /** No allocation can last longer: the end of the deposit that pays. */
+  private lastEndSec = Infinity;
   /** Ends of all allocations that may still be there. */
   private endsAtSecs: number[] = [];
   /** Those that lapsed, and what was taken from them. */
@@ -67,10 +72,16 @@ export class Reservation {
     if (carried) this.resume(carried.reservation);
   }
 
-  private resume({ known, answers, tidyAtMs = Infinity, ...rest }: CarriedReservation): void {
+  private resume({
+    known,
+    answers,
+    tidyAtMs = Infinity,
+    lastEndSec = Infinity,
+    ...rest
+  }: CarriedReservation): void {
     for (const id of known) this.known.add(id);
     this.answers.push(...answers);
-    Object.assign(this, { ...rest, tidyAtMs });
+    Object.assign(this, { ...rest, tidyAtMs, lastEndSec });
   }
 
   /** Begins nothing more, and tells all it knows, for the next run. */
@@ -83,16 +94,28 @@ export class Reservation {
       ...{ spentBefore: this.spentBefore, seemsGone: this.seemsGone, isReleased: this.isReleased },
       ...{ isRefused: this.isRefused, retryAtMs: this.retryAtMs, failures: this.failures },
       tidyAtMs: this.tidyAtMs === Infinity ? undefined : this.tidyAtMs,
+      lastEndSec: this.lastEndSec === Infinity ? undefined : this.lastEndSec,
     });
   }
 
   /** @throws BudgetNotReserved, InvalidJobSpec */
   async reserve(): Promise<Reserved> {
     const { job, budget, platform, adopt } = this.owner.input;
-    const made = await payment.golemReserveAllocation({
-      ...{ job, platform, endsAtSec: this.endsAtSec },
-      amount: adopt?.amount ?? budget.amount,
-      mayExist: adopt !== undefined,
+    const reserve = (): Promise<Reserved> =>
+      payment.golemReserveAllocation({
+        ...{ job, platform, endsAtSec: this.endsAtSec },
+        amount: adopt?.amount ?? budget.amount,
+        mayExist: adopt !== undefined,
+        ...{ payer: budget.payer, deposit: budget.deposit },
+      });
+    const made = await reserve().catch((error: unknown) => {
+      const lastEndSec = depositEndSec(error);
+      const isOver = lastEndSec === undefined || lastEndSec * 1000 <= Date.now();
+      if (isOver || lastEndSec >= this.endsAtSec) throw error;
+      // The contract holds the deposit for less time than is usually reserved at once.
+      this.lastEndSec = lastEndSec;
+      this.endsAtSec = lastEndSec;
+      return reserve();
     });
     this.take(made);
     return made;
@@ -168,7 +191,7 @@ export class Reservation {
   }
 
   private newEnd(): number {
-    return Math.floor(Date.now() / 1000) + this.owner.input.allocationLifeSec;
+    return Math.min(this.lastEndSec, Math.floor(Date.now() / 1000) + this.owner.input.allocationLifeSec);
   }
 
   private allEnds(): number[] {
@@ -195,6 +218,7 @@ export class Reservation {
 
   /** When half of its time is over. */
   private get extendAtMs(): number {
+    if (this.endsAtSec >= this.lastEndSec) return Infinity;
     const halfMs = (this.owner.input.allocationLifeSec * 1000) / 2;
     return this.isReleased ? Infinity : this.endsAtSec * 1000 - halfMs;
   }
@@ -251,7 +275,8 @@ export class Reservation {
 
   /** @returns why it cannot be done */
   private async raise({ kind, amount = '0' }: ReservationRequest): Promise<NamedFailure | undefined> {
-    const { ledger } = this.owner;
+    const { ledger, input } = this.owner;
+    if (kind === 'topUp' && input.budget.payer) return { type: 'BudgetNotReserved', message: PREPAID };
     const budget = kind === 'topUp' ? exact(ledger.budget).plus(exact(amount)) : exact(ledger.budget);
     // Never more than the budget.
     const more = ExactDecimal.min(exact(amount), budget.minus(exact(ledger.reserved)));
@@ -283,7 +308,7 @@ export class Reservation {
 
   /** Makes the allocation hold so much, last long enough, and be the only one. */
   private async amend(total: Amount): Promise<void> {
-    const { job, requestLifetimeMs } = this.owner.input;
+    const { job, budget, requestLifetimeMs } = this.owner.input;
     const { allocationId } = this;
     if (allocationId === undefined) return;
     const lastsUntilSec = this.endsAtSec;
@@ -291,10 +316,13 @@ export class Reservation {
     this.rememberEnd(endsAtSec);
     const amended = await amending.golemAmendAllocation({
       ...{ job, allocationId, total, endsAtSec, lastsUntilSec, endsAtSecs: this.allEnds() },
+      payer: budget.payer,
     });
     // Until no earlier attempt can land any more, nothing else is asked for.
     if (amended.retried) await sleep(requestLifetimeMs);
     if (amended.state === 'released') this.isReleased = true;
+    // A contract takes a deposit for one allocation only.
+    else if (amended.state === 'lapsed' && budget.deposit) this.isReleased = true;
     else if (amended.state === 'lapsed') await this.replace(allocationId, total);
     else {
       this.total = total;
@@ -314,6 +342,7 @@ export class Reservation {
       ...{ job: input.job, platform: input.platform, endsAtSec },
       amount: addAmounts([this.spentBefore, total]),
       replaces: { allocationIds, accepted: moneyOf(ledger).accepted },
+      payer: input.budget.payer,
     });
     this.lapsed = allocationIds;
     this.endsAtSec = endsAtSec;
@@ -326,4 +355,12 @@ export class Reservation {
     const kept = this.allEnds().filter((end) => end > hourAgoSec);
     this.endsAtSecs = [...new Set([...kept, endsAtSec])];
   }
+}
+
+/** Until when an allocation of a deposit could last, where it was asked to last longer. */
+function depositEndSec(error: unknown): number | undefined {
+  const { type, details } = namedFailure(error);
+  const [detail] = type === 'BudgetNotReserved' && Array.isArray(details) ? (details as unknown[]) : [];
+  const { depositEndsAtSec } = (detail ?? {}) as Partial<TooLongForDeposit>;
+  return typeof depositEndsAtSec === 'number' ? depositEndsAtSec : undefined;
 }

@@ -46,6 +46,8 @@ export interface YagnaErrorFields {
   unanswered?: string;
   /** No answer came in the time we wait: yagna may be busy with a silent provider. */
   timedOut?: boolean;
+  /** A refusal's own fields beside its words, as problem+json has them. */
+  problem?: Readonly<Record<string, unknown>>;
 }
 
 export class YagnaError extends Error {
@@ -55,6 +57,7 @@ export class YagnaError extends Error {
   readonly detail: string;
   readonly certainlyNoEffect: boolean;
   readonly unanswered?: string;
+  readonly problem: Readonly<Record<string, unknown>>;
   private readonly timedOut: boolean;
 
   constructor(private readonly fields: YagnaErrorFields) {
@@ -69,6 +72,7 @@ export class YagnaError extends Error {
     this.certainlyNoEffect = fields.certainlyNoEffect ?? false;
     this.unanswered = fields.unanswered && oneLine(fields.unanswered);
     this.timedOut = fields.timedOut ?? false;
+    this.problem = fields.problem ?? {};
   }
 
   /** It is yagna that is away, not a provider behind it that is silent. */
@@ -122,6 +126,7 @@ export function errorOfStatus(call: string, connection: string, status: number, 
     // A message to an address that does not exist was delivered to nobody.
     certainlyNoEffect: refused || kind === 'gone' || kind === 'notFound',
     // What stands before a yagna that is not there says so; yagna's own troubles are 500.
+    problem: status === 400 && typeof body === 'object' ? { ...body } : undefined,
     unanswered: status === 502 || status === 503 ? String(status) : undefined,
   });
 }

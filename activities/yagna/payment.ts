@@ -2,6 +2,7 @@
 import { PaymentApi } from 'ya-ts-client';
 import { z } from 'zod';
 import { addAmounts } from '../../model/amount';
+import type { ContractDeposit } from '../../model/job';
 import type { AllocationId, Amount, DebitNoteId, InvoiceId, Timestamp } from '../../model/ids';
 import { unlessGone, unlessNotFound } from './errors';
 import { longPoll, notNegative, PAYMENT, requestClass, type SendOptions, type Transport } from './transport';
@@ -30,6 +31,8 @@ export interface NewAllocation {
   address: string;
   /** When it lapses; comes back as sent, to the microsecond. */
   timeout: Timestamp;
+  /** Of a contract, which pays instead of the account. */
+  deposit?: ContractDeposit;
 }
 
 export interface DocumentEventsQuery {

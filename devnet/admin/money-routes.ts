@@ -60,6 +60,11 @@ const depositBody = depositPlace.extend({
 export function moneyRoutes(app: FastifyInstance, parts: MoneyParts): void {
   const { ledger, wallets, deposits } = parts;
 
+  /** A requestor that has not used its account yet has its money all the same. */
+  const openOfNode = (owner: string, platform: string): void => {
+    if (parts.nodes.some((node) => node.requestorIds.includes(owner))) wallets.open(owner, platform);
+  };
+
   app.get('/ledger', (request) => {
     const { after, limit } = ledgerQuery.parse(request.query);
     return ledger.after(after, limit);
@@ -70,6 +75,7 @@ export function moneyRoutes(app: FastifyInstance, parts: MoneyParts): void {
   // Gives a wallet money, from the treasury unless told otherwise, or takes some away.
   app.post('/transfers', (request) => {
     const transfer = transferBody.parse(request.body ?? {});
+    openOfNode(transfer.from, transfer.platform);
     refusable(() => wallets.move({ kind: 'transfer', ...transfer }));
     return wallets.list().filter(({ owner }) => owner === transfer.from || owner === transfer.to);
   });
@@ -78,9 +84,7 @@ export function moneyRoutes(app: FastifyInstance, parts: MoneyParts): void {
 
   app.post('/deposits', (request) => {
     const { validTo, ...wanted } = depositBody.parse(request.body ?? {});
-    // A requestor that has not used its account yet has its money all the same.
-    if (parts.nodes.some((node) => node.requestorIds.includes(wanted.funder)))
-      wallets.open(wanted.funder, wanted.platform);
+    openOfNode(wanted.funder, wanted.platform);
     const validToNanos = validTo === undefined ? undefined : parseRfc3339(validTo);
     return depositView(refusable(() => deposits.create({ ...wanted, validToNanos })));
   });

@@ -19,12 +19,13 @@ import type { ProviderView } from '../provider/network';
 import type { Allocations } from '../payment/allocations';
 import type { RequestorNode } from '../requestor-node';
 import { waitFor } from '../server/long-poll';
+import { brokerRoutes, type BrokerParts } from './broker-routes';
 import type { MoneySources } from './money';
 import { moneyRoutes, type MoneyParts } from './money-routes';
 import { stateRoute } from './state';
 import { statusPage } from './status-page';
 
-export interface AdminParts extends MoneyParts, MoneySources {
+export interface AdminParts extends MoneyParts, MoneySources, BrokerParts {
   effects: Effects;
   allocations: Allocations;
   book: DemandBook;
@@ -64,6 +65,7 @@ export async function startAdminServer(parts: AdminParts, port: number): Promise
   requestsAreCauses(app, ({ method, url }) => `${method} ${url} of the admin API`);
   routes(app, parts);
   moneyRoutes(app, parts);
+  brokerRoutes(app, parts);
   stateRoute(app, parts);
   statusPage(app);
   try {

@@ -29,6 +29,11 @@ export class Conditions {
     return (node?.running ?? false) && this.reach(requestorId, providerId) === 'up';
   }
 
+  /** Whether the requestor's daemon is stopped: nobody is there to be told anything. */
+  isDown(requestorId: string): boolean {
+    return this.names.nodeOf(requestorId)?.running !== true;
+  }
+
   /**
    * The fault that acts on a provider's step, if any.
    * @param can whether a fault would change anything there

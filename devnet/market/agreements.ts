@@ -34,6 +34,7 @@ export interface Agreement {
   session: string | undefined;
   approved: string | undefined;
   approvedMs: number | undefined;
+  endedMs: number | undefined;
   termination: string | undefined;
   /** The provider has done with it: its final invoice is out, or a crash has made it forget the agreement. */
   closed: boolean;
@@ -55,6 +56,7 @@ interface AgreementRow {
   session: string | null;
   approved: string | null;
   approved_ms: number | null;
+  ended_ms: number | null;
   termination: string | null;
   closed: number;
 }
@@ -98,7 +100,7 @@ export class Agreements {
       get: database.prepare('SELECT * FROM agreement WHERE id = ?'),
       getWithoutTerms: database.prepare(
         `SELECT id, requestor, provider, demand_id, offer_id, created, valid_to, valid_to_ms, state, session, approved,
-         approved_ms, termination, closed FROM agreement WHERE id = ?`,
+         approved_ms, ended_ms, termination, closed FROM agreement WHERE id = ?`,
       ),
       list: database.prepare(
         'SELECT id, created, approved, state, session, valid_to_ms FROM agreement WHERE requestor = ? ORDER BY seq',
@@ -326,6 +328,7 @@ export class Agreements {
       session: row.session ?? undefined,
       approved: row.approved ?? undefined,
       approvedMs: row.approved_ms ?? undefined,
+      endedMs: row.ended_ms ?? undefined,
       termination: row.termination ?? undefined,
       closed: row.closed === 1,
     };

@@ -22,6 +22,8 @@ export interface AcceptanceParts {
 export class Acceptance {
   /** Called when something was accepted and is to be paid. */
   onPayable: (() => void) | undefined;
+  /** Whether somebody else than the requestor's node decides and pays a document. */
+  hasOtherPayer: (documentId: string) => boolean = () => false;
   private readonly sql;
 
   constructor(private readonly parts: AcceptanceParts) {
@@ -37,6 +39,7 @@ export class Acceptance {
     const note = documents.note(requestor, id);
     if (!new Amount(amount).eq(note.due)) throw failure(400, 'Invalid amount accepted');
     if (note.status === 'ACCEPTED' || note.status === 'SETTLED') return;
+    this.refuseIfPaidByOther(id);
     const activity = documents.activity(note.activity_id) as BilledActivityRow;
     // Once its agreement's invoice is decided, a note changes nothing any more; yagna says yes all the same.
     if (documents.invoicesOf(activity.agreement_id).some((invoice) => invoice.status !== 'RECEIVED')) return;
@@ -65,6 +68,7 @@ export class Acceptance {
     if (!new Amount(amount).eq(invoice.amount)) throw failure(400, 'Invalid amount accepted');
     if (invoice.status === 'ACCEPTED' || invoice.status === 'SETTLED') return;
     if (invoice.status === 'CANCELLED') throw failure(400, 'Invoice cancelled');
+    this.refuseIfPaidByOther(id);
     const agreementId = invoice.agreement_id;
     const before = [...documents.activities(agreementId), ...documents.invoicesOf(agreementId)];
     const acceptedBefore = sum(before.map((document) => document.accepted));
@@ -85,6 +89,11 @@ export class Acceptance {
       if (isZero) settlement.settle(invoice);
     });
     if (!isZero) this.onPayable?.();
+  }
+
+  private refuseIfPaidByOther(documentId: string): void {
+    if (this.hasOtherPayer(documentId))
+      throw failure(400, 'Decided by the broker that its Agreement names as payer');
   }
 
   /** Takes what a document adds from an allocation, and leaves it to be paid. */

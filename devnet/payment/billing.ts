@@ -22,6 +22,7 @@ export class Billing {
       billed: database.prepare(
         'UPDATE billed_activity SET due = ?, last_note = ?, finished = ? WHERE id = ?',
       ),
+      finish: database.prepare('UPDATE billed_activity SET finished = 1 WHERE id = ?'),
       addNote: database.prepare(
         `INSERT INTO debit_note (id, requestor, provider, platform, agreement_id, activity_id, session, previous,
          created, created_ms, due, usage, payment_due, payment_due_ms, status)
@@ -85,6 +86,11 @@ export class Billing {
   bill(activityId: string, amount: Amount, isLast: boolean): void {
     const activity = this.documents.activity(activityId);
     this.sql.billed.run(computed(amount), activity?.last_note ?? null, isLast ? 1 : 0, activityId);
+  }
+
+  /** Nothing more comes for an activity: it costs what was billed for it before. */
+  finish(activityId: string): void {
+    this.sql.finish.run(activityId);
   }
 
   issueInvoice(...invoice: Parameters<Billing['writeInvoice']>): InvoiceRow {

@@ -6,7 +6,7 @@ import { formatNanos, nowNanos } from '../clock';
 import type { Database } from '../contract';
 
 /**
- * `funding`: a requestor's first money, from the treasury; `payment`: a requestor, or a deposit for it, pays a
+ * `funding`: a requestor's first money, from the treasury; `payment`: a requestor, a deposit or a broker for it, pays a
  * provider; `transfer`: by the admin API; `deposit`: into a contract; `deposit-closed`: what was left of it comes back.
  */
 export type LedgerKind = 'funding' | 'payment' | 'transfer' | 'deposit' | 'deposit-closed';
@@ -18,8 +18,8 @@ export interface PaidDocument {
   activityId?: string;
   debitNoteId?: string;
   invoiceId?: string;
-  /** With which it was accepted. */
-  allocationId: string;
+  /** With which it was accepted; absent where a broker pays. */
+  allocationId?: string;
   /** What this document added to what was accepted before it, GLM. */
   amount: string;
 }
@@ -31,14 +31,14 @@ export interface LedgerEntry {
   at: string;
   kind: LedgerKind;
   platform: string;
-  /** Owner of the wallet that paid: a node id, a contract, or `treasury`. */
+  /** Owner of the wallet that paid: a node id, a contract, a broker, or `treasury`. */
   from: string;
   to: string;
   /** GLM, an exact decimal. */
   amount: string;
   paymentId?: string;
   depositId?: string;
-  /** For whom a deposit paid. */
+  /** For whom a deposit or a broker paid. */
   requestor?: string;
   /** What a payment was for. */
   for?: PaidDocument[];

@@ -8,7 +8,9 @@ export interface BreakReason {
     | 'Expired'
     | 'NoActivity'
     | 'DebitNotesDeadline'
+    | 'DebitNoteRejected'
     | 'DebitNoteNotPaid'
+    | 'PaidTimeOver'
     | 'RequestorUnreachable'
     | 'Shutdown'
     | 'Success';
@@ -43,6 +45,18 @@ export function debitNoteNotPaid(paymentTimeoutSec: number): BreakReason {
     code: 'DebitNoteNotPaid',
     message: `Requestor didn't pay for DebitNote in time (${formatDuration(paymentTimeoutSec)})`,
   };
+}
+
+/** What was paid for in advance. */
+export function paidTimeOver(upfrontSec: number): BreakReason {
+  return {
+    code: 'PaidTimeOver',
+    message: `The time that was paid in advance is over (${formatDuration(upfrontSec)})`,
+  };
+}
+
+export function debitNoteRejected(reason: string): BreakReason {
+  return { code: 'DebitNoteRejected', message: `DebitNote rejected by its payer: ${reason}` };
 }
 
 export function requestorUnreachable(acceptTimeoutSec: number): BreakReason {

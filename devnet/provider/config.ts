@@ -68,6 +68,10 @@ export const providerSchema = z.strictObject({
     z.array(z.enum(PLATFORMS)).min(1).default(['erc20-holesky-tglm', 'erc20-polygon-glm']),
     'Payment platforms on which it takes money. A proposal that chooses another one is refused.',
   ),
+  paidBy: described(
+    z.enum(['requestor', 'either', 'broker']).default('requestor'),
+    'Who decides and pays its bills: the node of the requestor, a broker that the demand names, or either. With `broker` it matches only demands that name one; with `requestor` it sends bills to no broker.',
+  ),
   agreementLimit: described(z.number().int().positive().default(1), 'Agreements at the same time.'),
   activityLimit: described(
     z.number().int().positive().default(1),
@@ -92,6 +96,10 @@ export const providerSchema = z.strictObject({
   ),
   minPaymentTimeoutSec: seconds(1, 'Shortest payment timeout that a demand may ask for.'),
   maxPaymentTimeoutSec: seconds(86_400, 'Longest payment timeout that a demand may ask for.'),
+  upfrontSec: seconds(
+    0,
+    'Most time of an activity that it sells in advance, 0 for none. A demand that asks for some gets one payable debit note at the beginning, for all of the time on all threads, and no other; then the provider ends the agreement (`PaidTimeOver`).',
+  ),
   paymentDueSec: seconds(86_400, 'Time in which an invoice must be paid when no payment timeout was agreed.'),
 
   minExpirationSec: seconds(300, 'An agreement must last at least so long.'),

@@ -2,6 +2,7 @@
  * The provider's side of one agreement: its end by idleness, expiration or unaccepted and unpaid notes, the debit
  * notes of its activities, and the final invoice.
  */
+import { namedBroker } from '../../model/payer';
 import { PROP } from '../../model/properties';
 import { byProvider } from '../cause';
 import { nowNanos } from '../clock';
@@ -9,7 +10,7 @@ import type { VmHost } from '../contract';
 import type { Agreement, Agreements } from '../market/agreements';
 import { sum, type Amount } from '../payment/amounts';
 import type { Billing } from '../payment/billing';
-import type { DebitNoteRow, Documents } from '../payment/documents';
+import type { Documents } from '../payment/documents';
 import type { Conditions } from '../faults/conditions';
 import { delayOf, type Fault } from '../faults/faults';
 import type { ProviderStep } from '../faults/operations';
@@ -26,6 +27,7 @@ import {
   type NoteContext,
   type NoteTerms,
 } from './dishonest-bills';
+import type { BrokerClaims, IssuedNote } from './broker-claims';
 import { agreedTerms, type Agreed } from './negotiation';
 
 /** However small a time scale makes the interval between debit notes. */
@@ -35,6 +37,7 @@ export interface LeaseNeighbours {
   agreements: Agreements;
   documents: Documents;
   billing: Billing;
+  claims: BrokerClaims;
   conditions: Conditions;
   timers: Timers;
   vms: VmHost;
@@ -45,11 +48,14 @@ export class Lease {
   private readonly timers: Timers;
   private readonly agreed: Agreed;
   private readonly approvedMs: number;
+  /** Notes and invoice go to the broker that the demand names, not to the requestor. */
+  private readonly isBrokered: boolean;
   private readonly noteTimers = new Map<string, Timer | undefined>();
   private readonly deadlines = new Map<string, Timer | undefined>();
   private idle: Timer | undefined;
   private lastPayableMs: number;
   private ended = false;
+  private isEnding = false;
   private isForgotten = false;
   /** What the requestor has to be told once it can be reached: a note of an activity, an end, the invoice. */
   private readonly unsent = new Map<string, () => void>();
@@ -65,6 +71,8 @@ export class Lease {
   ) {
     this.timers = new Timers(byProvider(provider.name));
     this.agreed = agreedTerms(provider, agreement.demand.properties, agreement.offer.properties);
+    this.isBrokered =
+      provider.paidBy !== 'requestor' && namedBroker(agreement.demand.properties) !== undefined;
     this.approvedMs = agreement.approvedMs ?? Date.now();
     this.lastPayableMs = this.approvedMs;
     this.lastNoteMs = this.approvedMs;
@@ -81,20 +89,26 @@ export class Lease {
   start(): void {
     const { expirationMs } = this.agreed;
     this.timers.after(expirationMs - Date.now(), () => this.break(reasons.expired(expirationMs)));
-    for (const note of this.near.documents.notesOf(this.agreement.id)) {
+    const { claims, documents } = this.near;
+    for (const note of (this.isBrokered ? claims : documents).notesOf(this.agreement.id)) {
       this.lastNoteMs = note.created_ms;
       if (note.payment_due_ms !== null) this.lastPayableMs = note.created_ms;
       this.watchDeadlines(note);
     }
     const running = this.runningActivities();
-    for (const activityId of running) this.scheduleNote(activityId);
+    for (const activityId of running) {
+      if (this.agreed.upfrontSec === undefined) this.scheduleNote(activityId);
+      else this.endAfterPaidTime();
+    }
     if (running.length === 0) this.watchIdleness();
   }
 
   activityCreated(activityId: string): void {
     this.near.billing.addActivity(this.agreement.id, activityId);
     this.timers.cancel(this.idle);
-    this.scheduleNote(activityId);
+    if (this.agreed.upfrontSec === undefined) return this.scheduleNote(activityId);
+    this.issueNote(activityId, false);
+    this.endAfterPaidTime();
   }
 
   activityDestroyed(activityId: string): void {
@@ -102,7 +116,8 @@ export class Lease {
     this.noteTimers.delete(activityId);
     this.issueNote(activityId, true);
     if (this.ended) return;
-    if (!this.agreed.multiActivity) this.break(reasons.SUCCESS);
+    // What was paid in advance was paid for this one.
+    if (!this.agreed.multiActivity || this.agreed.upfrontSec !== undefined) this.break(reasons.SUCCESS);
     else if (this.runningActivities().length === 0) this.watchIdleness();
   }
 
@@ -120,16 +135,22 @@ export class Lease {
     this.dropDeadline(`pay ${noteId}`);
   }
 
+  /** Its payer says no: who is not paid does not go on. */
+  noteRefused(reason: string): void {
+    this.break(reasons.debitNoteRejected(reason));
+  }
+
   /** The agreement has ended, by either side: the VMs go, the invoice comes. */
   async finish(reason: string): Promise<void> {
     this.ended = true;
     this.timers.close();
     await this.near.vms.destroyForAgreement(this.agreement.id, reason);
     for (const activityId of this.runningActivities()) this.issueNote(activityId, true);
-    this.tell('invoice', () => {
-      const { agreements, documents, timers } = this.near;
+    this.tellPayer('invoice', () => {
+      const { agreements, documents, claims, timers } = this.near;
       const { id } = this.agreement;
-      const isBilled = (): boolean => documents.invoicesOf(id).length > 0;
+      const isBilled = (): boolean =>
+        this.isBrokered ? claims.hasInvoice(id) : documents.invoicesOf(id).length > 0;
       const fault = isBilled() ? undefined : this.invoiceFault();
       const close = (): void => {
         if (this.isForgotten) return;
@@ -154,10 +175,10 @@ export class Lease {
   }
 
   private issueInvoice(fault: Fault | undefined): void {
-    const { billing, documents } = this.near;
+    const { billing, claims, documents } = this.near;
     const dueSec = this.agreed.paymentTimeoutSec ?? this.provider.paymentDueSec;
     for (const amount of invoiceAmounts(fault, this.total))
-      billing.issueInvoice(this.agreement, nanosIn(dueSec), amount);
+      (this.isBrokered ? claims : billing).issueInvoice(this.agreement, nanosIn(dueSec), amount);
     if (fault?.do !== 'noteAfter') return;
     const [activity] = documents.activities(this.agreement.id);
     if (activity) this.sendNote(activity.id, true);
@@ -183,6 +204,12 @@ export class Lease {
     else this.unsent.set(name, send);
   }
 
+  /** Tells whoever pays, who need not be the requestor. */
+  private tellPayer(name: string, send: () => void): void {
+    if (!this.isBrokered) this.tell(name, send);
+    else if (!this.isForgotten) send();
+  }
+
   private fault(step: ProviderStep, can: (fault: Fault) => boolean): Fault | undefined {
     const { provider, requestor } = this.agreement;
     return this.near.conditions.step(step, provider, requestor, can);
@@ -205,6 +232,13 @@ export class Lease {
       .activities(this.agreement.id)
       .filter((activity) => activity.finished === 0)
       .map((activity) => activity.id);
+  }
+
+  /** From its first note on, which is sent when the activity begins. */
+  private endAfterPaidTime(): void {
+    const { upfrontSec = 0 } = this.agreed;
+    const endsMs = this.lastNoteMs + upfrontSec * 1000;
+    this.timers.after(endsMs - Date.now(), () => this.break(reasons.paidTimeOver(upfrontSec)));
   }
 
   private watchIdleness(): void {
@@ -236,14 +270,14 @@ export class Lease {
   }
 
   private issueNote(activityId: string, isLast: boolean): void {
-    if (!this.reachesRequestor && !isLast) this.giveUpOnUnreachable();
-    this.tell(`note ${activityId}`, () => this.sendNote(activityId, isLast));
+    if (isLast && this.agreed.upfrontSec !== undefined) return this.near.billing.finish(activityId);
+    if (!this.isBrokered && !this.reachesRequestor && !isLast) this.giveUpOnUnreachable();
+    this.tellPayer(`note ${activityId}`, () => this.sendNote(activityId, isLast));
   }
 
   private sendNote(activityId: string, isLast: boolean): void {
-    const { billing, vms } = this.near;
-    const used = vms.usage(activityId);
-    const usage = [Number(used.cpuSec), Number(used.durationSec)];
+    const { billing, claims, vms } = this.near;
+    const usage = this.billedUsage(vms.usage(activityId));
     const honest: NoteTerms = {
       ...{ agreement: this.agreement, usage, amount: cost(this.coefficients, usage) },
       paymentDue: this.paymentDue(isLast),
@@ -252,14 +286,28 @@ export class Lease {
     const fault = this.fault('debitNote', (each) => changesNote(each, honest, context));
     if (fault?.do === 'withhold') return billing.bill(activityId, honest.amount, isLast);
     const terms = dishonestNote(fault, honest, context);
-    const issue = (): DebitNoteRow =>
-      billing.issueNote(terms.agreement, activityId, terms.amount, terms.usage, terms.paymentDue, isLast);
+    const issue = (): IssuedNote =>
+      (this.isBrokered ? claims : billing).issueNote(
+        terms.agreement,
+        activityId,
+        terms.amount,
+        terms.usage,
+        terms.paymentDue,
+        isLast,
+      );
     const note = issue();
     this.lastNoteMs = note.created_ms;
     if (!this.ended) this.watchDeadlines(note);
     if (fault?.do === 'twice') issue();
     if (fault?.do === 'tooOften')
       this.noteAt(Date.now() + Math.max(this.intervalMs / factorOf(fault), SHORTEST_INTERVAL_MS), activityId);
+  }
+
+  /** What was used until now; of time that is paid in advance, all of it on all threads. */
+  private billedUsage(used: ReturnType<VmHost['usage']>): number[] {
+    const { upfrontSec } = this.agreed;
+    if (upfrontSec === undefined) return [Number(used.cpuSec), Number(used.durationSec)];
+    return [this.provider.hardware.cpuThreads * upfrontSec, upfrontSec];
   }
 
   private noteContext(activityId: string, isLast: boolean): NoteContext {
@@ -286,7 +334,8 @@ export class Lease {
 
   /** A note is payable when payments were agreed and the last payable one is old enough; the last one always. */
   private paymentDue(isLast: boolean): bigint | undefined {
-    const { paymentTimeoutSec } = this.agreed;
+    const { paymentTimeoutSec, upfrontSec } = this.agreed;
+    if (upfrontSec !== undefined) return nanosIn(paymentTimeoutSec ?? this.provider.paymentDueSec);
     if (paymentTimeoutSec === undefined) return undefined;
     const now = Date.now();
     if (!isLast) {
@@ -296,16 +345,18 @@ export class Lease {
     return nanosIn(paymentTimeoutSec);
   }
 
-  private watchDeadlines(note: DebitNoteRow): void {
+  private watchDeadlines(note: IssuedNote): void {
     const { acceptTimeoutSec, paymentTimeoutSec } = this.agreed;
     if (acceptTimeoutSec !== undefined && note.status === 'RECEIVED') {
       this.deadline(`accept ${note.id}`, note.created_ms + acceptTimeoutSec * 1000, () =>
         this.break(reasons.debitNotesDeadline(acceptTimeoutSec)),
       );
     }
-    if (paymentTimeoutSec !== undefined && note.payment_due_ms !== null && note.status !== 'SETTLED') {
+    const paySec = paymentTimeoutSec ?? this.provider.paymentDueSec;
+    const isPayable = paymentTimeoutSec !== undefined || this.agreed.upfrontSec !== undefined;
+    if (isPayable && note.payment_due_ms !== null && note.status !== 'SETTLED') {
       this.deadline(`pay ${note.id}`, note.payment_due_ms, () =>
-        this.break(reasons.debitNoteNotPaid(paymentTimeoutSec)),
+        this.break(reasons.debitNoteNotPaid(paySec)),
       );
     }
   }
@@ -321,14 +372,19 @@ export class Lease {
 
   /** The provider ends the agreement; what follows is the same as when the requestor does. */
   private break({ code, message }: reasons.BreakReason): void {
-    if (this.ended) return;
+    // Whatever follows from its end, such as that of its VM, is no other reason for it.
+    if (this.ended || this.isEnding) return;
+    this.isEnding = true;
     const { id } = this.agreement;
     this.near.log(`provider ${this.provider.name} ends agreement ${id}: ${message}`);
     if (!this.reachesRequestor) void this.near.vms.destroyForAgreement(id, message);
-    this.tell('end', () => {
+    const end = (): void => {
       if (this.ended || this.near.agreements.find(id)?.state !== 'Approved') return;
       this.near.agreements.terminate(this.agreement, 'Provider', { message, 'golem.provider.code': code });
-    });
+    };
+    // Where somebody else pays, the invoice need not wait for a requestor that may never come back.
+    if (this.isBrokered && this.near.conditions.isDown(this.agreement.requestor)) end();
+    else this.tell('end', end);
   }
 }
 

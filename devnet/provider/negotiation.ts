@@ -1,4 +1,5 @@
 /** How a provider answers a counter-proposal, as ya-provider's negotiators do: pure decisions over both sides' terms. */
+import { upfrontSecOf } from '../../model/payment-terms';
 import { PROP } from '../../model/properties';
 import { formatDuration, formatForPeople } from '../clock';
 import type { Properties, Terms } from '../market/constraints';
@@ -13,6 +14,8 @@ export interface Agreed {
   debitNoteIntervalSec: number;
   paymentTimeoutSec: number | undefined;
   expirationMs: number;
+  /** Time of an activity that is paid in advance. */
+  upfrontSec: number | undefined;
   /** Without it the agreement ends with its first activity. */
   multiActivity: boolean;
 }
@@ -39,6 +42,7 @@ export function negotiate(
     checkExpiration(provider, demand, now) ??
     agreeOnAcceptTimeout(provider, demand, properties) ??
     (busy ? noCapacity(provider) : undefined) ??
+    agreeOnUpfront(demand, properties) ??
     agreeOnInterval(provider, demand, properties) ??
     agreeOnPaymentTimeout(provider, demand, properties, now);
   return refusal ?? { accept: { properties, constraints: offer.constraints } };
@@ -53,7 +57,7 @@ function isReadable(demand: Properties): boolean {
   return (
     isNumber(demand[PROP.expiration]) &&
     Number(demand[PROP.expiration]) <= END_OF_TIME_MS &&
-    [PROP.acceptTimeout, PROP.debitNoteInterval, PROP.paymentTimeout].every(
+    [PROP.acceptTimeout, PROP.debitNoteInterval, PROP.paymentTimeout, PROP.upfront].every(
       (property) => (demand[property] ?? undefined) === undefined || isNumber(demand[property]),
     )
   );
@@ -118,6 +122,20 @@ function agreeOnAcceptTimeout(
     return { refuse: `To low DebitNotes timeout: ${formatDuration(wanted)}`, isFinal: true };
   }
   offer[PROP.acceptTimeout] = wanted;
+  return undefined;
+}
+
+/** It sells as much time in advance as it is asked for, if it has that much to sell. */
+function agreeOnUpfront(demand: Properties, offer: Properties): Refusal | undefined {
+  const wanted = seconds(demand, PROP.upfront);
+  const sold = seconds(offer, PROP.upfront);
+  if (wanted === undefined || sold === undefined) {
+    delete offer[PROP.upfront];
+    return undefined;
+  }
+  if (wanted > sold)
+    return { refuse: `Time sold in advance should be no more than ${formatDuration(sold)}.`, isFinal: true };
+  offer[PROP.upfront] = wanted;
   return undefined;
 }
 
@@ -200,6 +218,7 @@ export function agreedTerms(provider: Provider, demand: Properties, offer: Prope
     paymentTimeoutSec:
       seconds(demand, PROP.paymentTimeout) === undefined ? undefined : seconds(offer, PROP.paymentTimeout),
     expirationMs: Number(demand[PROP.expiration]),
+    upfrontSec: upfrontSecOf({ demand: { properties: demand }, offer: { properties: offer } }),
     multiActivity: demand[PROP.multiActivity] === true,
   };
 }

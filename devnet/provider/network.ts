@@ -10,12 +10,14 @@ import type { Demand, DemandBook, Proposal, ProviderSide } from '../market/book'
 import type { PublicOffer } from '../market/scan-routes';
 import type { Billing } from '../payment/billing';
 import type { Documents, NoteListener } from '../payment/documents';
+import type { Wallets } from '../payment/wallets';
 import type { Conditions } from '../faults/conditions';
 import { delayOf, type Fault } from '../faults/faults';
 import type { LinkListener } from '../faults/links';
 import type { ProviderStep } from '../faults/operations';
 import { Stream } from '../server/long-poll';
 import type { Timer, Timers } from '../timers';
+import type { BrokerClaims, ClaimListener } from './broker-claims';
 import type { Provider } from './config';
 import { Lease } from './lease';
 import { USAGE_VECTOR } from './offer';
@@ -29,6 +31,8 @@ export interface NetworkOptions {
   agreements: Agreements;
   documents: Documents;
   billing: Billing;
+  claims: BrokerClaims;
+  wallets: Wallets;
   timers: Timers;
   conditions: Conditions;
   /** Seconds between two rounds in which free providers offer again to live demands; 0 for never. */
@@ -50,7 +54,7 @@ export interface ProviderView extends Pick<
 }
 
 export class ProviderNetwork
-  implements ProviderSide, AgreementListener, NoteListener, AgreementBook, LinkListener
+  implements ProviderSide, AgreementListener, NoteListener, ClaimListener, AgreementBook, LinkListener
 {
   /** Woken when there are new offers on the market. */
   readonly offersChange = new Stream();
@@ -65,15 +69,17 @@ export class ProviderNetwork
   private rebroadcast: Timer | undefined;
 
   constructor(private readonly options: NetworkOptions) {
-    const { book, agreements, documents, timers, conditions } = options;
+    const { book, agreements, documents, claims, wallets, timers, conditions } = options;
+    const near = { book, agreements, wallets, timers, conditions, offersChange: this.offersChange };
     for (const config of options.providers) {
-      const provider = new SimulatedProvider(config, book, agreements, timers, conditions, this.offersChange);
+      const provider = new SimulatedProvider(config, near);
       if (options.shutDown.has(config.name)) provider.close();
       this.providers.set(provider.nodeId, provider);
     }
     book.providers = this;
     agreements.listener = this;
     documents.listener = this;
+    claims.listener = this;
     conditions.links.listener = this;
   }
 
@@ -124,6 +130,7 @@ export class ProviderNetwork
         this.takeUp(agreement);
       }
     }
+    this.options.claims.start();
   }
 
   /** Goes on with an agreement that it has a lease of, or ends what a shutdown could not end. */
@@ -233,6 +240,7 @@ export class ProviderNetwork
     for (const agreement of agreements.unclosed())
       if (agreement.provider === crashed.nodeId) agreements.markClosed(agreement.id);
     crashed.forget();
+    this.options.claims.forget(crashed.nodeId);
   }
 
   onVmsKilled(provider: string): void {
@@ -251,6 +259,7 @@ export class ProviderNetwork
     }
     for (const lease of this.leases.values()) this.acting(lease, () => lease.restored());
     for (const provider of this.providers.values()) provider.restored();
+    this.options.claims.restored();
   }
 
   private leasesOf(provider: string): Lease[] {
@@ -263,6 +272,10 @@ export class ProviderNetwork
 
   onNoteSettled(agreementId: string, noteId: string): void {
     this.leases.get(agreementId)?.noteSettled(noteId);
+  }
+
+  onNoteRefused(agreementId: string, _noteId: string, reason: string): void {
+    this.leases.get(agreementId)?.noteRefused(reason);
   }
 
   find(agreementId: string): AgreementTerms | undefined {
@@ -322,8 +335,8 @@ export class ProviderNetwork
   private addLease(agreement: Agreement): Lease | undefined {
     const provider = this.providers.get(agreement.provider);
     if (!provider || !this.vms) return undefined;
-    const { agreements, documents, billing, conditions, timers, log } = this.options;
-    const near = { agreements, documents, billing, conditions, timers, log, vms: this.vms };
+    const { agreements, documents, billing, claims, conditions, timers, log } = this.options;
+    const near = { agreements, documents, billing, claims, conditions, timers, log, vms: this.vms };
     const lease = new Lease(agreement, provider.config, near, () => {
       this.leases.delete(agreement.id);
       provider.release(agreement.id);

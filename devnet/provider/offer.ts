@@ -1,6 +1,7 @@
 /** A provider's offer: the properties and constraints it puts on the market. */
 import { Decimal } from 'decimal.js';
-import { USAGE_CPU, USAGE_DURATION } from '../../model/properties';
+import { BROKER_VERSION } from '../../model/payer';
+import { PROP, USAGE_CPU, USAGE_DURATION } from '../../model/properties';
 import type { Terms } from '../market/constraints';
 import type { Provider } from './config';
 
@@ -24,6 +25,8 @@ export function offerTerms(provider: Provider, nodeId: string, now: number): Ter
     'golem.activity.caps.transfer.report-progress': true,
     'golem.com.payment.debit-notes.accept-timeout?': provider.acceptTimeoutSec,
     ...(Object.fromEntries(addresses) as Record<string, string>),
+    ...(provider.upfrontSec > 0 && { [PROP.upfront]: provider.upfrontSec }),
+    ...(provider.paidBy !== 'requestor' && { [PROP.brokerVersion]: BROKER_VERSION }),
     'golem.com.payment.protocol.version': 3,
     'golem.com.pricing.model': 'linear',
     'golem.com.pricing.model.linear.coeffs': [
@@ -56,8 +59,13 @@ export function offerTerms(provider: Provider, nodeId: string, now: number): Ter
     'golem.srv.caps.multi-activity': true,
     'golem.srv.caps.payload-manifest': true,
   };
+  const constraints = [
+    `(golem.srv.comp.expiration>${now})`,
+    `(golem.node.debug.subnet=${provider.subnet})`,
+    ...(provider.paidBy === 'broker' ? [`(${PROP.brokerAddress}=*)`] : []),
+  ];
   return {
     properties: Object.fromEntries(Object.entries(properties).sort(([a], [b]) => (a < b ? -1 : 1))),
-    constraints: `(&\n  (golem.srv.comp.expiration>${now})\n  (golem.node.debug.subnet=${provider.subnet})\n)`,
+    constraints: `(&\n  ${constraints.join('\n  ')}\n)`,
   };
 }

@@ -1,5 +1,7 @@
 /** One simulated provider on the market: what it offers, how it answers, and how many agreements it can hold. */
-import { byProvider } from '../cause';
+import { namedBroker } from '../../model/payer';
+import { PROP } from '../../model/properties';
+import { because, byProvider } from '../cause';
 import { formatNanos, nowNanos, subscriptionId } from '../clock';
 import { providerNodeId } from '../identity';
 import type { Agreement, Agreements } from '../market/agreements';
@@ -10,6 +12,8 @@ import type { Conditions } from '../faults/conditions';
 import { delayOf, type Fault } from '../faults/faults';
 import type { Stream } from '../server/long-poll';
 import type { Timers } from '../timers';
+import type { Wallets } from '../payment/wallets';
+import { brokerComplaint } from './broker-client';
 import type { Provider } from './config';
 import { changesDraft, dishonestDraft } from './dishonest-drafts';
 import { negotiate, noCapacity } from './negotiation';
@@ -24,8 +28,24 @@ type Standing = 'open' | 'missed' | 'postponed' | 'refused' | 'finallyRefused' |
  */
 const ROUND_TRIP_MS = 10;
 
+export interface ProviderNeighbours {
+  book: DemandBook;
+  agreements: Agreements;
+  wallets: Wallets;
+  timers: Timers;
+  conditions: Conditions;
+  /** Woken when there are new offers on the market. */
+  offersChange: Stream;
+}
+
 export class SimulatedProvider {
   readonly nodeId: string;
+  private readonly book: DemandBook;
+  private readonly agreements: Agreements;
+  private readonly wallets: Wallets;
+  private readonly timers: Timers;
+  private readonly conditions: Conditions;
+  private readonly offersChange: Stream;
   private readonly terms;
   private offer: Proposal['offer'];
   private readonly serving = new Set<string>();
@@ -37,12 +57,14 @@ export class SimulatedProvider {
 
   constructor(
     readonly config: Provider,
-    private readonly book: DemandBook,
-    private readonly agreements: Agreements,
-    private readonly timers: Timers,
-    private readonly conditions: Conditions,
-    private readonly offersChange: Stream,
+    near: ProviderNeighbours,
   ) {
+    this.book = near.book;
+    this.agreements = near.agreements;
+    this.wallets = near.wallets;
+    this.timers = near.timers;
+    this.conditions = near.conditions;
+    this.offersChange = near.offersChange;
     this.nodeId = providerNodeId(config.name);
     this.terms = offerTerms(config, this.nodeId, Date.now());
     this.offer = this.newOffer();
@@ -113,8 +135,22 @@ export class SimulatedProvider {
       if (fault?.do === 'refuse') this.refuse(counter, fault.message ?? 'no', fault.isFinal ?? false);
       else this.answer(counter, fault);
     };
+    const answerIfPaid = (): void => {
+      const broker = this.config.paidBy === 'requestor' ? undefined : namedBroker(counter.properties);
+      if (!broker) return answer();
+      void brokerComplaint(broker, {
+        ...{ requestor: counter.demand.requestor, platform: String(counter.properties[PROP.chosenPlatform]) },
+        balance: (address, platform) => this.wallets.balance(address, platform),
+      }).then((complaint) => {
+        if (this.timers.isClosed) return;
+        because(byProvider(this.config.name), () => {
+          if (complaint === undefined) answer();
+          else if (this.canAnswer(counter)) this.refuse(counter, complaint, false);
+        });
+      });
+    };
     const delayMs = Math.max(this.config.negotiateSec * 1000, ROUND_TRIP_MS) + delayOf(fault);
-    this.timers.after(delayMs, answer, byProvider(this.config.name));
+    this.timers.after(delayMs, answerIfPaid, byProvider(this.config.name));
   }
 
   /**

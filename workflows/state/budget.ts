@@ -53,6 +53,13 @@ export const commitment = (
   pricePerHour: exact(pricePerHour).minus(exact(startPrice)).toFixed(),
 });
 
+/** The prices of an agreement of which so much time is paid at its beginning: there is nothing but a start price. */
+export function paidInAdvance({ startPrice, pricePerHour }: Prices, upfrontSec: number): Prices {
+  const perHour = exact(pricePerHour).minus(exact(startPrice));
+  const all = exact(startPrice).plus(perHour.times(upfrontSec).dividedBy(3600)).toFixed();
+  return { startPrice: all, pricePerHour: all };
+}
+
 /** Takes over what debit notes and invoices say. @returns the commitments that are still open */
 export function applyBills(commitments: Commitment[], bills: Bills, nowMs: number): Commitment[] {
   for (const { agreementId, accepted } of bills.open) {

@@ -38,6 +38,8 @@ export interface CarriedReservation {
   requests: ReservationRequest[];
   total: Amount;
   endsAtSec: number;
+  /** No allocation can last longer. Absent: as long as it likes. */
+  lastEndSec?: number;
   endsAtSecs: number[];
   lapsed: AllocationId[];
   spentBefore: Amount;

@@ -74,7 +74,8 @@ const INVOICED_TOLD = 50;
 
 /** Books a decision. A document is booked once, however often it is decided. */
 export function book(ledger: Ledger, decision: Decision): void {
-  if (decision.decision === 'foreign' || ledger.decided.includes(decision.document.id)) return;
+  if (['foreign', 'awaited'].includes(decision.decision) || ledger.decided.includes(decision.document.id))
+    return;
   ledger.decided.push(decision.document.id);
   if (ledger.decided.length > DECIDED_KEPT) ledger.decided.shift();
   const entry = entryOf(ledger, decision.agreementId, decision.provider);
