@@ -17,6 +17,7 @@ import type {
 } from '../model/ids';
 import type { AgreedTerms } from '../model/agreed-terms';
 import type { Breach } from '../model/avoid';
+import type { ControlClaim, ControlKey, Operation, Refusal } from '../model/control';
 import type { BudgetSpec, Installation, JobSpec, TaskCommand, ToleranceSpec } from '../model/job';
 import type { NewEvent } from '../model/events';
 import type { Orphan, ReconcileInput } from '../model/reconcile';
@@ -33,6 +34,8 @@ export interface JobRef {
   owner: string;
   /** Agreements that are the job's although they bear no mark of it: other software rented them. */
   agreements?: AgreementId[];
+  /** Who controls what the job rents, if only he does: the marks name him by a hash. */
+  controlOwner?: ControlKey;
 }
 
 export interface PreparedJob {
@@ -359,6 +362,8 @@ export interface DecideInput {
   document: DocumentRef;
   allocationId: AllocationId;
   tolerance: ToleranceSpec;
+  /** VMs that may run at the same time under an agreement. Default 1. */
+  vmsAtOnce?: number;
   /** Least payment timeout that a provider may have countered with. Default: what was asked for. */
   leastPaymentTimeoutSec?: number;
   /** What the ledger knows of the document's agreement; of all where that is not known. */
@@ -449,6 +454,8 @@ export interface SettlementTerms {
   /** Time between debit notes that the demand asks for, if any. */
   debitNoteIntervalSec?: number;
   tolerance: ToleranceSpec;
+  /** VMs that may run at the same time under an agreement. Default 1. */
+  vmsAtOnce?: number;
   /** Least payment timeout that a provider may have countered with. Default: what was asked for. */
   leastPaymentTimeoutSec?: number;
   /** After so long nothing of a dead attempt can take effect on yagna any more. */
@@ -494,6 +501,21 @@ export interface AvoidInput {
   reason: string;
 }
 
+export interface VerifyControlInput {
+  /** Workflow id of the rental or job that was asked. */
+  rental: string;
+  operation: Operation;
+  /** The Update's argument without its `authorization`. */
+  args: unknown;
+  /** A JWS over a {@link ControlClaim}, compact. */
+  authorization: string;
+}
+
+/** Who signed, and why it is refused all the same; nothing of both where nobody can be told. */
+export type VerifiedControl =
+  | { key: ControlKey; claim: Pick<ControlClaim, 'nonce' | 'exp'>; refusal?: undefined }
+  | { key?: ControlKey; refusal: Refusal };
+
 /** The Temporal activities of this package, by the names they are registered under. */
 export interface GolemActivities {
   golemPrepareJob(input: { spec: unknown }): Promise<PreparedJob>;
@@ -514,4 +536,5 @@ export interface GolemActivities {
   golemReleaseAllocation(input: ReleaseInput): Promise<Released>;
   golemFindOrphans(input: ReconcileInput): Promise<FoundOrphans>;
   golemAvoidProvider(input: AvoidInput): Promise<{ events: NewEvent[] }>;
+  golemVerifyControl(input: VerifyControlInput): Promise<VerifiedControl>;
 }

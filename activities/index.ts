@@ -13,6 +13,7 @@ import { prepareActivities } from './prepare';
 import { rentalWatchActivities } from './watch-rental';
 import { scriptWatchActivities } from './watch-script';
 import { settlementWatchActivities } from './watch-settlement';
+import { controlActivities } from './verify-control';
 import { vmActivities } from './vm';
 
 export type { GolemActivities } from './contract';
@@ -36,5 +37,6 @@ export function createGolemActivities(env: ActivityEnvironment): GolemActivities
     ...cleanUpActivities(env),
     ...orphanActivities(env),
     ...avoidActivities(env),
+    ...controlActivities(),
   };
 }

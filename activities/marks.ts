@@ -1,5 +1,6 @@
 /** The marks by which everything we create on yagna is found again and known to be ours. */
 import { createHash } from 'node:crypto';
+import type { ControlKey } from '../model/control';
 import { PROP, type Properties } from '../model/properties';
 import type { Timestamp } from '../model/ids';
 import type { JobRef } from './contract';
@@ -9,9 +10,21 @@ export function appSessionId(job: Pick<JobRef, 'owner' | 'jobUuid'>): string {
   return `${job.owner}/${job.jobUuid}`;
 }
 
-/** Value of `golem.temporal.mark` in the job's n-th demand. */
+/** Value of `golem.temporal.mark` in the job's n-th demand; of a closed job it ends with a hash of its owner's key. */
 export function demandMark(job: JobRef, n: number): string {
-  return `${job.owner}/${job.jobUuid}/${n}`;
+  const mark = `${job.owner}/${job.jobUuid}/${n}`;
+  return job.controlOwner === undefined ? mark : `${mark}/${controlHash(job.controlOwner)}`;
+}
+
+/** SHA-256 in hex: enough that nobody finds another key for it. */
+export function controlHash(owner: ControlKey): string {
+  return createHash('sha256').update(owner).digest('hex');
+}
+
+/** Of the owner's key in the mark of a demand, whoever's it is; undefined where it is open to everybody. */
+export function controlHashOfMark(properties: Properties): string | undefined {
+  const mark = properties[PROP.mark];
+  return typeof mark === 'string' ? /\/([0-9a-f]{64})$/.exec(mark)?.[1] : undefined;
 }
 
 export function bearsMark(job: JobRef, properties: Properties): boolean {
@@ -26,8 +39,9 @@ const RUN_ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 export function jobOfMark(owner: string, properties: Properties): string | undefined {
   const mark = properties[PROP.mark];
   if (typeof mark !== 'string' || !mark.startsWith(`${owner}/`)) return undefined;
-  const [jobUuid = '', n, ...rest] = mark.slice(owner.length + 1).split('/');
-  return RUN_ID.test(jobUuid) && n !== undefined && rest.length === 0 ? jobUuid : undefined;
+  const [jobUuid = '', n, control, ...rest] = mark.slice(owner.length + 1).split('/');
+  const isMark = n !== undefined && (control === undefined || /^[0-9a-f]{64}$/.test(control));
+  return RUN_ID.test(jobUuid) && isMark && rest.length === 0 ? jobUuid : undefined;
 }
 
 /** Whole second at which an allocation ends, if its `timeout` bears the job's mark. */

@@ -166,6 +166,7 @@ export async function planOf(
       },
       acceptanceTimeoutSec: terms?.acceptanceTimeoutSec,
       tolerance: terms?.tolerance ?? TOLERANCE,
+      vmsAtOnce: terms?.vmsAtOnce,
       adopt: {
         endsAtSec: kept?.endsAtSec,
         otherEnds: allocations.slice(1).map(({ endsAtSec }) => endsAtSec),

@@ -142,6 +142,12 @@ export const FAILURES = {
       'Use a scriptId that `executeScript` of the same rental returned; it keeps the newest 20 results.',
     retryable: false,
   },
+  ControlRefused: {
+    means: 'Somebody asked a closed rental or job for what only its owner, or a key with a grant, may have.',
+    action:
+      "Sign the Update with the owner's key, or one that has a grant for it; `details` say what was wrong.",
+    retryable: false,
+  },
   FilesNotServed: {
     means: 'A script transfers files of its worker (`files:/…`), and the worker serves none.',
     action: 'Start all workers with `--files DIR`, or give http(s) URLs.',

@@ -3,6 +3,7 @@
  * Plain data and types only; the check itself is `spec.ts`, which stays out of the workflow bundle.
  */
 import type { LeastTerms } from './agreed-terms';
+import type { ControlSpec } from './control';
 import type { Amount, ProviderId } from './ids';
 
 /** Runs a shell line (`sh -c`) in the VM; or a program without a shell when `args` are given. */
@@ -138,11 +139,15 @@ export interface JobSpec {
   tasks: TaskSpec[];
   /** True: no tasks of its own; scripts come by the rental's `executeScript` Update. */
   interactive: boolean;
+  /** Of an interactive job: VMs that scripts may have at the same time under its agreement. Default 1. */
+  vmsAtOnce?: number;
   /** stdout and stderr kept of each command, bytes; the rest is cut with a mark. Default 65536, less when there are many tasks. */
   outputLimitBytes: number;
   /** How long the settlement waits for a missing final invoice, seconds. Default 86400. */
   invoiceWaitSec: number;
   tolerance: ToleranceSpec;
+  /** Whose signatures the job and its rentals ask for; absent where everybody controls them. */
+  control?: ControlSpec;
   /** Signal by which a parent workflow is told of progress. */
   notify?: { signal: string };
 }

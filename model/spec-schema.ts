@@ -4,7 +4,9 @@
  * Not for workflows: zod does not belong into their bundle.
  */
 import { z } from 'zod';
+import { MOST_VMS } from './rental-limits';
 import { AMOUNT } from './amount';
+import { CONTROL_KEY } from './control';
 import { UNPRINTABLE } from './foreign-text';
 import { IMAGE_HASH, IMAGE_TAG, IMAGE_URL } from './image-source';
 
@@ -318,6 +320,9 @@ export const jobSpecSchema = z.strictObject(
       .boolean(mustBe('true or false'))
       .describe("No tasks of its own; scripts come by the rental's `executeScript` Update. Default false.")
       .optional(),
+    vmsAtOnce: whole('VMs', 1, MOST_VMS)
+      .describe('With `interactive`: VMs that scripts may have at a time, by name (`vm`). Default 1.')
+      .optional(),
     outputLimitBytes: whole('bytes', 1, 1_000_000)
       .describe('stdout and stderr kept of each command. Default 65536, less when there are many commands.')
       .optional(),
@@ -334,6 +339,20 @@ export const jobSpecSchema = z.strictObject(
       )
       .describe("By how much a provider's claimed usage may exceed what we measured.")
       .optional(),
+    control: z
+      .strictObject(
+        {
+          owner: matching(
+            CONTROL_KEY,
+            'an Ed25519 public key, the x of its JWK, 43 characters (`golem-temporal key FILE` makes one)',
+          ).describe('Ed25519 public key: the `x` of its JWK, 43 characters of base64url.'),
+        },
+        mustBe('an object with owner'),
+      )
+      .optional()
+      .describe(
+        'Closes the job and what it rents: scripts from outside and control are taken only with a signature by this key, or by one that it has granted that.',
+      ),
     notify: z
       .strictObject({ signal: name('the name of a signal') }, mustBe('an object with signal'))
       .describe('Signal by which a parent workflow is told of progress. Default none.')

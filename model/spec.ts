@@ -134,12 +134,14 @@ function complete(written: WrittenSpec, settings: SpecSettings, check: Check): P
     setup,
     tasks,
     interactive,
+    ...(written.vmsAtOnce === undefined ? {} : { vmsAtOnce: written.vmsAtOnce }),
     outputLimitBytes: completeOutputLimit(written.outputLimitBytes, commands, check),
     invoiceWaitSec: written.invoiceWaitSec ?? INVOICE_WAIT_SEC,
     tolerance: {
       usageSec: written.tolerance?.usageSec ?? TOLERANCE.usageSec,
       usageRatio: written.tolerance?.usageRatio ?? TOLERANCE.usageRatio,
     },
+    ...(written.control === undefined ? {} : { control: written.control }),
     ...(written.notify === undefined ? {} : { notify: written.notify }),
   };
 }
@@ -149,6 +151,9 @@ function checkTasksFit(written: WrittenSpec, interactive: boolean, check: Check)
   const count = written.tasks?.length ?? 0;
   if (interactive && count > 0) {
     check.refuse(['tasks'], 'an interactive job has none; leave them out, or set interactive to false');
+  }
+  if (!interactive && written.vmsAtOnce !== undefined && check.isSound(['vmsAtOnce'])) {
+    check.refuse(['vmsAtOnce'], 'is for interactive jobs; leave it out, or set interactive to true');
   }
   if (!interactive && count === 0) {
     check.refuse(['tasks'], 'has nothing to run; give at least one task, or set interactive to true');

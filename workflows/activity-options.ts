@@ -45,6 +45,14 @@ export const avoiding = proxyActivities<Pick<GolemActivities, 'golemAvoidProvide
   retry: backoff,
 });
 
+/** Reads only, and somebody waits for the answer. */
+export const verifying = proxyActivities<Pick<GolemActivities, 'golemVerifyControl'>>({
+  scheduleToCloseTimeout: '60 s',
+  startToCloseTimeout: '10 s',
+  heartbeatTimeout: '6 s',
+  retry: backoff,
+});
+
 /** Money: look, act, look. A worker's death shows in 10 s; never given up, since money hangs on it. */
 export const payment = proxyActivities<
   Pick<GolemActivities, 'golemReserveAllocation' | 'golemReleaseAllocation'>

@@ -23,6 +23,7 @@ import type { JobPhase, JobProgress, JobResult, LastFailure } from '../model/res
 import { fitTaskResults } from '../model/result-size';
 import { avoiding, cleanUp, inspect, unsubscribing } from './activity-options';
 import { quietly, startRental, startSettlement, type RentalHandle } from './child-workflows';
+import { Control, unsigned } from './control';
 import { jobDetails } from './current-details';
 import { namedFailure, settlementFailureOf } from './failure-type';
 import { JobBudget } from './job-budget';
@@ -70,6 +71,7 @@ import {
   taskResults,
   type RentalEntry,
 } from './state/job-state';
+import { newGrants, type Grants } from './state/grants';
 import { unlessStopped } from './unless-stopped';
 
 export async function golemJob(given: unknown): Promise<JobResult> {
@@ -148,13 +150,19 @@ export async function golemJob(given: unknown): Promise<JobResult> {
   };
   setHandler(assignmentOutcomeSignal, sound('golemAssignmentOutcome', isOutcome, onOutcome));
 
-  const terminate = (request?: { reason?: string }): void => {
+  const control = new Control({ grants: closedBy(given) }, (events) => appendEvents(log, events));
+  const terminate = async (request?: { reason?: string }): Promise<void> => {
+    await control.guard('terminate', request);
     stopReason ??= request?.reason ?? 'terminated by request';
     changed();
   };
   setHandler(terminateUpdate, terminate, { validator: checkTerminate });
 
-  setHandler(topUpUpdate, (request) => budget.topUp(request), { validator: budget.validateTopUp });
+  const topUp = async (request: unknown): ReturnType<typeof budget.topUp> => {
+    await control.guard('topUp', request);
+    return await budget.topUp(unsigned(request));
+  };
+  setHandler(topUpUpdate, topUp, { validator: (request) => budget.validateTopUp(unsigned(request)) });
 
   // It waits for a yagna or a registry that is away; who ends the job need not.
   const prepared = await unlessStopped(
@@ -163,7 +171,10 @@ export async function golemJob(given: unknown): Promise<JobResult> {
   ).catch(refuse);
   if (!prepared) return await endUnprepared();
   const { spec, installation } = prepared;
-  const job: JobRef = { connection: spec.connection, jobId, jobUuid, owner: installation.owner };
+  const job: JobRef = {
+    ...{ connection: spec.connection, jobId, jobUuid, owner: installation.owner },
+    controlOwner: spec.control?.owner,
+  };
   const platform = paymentPlatform(spec.budget);
   state = newJobState(spec.tasks);
   budget.begin(spec, platform);
@@ -176,6 +187,7 @@ export async function golemJob(given: unknown): Promise<JobResult> {
 
   const settlement = await startSettlement({
     ...{ job, platform, budget: spec.budget, tolerance: spec.tolerance },
+    vmsAtOnce: spec.vmsAtOnce,
     invoiceWaitSec: spec.invoiceWaitSec,
     leastPaymentTimeoutSec: spec.demand.least?.midAgreementPaymentTimeoutSec,
     acceptanceTimeoutSec: spec.demand.debitNotesAcceptanceTimeoutSec,
@@ -406,7 +418,7 @@ export async function golemJob(given: unknown): Promise<JobResult> {
 
   /** Opens rentals for as many drafts as are wanted; each begins with a task in hand. */
   async function open(market: MarketRounds): Promise<void> {
-    const { setup, outputLimitBytes, interactive } = spec;
+    const { setup, outputLimitBytes, interactive, vmsAtOnce, control } = spec;
     const started: Promise<void>[] = [];
     while (wanted() > 0) {
       // Looked at anew each time: what one draft takes may be all that another one is good for.
@@ -419,7 +431,8 @@ export async function golemJob(given: unknown): Promise<JobResult> {
       const rental = addRental(state, n, rentalId(jobId, n), provider, demand.expiresAtMs);
       const first = assign(state, rental, now());
       budget.opened(n, proposal, demand.expiresAtMs);
-      const input = { job, n, proposal, setup, outputLimitBytes, interactive, first };
+      const ofSpec = { setup, outputLimitBytes, interactive, vmsAtOnce, control };
+      const input = { job, n, proposal, ...ofSpec, first };
       started.push(begin(input));
     }
     // One that fails must not hide others that have begun: who is told to close must be there.
@@ -537,6 +550,12 @@ export async function golemJob(given: unknown): Promise<JobResult> {
     ]);
     await condition(allHandlersFinished);
   }
+}
+
+/** Before the spec is checked, too: whoever it names as owner controls it. */
+function closedBy(given: unknown): Grants | undefined {
+  const owner = (given as { control?: { owner?: unknown } | null } | null)?.control?.owner;
+  return typeof owner === 'string' ? newGrants(owner) : undefined;
 }
 
 function asFailure(failure: { type: string; message: string } | undefined): ApplicationFailure {

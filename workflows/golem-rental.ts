@@ -17,6 +17,7 @@ import type { SignedAgreement } from '../activities/contract';
 import { readEvents, type NewEvent } from '../model/events';
 import { settlementId } from '../model/ids';
 import { cleanUp, signing } from './activity-options';
+import { keepNamedVms } from './named-vms';
 import { namedFailure } from './failure-type';
 import {
   assignmentSignal,
@@ -34,7 +35,7 @@ import { VmFailed, type Signed } from './rental-vm';
 import { work } from './rental-work';
 import { checkTerminate, isAssignment, isCloseRequest, sound } from './signal-input';
 import type { Fault } from './state/broken-faith';
-import { learn, newRentalRecord, nextInput } from './state/rental-record';
+import { learn, namedVms, newRentalRecord, nextInput } from './state/rental-record';
 
 /** Most providers sign in less, and what is signed is ended at once and by name: nobody has to look for it. */
 const SIGNING_GRACE = '5 s';
@@ -51,6 +52,7 @@ export async function golemRental(input: RentalInput): Promise<RentalResult> {
     const { signed } = record;
     if (signed && !rental.isClosing()) {
       rental.show();
+      if (input.interactive) void keepNamedVms(rental, signed);
       while (!goesOn && (await work(rental, signed))) goesOn = await isFreeToGo(rental);
     }
   } catch (error) {
@@ -70,7 +72,7 @@ export async function golemRental(input: RentalInput): Promise<RentalResult> {
 function listen(rental: Rental): void {
   const { record } = rental;
   setHandler(eventsQuery, (query) => readEvents(record.log, query));
-  setHandler(rentalProgressQuery, () => record.progress);
+  setHandler(rentalProgressQuery, () => ({ ...record.progress, vms: namedVms(record) }));
   const onClose = (request: Close): void => {
     rental.close ??= request;
   };
@@ -81,7 +83,8 @@ function listen(rental: Rental): void {
     else await rental.giveBack(assignment, { type: 'AgreementEnded', message: 'the rental has ended' });
   };
   setHandler(assignmentSignal, sound('golemAssignment', isAssignment, onAssignment));
-  const terminate = (request?: { reason?: string }): void => {
+  const terminate = async (request?: { reason?: string }): Promise<void> => {
+    await rental.control.guard('terminate', request);
     rental.close ??= { reason: request?.reason ?? 'terminated by request' };
   };
   setHandler(terminateUpdate, terminate, { validator: checkTerminate });
@@ -111,7 +114,7 @@ async function sign(rental: Rental): Promise<Signed | undefined> {
 /** Whoever waits for an answer gets one, which may be that there is none yet. False when there is a reason to stay. */
 async function isFreeToGo(rental: Rental): Promise<boolean> {
   rental.leaving = true;
-  await condition(allHandlersFinished);
+  await condition(() => allHandlersFinished() && rental.isAtRest());
   rental.leaving = rental.isToGoOn() && !CancellationScope.current().consideredCancelled;
   return rental.leaving;
 }
@@ -129,7 +132,8 @@ async function conclude(
   };
   const bad = failure !== undefined || (lost !== undefined && !close);
   // An attempt at signing that was cut short may have left an agreement: the settlement finds it by its mark.
-  const clean = !record.retried && (signed !== undefined || failure?.type === 'AgreementRejected');
+  const clean =
+    !record.retried && !rental.isMaking() && (signed !== undefined || failure?.type === 'AgreementRejected');
   progress.reason = reason.reason;
   rental.leaving = false;
   rental.over = true;

@@ -21,8 +21,10 @@ const LONGEST_WAIT_SEC = 30;
 const DEFAULT_TIMEOUT_SEC = 3600;
 
 export interface OutsideScriptsOptions {
-  /** Puts a script behind those that wait already. */
-  enqueue(script: Assignment): void;
+  /** @throws ControlRefused - who asks may not */
+  guard(operation: 'executeScript' | 'scriptResult', argument: unknown): Promise<unknown>;
+  /** Puts a script behind those that wait already for the VM, the first one or that of a name. */
+  enqueue(script: Assignment, vm?: string): void;
   /** The rental takes and runs nothing more. */
   isOver(): boolean;
   /** It goes on as a new run, which answers in its place. */
@@ -43,7 +45,7 @@ export class OutsideScripts {
         if (options.isOver()) throw this.rentalEnded();
       },
     });
-    setHandler(scriptResultUpdate, ({ scriptId, waitSec }) => this.result(scriptId, waitSec), {
+    setHandler(scriptResultUpdate, (query) => this.result(query), {
       validator: checkScriptResult,
     });
   }
@@ -56,10 +58,15 @@ export class OutsideScripts {
 
   /** Keeps what a script came to. False for one of the job's. */
   finish(outcome: AssignmentOutcome): boolean {
-    const script = this.find(outcome.id);
-    if (!script) return false;
     const { id: scriptId, state, results, reason } = outcome;
-    script.outcome = { scriptId, state, results, reason };
+    return this.end({ scriptId, state, results, reason });
+  }
+
+  /** The same, of what its outcome says. */
+  end(outcome: ScriptOutcome): boolean {
+    const script = this.find(outcome.scriptId);
+    if (!script) return false;
+    script.outcome = outcome;
     const over = this.record.outside.filter(({ outcome: known }) => known);
     Object.assign(this.record, forget(this.record, over.slice(0, -KEPT)));
     return true;
@@ -71,6 +78,10 @@ export class OutsideScripts {
 
   /** A script that still waits when the rental goes on as a new run is sent by that: it is in its queue. */
   private async execute(script: ExecuteScript): Promise<{ scriptId: string }> {
+    const known = script.scriptId === undefined ? undefined : this.find(script.scriptId);
+    // A repeat is told no more than the id that it has, and runs nothing.
+    if (!known) await this.options.guard('executeScript', script);
+    if (this.options.isOver()) throw this.rentalEnded();
     const scriptId = script.scriptId ?? this.newId();
     if (this.record.forgotten.includes(scriptId)) return { scriptId };
     const entry = this.find(scriptId) ?? this.take(scriptId, script);
@@ -91,15 +102,19 @@ export class OutsideScripts {
   private take(scriptId: string, script: ExecuteScript): OutsideScript {
     const entry: OutsideScript = { scriptId, sent: false };
     this.record.outside.push(entry);
-    this.options.enqueue({
+    const assignment: Assignment = {
       ...{ id: scriptId, task: scriptId, scriptId, commands: scriptCommands(script.commands) },
       timeoutSec: script.timeoutSec ?? DEFAULT_TIMEOUT_SEC,
       onUncertain: script.onUncertain ?? 'fail',
-    });
+      fresh: script.fresh,
+    };
+    this.options.enqueue(assignment, script.vm);
     return entry;
   }
 
-  private async result(scriptId: string, waitSec?: number | null): Promise<ScriptOutcome> {
+  private async result(query: { scriptId: string; waitSec?: number }): Promise<ScriptOutcome> {
+    await this.options.guard('scriptResult', query);
+    const { scriptId, waitSec } = query;
     const script = this.find(scriptId);
     if (!script) {
       const why = this.record.forgotten.includes(scriptId)

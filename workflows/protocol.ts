@@ -7,6 +7,7 @@ import type { Adopted, DraftProposal, JobRef, SettlementTerms } from '../activit
 import type { EventsQuery, GolemEvent } from '../model/events';
 import type { AgreementId, AllocationId, Amount, BatchId, GolemActivityId, Timestamp } from '../model/ids';
 import type { Bills } from './state/budget';
+import type { ControlSpec } from '../model/control';
 import type { OnUncertain, TaskCommand } from '../model/job';
 import type {
   CommandResult,
@@ -24,7 +25,7 @@ import type { Fault } from './state/broken-faith';
 import type { CarriedSettlement } from './state/carried-settlement';
 import type { RentalRecord } from './state/rental-record';
 
-export type { ExecuteScript, ScriptOutcome } from '../model/script';
+export type { ExecuteScript, ScriptEnd, ScriptOutcome } from '../model/script';
 
 export const eventsQuery = defineQuery<GolemEvent[], [EventsQuery?]>('events');
 export const jobProgressQuery = defineQuery<JobProgress>('progress');
@@ -41,6 +42,8 @@ export interface Assignment {
   onUncertain: OnUncertain;
   /** Of a script from outside: whoever sent it may follow its results by it. */
   scriptId?: string;
+  /** Its VM is made anew first. */
+  fresh?: boolean;
   /** How many VMs of the rental had died, as far as the job knew: files of a task before went with them. */
   vmsDied?: number;
 }
@@ -174,6 +177,10 @@ export interface RentalInput {
   first?: Assignment;
   /** Scripts come by Update. */
   interactive: boolean;
+  /** VMs that may run at the same time under the agreement. Default 1. */
+  vmsAtOnce?: number;
+  /** Closes it for everybody but the owner and those that hold a grant. */
+  control?: ControlSpec;
   /** What the run before this one knew, when the rental goes on as a new run. */
   carried?: RentalRecord;
 }

@@ -8,6 +8,7 @@ import type { BatchId, GolemActivityId, Timestamp } from '../../model/ids';
 import type { RentalProgress } from '../../model/result';
 import { fitOutputs, jsonSize } from '../../model/result-size';
 import type { Assignment, RentalInput, ScriptOutcome } from '../protocol';
+import { newGrants, type Grants } from './grants';
 
 /** A script that runs in the VM, a task's or one from outside. */
 export interface RunningScript extends Pick<Assignment, 'id' | 'task' | 'timeoutSec' | 'scriptId'> {
@@ -26,6 +27,17 @@ export interface OutsideScript {
   outcome?: ScriptOutcome;
 }
 
+/** A VM beside the first one, and the scripts for it. */
+export interface NamedVm {
+  name: string;
+  /** While it is there. */
+  activityId?: GolemActivityId;
+  /** Why it is not there any more; scripts then ask for a fresh one, or are told. */
+  gone?: string;
+  queue: Assignment[];
+  running?: RunningScript;
+}
+
 export interface RentalRecord {
   signed?: Omit<SignedAgreement, 'events'>;
   /** The VM that came up last. */
@@ -34,6 +46,7 @@ export interface RentalRecord {
   ended: GolemActivityId[];
   deaths: number;
   queue: Assignment[];
+  named: NamedVm[];
   /** Ids of the newest assignments: a repeat of one is known by it. */
   known: string[];
   running?: RunningScript;
@@ -53,6 +66,8 @@ export interface RentalRecord {
   /** A request of it may still take effect. */
   retried: boolean;
   log: EventLog;
+  /** Who controls it; absent where everybody does. */
+  grants?: Grants;
 }
 
 /** Assignments come one at a time, and a repeat of one soon. */
@@ -67,17 +82,24 @@ const EVENTS_JSON = 200_000;
 const QUEUE_JSON = 150_000;
 
 export function newRentalRecord(
-  { n, proposal, first, carried }: RentalInput,
+  { n, proposal, first, control, carried }: RentalInput,
   workflowId: string,
 ): RentalRecord {
   if (carried) return { ...carried, log: resumeEvents(carried.log) };
   const { provider } = proposal;
   return {
     ...{ ended: [], deaths: 0, queue: first ? [first] : [], known: first ? [first.id] : [] },
-    ...{ taken: 0, outside: [], forgotten: [], seq: 0, log: emptyEventLog() },
+    ...{ named: [], taken: 0, outside: [], forgotten: [], seq: 0, log: emptyEventLog() },
     ...{ everReady: false, told: false, setupFailed: false, retried: false },
     progress: { n, workflowId, provider, state: 'signing', tasksDone: 0 },
+    ...(control === undefined ? {} : { grants: newGrants(control.owner) }),
   };
+}
+
+/** As progress shows them; undefined where there are none. */
+export function namedVms({ named }: RentalRecord): RentalProgress['vms'] {
+  if (named.length === 0) return undefined;
+  return named.map(({ name, activityId, running }) => ({ name, activityId, currentTask: running?.task }));
 }
 
 /** @returns false for an assignment that was known before */
@@ -97,7 +119,8 @@ export function forget<T extends Pick<RentalRecord, 'outside' | 'forgotten'>>(
 }
 
 /** False while too much waits to be carried. */
-export const isCarriable = ({ queue }: RentalRecord): boolean => JSON.stringify(queue).length <= QUEUE_JSON;
+export const isCarriable = ({ queue, named }: RentalRecord): boolean =>
+  JSON.stringify([queue, ...named.map((vm) => vm.queue)]).length <= QUEUE_JSON;
 
 /**
  * Input of the next run. Where it would be too much, the oldest outcomes of scripts from outside are left out, as they

@@ -1,0 +1,77 @@
+/** Keys that control closed rentals, and the signatures made with them. */
+import { createHash, randomUUID } from 'node:crypto';
+import { CompactSign, exportJWK, generateKeyPair, importJWK, type JWK } from 'jose';
+import {
+  canonicalJson,
+  CONTROL_KEY,
+  type ControlClaim,
+  type ControlKey,
+  type Operation,
+} from '../model/control';
+
+/** How long a signature is good for: as long as an Update may be on its way. Seconds. */
+const LIFE_SEC = 120;
+
+export interface SigningOptions {
+  /** Default 120 s; at most 900. */
+  lifeSec?: number;
+  /** Default: now. */
+  nowMs?: number;
+}
+
+/** Signs Updates of closed rentals and jobs with one private key, which stays in this process. */
+export class ControlSigner {
+  private constructor(
+    /** The public key, as a spec's `control.owner` or a grant names it. */
+    readonly key: ControlKey,
+    private readonly jwk: JWK,
+  ) {}
+
+  /** With a new key. */
+  static async generate(): Promise<ControlSigner> {
+    const { privateKey } = await generateKeyPair('EdDSA', { crv: 'Ed25519', extractable: true });
+    return ControlSigner.fromJwk(await exportJWK(privateKey));
+  }
+
+  /**
+   * @param jwk the private key as a JWK (RFC 8037): `{ "kty": "OKP", "crv": "Ed25519", "x": …, "d": … }`
+   * @throws TypeError - it is no such key
+   */
+  static async fromJwk(jwk: unknown): Promise<ControlSigner> {
+    const { kty, crv, x, d } = (jwk ?? {}) as JWK;
+    if (kty !== 'OKP' || crv !== 'Ed25519' || !x || !CONTROL_KEY.test(x) || !d)
+      throw new TypeError('expected a private Ed25519 key as a JWK: { kty: "OKP", crv: "Ed25519", x, d }');
+    const own = { kty, crv, x, d };
+    await importJWK(own, 'EdDSA');
+    return new ControlSigner(x, own);
+  }
+
+  /** The private key, to be kept in a file that only its owner can read. */
+  toJwk(): JWK {
+    return { ...this.jwk };
+  }
+
+  /**
+   * @param rental workflow id of the rental or job that is asked
+   * @param args the Update's argument
+   * @returns the argument with its `authorization`, good for one Update
+   */
+  async authorize<T extends object>(
+    rental: string,
+    operation: Operation,
+    args: T,
+    { lifeSec = LIFE_SEC, nowMs = Date.now() }: SigningOptions = {},
+  ): Promise<T & { authorization: string }> {
+    // As the wire will have it: what is undefined is not there.
+    const plain = JSON.parse(JSON.stringify(args)) as T;
+    const claim: ControlClaim = {
+      ...{ rental, operation, nonce: randomUUID() },
+      argsHash: createHash('sha256').update(canonicalJson(plain)).digest('base64url'),
+      exp: Math.floor(nowMs / 1000) + lifeSec,
+    };
+    const authorization = await new CompactSign(Buffer.from(JSON.stringify(claim)))
+      .setProtectedHeader({ alg: 'EdDSA', kid: this.key })
+      .sign(await importJWK(this.jwk, 'EdDSA'));
+    return { ...plain, authorization };
+  }
+}

@@ -1,0 +1,128 @@
+/**
+ * Who may control a closed rental: its owner, and the keys that hold grants. Every decision about a claim whose signature
+ * was verified. Pure functions over plain data.
+ */
+import {
+  LONGEST_LIFE_SEC,
+  OPERATIONS,
+  PERMISSIONS,
+  type ControlClaim,
+  type ControlKey,
+  type Grant,
+  type Operation,
+  type Permission,
+  type Refusal,
+} from '../../model/control';
+
+export interface Grants {
+  owner: ControlKey;
+  grants: Grant[];
+  /** Keys whose last grant was revoked, for a better answer. */
+  revoked: ControlKey[];
+  /** Of signatures that have not expired: the key and its nonce, and the time of their end, seconds. */
+  nonces: Record<string, number>;
+}
+
+/** What the signature's check has found out. */
+export interface Signed {
+  key: ControlKey;
+  claim: Pick<ControlClaim, 'nonce' | 'exp'>;
+}
+
+/** More than anybody needs; a state that is carried on must not grow. */
+const MOST_GRANTS = 100;
+const REVOKED_KEPT = 100;
+
+export const newGrants = (owner: ControlKey): Grants => ({ owner, grants: [], revoked: [], nonces: {} });
+
+/** Takes a signature, once. @returns why it is refused; nothing has changed then */
+export function take(
+  state: Grants,
+  operation: Operation,
+  signed: Signed,
+  nowMs: number,
+): Refusal | undefined {
+  const { key, claim } = signed;
+  const nowSec = nowMs / 1000;
+  for (const [nonce, exp] of Object.entries(state.nonces)) if (exp < nowSec) delete state.nonces[nonce];
+  if (claim.exp <= nowSec) return 'Expired';
+  if (claim.exp > nowSec + LONGEST_LIFE_SEC) return 'TooLong';
+  const refusal = whyNot(state, key, OPERATIONS[operation], nowMs);
+  if (refusal) return refusal;
+  const nonce = `${key}/${claim.nonce}`;
+  if (nonce in state.nonces) return 'Replayed';
+  state.nonces[nonce] = claim.exp;
+  return undefined;
+}
+
+function whyNot(state: Grants, key: ControlKey, needed: Permission, nowMs: number): Refusal | undefined {
+  if (permissionsOf(state, key, nowMs).includes(needed)) return undefined;
+  if (state.grants.some((grant) => grant.key === key && grant.untilMs > nowMs)) return 'NotPermitted';
+  return state.revoked.includes(key) ? 'Revoked' : 'WrongKey';
+}
+
+function permissionsOf(state: Grants, key: ControlKey, nowMs: number): readonly Permission[] {
+  if (key === state.owner) return PERMISSIONS;
+  return state.grants.find((grant) => grant.key === key && grant.untilMs > nowMs)?.permissions ?? [];
+}
+
+/** A later grant to the same key takes the place of the one before. @returns why it is refused */
+export function grant(state: Grants, given: Grant, nowMs: number): Refusal | undefined {
+  const { by, key, permissions, untilMs } = given;
+  if (key === state.owner || key === by) return 'GrantTooWide';
+  const own = permissionsOf(state, by, nowMs);
+  const ownUntilMs =
+    by === state.owner ? Infinity : (state.grants.find((each) => each.key === by)?.untilMs ?? 0);
+  if (untilMs > ownUntilMs || !permissions.every((each) => own.includes(each))) return 'GrantTooWide';
+  const earlier = state.grants.find((each) => each.key === key && each.untilMs > nowMs);
+  // What a key has from somebody else is not his to change.
+  if (earlier && by !== state.owner && !comesFrom(state, earlier, by)) return 'NotPermitted';
+  const kept = state.grants.filter((each) => each.key !== key && each.untilMs > nowMs);
+  if (kept.length >= MOST_GRANTS) return 'GrantTooWide';
+  state.grants = [...kept, given];
+  state.revoked = state.revoked.filter((each) => each !== key);
+  narrow(state);
+  return undefined;
+}
+
+/** Takes a key's grant back, and all that was passed on from it. @returns why it is refused */
+export function revoke(state: Grants, key: ControlKey, by: ControlKey): Refusal | undefined {
+  const found = state.grants.find((each) => each.key === key);
+  if (!found) return 'WrongKey';
+  if (by !== state.owner && !comesFrom(state, found, by)) return 'NotPermitted';
+  const gone = [key];
+  for (let i = 0; i < gone.length; i++)
+    gone.push(
+      ...state.grants
+        .filter((each) => each.by === gone[i] && !gone.includes(each.key))
+        .map((each) => each.key),
+    );
+  state.grants = state.grants.filter((each) => !gone.includes(each.key));
+  state.revoked = [...new Set([...state.revoked, ...gone])].slice(-REVOKED_KEPT);
+  return undefined;
+}
+
+/** Whether a grant was passed on from that key's, over any number of others'. */
+function comesFrom(state: Grants, found: Grant, by: ControlKey): boolean {
+  const seen = new Set<ControlKey>();
+  for (let each: Grant | undefined = found; each && !seen.has(each.key);) {
+    if (each.by === by) return true;
+    seen.add(each.key);
+    const above: ControlKey = each.by;
+    each = state.grants.find((other) => other.key === above);
+  }
+  return false;
+}
+
+/** A grant that was made narrower narrows what was passed on from it. */
+function narrow(state: Grants): void {
+  // A chain is no longer than there are grants.
+  for (let i = 0; i < state.grants.length; i++) {
+    for (const each of state.grants) {
+      if (each.by === state.owner) continue;
+      const above = state.grants.find((other) => other.key === each.by);
+      each.permissions = each.permissions.filter((permission) => above?.permissions.includes(permission));
+      each.untilMs = Math.min(each.untilMs, above?.untilMs ?? 0);
+    }
+  }
+}
