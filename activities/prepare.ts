@@ -12,9 +12,10 @@ import { failure, supportedVersion } from './yagna';
 /** Best known before anything is rented. @throws InvalidJobSpec */
 function refuseWorkerFiles({ setup, tasks }: Pick<JobSpec, 'setup' | 'tasks'>): void {
   const commands = [...setup, ...tasks.flatMap((task) => task.commands)];
-  const places = commands.flatMap((command) =>
-    'transfer' in command ? Object.values(command.transfer) : [],
-  );
+  const places = [
+    ...commands.flatMap((command) => ('transfer' in command ? Object.values(command.transfer) : [])),
+    ...tasks.flatMap(({ checkpoint }) => (checkpoint ? [checkpoint.to, checkpoint.from ?? ''] : [])),
+  ];
   const place = places.find(isWorkerFile);
   if (place === undefined) return;
   const problem = `${place}: the worker serves no files; start it with --files DIR, or give an http(s) URL`;

@@ -23,6 +23,18 @@ export type TaskCommand = RunCommand | TransferCommand;
 /** What to do when it is not known whether a script was started (its request was sent, the answer lost). */
 export type OnUncertain = 'freshVm' | 'rerun' | 'fail';
 
+/** Keeps what a task has reached outside of its VM, so that an attempt elsewhere goes on from there. */
+export interface CheckpointSpec {
+  /** Absolute paths in the VM, files or folders, in a volume of the image; those that are there are kept. */
+  files: string[];
+  /** Where they go, as one tar file: an http(s) URL or a file of the worker. */
+  to: string;
+  /** Where they come from. Default: `to`. */
+  from?: string;
+  /** Seconds between two checkpoints. Default 600. */
+  everySec: number;
+}
+
 export interface TaskSpec {
   /** Unique in the job. Default `task-<index, from 1>`. */
   name: string;
@@ -40,6 +52,8 @@ export interface TaskSpec {
   maxAttempts: number;
   /** Default `freshVm`. */
   onUncertain: OnUncertain;
+  /** Only of a task with one program. Default: none is made. */
+  checkpoint?: CheckpointSpec;
 }
 
 /** Where the image comes from, as the demand says it. */

@@ -137,6 +137,28 @@ const task = z.union(
         .enum(['freshVm', 'rerun', 'fail'], mustBe('"freshVm", "rerun" or "fail"'))
         .describe('What to do when it is not known whether the task was started. Default `freshVm`.')
         .optional(),
+      checkpoint: z
+        .strictObject(
+          {
+            files: z
+              .array(line('an absolute path in the VM'), mustBe('a list of paths in the VM'))
+              .min(1, 'names no files; give at least one')
+              .max(100, 'names too many; at most 100, of which each may be a folder')
+              .describe('Files or folders in a volume of the image, such as `/golem/work/state`.'),
+            to: line('an http(s) URL or a file of the worker such as "files:/checkpoint.tar"').describe(
+              'Where they go as one tar file, at an interval.',
+            ),
+            from: line('an http(s) URL or a file of the worker such as "files:/checkpoint.tar"')
+              .describe('Where they come from in the next VM. Default: `to`.')
+              .optional(),
+            everySec: whole('seconds', 5, 86_400).describe('Seconds between two. Default 600.').optional(),
+          },
+          mustBe('an object with files and to'),
+        )
+        .describe(
+          'Keeps what a long task has reached, for an attempt elsewhere. The image needs `sh` and `tar`.',
+        )
+        .optional(),
     }),
   ],
   mustBe('a shell line, or an object with commands'),

@@ -74,7 +74,37 @@ function completeTask(written: WrittenTask, index: number, availableSec: number,
     timeoutSec: timeoutSec ?? Math.max(1, Math.min(DEFAULT_TIMEOUT_SEC, Math.floor(availableSec))),
     maxAttempts: field('maxAttempts') ?? DEFAULT_ATTEMPTS,
     onUncertain: field('onUncertain') ?? 'freshVm',
+    ...completeCheckpoint(field('checkpoint'), commands, [...path, 'checkpoint'], check),
   };
+}
+
+const DEFAULT_EVERY_SEC = 600;
+
+function completeCheckpoint(
+  written: FullTask['checkpoint'],
+  commands: readonly TaskCommand[],
+  path: Path,
+  check: Check,
+): Pick<TaskSpec, 'checkpoint'> {
+  if (written === undefined) return {};
+  if (commands.filter((command) => 'run' in command).length !== 1)
+    check.refuse(path, 'needs a task with one program; join lines with && in one command');
+  written.files.forEach((file, index) => {
+    if (!VM_PLACE.test(file) || file.endsWith('/') || !file.slice(1).includes('/'))
+      check.refuse(
+        [...path, 'files', index],
+        'must be an absolute path below a folder, such as "/golem/work/state"',
+      );
+  });
+  for (const end of ['to', 'from'] as const) {
+    const place = written[end];
+    if (place !== undefined && !isOutside(place))
+      check.refuse(
+        [...path, end],
+        'must be an http(s) URL or a file of the worker such as "files:/checkpoint.tar"',
+      );
+  }
+  return { checkpoint: { ...written, everySec: written.everySec ?? DEFAULT_EVERY_SEC } };
 }
 
 export function completeCommands(written: unknown, path: Path, check: Check): TaskCommand[] {

@@ -32,10 +32,10 @@ beforeAll(async () => {
     },
     env: {
       NODE_OPTIONS: `--require ${join(__dirname, 'support', 'scaled-worker.js')}`,
-      // Twelve hours in two minutes, about, but for the time in which a provider wants its note accepted, or paid.
+      // Notes come some hundred times as often as in use. To accept and to pay them there is time for a busy machine.
       DURATION_CLASSES: JSON.stringify({
-        ...{ debitNotesOverSec: 1, paymentsOverSec: 600, midAgreementDebitNoteIntervalSec: 0.1 },
-        midAgreementPaymentTimeoutSec: 30,
+        ...{ debitNotesOverSec: 1, paymentsOverSec: 1800, midAgreementDebitNoteIntervalSec: 0.1 },
+        ...{ debitNotesAcceptanceTimeoutSec: 60, midAgreementPaymentTimeoutSec: 30 },
       }),
     },
   });
@@ -140,7 +140,7 @@ test(
   async () => {
     const { jobId } = await world.golem.startJob({
       ...SPEC,
-      demand: { expirationSec: 900 },
+      demand: { expirationSec: 3600 },
     });
     await world.effect('paid', (await world.effect('paid', began)).seq);
     await notesAccepted(40);

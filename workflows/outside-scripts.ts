@@ -78,9 +78,7 @@ export class OutsideScripts {
 
   /** A script that still waits when the rental goes on as a new run is sent by that: it is in its queue. */
   private async execute(script: ExecuteScript): Promise<{ scriptId: string }> {
-    const known = script.scriptId === undefined ? undefined : this.find(script.scriptId);
-    // A repeat is told no more than the id that it has, and runs nothing.
-    if (!known) await this.options.guard('executeScript', script);
+    await this.options.guard('executeScript', script);
     if (this.options.isOver()) throw this.rentalEnded();
     const scriptId = script.scriptId ?? this.newId();
     if (this.record.forgotten.includes(scriptId)) return { scriptId };

@@ -8,7 +8,7 @@ import type { EventsQuery, GolemEvent } from '../model/events';
 import type { AgreementId, AllocationId, Amount, BatchId, GolemActivityId, Timestamp } from '../model/ids';
 import type { Bills } from './state/budget';
 import type { ControlSpec } from '../model/control';
-import type { OnUncertain, TaskCommand } from '../model/job';
+import type { CheckpointSpec, OnUncertain, TaskCommand } from '../model/job';
 import type {
   CommandResult,
   JobProgress,
@@ -40,6 +40,9 @@ export interface Assignment {
   commands: TaskCommand[];
   timeoutSec: number;
   onUncertain: OnUncertain;
+  checkpoint?: CheckpointSpec;
+  /** An attempt before may have left a checkpoint. */
+  restore?: boolean;
   /** Of a script from outside: whoever sent it may follow its results by it. */
   scriptId?: string;
   /** Its VM is made anew first. */

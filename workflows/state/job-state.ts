@@ -255,8 +255,11 @@ export function assign(state: JobState, rental: RentalEntry, now: Timestamp): As
   rental.current = index;
   rental.currentId = `${task.spec.name}#${task.assigned}`;
   rental.currentSince = now;
-  const { name, commands, timeoutSec, onUncertain } = task.spec;
-  return { id: rental.currentId, task: name, commands, timeoutSec, onUncertain, vmsDied: rental.vmsDied };
+  const { name, commands, timeoutSec, onUncertain, checkpoint } = task.spec;
+  return {
+    ...{ id: rental.currentId, task: name, commands, timeoutSec, onUncertain, vmsDied: rental.vmsDied },
+    ...(checkpoint ? { checkpoint, restore: task.assigned > 1 } : {}),
+  };
 }
 
 /** Counts an assignment's outcome, once. Returns false for a repeat or for one that is no longer wanted. */

@@ -85,7 +85,11 @@ export function newRentalRecord(
   { n, proposal, first, control, carried }: RentalInput,
   workflowId: string,
 ): RentalRecord {
-  if (carried) return { ...carried, log: resumeEvents(carried.log) };
+  if (carried) {
+    // A run of an earlier version has carried no such lists.
+    const { named = [], forgotten = [] } = carried;
+    return { ...carried, named, forgotten, log: resumeEvents(carried.log) };
+  }
   const { provider } = proposal;
   return {
     ...{ ended: [], deaths: 0, queue: first ? [first] : [], known: first ? [first.id] : [] },

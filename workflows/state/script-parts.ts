@@ -1,0 +1,189 @@
+/**
+ * A task's script as it is really sent: in one part where nothing asks for more; what is left of it once more, when a
+ * transfer failed; and where the task has checkpoints, its program in the background and its files out at an interval. Pure
+ * functions over plain data: which part comes first, and what follows from how a part ended.
+ */
+import type { CheckpointSpec, RunCommand, TaskCommand } from '../../model/job';
+import type { CommandResult } from '../../model/result';
+
+/** What a task's parts are made from. */
+export interface WholeScript {
+  /** Unique in the VM, of letters, digits and `-`. */
+  key: string;
+  commands: TaskCommand[];
+  checkpoint?: CheckpointSpec;
+  /** An attempt before may have left a checkpoint. */
+  restore: boolean;
+}
+
+export interface Parts {
+  whole: WholeScript;
+  stage: 'plain' | 'restore' | 'launch' | 'wait' | 'collect';
+  /** Position in the whole of the present part's first command. */
+  offset: number;
+  /** Results of commands before. */
+  kept: CommandResult[];
+  /** Failures of transfers since one succeeded. */
+  failures: number;
+  checkpoints: number;
+}
+
+/** A part to be sent, after a pause. */
+export interface Part {
+  commands: TaskCommand[];
+  pauseMs: number;
+}
+
+export interface PartEnd {
+  state: 'done' | 'failed';
+  results: CommandResult[];
+}
+
+/** A transfer is tried so often, where its other end is outside of the VM: networks and servers have bad moments. */
+const TRANSFER_TRIES = 3;
+const FIRST_PAUSE_MS = 2_000;
+
+const isOutward = (command: TaskCommand | undefined): boolean =>
+  command !== undefined &&
+  'transfer' in command &&
+  Object.values(command.transfer).some((place) => !place.startsWith('/'));
+
+/** Undefined where a script is one part and nothing follows from it. */
+export function partsOf(whole: WholeScript): Parts | undefined {
+  const { checkpoint, commands, restore } = whole;
+  if (!checkpoint && !commands.some(isOutward)) return undefined;
+  const stage = checkpoint ? (restore ? 'restore' : 'launch') : 'plain';
+  return { whole, stage, offset: 0, kept: [], failures: 0, checkpoints: 0 };
+}
+
+/** Commands of the present part. */
+export function commandsOf({ whole, stage, offset }: Parts): TaskCommand[] {
+  const { commands, checkpoint, key } = whole;
+  const at = programAt(commands);
+  const program = commands[at];
+  if (!checkpoint || !program || !('run' in program)) return commands.slice(offset);
+  switch (stage) {
+    case 'plain':
+      return commands.slice(offset);
+    case 'restore':
+      return restoring(checkpoint);
+    case 'launch':
+      return [...commands.slice(offset, at), launching(program, key)];
+    case 'wait':
+      return waiting(checkpoint, key);
+    case 'collect':
+      return offset > at ? commands.slice(offset) : [collecting(key), ...commands.slice(at + 1)];
+  }
+}
+
+/** The only program of a task with checkpoints. */
+const programAt = (commands: readonly TaskCommand[]): number =>
+  commands.findIndex((command) => 'run' in command);
+
+/**
+ * What follows from the end of a part: another one, or the results of the whole script.
+ * @returns undefined when that end was the whole script's; `results` then are in the parts
+ */
+export function nextPart(parts: Parts, { state, results }: PartEnd): Part | undefined {
+  const { whole, stage, offset } = parts;
+  const at = programAt(whole.commands);
+  const go = (next: Parts['stage'], from: number): Part => {
+    parts.stage = next;
+    parts.offset = from;
+    return { commands: commandsOf(parts), pauseMs: 0 };
+  };
+  const pause = (): number => FIRST_PAUSE_MS * 2 ** (parts.failures - 1);
+  if (stage === 'restore') {
+    parts.failures += 1;
+    const isThere = state === 'done' || parts.failures >= TRANSFER_TRIES;
+    if (!isThere) return { ...go('restore', 0), pauseMs: pause() };
+    parts.failures = 0;
+    return go('launch', 0);
+  }
+  if (stage === 'wait') {
+    const [packed] = results;
+    const said = packed?.stdout?.trim();
+    if (said === FINISHED) {
+      parts.failures = 0;
+      return go('collect', at);
+    }
+    if (state === 'done') parts.checkpoints += 1;
+    // A checkpoint that cannot be taken out costs no work; a VM in which nothing can be run any more does.
+    const isOdd = packed?.result !== 'Ok' && said !== NOTHING_YET;
+    parts.failures = isOdd ? parts.failures + 1 : 0;
+    if (parts.failures < TRANSFER_TRIES) return go('wait', at);
+    keep(parts, packed ? [packed] : [], at);
+    return undefined;
+  }
+  const good = results.filter(({ result }) => result === 'Ok');
+  if (state === 'done' && stage === 'launch') {
+    // The launch itself is none of the task's commands.
+    keep(parts, good.slice(0, at - offset), offset);
+    return go('wait', at);
+  }
+  const failed = offset + good.length;
+  if (good.length > 0) parts.failures = 0;
+  if (state === 'failed' && isOutward(whole.commands[failed]) && parts.failures + 1 < TRANSFER_TRIES) {
+    parts.failures += 1;
+    keep(parts, good, offset);
+    const { commands } = go(stage, failed);
+    return { commands, pauseMs: pause() };
+  }
+  keep(parts, results, offset);
+  return undefined;
+}
+
+function keep(parts: Parts, results: readonly CommandResult[], offset: number): void {
+  parts.kept.push(...results.map((result) => ({ ...result, index: offset + result.index })));
+}
+
+const FINISHED = 'golem: finished';
+const NOTHING_YET = 'golem: nothing yet';
+
+/** Beside the first of the files: a transfer reaches only what lies in a volume of the image. */
+const archiveOf = ({ files: [first = ''] }: CheckpointSpec): string =>
+  `${first.slice(0, first.lastIndexOf('/'))}/.golem-checkpoint.tar`;
+
+/** In the VM alone: what the program prints, and its exit code once it has one. */
+const folderOf = (key: string): string => `/tmp/golem-${key}`;
+
+const shell = (lines: string, ...args: string[]): RunCommand => ({
+  run: '/bin/sh',
+  args: ['-c', lines, 'golem', ...args],
+});
+
+function restoring(checkpoint: CheckpointSpec): TaskCommand[] {
+  const archive = archiveOf(checkpoint);
+  const from = checkpoint.from ?? checkpoint.to;
+  return [{ transfer: { from, to: archive } }, shell('tar -xf "$1" -C / && rm "$1"', archive)];
+}
+
+function launching({ run, args }: RunCommand, key: string): TaskCommand {
+  const program = args ? [run, ...args] : ['/bin/sh', '-c', run];
+  const lines =
+    'D="$1"; shift; rm -rf "$D"; mkdir -p "$D" || exit 1; ' +
+    '( "$@" >"$D/out" 2>"$D/err"; echo $? >"$D/code.part"; mv "$D/code.part" "$D/code" ) </dev/null >/dev/null 2>&1 &';
+  return shell(lines, folderOf(key), ...program);
+}
+
+/** Says when the program has ended; else packs those of the files that are there, for the transfer that follows. */
+function waiting(checkpoint: CheckpointSpec, key: string): TaskCommand[] {
+  const archive = archiveOf(checkpoint);
+  const lines =
+    'D="$1"; N="$2"; A="$3"; shift 3; I=0; ' +
+    'while [ ! -e "$D/code" ] && [ "$I" -lt "$N" ]; do sleep 1; I=$((I+1)); done; ' +
+    `if [ -e "$D/code" ]; then echo "${FINISHED}"; exit 1; fi; ` +
+    'F=""; cd / || exit 1; for P in "$@"; do if [ -e "$P" ]; then F="$F x"; set -- "$@" "${P#/}"; fi; shift; done; ' +
+    `if [ -z "$F" ]; then echo "${NOTHING_YET}"; exit 1; fi; ` +
+    'tar -cf "$A.part" "$@" && mv "$A.part" "$A"';
+  const { files, everySec, to } = checkpoint;
+  return [
+    shell(lines, folderOf(key), String(everySec), archive, ...files),
+    { transfer: { from: archive, to } },
+  ];
+}
+
+function collecting(key: string): TaskCommand {
+  const lines = 'cat "$1/out"; cat "$1/err" >&2; C=$(cat "$1/code"); rm -rf "$1"; exit "$C"';
+  return shell(lines, folderOf(key));
+}
