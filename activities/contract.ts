@@ -18,10 +18,18 @@ import type {
 import type { AgreedTerms } from '../model/agreed-terms';
 import type { Breach } from '../model/avoid';
 import type { ControlClaim, ControlKey, Operation, Refusal } from '../model/control';
-import type { BudgetSpec, Installation, JobSpec, TaskCommand, ToleranceSpec } from '../model/job';
+import type {
+  BudgetSpec,
+  Installation,
+  JobSpec,
+  TaskCommand,
+  TaskFile,
+  TaskSpec,
+  ToleranceSpec,
+} from '../model/job';
 import type { NewEvent } from '../model/events';
 import type { Orphan, ReconcileInput } from '../model/reconcile';
-import type { CommandResult, DetachedAgreement, ProviderInfo } from '../model/result';
+import type { CommandResult, DetachedAgreement, ProviderInfo, TaskResult } from '../model/result';
 
 /** Which job on which yagna: what every activity needs to find what is the job's. */
 export interface JobRef {
@@ -516,6 +524,52 @@ export type VerifiedControl =
   | { key: ControlKey; claim: Pick<ControlClaim, 'nonce' | 'exp'>; refusal?: undefined }
   | { key?: ControlKey; refusal: Refusal };
 
+/** How far a file of tasks was read. */
+export interface TasksCursor {
+  /** Byte. */
+  offset: number;
+  /** Number of the line there, from 1. */
+  line: number;
+}
+
+export interface ReadTasksInput {
+  file: TaskFile;
+  cursor: TasksCursor;
+  /** At most so many tasks, and JSON of them, if they are not all of one VM. */
+  maxTasks: number;
+  maxJson: number;
+}
+
+export interface TasksPage {
+  tasks: TaskSpec[];
+  /** Where the next page begins. */
+  cursor: TasksCursor;
+  isEnd: boolean;
+}
+
+export interface WriteResultsInput {
+  /** The spec's `resultsTo`. */
+  to: string;
+  /** From 1. */
+  part: number;
+  results: TaskResult[];
+}
+
+/** A workflow and the first of its runs. */
+export interface StartedWorkflow {
+  workflowId: string;
+  runId: string;
+}
+
+/** How a workflow ended. */
+export interface ClosedWorkflow {
+  workflowId: string;
+  /** `unknown`: Temporal has deleted it since. */
+  how: 'completed' | 'failed' | 'canceled' | 'terminated' | 'timedOut' | 'unknown';
+  /** Why it `failed`. */
+  failure?: { type: string; message: string };
+}
+
 /** The Temporal activities of this package, by the names they are registered under. */
 export interface GolemActivities {
   golemPrepareJob(input: { spec: unknown }): Promise<PreparedJob>;
@@ -535,6 +589,9 @@ export interface GolemActivities {
   golemCleanUp(input: CleanUpInput): Promise<CleanedUp>;
   golemReleaseAllocation(input: ReleaseInput): Promise<Released>;
   golemFindOrphans(input: ReconcileInput): Promise<FoundOrphans>;
+  golemReadTasks(input: ReadTasksInput): Promise<TasksPage>;
+  golemWriteResults(input: WriteResultsInput): Promise<void>;
+  golemWatchWorkflows(input: { workflows: StartedWorkflow[] }): Promise<{ closed: ClosedWorkflow[] }>;
   golemAvoidProvider(input: AvoidInput): Promise<{ events: NewEvent[] }>;
   golemVerifyControl(input: VerifyControlInput): Promise<VerifiedControl>;
 }

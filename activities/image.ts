@@ -112,14 +112,17 @@ async function answered<T>(
 async function refuseErrors(response: Response, what: string, missing: string): Promise<void> {
   if (response.ok) return;
   const said = firstLine(await response.text());
-  const isOurMistake =
-    response.status >= 400 && response.status < 500 && ![408, 425, 429].includes(response.status);
   const answer = `${response.status}${said === '' ? '' : ` ${said}`}`;
-  if (!isOurMistake) throw unavailable(`${what} answered ${answer}`);
+  if (!isOurMistake(response.status)) throw unavailable(`${what} answered ${answer}`);
   throw ApplicationFailure.nonRetryable(
     `image: ${what} has ${missing} (${answer}); check it, or give the image by hash and URL`,
     'ImageNotFound' satisfies FailureType,
   );
+}
+
+/** The server will not answer otherwise, however often it is asked. */
+export function isOurMistake(status: number): boolean {
+  return status >= 400 && status < 500 && ![408, 425, 429].includes(status);
 }
 
 function unavailable(message: string): ApplicationFailure {
@@ -127,7 +130,7 @@ function unavailable(message: string): ApplicationFailure {
 }
 
 /** `fetch` says only "fetch failed"; what happened is in its cause. */
-function causeOf(error: unknown): string {
+export function causeOf(error: unknown): string {
   const { cause, message } = asError(error);
   const { code, message: why } = asError(cause);
   return firstLine([code, why].filter(Boolean).join(' ') || message || String(error));

@@ -14,6 +14,8 @@ import { rentalWatchActivities } from './watch-rental';
 import { scriptWatchActivities } from './watch-script';
 import { settlementWatchActivities } from './watch-settlement';
 import { controlActivities } from './verify-control';
+import { workflowWatchActivities } from './watch-workflows';
+import { taskFileActivities } from './tasks-file';
 import { vmActivities } from './vm';
 
 export type { GolemActivities } from './contract';
@@ -38,5 +40,7 @@ export function createGolemActivities(env: ActivityEnvironment): GolemActivities
     ...orphanActivities(env),
     ...avoidActivities(env),
     ...controlActivities(),
+    ...workflowWatchActivities,
+    ...taskFileActivities,
   };
 }

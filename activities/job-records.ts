@@ -12,7 +12,7 @@ import type { Client, WorkflowExecutionDescription } from '@temporalio/client';
 import { settlementId } from '../model/ids';
 import type { SettlementResult } from '../model/result';
 import type { Revival, SettlementTerms } from './contract';
-import { describe, isNotFound } from './known-workflow';
+import { describe, firstRunOf, isNotFound } from './known-workflow';
 
 /** A settlement's input; with `adopt` where it had taken over what another had left. */
 type FormerTerms = SettlementTerms & Partial<Pick<Revival, 'adopt'>>;
@@ -132,10 +132,6 @@ const ofJob = (
 
 const isRunning = (workflow: WorkflowExecutionDescription | undefined): boolean =>
   workflow?.status.name === 'RUNNING';
-
-function firstRunOf({ raw, runId }: WorkflowExecutionDescription): string {
-  return raw.workflowExecutionInfo?.firstRunId || runId;
-}
 
 function newer(
   a: WorkflowExecutionDescription | undefined,

@@ -22,3 +22,8 @@ export function isNotFound(error: unknown): boolean {
   if (error instanceof Error && error.name === 'WorkflowNotFoundError') return true;
   return isGrpcServiceError(error) && Number(error.code) === NOT_FOUND;
 }
+
+/** Id of the first of the runs that a run continues. */
+export function firstRunOf({ raw, runId }: WorkflowExecutionDescription): string {
+  return raw.workflowExecutionInfo?.firstRunId || runId;
+}

@@ -7,6 +7,7 @@ import type { GolemActivities } from './contract';
 import type { ActivityEnvironment } from './environment';
 import { resolveImage } from './image';
 import { installationOf } from './installation';
+import { scanTaskFile } from './tasks-file';
 import { failure, supportedVersion } from './yagna';
 
 /** Best known before anything is rented. @throws InvalidJobSpec */
@@ -29,28 +30,31 @@ export function prepareActivities(env: ActivityEnvironment): Pick<GolemActivitie
      *
      * Effect: none.
      * @throws InvalidJobSpec - every problem with its path (not retried)
+     * @throws TasksNotFound - the server of `tasks.from` refuses it (not retried)
      * @throws ImageNotFound - the registry does not know the tag (not retried)
      * @throws UnknownConnection, YagnaUnauthorized - (not retried)
      * @throws YagnaIncompatible - yagna is too old, or its version cannot be read (not retried)
-     * @throws YagnaUnavailable, RegistryUnavailable - (retried with backoff)
+     * @throws YagnaUnavailable, RegistryUnavailable, TasksUnavailable - (retried with backoff)
      */
-    async golemPrepareJob({ spec }) {
+    async golemPrepareJob({ spec: given }) {
       return await attempt(async ({ signal }) => {
-        const checked = parseJobSpec(spec, {
+        const checked = parseJobSpec(given, {
           ...env.specSettings,
           strategies: Object.keys(env.strategies),
         });
         if (!checked.ok) throw failure('InvalidJobSpec', checked.problems.join('\n'), checked.problems);
         if (!env.files) refuseWorkerFiles(checked.spec);
-        const yagna = env.connections.get(checked.spec.connection);
-        const [installation, , , image] = await Promise.all([
+        const { taskFile: unread, ...spec } = checked.spec;
+        const yagna = env.connections.get(spec.connection);
+        const [installation, , , image, scanned] = await Promise.all([
           installationOf(env),
           supportedVersion(yagna, signal),
           // Whether it takes our key.
           yagna.me(signal),
-          resolveImage(checked.spec.image, { registryUrl: env.registryUrl, signal }),
+          resolveImage(spec.image, { registryUrl: env.registryUrl, signal }),
+          unread && scanTaskFile(unread, spec, signal),
         ]);
-        return { spec: { ...checked.spec, image }, installation };
+        return { spec: { ...spec, image, ...scanned }, installation };
       });
     },
   };

@@ -4,7 +4,7 @@ import { GolemClient } from '../client/index';
 import type { GolemEvent } from '../model/events';
 import { foreignText } from '../model/foreign-text';
 import { DEFAULT_TASK_QUEUE } from '../model/ids';
-import type { JobResult, ProviderInfo } from '../model/result';
+import type { JobResult, ProviderInfo, TaskResult } from '../model/result';
 import { CliError, EXIT_FAILED } from './failure';
 import { jobView } from './job-view';
 import { readSpecFile } from './spec-file';
@@ -100,17 +100,25 @@ async function watchToEnd(client: Client, golem: GolemClient, jobId: string): Pr
 const LINES_SHOWN = 10;
 
 /** How each task ended, and below it the end of what its commands printed. */
-function taskLines(result: JobResult): string[] {
-  return result.tasks.flatMap((task) => {
-    const where = task.provider ? ` on ${task.provider.name}` : '';
-    const why = task.failure ? `: ${task.failure.type}: ${task.failure.message}` : '';
-    const printed = task.results.flatMap(({ stdout, stderr }) => [stdout ?? '', stderr ?? '']);
-    const lines = foreignLines(printed.join(''));
-    return [
-      `${task.name}: ${task.state}${where}${why}`,
-      ...lines.slice(-LINES_SHOWN).map((line) => `  ${line}`),
-    ];
-  });
+function taskLines({ tasks, results }: JobResult): string[] {
+  const { parts = 0, tasks: count, firstFailed = [] } = results ?? {};
+  const written = count
+    ? [
+        `${count.done} tasks done, ${count.failed} failed, ${count.cancelled} cancelled: results in ${parts} parts`,
+      ]
+    : [];
+  return [...[...tasks, ...firstFailed].flatMap(linesOfTask), ...written];
+}
+
+function linesOfTask(task: TaskResult): string[] {
+  const where = task.provider ? ` on ${task.provider.name}` : '';
+  const why = task.failure ? `: ${task.failure.type}: ${task.failure.message}` : '';
+  const printed = task.results.flatMap(({ stdout, stderr }) => [stdout ?? '', stderr ?? '']);
+  const lines = foreignLines(printed.join(''));
+  return [
+    `${task.name}: ${task.state}${where}${why}`,
+    ...lines.slice(-LINES_SHOWN).map((line) => `  ${line}`),
+  ];
 }
 
 /** What a provider's commands printed, without what would steer the terminal. */
@@ -125,10 +133,14 @@ function foreignLines(text: string): string[] {
 
 function requireDone(result: JobResult): void {
   if (result.state === 'done') return;
-  const failed = result.tasks.filter((task) => task.state !== 'done');
-  const first = failed[0]?.failure;
+  const { jobId, tasks, results } = result;
+  const failed = tasks.filter((task) => task.state !== 'done');
+  const count = results?.tasks;
+  const bad = count ? count.failed + count.cancelled : failed.length;
+  const all = count ? count.done + bad : tasks.length;
+  const first = (results?.firstFailed ?? failed)[0]?.failure ?? result.failure;
   const reason = first ? `: ${first.type}: ${first.message}` : '';
-  throw new CliError(`job ${result.jobId} failed, ${failed.length} of ${result.tasks.length} tasks${reason}`);
+  throw new CliError(`job ${jobId} failed, ${bad} of ${all} tasks${reason}`);
 }
 
 /** The short form: a provider by its name, an amount once, and no long lists; `--json` has it all. */

@@ -35,6 +35,28 @@ export const FAILURES = {
     action: 'Check the tag, hash or URL, or give the image by hash and URL.',
     retryable: false,
   },
+  TasksNotFound: {
+    means: 'The server of `tasks.from` refuses the file, or has none.',
+    action: 'Check the URL: a worker must be able to read it until the last task has begun.',
+    retryable: false,
+  },
+  TasksUnavailable: {
+    means: 'The server of `tasks.from` did not answer, or answered with an error.',
+    action: 'Nothing: it is retried. If it lasts, look at that server.',
+    retryable: true,
+  },
+  TasksChanged: {
+    means: 'The file of `tasks.from` is not what it was when the job began. Tasks read before are done.',
+    action: 'Leave the file as it is while the job runs; start another job for what is not done.',
+    retryable: false,
+  },
+  ResultsNotWritten: {
+    means:
+      'The server of `resultsTo` does not take results. They are kept, and no more tasks are begun when they are many.',
+    action:
+      'Nothing but to mend that server: it is tried again for a day. What cannot be written comes with the result of the job.',
+    retryable: true,
+  },
   RegistryUnavailable: {
     means:
       'The Golem registry, or the server of an image given by URL, did not answer or answered with an error.',

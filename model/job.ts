@@ -56,6 +56,27 @@ export interface TaskSpec {
   checkpoint?: CheckpointSpec;
 }
 
+/** How a file was when it was first read. Compared by what its server tells of it. */
+export interface FileVersion {
+  etag?: string;
+  lastModified?: string;
+  /** Bytes. */
+  size: number;
+}
+
+/** Tasks in a file instead of in the spec. */
+export interface TaskFile {
+  /** http(s) URL of JSON Lines. It is in the histories, with whatever its query holds. */
+  from: string;
+  /** Where results go, with `{part}` for the number of the part. */
+  resultsTo: string;
+  version: FileVersion;
+  /** Tasks in it. */
+  count: number;
+  /** Seconds that the life of the demand leaves for a task. */
+  availableSec: number;
+}
+
 /** Where the image comes from, as the demand says it. */
 export interface ImageSpec {
   /** `hash:sha3:<hash>:<url>`, the value of `golem.srv.comp.task_package`. */
@@ -150,7 +171,9 @@ export interface JobSpec {
   providers: ProvidersSpec;
   /** Commands run once in each VM after it started, before its first task. */
   setup: TaskCommand[];
+  /** Empty where they are in a file. */
   tasks: TaskSpec[];
+  taskFile?: TaskFile;
   /** True: no tasks of its own; scripts come by the rental's `executeScript` Update. */
   interactive: boolean;
   /** Of an interactive job: VMs that scripts may have at the same time under its agreement. Default 1. */

@@ -108,17 +108,31 @@ export function fitScriptResults(results: readonly CommandResult[], limitBytes: 
 
 /** Results of a whole job as they go to whoever started it. */
 export function fitTaskResults(tasks: readonly TaskResult[]): TaskResult[] {
-  const fitting = dropOldAttempts(tasks);
+  return fitTasks(tasks, { json: JOB_RESULT_JSON, frameJson: JOB_FRAME_JSON });
+}
+
+/** What is cut of a task. */
+type Cuttable = Pick<TaskResult, 'results' | 'attempts'>;
+
+/**
+ * Cuts tasks to what may travel: outputs, with a mark, so that all stays within `json` bytes of JSON, of which at most
+ * `frameJson` is not output; beyond that the oldest attempts are left out.
+ */
+export function fitTasks<T extends Cuttable>(
+  tasks: readonly T[],
+  { json, frameJson }: { json: number; frameJson: number },
+): T[] {
+  const fitting = dropOldAttempts(tasks, frameJson);
   const fitted = fitOutputs(
     fitting.flatMap(({ results }) => results),
-    JOB_RESULT_JSON - frameSize(fitting),
+    json - frameSize(fitting),
   );
   let at = 0;
   return fitting.map((task) => ({ ...task, results: fitted.slice(at, (at += task.results.length)) }));
 }
 
 /** JSON of everything but the outputs. */
-function frameSize(tasks: readonly TaskResult[]): number {
+function frameSize(tasks: readonly Cuttable[]): number {
   const frame = tasks.map((task) => ({
     ...task,
     results: task.results.map((result) => ({ ...result, stdout: '', stderr: '' })),
@@ -127,10 +141,10 @@ function frameSize(tasks: readonly TaskResult[]): number {
 }
 
 /** Attempts keep their numbers, so that it shows when older ones are left out. */
-function dropOldAttempts(tasks: readonly TaskResult[]): TaskResult[] {
+function dropOldAttempts<T extends Cuttable>(tasks: readonly T[], limit: number): T[] {
   let kept = Math.max(1, ...tasks.map(({ attempts }) => attempts.length));
   for (let fitting = [...tasks]; ; kept = Math.ceil(kept / 2)) {
-    if (kept <= 1 || frameSize(fitting) <= JOB_FRAME_JSON) return fitting;
+    if (kept <= 1 || frameSize(fitting) <= limit) return fitting;
     const most = Math.ceil(kept / 2);
     fitting = tasks.map((task) => ({ ...task, attempts: task.attempts.slice(-most) }));
   }

@@ -48,14 +48,28 @@ export interface TaskResult {
   failure?: { type: string; message: string };
 }
 
+/** What became of tasks that were in a file. */
+export interface FileResults {
+  /** Parts written to `resultsTo`, numbered from 1: a {@link TaskResult} a line, of tasks that are done or failed. */
+  parts: number;
+  tasks: { done: number; failed: number; cancelled: number };
+  /** The first 20 that failed, outputs cut; all of them are in the parts. */
+  firstFailed: TaskResult[];
+}
+
 /** What `golemJob` returns. */
 export interface JobResult {
   jobId: string;
   jobUuid: string;
   /** `done`: every task is done. `failed`: at least one failed for good; the others' results are here. */
   state: 'done' | 'failed';
-  /** Empty where the job was ended before its spec could be checked. */
+  /**
+   * Empty where the job was ended before its spec could be checked. Of tasks in a file, those whose result could not be
+   * written.
+   */
   tasks: TaskResult[];
+  /** There if the tasks were in a file. */
+  results?: FileResults;
   /** Why the job ended before all its tasks were over, if so: a failure name and one line. */
   failure?: { type: string; message: string };
   startedAt: Timestamp;

@@ -42,7 +42,6 @@ export function checkBeyond(problems: SpecProblem[]): Check {
 
 /** Fields that are planned and that this version does not have. */
 const NOT_YET = new Map([
-  ['resultsTo', 'not supported yet; results come with the result of the job'],
   ['payload', 'computation manifests are not supported yet'],
   ['manifest', 'computation manifests are not supported yet'],
   ['demand.payload', 'computation manifests are not supported yet'],

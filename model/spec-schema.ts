@@ -47,6 +47,21 @@ function matching(pattern: RegExp, what: string) {
   return z.string(mustBe(what)).regex(pattern, mustBe(what));
 }
 
+/** A URL may hold a signature: what is wrong with it is said without it. */
+function url(what: string) {
+  const rule = {
+    error: ({ input }: { input?: unknown }) =>
+      typeof input === 'string'
+        ? `must be ${what} without user name and password`
+        : mustBe(what).error({ input }),
+  };
+  return z
+    .string(rule)
+    .max(4000, rule)
+    .regex(/^https?:\/\/[^\s/?#@\\]+([/?#]\S*)?$/i, rule)
+    .refine((text) => URL.canParse(text), rule);
+}
+
 function name(what: string) {
   const rule = mustBe(`${what}: 1 to 100 characters, none of them a control character`);
   return z.string(rule).min(1, rule).max(100, rule).regex(PRINTABLE, rule);
@@ -284,6 +299,9 @@ const providerList = () =>
     mustBe('a list of provider ids'),
   );
 
+/** What a line of a file of tasks holds, as if it were a list of one. */
+export const taskListSchema = z.strictObject({ tasks: z.array(task) });
+
 /** The whole spec. Strict: a key that is not here is a mistake. */
 export const jobSpecSchema = z.strictObject(
   {
@@ -327,15 +345,29 @@ export const jobSpecSchema = z.strictObject(
       .describe('Run once in each VM before its first task; written as `tasks[].commands`. Default none.')
       .optional(),
     tasks: z
-      .array(task, {
-        error: ({ input }) =>
-          typeof input === 'object' && input !== null && 'from' in input
-            ? 'from a URL is not supported yet; list the tasks in the spec'
-            : mustBe('a list of tasks').error({ input }),
-      })
-      .max(MAX_TASKS, `has more than ${MAX_TASKS} tasks; start several jobs`)
+      .union(
+        [
+          z
+            .array(task)
+            .max(
+              MAX_TASKS,
+              `has more than ${MAX_TASKS} tasks; put them into a file, one a line, and give { "from": its URL }`,
+            ),
+          z.strictObject({
+            from: url('an http(s) URL').describe(
+              'In place of a list: http(s) URL of a file with a task a line, each a JSON string or object. It must stay as it is.',
+            ),
+          }),
+        ],
+        mustBe('a list of tasks, or an object with from'),
+      )
       .describe(
-        'What to run; at most 500, each a shell line or an object. May be left out when `interactive`.',
+        'What to run: a list of at most 500, each a shell line or an object, or a file of more. May be left out when `interactive`.',
+      )
+      .optional(),
+    resultsTo: url('an http(s) URL')
+      .describe(
+        'With `tasks.from`, and only with it: URL with `{part}` in it, where a number is put (`00001`). Results are written there by HTTP PUT, in parts of one JSON object a line.',
       )
       .optional(),
     interactive: z

@@ -7,7 +7,15 @@ import { exact } from './amount';
 import { type Duration, durationClasses, type DurationClasses, applyDurationClass } from './duration-classes';
 import { DEFAULT_CONNECTION } from './ids';
 import { type ImageSource, readImageSource } from './image-source';
-import type { BudgetSpec, DemandSpec, JobSpec, PricingSpec, ProvidersSpec, ToleranceSpec } from './job';
+import type {
+  BudgetSpec,
+  DemandSpec,
+  JobSpec,
+  PricingSpec,
+  ProvidersSpec,
+  TaskFile,
+  ToleranceSpec,
+} from './job';
 import { nearestKey } from './nearest-key';
 import { SELECTION_STRATEGIES } from './selection';
 import { jobSpecSchema, type WrittenSpec } from './spec-schema';
@@ -31,8 +39,17 @@ export interface SpecSettings {
 /** The image of a spec, before it is known where it is. */
 export type UnresolvedImage = ImageSource & { label: string };
 
-/** A job spec, checked and complete but for its image. */
-export type ParsedSpec = Omit<JobSpec, 'image'> & { image: UnresolvedImage };
+/** A file of tasks that was not read yet. */
+export type UnreadTaskFile = Pick<TaskFile, 'from' | 'resultsTo' | 'availableSec'> & {
+  /** What the spec says; what fits shows when the file is read. */
+  outputLimitBytes?: number;
+};
+
+/** A job spec, checked and complete but for its image and what is in a file of tasks. */
+export type ParsedSpec = Omit<JobSpec, 'image' | 'taskFile'> & {
+  image: UnresolvedImage;
+  taskFile?: UnreadTaskFile;
+};
 
 export type SpecReading = { ok: true; spec: ParsedSpec } | { ok: false; problems: string[] };
 
@@ -107,9 +124,11 @@ function complete(written: WrittenSpec, settings: SpecSettings, check: Check): P
   const classes = durationClasses(settings.durationClasses);
   const demand = completeDemand(written, settings, classes, check);
   const interactive = check.isSound(['interactive']) ? (written.interactive ?? false) : false;
-  const tasks = completeTasks(written.tasks, demand.expirationSec - classes.reservedSec, check);
+  const availableSec = demand.expirationSec - classes.reservedSec;
+  const tasks = completeTasks(written.tasks, availableSec, check);
+  const taskFile = completeTaskFile(written, availableSec, check);
   checkTasksFit(written, interactive, check);
-  const vms = new Set(tasks.map((task) => task.vm)).size;
+  const vms = taskFile ? Infinity : new Set(tasks.map((task) => task.vm)).size;
   const setup = completeCommands(written.setup ?? [], ['setup'], check);
   if (setup.length > MAX_COMMANDS) {
     check.refuse(
@@ -133,9 +152,10 @@ function complete(written: WrittenSpec, settings: SpecSettings, check: Check): P
     providers: completeProviders(written.providers, interactive ? 1 : vms, settings, check),
     setup,
     tasks,
+    ...(taskFile === undefined ? {} : { taskFile }),
     interactive,
     ...(written.vmsAtOnce === undefined ? {} : { vmsAtOnce: written.vmsAtOnce }),
-    outputLimitBytes: completeOutputLimit(written.outputLimitBytes, commands, check),
+    outputLimitBytes: completeOutputLimit(written.outputLimitBytes, taskFile ? 1 : commands, check),
     invoiceWaitSec: written.invoiceWaitSec ?? INVOICE_WAIT_SEC,
     tolerance: {
       usageSec: written.tolerance?.usageSec ?? TOLERANCE.usageSec,
@@ -148,7 +168,7 @@ function complete(written: WrittenSpec, settings: SpecSettings, check: Check): P
 
 function checkTasksFit(written: WrittenSpec, interactive: boolean, check: Check): void {
   if (!check.isSound(['interactive']) || !check.isReadable(['tasks'])) return;
-  const count = written.tasks?.length ?? 0;
+  const count = Array.isArray(written.tasks) ? written.tasks.length : written.tasks ? 1 : 0;
   if (interactive && count > 0) {
     check.refuse(['tasks'], 'an interactive job has none; leave them out, or set interactive to false');
   }
@@ -158,6 +178,38 @@ function checkTasksFit(written: WrittenSpec, interactive: boolean, check: Check)
   if (!interactive && count === 0) {
     check.refuse(['tasks'], 'has nothing to run; give at least one task, or set interactive to true');
   }
+}
+
+/** The file itself is read by the activity that asked for this. */
+function completeTaskFile(
+  { tasks, resultsTo, outputLimitBytes }: WrittenSpec,
+  availableSec: number,
+  check: Check,
+): UnreadTaskFile | undefined {
+  const isFile = check.isSound(['tasks']) && typeof tasks === 'object' && !Array.isArray(tasks);
+  if (!isFile) {
+    if (resultsTo !== undefined && check.isSound(['tasks']))
+      check.refuse(
+        ['resultsTo'],
+        'belongs to tasks.from; results of tasks in the spec come with the result of the job',
+      );
+    return undefined;
+  }
+  if (resultsTo === undefined) {
+    check.refuse(
+      ['resultsTo'],
+      'is missing; results of tasks.from are written there, to "https://…/results-{part}.jsonl" for instance',
+    );
+    return undefined;
+  }
+  if (check.isSound(['resultsTo']) && !/^https?:\/\/[^/?#]+[/?#].*\{part\}/i.test(resultsTo)) {
+    check.refuse(
+      ['resultsTo'],
+      'has no {part} in its path or query; put it where the number of a part goes, as in "https://…/results-{part}.jsonl"',
+    );
+  }
+  const limit = check.isSound(['outputLimitBytes']) ? outputLimitBytes : undefined;
+  return { from: tasks.from, resultsTo, availableSec, outputLimitBytes: limit };
 }
 
 function completeImage(image: WrittenSpec['image'], check: Check): UnresolvedImage {

@@ -78,12 +78,12 @@ function rowsOf(schema, prefix) {
   const variants = schema.anyOf ?? [schema];
   const object = variants.find((variant) => variant.type === 'object');
   const list = variants.find((variant) => variant.type === 'array');
-  if (list) return rowsOf(list.items, `${prefix.replace(/\.$/, '')}[].`);
-  return Object.entries(object?.properties ?? {}).flatMap(([name, field]) => [
+  const rows = Object.entries(object?.properties ?? {}).flatMap(([name, field]) => [
     ...(field.description ? [[`${prefix}${name}`, field.description]] : []),
     // What is written as another field is described there.
     ...(field.description?.includes('written as `') ? [] : rowsOf(field, `${prefix}${name}.`)),
   ]);
+  return list ? [...rows, ...rowsOf(list.items, `${prefix.replace(/\.$/, '')}[].`)] : rows;
 }
 
 function table(head, rows) {

@@ -242,7 +242,12 @@ describe('an answer of yagna', () => {
   // One that is added does not compile without its input here. Left out is what asks no yagna, or Temporal as well.
   type Asking = Exclude<
     keyof GolemActivities,
-    'golemAvoidProvider' | 'golemFindOrphans' | 'golemVerifyControl'
+    | 'golemAvoidProvider'
+    | 'golemFindOrphans'
+    | 'golemVerifyControl'
+    | 'golemWatchWorkflows'
+    | 'golemReadTasks'
+    | 'golemWriteResults'
   >;
   const inputsOf: { [Name in Asking]: Parameters<GolemActivities[Name]>[0][] } = {
     golemPrepareJob: [{ spec: { image: 'golem/alpine:latest', budget: '1', tasks: ['true'] } }],

@@ -3,6 +3,8 @@ import { jobSpecJsonSchema } from '../model/json-schema';
 import { type ParsedSpec, parseJobSpec, type SpecSettings } from '../model/spec';
 
 const HASH = 'd73cc921276b01be2abe29596997cd92ad0a8a50566d4925c743bcd8';
+const FILE = { from: 'https://example.org/tasks.jsonl?signature=abc' };
+const PARTS = 'https://example.org/results-{part}.jsonl';
 const SMALL = { image: 'golem/alpine:latest', budget: '1', tasks: ['echo hello'] };
 
 const FULL = {
@@ -232,10 +234,19 @@ describe('mistakes', () => {
   });
 
   test.each([
-    [{ resultsTo: 'https://example.org' }, /^resultsTo: not supported yet/],
+    [{ resultsTo: 'https://example.org/{part}' }, /^resultsTo: belongs to tasks\.from/],
+    [{ tasks: FILE }, /^resultsTo: is missing/],
+    [{ tasks: FILE, resultsTo: 'https://example.org/results/' }, /^resultsTo: has no \{part\}/],
+    [{ tasks: FILE, resultsTo: 'https://{part}.example.org/' }, /^resultsTo: has no \{part\}/],
+    [{ tasks: FILE, resultsTo: 'ftp://example.org/{part}' }, /^resultsTo: must be an http\(s\) URL without/],
+    [
+      { tasks: { from: 'https://me:pass@example.org/' }, resultsTo: PARTS },
+      /^tasks\.from: must be an http\(s\) URL/,
+    ],
+    [{ tasks: { from: 5 }, resultsTo: PARTS }, /^tasks\.from: must be an http\(s\) URL, not 5/],
+    [{ tasks: FILE, resultsTo: PARTS, interactive: true }, /^tasks: an interactive job has none/],
     [{ payload: 'abc' }, /^payload: .*not supported yet/],
     [{ demand: { manifest: 'abc' } }, /^demand\.manifest: .*not supported yet/],
-    [{ tasks: { from: 'https://example.org' } }, /^tasks: from a URL is not supported yet/],
     [{ budget: { amount: '1', deposit: {} } }, /^budget\.deposit: not supported yet/],
   ])('%j is refused rather than ignored', (part, line) => {
     expect(problems({ ...SMALL, ...part })).toEqual([expect.stringMatching(line)]);
@@ -249,7 +260,10 @@ describe('mistakes', () => {
     [{ image: null }, /^image: must be a tag .* not null/],
     [{ tasks: [] }, /^tasks: has nothing to run/],
     [{ interactive: true }, /^tasks: an interactive job has none/],
-    [{ tasks: Array.from({ length: 501 }, () => 'true') }, /^tasks: has more than 500 tasks/],
+    [
+      { tasks: Array.from({ length: 501 }, () => 'true') },
+      /^tasks: has more than 500 tasks; put them into a file, one a line/,
+    ],
     [{ tasks: [{ commands: [] }] }, /^tasks\[0\]\.commands: has no commands/],
     [{ tasks: ['  '] }, /^tasks\[0\]: is blank/],
     [{ tasks: ['a\0b'] }, /^tasks\[0\]: must be a shell line, without NUL/],

@@ -53,6 +53,29 @@ export const verifying = proxyActivities<Pick<GolemActivities, 'golemVerifyContr
   retry: backoff,
 });
 
+/** A page of a file of tasks. Given up never, unless the file is gone or has changed. */
+export const readingTasks = proxyActivities<Pick<GolemActivities, 'golemReadTasks'>>({
+  startToCloseTimeout: '30 min',
+  heartbeatTimeout: '10 s',
+  retry: backoff,
+});
+
+/** A part of the results. Tried for some minutes, so that the job can say that it is not taken; then again. */
+export const writingResults = proxyActivities<Pick<GolemActivities, 'golemWriteResults'>>({
+  scheduleToCloseTimeout: '1 min',
+  startToCloseTimeout: '1 min',
+  heartbeatTimeout: '10 s',
+  retry: backoff,
+});
+
+/** The same at the end of a job, which somebody waits for. */
+export const writingLastResults = proxyActivities<Pick<GolemActivities, 'golemWriteResults'>>({
+  scheduleToCloseTimeout: '15 s',
+  startToCloseTimeout: '10 s',
+  heartbeatTimeout: '6 s',
+  retry: backoff,
+});
+
 /** Money: look, act, look. A worker's death shows in 10 s; never given up, since money hangs on it. */
 export const payment = proxyActivities<
   Pick<GolemActivities, 'golemReserveAllocation' | 'golemReleaseAllocation'>
@@ -149,6 +172,10 @@ export const scriptWatch = () =>
 /** An idle VM's watch: beats rarely, because a rental may idle for days. */
 export const rentalWatch = () =>
   proxyActivities<Pick<GolemActivities, 'golemWatchRental'>>(watchOptions({ heartbeat: '120 s' }));
+
+/** Workflows of a job that it is not the parent of any more: their end is rare, and their settlement sees to what they left. */
+export const workflowWatch = () =>
+  proxyActivities<Pick<GolemActivities, 'golemWatchWorkflows'>>(watchOptions({ heartbeat: '30 s' }));
 
 /**
  * A debit note must be accepted in the time agreed, so a dead worker may go unnoticed for a quarter of that; with no

@@ -6,6 +6,7 @@ import {
   TerminatedFailure,
   TimeoutFailure,
 } from '@temporalio/workflow';
+import type { ClosedWorkflow } from '../activities/contract';
 
 export interface NamedFailure {
   type: string;
@@ -27,5 +28,32 @@ export function namedFailure(error: unknown): NamedFailure {
 export function settlementFailureOf(error: unknown): NamedFailure {
   if (!(error instanceof ChildWorkflowFailure) || !(error.cause instanceof TerminatedFailure))
     return namedFailure(error);
-  return { type: 'SettlementEnded', message: 'the settlement of the job was terminated' };
+  return SETTLEMENT_TERMINATED;
 }
+
+const SETTLEMENT_TERMINATED = {
+  type: 'SettlementEnded',
+  message: 'the settlement of the job was terminated',
+};
+
+/** The same, of one that an earlier run of the job has begun. */
+export function settlementFailureOfClosed({ how, failure }: ClosedWorkflow): NamedFailure {
+  if (how === 'failed' && failure) return failure;
+  return how === 'timedOut'
+    ? { type: 'Timeout', message: 'the settlement timed out' }
+    : SETTLEMENT_TERMINATED;
+}
+
+/** Why a workflow that an earlier run has begun did not come to its own end; undefined where it did. */
+export function failureOfClosed({ how, failure }: ClosedWorkflow): string | undefined {
+  if (how === 'completed') return undefined;
+  return failure?.message ?? `the rental workflow was ${CLOSED[how]}`;
+}
+
+const CLOSED = {
+  failed: 'failed',
+  canceled: 'cancelled',
+  terminated: 'terminated',
+  timedOut: 'timed out',
+  unknown: 'deleted',
+} as const satisfies Record<Exclude<ClosedWorkflow['how'], 'completed'>, string>;

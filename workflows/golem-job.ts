@@ -5,8 +5,10 @@
 import {
   ApplicationFailure,
   CancellationScope,
+  CancelledFailure,
   allHandlersFinished,
   condition,
+  continueAsNew,
   getExternalWorkflowHandle,
   isCancellation,
   setCurrentDetails,
@@ -14,18 +16,25 @@ import {
   sleep,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { DraftProposal, JobRef } from '../activities/contract';
-import { rentalId, settlementId, type AgreementId } from '../model/ids';
+import type { DraftProposal, JobRef, PreparedJob } from '../activities/contract';
+import { DEFAULT_CONNECTION, rentalId, settlementId, type AgreementId } from '../model/ids';
 import { LEAST_LIFE_MS } from '../model/duration-classes';
-import { appendEvents, emptyEventLog, readEvents } from '../model/events';
-import { paymentPlatform } from '../model/job';
-import type { JobPhase, JobProgress, JobResult, LastFailure } from '../model/result';
+import { appendEvents, readEvents, resumeEvents } from '../model/events';
+import { paymentPlatform, type TaskFile } from '../model/job';
+import type { JobPhase, JobProgress, JobResult } from '../model/result';
 import { fitTaskResults } from '../model/result-size';
-import { avoiding, cleanUp, inspect, unsubscribing } from './activity-options';
+import { avoiding, cleanUp, inspect, unsubscribing, workflowWatch } from './activity-options';
+import { fitCarried, type CarriedJob } from './carried-job';
 import { quietly, startRental, startSettlement, type RentalHandle } from './child-workflows';
-import { Control, unsigned } from './control';
+import { Control, unsigned, type KeepsGrants } from './control';
 import { jobDetails } from './current-details';
-import { namedFailure, settlementFailureOf } from './failure-type';
+import {
+  failureOfClosed,
+  namedFailure,
+  settlementFailureOf,
+  settlementFailureOfClosed,
+} from './failure-type';
+import { FileTasks } from './file-tasks';
 import { JobBudget } from './job-budget';
 import { MarketRounds, whyNobody } from './market-rounds';
 import {
@@ -74,24 +83,36 @@ import {
 import { newGrants, type Grants } from './state/grants';
 import { unlessStopped } from './unless-stopped';
 
-export async function golemJob(given: unknown): Promise<JobResult> {
+/** For so long a round of negotiation may go on in a run that has become long. */
+const ROUND_GRACE = '5 s';
+
+/**
+ * @param given - the job spec
+ * @param carried - what an earlier run of the job has left, when it goes on as a new one; `given` is null then
+ */
+export async function golemJob(given: unknown, carried?: CarriedJob): Promise<JobResult> {
   const { workflowId: jobId, firstExecutionRunId: jobUuid, startTime } = workflowInfo();
-  const startedAt = startTime.toISOString();
-  const log = emptyEventLog();
-  let state = newJobState([]);
-  let phase: JobPhase = 'validating';
-  let lastFailure: LastFailure | undefined;
-  let allocationId: string | undefined;
+  const startedAt = carried?.startedAt ?? startTime.toISOString();
+  const log = resumeEvents(carried?.log);
+  let state = carried?.state ?? newJobState([]);
+  let phase: JobPhase = carried?.phase ?? 'validating';
+  let lastFailure = carried?.lastFailure;
+  let allocationId = carried?.allocationId;
   let settlementFailure: { type: string; message: string } | undefined;
-  let retried = false;
-  let rentals = 0;
-  let settlementSeq = 0;
+  let retried = carried?.retried ?? false;
+  let rentals = carried?.rentals ?? 0;
+  let settlementSeq = carried?.settlementSeq ?? 0;
   let changes = 0;
-  const broken = new BrokenStarts();
-  const remembered: Promise<void>[] = [];
+  const broken = new BrokenStarts(carried?.broken);
+  /** Being told to the worker, which is to remember it. */
+  const remembered = new Set<Promise<void>>();
+  /** Agreements of rentals that ended without a word, being ended. */
+  const toEnd = new Map(carried?.toEnd);
   /** A task was done since there was a reason to ask nobody else. */
-  let doneSinceStop = false;
+  let doneSinceStop = carried?.doneSinceStop ?? false;
   let stopReason: string | undefined;
+  /** When it last had an agreement, or began. */
+  const idleSince = { ms: carried?.idleSinceMs ?? Date.now() };
 
   const progress = (): JobProgress => ({
     ...{ jobId, phase, startedAt, money: budget.progress, lastFailure },
@@ -110,7 +131,15 @@ export async function golemJob(given: unknown): Promise<JobResult> {
     changes += 1;
     show();
   };
+  const refTo = (by?: PreparedJob): JobRef => ({
+    ...{ connection: by?.spec.connection ?? DEFAULT_CONNECTION, jobId, jobUuid },
+    owner: by?.installation.owner ?? '',
+    controlOwner: by?.spec.control?.owner,
+  });
+  // What a run that continues another is told may be there already when its handlers are set.
+  let job = refTo(carried);
   const budget = new JobBudget(changed);
+  if (carried) budget.resume(carried.spec, carried.budget);
   const failed = (type: string, message: string): void => {
     lastFailure = { type, message, at: now() };
   };
@@ -150,7 +179,8 @@ export async function golemJob(given: unknown): Promise<JobResult> {
   };
   setHandler(assignmentOutcomeSignal, sound('golemAssignmentOutcome', isOutcome, onOutcome));
 
-  const control = new Control({ grants: closedBy(given) }, (events) => appendEvents(log, events));
+  const kept: KeepsGrants = { grants: carried ? carried.grants : closedBy(given) };
+  const control = new Control(kept, (events) => appendEvents(log, events));
   const terminate = async (request?: { reason?: string }): Promise<void> => {
     await control.guard('terminate', request);
     stopReason ??= request?.reason ?? 'terminated by request';
@@ -164,53 +194,43 @@ export async function golemJob(given: unknown): Promise<JobResult> {
   };
   setHandler(topUpUpdate, topUp, { validator: (request) => budget.validateTopUp(unsigned(request)) });
 
-  // It waits for a yagna or a registry that is away; who ends the job need not.
-  const prepared = await unlessStopped(
-    () => stopReason !== undefined,
-    () => inspect.golemPrepareJob({ spec: given }),
-  ).catch(refuse);
+  const prepared = carried ?? (await prepare().catch(refuse));
   if (!prepared) return await endUnprepared();
   const { spec, installation } = prepared;
-  const job: JobRef = {
-    ...{ connection: spec.connection, jobId, jobUuid, owner: installation.owner },
-    controlOwner: spec.control?.owner,
-  };
   const platform = paymentPlatform(spec.budget);
-  state = newJobState(spec.tasks);
-  budget.begin(spec, platform);
-  phase = 'reserving';
+  if (!carried) {
+    job = refTo(prepared);
+    state = newJobState(spec.tasks, spec.taskFile?.count);
+    budget.begin(spec, platform);
+    phase = 'reserving';
+  }
+  const market = new MarketRounds(job, spec, () => allocationId ?? '', carried?.market);
+  const inFile = spec.taskFile && fileTasks(spec.taskFile);
   show();
 
   const telling = new CancellationScope();
   if (spec.notify) void telling.run(tellParent).catch(() => undefined);
   void telling.run(() => budget.watch()).catch(() => undefined);
 
-  const settlement = await startSettlement({
-    ...{ job, platform, budget: spec.budget, tolerance: spec.tolerance },
-    vmsAtOnce: spec.vmsAtOnce,
-    invoiceWaitSec: spec.invoiceWaitSec,
-    leastPaymentTimeoutSec: spec.demand.least?.midAgreementPaymentTimeoutSec,
-    acceptanceTimeoutSec: spec.demand.debitNotesAcceptanceTimeoutSec,
-    debitNoteIntervalSec: spec.demand.midAgreementDebitNoteIntervalSec,
-    requestLifetimeMs: installation.requestLifetimeMs,
-    allocationLifeSec: installation.allocationLifeSec,
-  });
-  settlement.result().catch((error: unknown) => {
-    settlementFailure ??= settlementFailureOf(error);
-    changed();
-  });
+  const settlementRunId = carried?.settlementRunId ?? (await beginSettlement());
+  if (carried) {
+    void telling.run(() => watchInherited(carried)).catch(() => undefined);
+    for (const [agreementId, reason] of toEnd) void endAgreement(agreementId, reason);
+  }
 
-  /** When it last had an agreement, or began. */
-  const idleSince = { ms: Date.now() };
+  if (!carried) idleSince.ms = Date.now();
+  let roundFailure: unknown = carried?.roundFailure && asFailure(carried.roundFailure);
   let failure: { type: string; message: string } | undefined;
+  /** This run has become long. */
+  let goesOn = false;
 
   try {
     await condition(
       () => allocationId !== undefined || settlementFailure !== undefined || stopReason !== undefined,
     );
     if (settlementFailure) throw asFailure(settlementFailure);
-    if (allocationId !== undefined) await rentAndRun();
-    phase = 'closing';
+    if (allocationId !== undefined) goesOn = await rentAndRun();
+    if (!goesOn) phase = 'closing';
   } catch (error) {
     const cancelled = isCancellation(error);
     if (!cancelled) failure = namedFailure(error);
@@ -225,18 +245,56 @@ export async function golemJob(given: unknown): Promise<JobResult> {
     }
     phase = 'closing';
   }
+  if (goesOn) return await continueAsNew<typeof golemJob>(null, carry());
   const reason = failure ? 'the job failed' : (stopReason ?? 'Finished');
   cancelOpenTasks(state, now());
   await CancellationScope.nonCancellable(() => close(reason));
-  const tasks = fitTaskResults(taskResults(state));
-  phase = !failure && tasks.every((task) => task.state === 'done') ? 'done' : 'failed';
+  failure ??= inFile?.unwritten;
+  const { total, done } = countTasks(state);
+  phase = !failure && done === total ? 'done' : 'failed';
   await showEnd();
   return {
-    ...{ jobId, jobUuid, tasks, failure, startedAt },
+    ...{ jobId, jobUuid, tasks: fitTaskResults(taskResults(state)), failure, startedAt },
+    ...inFile?.result(),
     state: phase === 'done' ? 'done' : 'failed',
     finishedAt: now(),
     settlementId: settlementId(jobId),
   };
+
+  function fileTasks(file: TaskFile): FileTasks {
+    const { outputLimitBytes, providers } = spec;
+    const owner = { file, outputLimitBytes, rentals: providers.max, state, changed, failed };
+    return new FileTasks(owner, carried?.fileTasks);
+  }
+
+  /** It waits for a yagna or a registry that is away; who ends the job need not. */
+  async function prepare(): Promise<PreparedJob | undefined> {
+    return await unlessStopped(
+      () => stopReason !== undefined,
+      () => inspect.golemPrepareJob({ spec: given }),
+    );
+  }
+
+  /** @returns id of its first run */
+  async function beginSettlement(): Promise<string> {
+    const settlement = await startSettlement({
+      ...{ job, platform, budget: spec.budget, tolerance: spec.tolerance },
+      vmsAtOnce: spec.vmsAtOnce,
+      invoiceWaitSec: spec.invoiceWaitSec,
+      leastPaymentTimeoutSec: spec.demand.least?.midAgreementPaymentTimeoutSec,
+      acceptanceTimeoutSec: spec.demand.debitNotesAcceptanceTimeoutSec,
+      debitNoteIntervalSec: spec.demand.midAgreementDebitNoteIntervalSec,
+      requestLifetimeMs: installation.requestLifetimeMs,
+      allocationLifeSec: installation.allocationLifeSec,
+    });
+    settlement.result().catch((error: unknown) => onSettlementEnd(settlementFailureOf(error)));
+    return settlement.firstExecutionRunId;
+  }
+
+  function onSettlementEnd(why: { type: string; message: string }): void {
+    settlementFailure ??= why;
+    changed();
+  }
 
   async function refuse(error: unknown): Promise<never> {
     await answerAll();
@@ -260,21 +318,38 @@ export async function golemJob(given: unknown): Promise<JobResult> {
     };
   }
 
-  /** The main loop: as long as tasks wait, have enough providers, and give each idle one its next task. */
-  async function rentAndRun(): Promise<void> {
-    const market = new MarketRounds(job, spec, () => allocationId ?? '');
+  /**
+   * The main loop: as long as tasks wait, have enough providers, and give each idle one its next task.
+   * @returns true when the job is to go on as a new run
+   */
+  async function rentAndRun(): Promise<boolean> {
     let round: Promise<void> | undefined;
     /** The round under way makes a demand. */
     let risky = false;
     const rounds = new CancellationScope();
-    let roundFailure: unknown;
+    const leaving = new CancellationScope();
+    let isLeaving = false;
+    /** Nothing is under way that the next run could not know of. */
+    const isQuiet = (): boolean => isLeaving && !round && remembered.size === 0 && allHandlersFinished();
     try {
       while (!isOver()) {
         const seen = changes;
+        inFile?.tend();
+        if (inFile?.failure) throw asFailure(inFile.failure);
         await handOut();
         if (settlementFailure) throw asFailure(settlementFailure);
+        if (workflowInfo().continueAsNewSuggested && !isLeaving) {
+          isLeaving = true;
+          // Whatever a round still brings is not worth more waiting.
+          void leaving.run(() => sleep(ROUND_GRACE).then(() => rounds.cancel())).catch(() => undefined);
+        }
+        if (isQuiet()) {
+          // A cancellation that came just now would not go along.
+          if (CancellationScope.current().consideredCancelled) throw new CancelledFailure('cancelled');
+          return true;
+        }
         if (budget.holdsBack) {
-          await waitForMoney(seen);
+          await waitForMoney(() => changes > seen || isQuiet());
           continue;
         }
         const pauseMs = broken.pauseMs(Date.now());
@@ -287,20 +362,20 @@ export async function golemJob(given: unknown): Promise<JobResult> {
           // An interactive job's rental is its user's, with or without tasks.
           if (!spec.interactive || !state.rentals.some(isLive)) throw stop;
         }
-        const more = wanted() > 0 && stop === undefined;
+        const more = wanted() > 0 && stop === undefined && !isLeaving;
         if (!round && more && pauseMs <= 0) {
           if (market.usable(isUsable).length > 0) {
-            await open(market);
+            await open();
             changes += 1;
           } else {
             if (phase !== 'running') phase = 'negotiating';
             show();
             risky = market.makesDemand();
             round = rounds
-              .run(() => negotiate(market))
-              .catch((error: unknown) => allocationGone(error))
+              .run(() => negotiate().catch((error: unknown) => allocationGone(error)))
               .catch((error: unknown) => {
-                roundFailure = error;
+                if (isLeaving && isCancellation(error)) retried ||= risky;
+                else roundFailure = error;
               })
               .finally(() => {
                 round = undefined;
@@ -309,27 +384,62 @@ export async function golemJob(given: unknown): Promise<JobResult> {
           }
         }
         if (settlementFailure) throw asFailure(settlementFailure);
-        if (more && pauseMs > 0) await condition(() => changes > seen, pauseMs);
-        else await condition(() => changes > seen);
+        const hasNews = (): boolean => changes > seen || isQuiet();
+        if (more && pauseMs > 0) await condition(hasNews, pauseMs);
+        else await condition(hasNews);
       }
+      return false;
     } finally {
+      leaving.cancel();
+      inFile?.stop();
       rounds.cancel();
       // It may still be at it: the settlement looks twice.
       if (round && risky) retried = true;
     }
   }
 
+  /** All that the next run has to know. */
+  function carry(): CarriedJob {
+    return fitCarried({
+      ...{ spec, installation, startedAt, state, phase, lastFailure, allocationId },
+      ...{ settlementRunId, settlementSeq, rentals, retried, doneSinceStop, log },
+      ...{ budget: budget.carry(), market: market.carry(), broken: broken.carry() },
+      roundFailure: roundFailure === undefined ? undefined : namedFailure(roundFailure),
+      fileTasks: inFile?.carry(),
+      grants: kept.grants,
+      idleSinceMs: idleSince.ms,
+      toEnd: [...toEnd],
+    });
+  }
+
+  /** Of workflows that an earlier run of the job has begun, Temporal tells their end to nobody. */
+  async function watchInherited(from: CarriedJob): Promise<void> {
+    const inherited = new Map([[settlementId(jobId), from.settlementRunId]]);
+    for (const { workflowId, runId } of from.state.rentals.filter(isLive))
+      if (runId !== undefined) inherited.set(workflowId, runId);
+    while (inherited.size > 0) {
+      const workflows = [...inherited].map(([workflowId, runId]) => ({ workflowId, runId }));
+      const { closed } = await workflowWatch().golemWatchWorkflows({ workflows });
+      for (const end of closed) {
+        inherited.delete(end.workflowId);
+        const rental = state.rentals.find(({ workflowId }) => workflowId === end.workflowId);
+        if (rental) onRentalEnd(rental.n, failureOfClosed(end));
+        else if (end.how !== 'completed' && end.workflowId === settlementId(jobId))
+          onSettlementEnd(settlementFailureOfClosed(end));
+      }
+    }
+  }
+
   /** What runs goes on, to its end; idle rentals would cost money for nothing. */
-  async function waitForMoney(seen: number): Promise<void> {
-    for (const rental of state.rentals.filter((each) => isLive(each) && !each.closing))
-      if (rental.current === undefined) await closeRental(rental, 'the budget is low');
+  async function waitForMoney(hasNews: () => boolean): Promise<void> {
+    for (const rental of idleRentals()) await closeRental(rental, 'the budget is low');
     const isPaused = spec.budget.onLow === 'pause';
     if (!isPaused && countTasks(state).running === 0) {
       throw asFailure({ type: 'BudgetExhausted', message: `tasks were not begun: ${budget.why}` });
     }
     if (isPaused) phase = 'paused';
     show();
-    await condition(() => changes > seen);
+    await condition(hasNews);
     if (budget.holdsBack || !isPaused) return;
     phase = 'running';
     idleSince.ms = Date.now();
@@ -346,12 +456,13 @@ export async function golemJob(given: unknown): Promise<JobResult> {
   /** An interactive job lives as long as its rental. */
   function isOver(): boolean {
     if (stopReason !== undefined) return true;
+    if (inFile) return allTasksOver(state) && inFile.isOver;
     if (!spec.interactive) return allTasksOver(state);
     return allTasksOver(state) && state.rentals.some((rental) => rental.everReady && !isLive(rental));
   }
 
   function wanted(): number {
-    if (budget.isFull) return 0;
+    if (budget.isFull || inFile?.hasRoom === false) return 0;
     const forTasks = rentalsWanted(state, spec.providers.max, Date.now());
     if (!spec.interactive || state.rentals.some(isLive)) return forTasks;
     return Math.max(1, forTasks);
@@ -366,12 +477,15 @@ export async function golemJob(given: unknown): Promise<JobResult> {
 
   async function handOut(): Promise<void> {
     const sent: Promise<void>[] = [];
-    if (!spec.interactive) {
+    if (inFile?.isStuck) {
+      for (const rental of idleRentals()) sent.push(closeRental(rental, 'results cannot be written'));
+    } else if (!spec.interactive && !inFile?.hasMore) {
       for (const rental of rentalsToClose(state, spec.providers.max, Date.now())) {
         sent.push(closeRental(rental, 'no work is left for it'));
       }
     }
     for (const rental of budget.holdsBack ? [] : state.rentals) {
+      if (inFile && !inFile.hasRoom) break;
       if (rental.state !== 'ready' && rental.state !== 'busy') continue;
       const assignment = assign(state, rental, now());
       // To a rental that is gone no signal gets; its end gives the task back.
@@ -379,6 +493,10 @@ export async function golemJob(given: unknown): Promise<JobResult> {
         sent.push(quietly(getExternalWorkflowHandle(rental.workflowId).signal(assignmentSignal, assignment)));
     }
     await Promise.all(sent);
+  }
+
+  function idleRentals(): RentalEntry[] {
+    return state.rentals.filter((each) => isLive(each) && !each.closing && each.current === undefined);
   }
 
   async function closeRental(rental: RentalEntry, reason: string): Promise<void> {
@@ -393,7 +511,7 @@ export async function golemJob(given: unknown): Promise<JobResult> {
   }
 
   /** One round of negotiation. With nobody new on the market, providers that failed get another chance. */
-  async function negotiate(market: MarketRounds): Promise<void> {
+  async function negotiate(): Promise<void> {
     const found = await market.round({
       wanted: wanted(),
       avoid: providersToAvoid(state),
@@ -417,8 +535,8 @@ export async function golemJob(given: unknown): Promise<JobResult> {
   }
 
   /** Opens rentals for as many drafts as are wanted; each begins with a task in hand. */
-  async function open(market: MarketRounds): Promise<void> {
-    const { setup, outputLimitBytes, interactive, vmsAtOnce, control } = spec;
+  async function open(): Promise<void> {
+    const { setup, outputLimitBytes, interactive, vmsAtOnce } = spec;
     const started: Promise<void>[] = [];
     while (wanted() > 0) {
       // Looked at anew each time: what one draft takes may be all that another one is good for.
@@ -431,7 +549,7 @@ export async function golemJob(given: unknown): Promise<JobResult> {
       const rental = addRental(state, n, rentalId(jobId, n), provider, demand.expiresAtMs);
       const first = assign(state, rental, now());
       budget.opened(n, proposal, demand.expiresAtMs);
-      const ofSpec = { setup, outputLimitBytes, interactive, vmsAtOnce, control };
+      const ofSpec = { setup, outputLimitBytes, interactive, vmsAtOnce, control: spec.control };
       const input = { job, n, proposal, ...ofSpec, first };
       started.push(begin(input));
     }
@@ -445,7 +563,10 @@ export async function golemJob(given: unknown): Promise<JobResult> {
   async function begin(input: RentalInput): Promise<void> {
     const { n } = input;
     try {
-      void watchChild(await startRental(input), n);
+      const child = await startRental(input);
+      const entry = state.rentals.find((rental) => rental.n === n);
+      if (entry) entry.runId = child.firstExecutionRunId;
+      void watchChild(child, n);
     } catch (error) {
       // What has its id is not this job's, which must not steer it.
       const reason = namedFailure(error).message;
@@ -454,17 +575,23 @@ export async function golemJob(given: unknown): Promise<JobResult> {
     }
   }
 
-  /** A rental that ended without a word (terminated, say) gives its work back all the same, and its VM is ended. */
   async function watchChild(child: RentalHandle, rental: number): Promise<void> {
-    let reason = 'the rental workflow ended';
     try {
       await child.result();
+      onRentalEnd(rental, undefined);
     } catch (error) {
-      if (isCancellation(error)) return;
-      reason = namedFailure(error).message;
-      const agreementId = state.rentals.find(({ n }) => n === rental)?.agreementId;
-      if (agreementId) void endAgreement(agreementId, reason);
+      if (!isCancellation(error)) onRentalEnd(rental, namedFailure(error).message);
     }
+  }
+
+  /**
+   * A rental that ended without a word (terminated, say) gives its work back all the same, and its VM is ended.
+   * @param broke - why it did not come to its own end, if so
+   */
+  function onRentalEnd(rental: number, broke: string | undefined): void {
+    const reason = broke ?? 'the rental workflow ended';
+    const agreementId = state.rentals.find(({ n }) => n === rental)?.agreementId;
+    if (broke !== undefined && agreementId) void endAgreement(agreementId, reason);
     const failure = { type: 'VmLost', message: reason };
     onRentalUpdate({ rental, seq: Number.MAX_SAFE_INTEGER, state: 'failed', reason, failure });
     changed();
@@ -472,12 +599,14 @@ export async function golemJob(given: unknown): Promise<JobResult> {
 
   /** Nobody watches it any more, and until the settlement cleans up it would cost money. */
   async function endAgreement(agreementId: AgreementId, message: string): Promise<void> {
+    toEnd.set(agreementId, message);
     try {
       const closed = await cleanUp.golemCloseRental({ job, agreementId, reason: { message } });
       appendEvents(log, closed.events);
     } catch (error) {
       if (!isCancellation(error)) failed(namedFailure(error).type, namedFailure(error).message);
     }
+    toEnd.delete(agreementId);
   }
 
   /** Holds against a rental's provider what it did; where it broke faith, the worker is to remember it. */
@@ -486,21 +615,24 @@ export async function golemJob(given: unknown): Promise<JobResult> {
     const broken = provider && fault && bookFault(state.conduct, provider, fault);
     if (!broken) return;
     const told = CancellationScope.nonCancellable(() => avoiding.golemAvoidProvider({ job, ...broken }));
-    remembered.push(told.then(({ events }) => appendEvents(log, events)).catch(() => undefined));
+    const remembering = told
+      .then(({ events }) => appendEvents(log, events))
+      .catch(() => undefined)
+      .finally(() => remembered.delete(remembering));
+    remembered.add(remembering);
   }
 
   function onRentalUpdate(update: RentalUpdate): void {
-    const before = state.failedProviders.length;
-    const isNews = state.rentals.some(({ n, seq }) => n === update.rental && update.seq > seq);
-    if (isNews) blame(update.rental, update.fault);
+    const entry = state.rentals.find((rental) => rental.n === update.rental);
+    const gaveUpBefore = entry?.gaveUp;
+    if (entry && update.seq > entry.seq) blame(update.rental, update.fault);
     const taken = applyRentalUpdate(state, update, now());
     if (taken) tellFailure(taken);
     if (update.state === 'ready') broken.reset();
-    const entry = state.rentals.find((rental) => rental.n === update.rental);
     if (entry) budget.onRental(entry);
     if (entry && hasSigned(entry)) idleSince.ms = Date.now();
     // One that was closed before it was ready is not to blame.
-    if (!update.failure || state.failedProviders.length === before) return;
+    if (!update.failure || !entry?.gaveUp || gaveUpBefore) return;
     const { rental, setupFailed = false, failure } = update;
     broken.add({ rental, newest: rentals, failure, setupFailed }, Date.now());
   }
@@ -535,6 +667,7 @@ export async function golemJob(given: unknown): Promise<JobResult> {
   async function close(reason: string): Promise<void> {
     telling.cancel();
     budget.end();
+    const lastWritten = inFile?.finish();
     try {
       const unsubscribed = await unsubscribing.golemUnsubscribeDemands({ job });
       appendEvents(log, unsubscribed.events);
@@ -545,8 +678,13 @@ export async function golemJob(given: unknown): Promise<JobResult> {
     await Promise.all([
       ...state.rentals.filter(isLive).map((rental) => closeRental(rental, reason)),
       // It may have ended, having failed to reserve the budget.
-      quietly(settlement.signal(ownerClosedSignal, { workflowId: jobId, clean: !retried })),
+      quietly(
+        getExternalWorkflowHandle(settlementId(jobId)).signal(ownerClosedSignal, {
+          ...{ workflowId: jobId, clean: !retried },
+        }),
+      ),
       ...remembered,
+      lastWritten,
     ]);
     await condition(allHandlersFinished);
   }

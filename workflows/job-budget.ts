@@ -34,6 +34,19 @@ import {
 } from './state/budget';
 import { isLive, type RentalEntry } from './state/job-state';
 
+/** What the next run of the job is given. Plain data. */
+export interface CarriedBudget {
+  money: Money;
+  commitments: Commitment[];
+  answers: ReservationAnswer[];
+  isLow: boolean;
+  tooDear: boolean;
+  isRefused: boolean;
+  asked: number;
+  /** More was asked for, and no answer has come. */
+  asking?: ReservationRequest;
+}
+
 /** A moment at which it becomes low is waited for anew when it comes so much sooner. */
 const SOONER_MS = 1_000;
 
@@ -48,7 +61,7 @@ export class JobBudget {
   private tooDear = false;
   /** The account held too little for more. */
   private isRefused = false;
-  private asksForMore = false;
+  private asking: ReservationRequest | undefined;
   private asked = 0;
   private lowAtMs = Infinity;
   private isOver = false;
@@ -59,6 +72,21 @@ export class JobBudget {
   begin(spec: Pick<JobSpec, 'budget' | 'demand' | 'interactive'>, platform: string): void {
     this.spec = spec;
     this.money = noMoney(spec.budget.max ?? spec.budget.amount, platform);
+  }
+
+  /** What {@link resume} goes on from. An Update under way would be forgotten: there must be none. */
+  carry(): CarriedBudget {
+    const { money, commitments, answers, isLow, tooDear, isRefused, asked, asking } = this;
+    return { money, commitments, answers, isLow, tooDear, isRefused, asked, asking };
+  }
+
+  /** Goes on where an earlier run of the job has left off. */
+  resume(spec: Pick<JobSpec, 'budget' | 'demand' | 'interactive'>, carried: CarriedBudget): void {
+    this.spec = spec;
+    const { asking, ...rest } = carried;
+    Object.assign(this, rest);
+    if (asking) void this.reserveMore(asking);
+    else this.look();
   }
 
   /** From now on nothing is raised any more, and whoever waits for it is told so. */
@@ -184,21 +212,24 @@ export class JobBudget {
     const isStuck = this.tooDear && !this.commitments.some(({ untilMs }) => untilMs > nowMs);
     this.isLow ||= isStuck || isLow(this.money, this.commitments, this.intervalSec, nowMs);
     this.lowAtMs = this.isLow ? Infinity : lowAtMs(this.money, this.commitments, this.intervalSec, nowMs);
-    if (this.isLow && this.canReserveMore() && !this.asksForMore && !this.isOver) void this.reserveMore();
+    if (this.isLow && this.canReserveMore() && !this.asking && !this.isOver) this.askForMore();
   }
 
-  private async reserveMore(): Promise<void> {
-    const amount = this.spec?.budget.amount;
-    this.asksForMore = true;
+  private askForMore(): void {
+    this.asked += 1;
+    void this.reserveMore({ id: `low/${this.asked}`, kind: 'reserve', amount: this.spec?.budget.amount });
+  }
+
+  private async reserveMore(request: ReservationRequest): Promise<void> {
+    this.asking = request;
     try {
-      this.asked += 1;
-      const { failure } = await this.ask({ id: `low/${this.asked}`, kind: 'reserve', amount });
+      const { failure } = await this.ask(request);
       if (failure) this.isRefused = true;
     } catch {
       // The job is ending.
       return;
     } finally {
-      this.asksForMore = false;
+      this.asking = undefined;
     }
     this.look();
     this.changed();

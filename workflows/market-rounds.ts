@@ -19,51 +19,67 @@ export interface RoundInput {
   forgivable: ProviderId[];
 }
 
-export class MarketRounds {
-  private demand: SubscribedDemand | undefined;
-  private nextDemandNumber = 1;
-  private leftOver: OfferSummary[] = [];
-  private unanswered: Unanswered[] = [];
-  private drafts: DraftProposal[] = [];
+/** What is kept from one round to the next, and from one run of the job to the next. Plain data. */
+export interface MarketState {
+  demand?: SubscribedDemand;
+  nextDemandNumber: number;
+  leftOver: OfferSummary[];
+  unanswered: Unanswered[];
+  drafts: DraftProposal[];
   /** Nobody answers under the demand. */
-  private silent = false;
+  silent: boolean;
+}
 
+const UNSEEN: MarketState = { nextDemandNumber: 1, leftOver: [], unanswered: [], drafts: [], silent: false };
+
+export class MarketRounds {
   constructor(
     private readonly job: JobRef,
     private readonly spec: JobSpec,
     private readonly allocationId: () => AllocationId,
+    private state: MarketState = UNSEEN,
   ) {}
+
+  /** What the next run of the job is given. */
+  carry(): MarketState {
+    return this.state;
+  }
 
   /** Drafts at hand that are of use. */
   usable(suits: (draft: DraftProposal) => boolean): DraftProposal[] {
-    return this.drafts.filter(suits);
+    return this.state.drafts.filter(suits);
   }
 
   take(taken: DraftProposal): void {
-    this.drafts = this.drafts.filter((draft) => draft !== taken);
+    const drafts = this.state.drafts.filter((draft) => draft !== taken);
+    this.state = { ...this.state, drafts };
   }
 
   /** The next round subscribes a demand: cut short, its request may still land. */
   makesDemand(): boolean {
-    return !this.demand || this.silent || this.demand.expiresAtMs - Date.now() <= LEAST_LIFE_MS;
+    const { demand, silent } = this.state;
+    return !demand || silent || demand.expiresAtMs - Date.now() <= LEAST_LIFE_MS;
   }
 
   async round({ wanted, avoid, brokeFaith, forgivable }: RoundInput): Promise<Negotiated> {
-    const { job, demand, nextDemandNumber, leftOver, unanswered } = this;
+    const { job } = this;
+    const { demand, nextDemandNumber, leftOver, unanswered, silent } = this.state;
     // The tasks are no business of the market, and may be large.
     const { image, demand: options, pricing, providers, budget } = this.spec;
     const found = await negotiation().golemNegotiate({
       ...{ job, allocationId: this.allocationId(), demand, nextDemandNumber, leftOver, unanswered },
-      renew: this.silent,
+      renew: silent,
       ...{ wanted, avoid, brokeFaith, forgivable, platform: paymentPlatform(budget) },
       spec: { image, demand: options, pricing, providers },
     });
-    this.demand = found.demand;
-    this.nextDemandNumber = found.demandNumber + 1;
-    this.leftOver = found.demand ? found.leftOver : [];
-    this.unanswered = found.demand ? found.unanswered : [];
-    this.silent = found.demand !== undefined && found.silent;
-    this.drafts = found.drafts;
+    this.state = {
+      demand: found.demand,
+      nextDemandNumber: found.demandNumber + 1,
+      leftOver: found.demand ? found.leftOver : [],
+      unanswered: found.demand ? found.unanswered : [],
+      silent: found.demand !== undefined && found.silent,
+      drafts: found.drafts,
+    };
     return found;
   }
 }

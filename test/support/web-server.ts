@@ -3,6 +3,7 @@
  * test opens them; meetings that let nobody through until all are there; and answers that fail at first
  * or later.
  */
+import { createHash } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
@@ -14,9 +15,13 @@ export interface Door {
 }
 
 export interface WebServer {
-  /** What `PUT <url>/files/<name>` wrote, and `GET` reads. */
+  /** What `PUT <url>/files/<name>` wrote, and `GET` reads, from some byte on where it is asked for; each has its ETag. */
   files: Map<string, Buffer>;
   fileUrl(name: string): string;
+  /** Number of PUTs to files so far, refused ones included. */
+  puts: number;
+  /** Answer to PUTs of files from now on. Default 200, and the file is kept. */
+  putStatus: number;
   door(): Door;
   /** An address that answers all of the first `count` requests once the last of them has come. */
   meeting(count: number): string;
@@ -33,16 +38,16 @@ export async function startWebServer(): Promise<WebServer> {
   const files = new Map<string, Buffer>();
   const handlers: Handler[] = [];
   const server = createServer((request, response) => {
-    const [, kind, name = ''] = /^\/(files|at)\/(.+)$/.exec(request.url ?? '') ?? [];
-    if (kind === 'files') serveFile(files, name, request, response);
+    const [, kind, name = ''] = /^\/(files|at)\/([^?]+)/.exec(request.url ?? '') ?? [];
+    if (kind === 'files') serveFile(web, name, request, response);
     else if (kind === 'at') handlers[Number(name)]?.(request, response);
     else response.writeHead(404).end();
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const serve = (handler: Handler): string => `${url}/at/${handlers.push(handler) - 1}`;
-  return {
-    files,
+  const web: WebServer = {
+    ...{ files, puts: 0, putStatus: 200 },
     fileUrl: (name) => `${url}/files/${name}`,
     door() {
       const waiting: ServerResponse[] = [];
@@ -86,23 +91,33 @@ export async function startWebServer(): Promise<WebServer> {
       await new Promise((resolve) => server.close(resolve));
     },
   };
+  return web;
 }
 
-function serveFile(
-  files: Map<string, Buffer>,
-  name: string,
-  request: IncomingMessage,
-  response: ServerResponse,
-): void {
+function serveFile(web: WebServer, name: string, request: IncomingMessage, response: ServerResponse): void {
+  const { files } = web;
   if (request.method === 'GET') {
     const file = files.get(name);
-    response.writeHead(file ? 200 : 404).end(file);
+    if (!file) response.writeHead(404).end();
+    else sendFile(file, request.headers.range, response);
     return;
   }
   const chunks: Buffer[] = [];
   request.on('data', (chunk: Buffer) => chunks.push(chunk));
   request.on('end', () => {
-    files.set(name, Buffer.concat(chunks));
-    response.end();
+    web.puts += 1;
+    const { putStatus } = web;
+    if (putStatus < 300) files.set(name, Buffer.concat(chunks));
+    response.writeHead(putStatus).end();
   });
+}
+
+function sendFile(file: Buffer, range: string | undefined, response: ServerResponse): void {
+  const etag = `"${createHash('sha256').update(file).digest('hex')}"`;
+  const from = Number(/^bytes=(\d+)-$/.exec(range ?? '')?.[1] ?? 0);
+  const contentRange = `bytes ${from}-${file.length - 1}/${file.length}`;
+  if (from > 0 && from >= file.length) response.writeHead(416).end();
+  else if (from > 0)
+    response.writeHead(206, { etag, 'content-range': contentRange }).end(file.subarray(from));
+  else response.writeHead(200, { etag, 'content-length': file.length }).end(file);
 }

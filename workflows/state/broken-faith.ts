@@ -34,6 +34,9 @@ export interface Conduct {
 /** VMs that must have died under as many different tasks before their provider is to blame, and not the tasks. */
 const DEATHS = 3;
 
+/** A job may go on for months: the oldest deaths are forgiven. */
+const DEATHS_KEPT = 500;
+
 export function goodConduct(): Conduct {
   return { broken: [], deaths: [], failed: [] };
 }
@@ -41,7 +44,7 @@ export function goodConduct(): Conduct {
 /** Books a fault. @returns the breach of faith that it is, or makes full, if the provider had not broken it before */
 export function bookFault(conduct: Conduct, provider: ProviderInfo, fault: Fault): BrokenFaith | undefined {
   const { kind, message, task } = fault;
-  if (kind === 'vmDied') conduct.deaths.push({ provider: provider.id, task });
+  if (kind === 'vmDied') bookDeath(conduct, provider.id, task);
   else if (!conduct.failed.includes(provider.id)) conduct.failed.push(provider.id);
   if (kind === 'agreementEnded' || kind === 'resultsUntrue')
     return bookBreach(conduct, provider, kind, message);
@@ -49,6 +52,11 @@ export function bookFault(conduct: Conduct, provider: ProviderInfo, fault: Fault
     return bookBreach(conduct, provider, 'vmsDied', message);
   }
   return undefined;
+}
+
+function bookDeath(conduct: Conduct, provider: ProviderId, task: string | undefined): void {
+  conduct.deaths.push({ provider, task });
+  if (conduct.deaths.length > DEATHS_KEPT) conduct.deaths.shift();
 }
 
 /** The settlement says whose bills it refused. */

@@ -22,52 +22,65 @@ export interface BrokenStart {
 }
 
 /** Counts once what breaks side by side: a rental opened before the last one was counted had no other chance. */
-class Row {
-  count = 0;
-  private newest = 0;
+interface Row {
+  count: number;
+  /** Number of the newest rental by the last one that was counted. */
+  newest: number;
+}
 
-  add({ rental, newest }: BrokenStart): boolean {
-    if (rental <= this.newest) return false;
-    this.newest = newest;
-    this.count += 1;
-    return true;
-  }
+/** Plain data. */
+export interface BrokenStartsState {
+  starts: Row;
+  setups: Row;
+  refusals: Row;
+  notBeforeMs: number;
+  lastStart?: NamedFailure;
+  lastRefusal?: NamedFailure;
+}
+
+const NONE: Row = { count: 0, newest: 0 };
+const NONE_BROKEN: BrokenStartsState = { starts: NONE, setups: NONE, refusals: NONE, notBeforeMs: 0 };
+
+function add(row: Row, { rental, newest }: BrokenStart): Row {
+  return rental <= row.newest ? row : { count: row.count + 1, newest };
 }
 
 export class BrokenStarts {
-  private starts = new Row();
-  private setups = new Row();
-  private refusals = new Row();
-  private notBeforeMs = 0;
-  private lastStart: NamedFailure | undefined;
-  private lastRefusal: NamedFailure | undefined;
+  constructor(private state: BrokenStartsState = NONE_BROKEN) {}
+
+  /** What the next run of the job is given. */
+  carry(): BrokenStartsState {
+    return this.state;
+  }
 
   /** A VM came up. */
   reset(): void {
-    this.starts = new Row();
-    this.setups = new Row();
-    this.refusals = new Row();
-    this.lastStart = this.lastRefusal = undefined;
+    this.state = { ...NONE_BROKEN, notBeforeMs: this.state.notBeforeMs };
   }
 
   add(broken: BrokenStart, nowMs: number, random = Math.random): void {
     const { failure, setupFailed } = broken;
+    const before = this.state;
     const refused = REFUSALS.includes(failure.type);
-    if (refused) this.lastRefusal = failure;
-    else this.lastStart = failure;
-    if (setupFailed) this.setups.add(broken);
-    const counted = (refused ? this.refusals : this.starts).add(broken);
-    if (counted) this.notBeforeMs = nowMs + backoffMs(this.inARow - 1, PAUSES, random);
+    this.state = {
+      ...before,
+      ...(refused ? { lastRefusal: failure } : { lastStart: failure }),
+      starts: refused ? before.starts : add(before.starts, broken),
+      refusals: refused ? add(before.refusals, broken) : before.refusals,
+      setups: setupFailed ? add(before.setups, broken) : before.setups,
+    };
+    const counted = this.state.starts !== before.starts || this.state.refusals !== before.refusals;
+    if (counted) this.state.notBeforeMs = nowMs + backoffMs(this.inARow - 1, PAUSES, random);
   }
 
   /** How long to wait before the next provider is asked. */
   pauseMs(nowMs: number): number {
-    return this.inARow > FREE_STARTS ? Math.max(0, this.notBeforeMs - nowMs) : 0;
+    return this.inARow > FREE_STARTS ? Math.max(0, this.state.notBeforeMs - nowMs) : 0;
   }
 
   /** Why nobody else is to be asked, by the name of the last failure; undefined as long as another may do better. */
   get tooMany(): NamedFailure | undefined {
-    const { lastStart, starts, setups } = this;
+    const { lastStart, starts, setups } = this.state;
     if (!lastStart || (starts.count < MAX_BROKEN_STARTS && setups.count < MAX_BROKEN_SETUPS))
       return undefined;
     const message = `${starts.count} times in a row providers gave no working VM; the last: ${lastStart.message}`;
@@ -76,10 +89,10 @@ export class BrokenStarts {
 
   /** The last refusal in a row, of an agreement or by yagna. */
   get refusal(): NamedFailure | undefined {
-    return this.lastRefusal;
+    return this.state.lastRefusal;
   }
 
   private get inARow(): number {
-    return this.starts.count + this.refusals.count;
+    return this.state.starts.count + this.state.refusals.count;
   }
 }

@@ -18,11 +18,16 @@ import type {
   TaskAttempt,
   TaskResult,
 } from '../../model/result';
+import { jsonSize } from '../../model/result-size';
 import type { Assignment, AssignmentOutcome, RentalUpdate } from '../protocol';
 import { brokeFaith, goodConduct, type Conduct } from './broken-faith';
 
 export interface TaskState {
   spec: TaskSpec;
+  /** JSON of the spec, where it is one of a file. */
+  json?: number;
+  /** One of a file, whose result was passed on: it stays so, even where it is run again for others of its VM. */
+  isTold?: boolean;
   group: number;
   state: 'waiting' | 'running' | 'done' | 'failed' | 'cancelled';
   attempts: TaskAttempt[];
@@ -48,6 +53,8 @@ export interface Group {
 export interface RentalEntry {
   n: number;
   workflowId: string;
+  /** First of its runs, once it was started. */
+  runId?: string;
   provider: ProviderInfo;
   state: RentalState;
   seq: number;
@@ -73,7 +80,12 @@ export interface RentalEntry {
 }
 
 export interface JobState {
+  /** All tasks of the job; of a file's, those that were read and are not over. */
   tasks: TaskState[];
+  /** Tasks of a file that were not read yet. */
+  ahead: number;
+  /** Tasks of a file that are over and were taken out. */
+  past: { done: number; failed: number; cancelled: number };
   groups: Group[];
   rentals: RentalEntry[];
   /** Providers whose rental broke before it did any work. */
@@ -82,27 +94,83 @@ export interface JobState {
   conduct: Conduct;
 }
 
-export function newJobState(tasks: readonly TaskSpec[]): JobState {
-  const groups = new Map<string, Group>();
-  const order: Group[] = [];
-  const states = tasks.map((spec, index): TaskState => {
-    let group = groups.get(spec.vm);
-    if (!group) {
-      group = { tasks: [], avoid: [] };
-      groups.set(spec.vm, group);
-      order.push(group);
-    }
-    group.tasks.push(index);
-    const state = { spec, group: order.indexOf(group), state: 'waiting' as const };
-    return { ...state, attempts: [], failures: 0, assigned: 0, results: [] };
-  });
-  return { tasks: states, groups: order, rentals: [], failedProviders: [], conduct: goodConduct() };
+/** @param ahead - tasks that come later, from a file */
+export function newJobState(tasks: readonly TaskSpec[], ahead = 0): JobState {
+  const state: JobState = {
+    ...{ tasks: [], ahead, past: { done: 0, failed: 0, cancelled: 0 } },
+    ...{ groups: [], rentals: [], failedProviders: [], conduct: goodConduct() },
+  };
+  for (const spec of tasks) addTask(state, spec);
+  return state;
 }
 
-const isOver = (task: TaskState): boolean =>
+function addTask(state: JobState, spec: TaskSpec, json?: number): void {
+  const { vm, vmShared } = spec;
+  // A user may give a VM the name that a task's own has.
+  const mate = state.tasks.findIndex(({ spec: each }) => each.vm === vm && each.vmShared === vmShared);
+  const group = state.tasks[mate]?.group ?? state.groups.push({ tasks: [], avoid: [] }) - 1;
+  const index = state.tasks.push({
+    ...{ spec, json, group, state: 'waiting', attempts: [], failures: 0, assigned: 0, results: [] },
+  });
+  state.groups[group]?.tasks.push(index - 1);
+}
+
+/** Tasks that were read from a file. Those of one VM come together. */
+export function addTasks(state: JobState, specs: readonly TaskSpec[]): void {
+  for (const spec of specs) addTask(state, spec, jsonSize(spec));
+  state.ahead -= specs.length;
+}
+
+/** Takes out the tasks of a file that are over, with all of their VM: nothing of theirs is run again. */
+export function takeFinished(state: JobState): TaskState[] {
+  const over = state.groups.map(({ tasks }) =>
+    tasks.every((index) => {
+      const task = state.tasks[index];
+      return !task || isOver(task);
+    }),
+  );
+  if (!over.includes(true)) return [];
+  const isTaken = ({ group }: TaskState): boolean => over[group] === true;
+  const finished = state.tasks.filter(isTaken);
+  const newIndex = new Map<number, number>();
+  state.tasks.forEach((task, index) => {
+    if (!isTaken(task)) newIndex.set(index, newIndex.size);
+  });
+  const newGroup = new Map<number, number>();
+  over.forEach((gone, index) => {
+    if (!gone) newGroup.set(index, newGroup.size);
+  });
+  state.tasks = state.tasks
+    .filter((task) => !isTaken(task))
+    .map((task) => ({ ...task, group: newGroup.get(task.group) ?? 0 }));
+  state.groups = state.groups
+    .filter((_, index) => !over[index])
+    .map((group) => ({ ...group, tasks: group.tasks.flatMap((index) => newIndex.get(index) ?? []) }));
+  for (const rental of state.rentals) {
+    if (rental.current !== undefined) rental.current = newIndex.get(rental.current);
+    if (rental.current === undefined) rental.currentId = undefined;
+  }
+  for (const task of finished) if (isOver(task)) state.past[task.isTold ? 'done' : task.state] += 1;
+  return finished.filter(({ isTold }) => !isTold);
+}
+
+/** Tasks of a file that are done, while others of their VM are not: their results are passed on, and not held. */
+export function tellDone(state: JobState): TaskState[] {
+  const done = state.tasks.filter((task) => task.state === 'done' && !task.isTold);
+  const told = done.map((task) => ({ ...task }));
+  for (const task of done) Object.assign(task, { isTold: true, results: [], attempts: [] });
+  // What an attempt printed that is made again is of no interest.
+  for (const task of state.tasks) if (task.state === 'waiting') task.results = [];
+  return told;
+}
+
+const isOver = (task: TaskState): task is TaskState & { state: 'done' | 'failed' | 'cancelled' } =>
   task.state === 'done' || task.state === 'failed' || task.state === 'cancelled';
 
-export const allTasksOver = (state: JobState): boolean => state.tasks.every(isOver);
+/** Of those that were read. */
+export const openTasksOver = (state: JobState): boolean => state.tasks.every(isOver);
+
+export const allTasksOver = (state: JobState): boolean => state.ahead === 0 && openTasksOver(state);
 
 export const isLive = (rental: RentalEntry): boolean =>
   rental.state !== 'closed' && rental.state !== 'failed';
@@ -219,6 +287,16 @@ export function forgive(state: JobState): boolean {
   return any;
 }
 
+/** Rentals that are over and still shown, the newest. */
+const ENDED_SHOWN = 100;
+
+function forgetOldRentals(state: JobState): void {
+  const ended = state.rentals.filter((rental) => !isLive(rental));
+  if (ended.length <= ENDED_SHOWN) return;
+  const old = new Set(ended.slice(0, -ENDED_SHOWN));
+  state.rentals = state.rentals.filter((rental) => !old.has(rental));
+}
+
 export function addRental(
   state: JobState,
   n: number,
@@ -230,6 +308,7 @@ export function addRental(
     ...{ n, workflowId, provider, state: 'signing', seq: 0 },
     ...{ validToMs, closing: false, everReady: false, gaveUp: false, tasksDone: 0, vmsDied: 0 },
   };
+  forgetOldRentals(state);
   state.rentals.push(rental);
   return rental;
 }
@@ -282,7 +361,7 @@ export function applyOutcome(state: JobState, outcome: AssignmentOutcome): boole
     return true;
   }
   task.attempts.push({
-    attempt: task.attempts.length + 1,
+    attempt: (task.attempts.at(-1)?.attempt ?? 0) + 1,
     provider: rental.provider,
     agreementId: rental.agreementId ?? '',
     activityId: outcome.activityId,
@@ -368,7 +447,7 @@ export function applyRentalUpdate(
   if ((update.vmsDied ?? 0) > rental.vmsDied) onIdleVmDied(state, rental, update.vmsDied ?? 0);
   if (ending && !rental.everReady && !rental.gaveUp) {
     rental.gaveUp = true;
-    state.failedProviders.push(rental.provider.id);
+    if (!state.failedProviders.includes(rental.provider.id)) state.failedProviders.push(rental.provider.id);
     takeBack(state, rental);
   }
   if (isLive(rental)) return undefined;
@@ -423,10 +502,27 @@ export function cancelOpenTasks(state: JobState, at: Timestamp): void {
     task.state = 'cancelled';
     task.finishedAt = at;
   }
+  state.past.cancelled += state.ahead;
+  state.ahead = 0;
 }
 
-export function taskResults(state: JobState): TaskResult[] {
-  return state.tasks.map((task) => ({
+/** The tasks without the commands of groups that are over: they are not run again. */
+export function withoutDoneWork(state: JobState): TaskState[] {
+  const isGroupOver = ({ tasks }: Group): boolean =>
+    tasks.every((index) => {
+      const task = state.tasks[index];
+      return !task || isOver(task);
+    });
+  const over = new Set(state.groups.filter(isGroupOver).flatMap(({ tasks }) => tasks));
+  return state.tasks.map((task, index) =>
+    over.has(index) ? { ...task, spec: { ...task.spec, commands: [] } } : task,
+  );
+}
+
+export const taskResults = (state: JobState): TaskResult[] => state.tasks.map(taskResult);
+
+export function taskResult(task: TaskState): TaskResult {
+  return {
     name: task.spec.name,
     state: task.state === 'done' || task.state === 'failed' ? task.state : 'cancelled',
     results: task.results,
@@ -435,18 +531,19 @@ export function taskResults(state: JobState): TaskResult[] {
     startedAt: task.startedAt,
     finishedAt: task.finishedAt,
     failure: task.state === 'failed' ? task.failure : undefined,
-  }));
+  };
 }
 
-export function countTasks(state: JobState): JobProgress['tasks'] {
+export function countTasks({ tasks, ahead, past }: JobState): JobProgress['tasks'] {
   const count = (...states: TaskState['state'][]): number =>
-    state.tasks.filter((task) => states.includes(task.state)).length;
+    tasks.filter((task) => states.includes(task.state)).length;
+  const over = past.done + past.failed + past.cancelled;
   return {
-    total: state.tasks.length,
-    waiting: count('waiting'),
+    total: tasks.length + ahead + over,
+    waiting: count('waiting') + ahead,
     running: count('running'),
-    done: count('done'),
-    failed: count('failed', 'cancelled'),
+    done: count('done') + past.done,
+    failed: count('failed', 'cancelled') + past.failed + past.cancelled,
   };
 }
 
