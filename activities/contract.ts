@@ -388,6 +388,8 @@ export interface DecideInput {
   document: DocumentRef;
   allocationId: AllocationId;
   tolerance: ToleranceSpec;
+  /** VMs that may run at the same time under an agreement. Default 1. */
+  vmsAtOnce?: number;
   /** Least payment timeout that a provider may have countered with. Default: what was asked for. */
   leastPaymentTimeoutSec?: number;
   /** What the ledger knows of the document's agreement; of all where that is not known. */
@@ -481,6 +483,8 @@ export interface SettlementTerms {
   /** Time between debit notes that the demand asks for, if any. */
   debitNoteIntervalSec?: number;
   tolerance: ToleranceSpec;
+  /** VMs that may run at the same time under an agreement. Default 1. */
+  vmsAtOnce?: number;
   /** Least payment timeout that a provider may have countered with. Default: what was asked for. */
   leastPaymentTimeoutSec?: number;
   /** After so long nothing of a dead attempt can take effect on yagna any more. */

@@ -100,7 +100,8 @@ async function refuseDebitNote(
   const acceptedEarlier = soFar.acceptedByActivity[note.activityId] ?? '0';
   const known = await knownActivities(yagna, note.agreementId, soFar, [note.activityId], signal);
   const claim = {
-    ...{ terms, tolerance: input.tolerance, elapsedSec: billableSec(agreement, elapsedSec) },
+    ...{ terms, tolerance: input.tolerance, vmsAtOnce: input.vmsAtOnce },
+    elapsedSec: billableSec(agreement, elapsedSec),
     amount: note.totalAmountDue,
     usage: countersOf(note),
     otherUsage: Object.entries(soFar.lastUsage)

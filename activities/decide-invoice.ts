@@ -116,7 +116,7 @@ async function refuseInvoice(
       accepted: soFar.acceptedByActivity[activityId] ?? '0',
       lastUsage: soFar.lastUsage[activityId],
     })),
-    elapsedSec: billableSec(found.agreement, await lifeSec(yagna, found, signal)),
+    elapsedSec: billableSec(found.agreement, await lifeSec(yagna, found, signal)) * (input.vmsAtOnce ?? 1),
     // Whether the budget suffices is no fault of the invoice: yagna says so when it is accepted.
     budgetLeft: invoice.amount,
   });

@@ -183,6 +183,7 @@ export async function planOf(
       acceptanceTimeoutSec: terms?.acceptanceTimeoutSec,
       debitNoteIntervalSec: terms?.debitNoteIntervalSec,
       tolerance: terms?.tolerance ?? TOLERANCE,
+      vmsAtOnce: terms?.vmsAtOnce,
       adopt: {
         endsAtSec: reserved?.endsAtSec,
         otherEnds: allocations.slice(1).map(({ endsAtSec }) => endsAtSec),

@@ -48,6 +48,8 @@ interface ScriptOptions {
   shell?: string;
   file?: string;
   timeout?: number;
+  vm?: string;
+  fresh?: boolean;
   onUncertain?: ExecuteScript['onUncertain'];
   result?: string;
   json?: boolean;
@@ -72,7 +74,7 @@ export async function exec(rental: string, program: string[], options: ScriptOpt
 
 /** Undefined where the result of an earlier one is asked for. */
 async function scriptOf(program: string[], options: ScriptOptions): Promise<ExecuteScript | undefined> {
-  const { shell, file, result, timeout: timeoutSec, onUncertain } = options;
+  const { shell, file, result, timeout: timeoutSec, onUncertain, vm, fresh } = options;
   const [first = '', ...args] = program;
   const asked = [program.length > 0, shell !== undefined, file !== undefined, result !== undefined];
   if (asked.filter(Boolean).length !== 1)
@@ -80,11 +82,11 @@ async function scriptOf(program: string[], options: ScriptOptions): Promise<Exec
   if (result !== undefined) return undefined;
   if (file !== undefined) {
     const script = (await readJsonFile(file, 'script')) as ExecuteScript;
-    return { scriptId: randomUUID(), ...script, ...given({ timeoutSec, onUncertain }) };
+    return { scriptId: randomUUID(), ...script, ...given({ timeoutSec, onUncertain, vm, fresh }) };
   }
   if (shell === '' || (shell === undefined && first === '')) throw usageError('the command is empty');
   const commands = [shell ?? programCommand(first, args)];
-  return { scriptId: randomUUID(), commands, timeoutSec, onUncertain };
+  return { scriptId: randomUUID(), commands, timeoutSec, onUncertain, vm, fresh };
 }
 
 /** Without what is undefined. */

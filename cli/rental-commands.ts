@@ -28,6 +28,11 @@ export function addRentalCommands(program: Command): void {
     .argument('[program...]', 'program and arguments, after --')
     .option('--shell <line>', 'a line for the shell in the VM, in place of a program')
     .option('--file <file>', 'a script, JSON as for executeScript; - for standard input')
+    .option(
+      '--vm <name>',
+      'the VM of that name, made beside the first one if need be (see vmsAtOnce of the spec)',
+    )
+    .option('--fresh', 'in a VM that is made anew for it: what was in it is gone')
     .option('--timeout <duration>', 'longest time for it, such as 10m (default: 1h)', durationSec)
     .addOption(
       new Option(

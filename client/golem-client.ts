@@ -256,7 +256,7 @@ export class GolemClient {
 
   /**
    * Rents a VM to talk to: starts an interactive job, and waits until its VM is up.
-   * @param spec a job spec, plain JSON, without tasks; those that it has run before the scripts
+   * @param spec a job spec, plain JSON, without tasks
    * @returns `rentalId` is what {@link exec} takes; with `waitReady: false` that of the first provider, whose place another one
    * may take before a VM is up: the job's id finds it
    * @throws GolemJobError - by name why no VM came up, `NoProviders` or `InvalidJobSpec` for instance; the job has ended then.

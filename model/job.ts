@@ -191,6 +191,8 @@ export interface JobSpec {
   taskFile?: TaskFile;
   /** True: no tasks of its own; scripts come by the rental's `executeScript` Update. */
   interactive: boolean;
+  /** Of an interactive job: VMs that scripts may have at the same time under its agreement. Default 1. */
+  vmsAtOnce?: number;
   /** stdout and stderr kept of each command, bytes; the rest is cut with a mark. Default 65536, less when there are many tasks. */
   outputLimitBytes: number;
   /** How long the settlement waits for a missing final invoice, seconds. Default 86400. */

@@ -41,8 +41,10 @@ export interface DebitNoteClaim {
   usage: Usage | null | undefined;
   /** Seconds since the agreement's beginning, by our clock. */
   elapsedSec: number;
-  /** Usage of the newest accepted notes of the agreement's other activities: one runs at a time. */
+  /** Usage of the newest accepted notes of the agreement's other activities: no more than `vmsAtOnce` run at a time. */
   otherUsage?: readonly Usage[];
+  /** Default 1. */
+  vmsAtOnce?: number;
   /** False when we know no such activity under the agreement. */
   activityKnown: boolean;
   /** Amount of the newest note of this activity that we accepted; `"0"` when there is none. */
@@ -59,7 +61,9 @@ export function checkDebitNote(claim: DebitNoteClaim): Decision {
 
   const usage = readUsage(terms.pricing, claim.usage);
   if (typeof usage === 'string') return refuse(usage);
-  const elapsedSec = Math.max(0, secondsLeft(terms, claim.elapsedSec, claim.otherUsage ?? []).toNumber());
+  const { vmsAtOnce = 1, otherUsage = [] } = claim;
+  const unusedSec = secondsLeft(terms, claim.elapsedSec * vmsAtOnce, otherUsage).toNumber();
+  const elapsedSec = Math.max(0, Math.min(claim.elapsedSec, unusedSec));
   const impossible = impossibleUsage(terms, usage, longest(elapsedSec, tolerance), elapsedSec);
   if (impossible !== undefined) return refuse(impossible);
 
@@ -87,7 +91,7 @@ export interface InvoiceClaim {
   activityIds: readonly GolemActivityId[];
   /** Every activity of the agreement that we know. */
   activities: readonly InvoicedActivity[];
-  /** Seconds from the agreement's beginning to its end (or now, while it goes on), by our clock. */
+  /** Seconds from the agreement's beginning to its end (or now, while it goes on), by our clock, of all VMs that may run at once. */
   elapsedSec: number;
   /** What is left of the budget after everything accepted until now, notes of this agreement included. */
   budgetLeft: Amount;

@@ -144,6 +144,8 @@ export interface RentalProgress {
   currentTask?: string;
   /** Batch id of the script under way, once it was sent. */
   currentBatch?: BatchId;
+  /** VMs beside it that scripts have asked for by name. */
+  vms?: { name: string; activityId?: GolemActivityId; currentTask?: string }[];
   tasksDone: number;
   /** When its agreement ends at the latest. */
   endsAt?: Timestamp;

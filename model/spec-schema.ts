@@ -4,6 +4,7 @@
  * Not for workflows: zod does not belong into their bundle.
  */
 import { z } from 'zod';
+import { MOST_VMS } from './rental-limits';
 import { AMOUNT } from './amount';
 import { CONTROL_KEY } from './control';
 import { UNPRINTABLE } from './foreign-text';
@@ -405,6 +406,9 @@ export const jobSpecSchema = z.strictObject(
     interactive: z
       .boolean(mustBe('true or false'))
       .describe("No tasks of its own; scripts come by the rental's `executeScript` Update. Default false.")
+      .optional(),
+    vmsAtOnce: whole('VMs', 1, MOST_VMS)
+      .describe('With `interactive`: VMs that scripts may have at a time, by name (`vm`). Default 1.')
       .optional(),
     outputLimitBytes: whole('bytes', 1, 1_000_000)
       .describe('stdout and stderr kept of each command. Default 65536, less when there are many commands.')

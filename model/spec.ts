@@ -165,6 +165,7 @@ function complete(written: WrittenSpec, settings: SpecSettings, check: Check): P
     tasks,
     ...(taskFile === undefined ? {} : { taskFile }),
     interactive,
+    ...(written.vmsAtOnce === undefined ? {} : { vmsAtOnce: written.vmsAtOnce }),
     outputLimitBytes: completeOutputLimit(written.outputLimitBytes, taskFile ? 1 : commands, check),
     invoiceWaitSec: written.invoiceWaitSec ?? INVOICE_WAIT_SEC,
     tolerance: {
@@ -181,6 +182,9 @@ function checkTasksFit(written: WrittenSpec, interactive: boolean, check: Check)
   const count = Array.isArray(written.tasks) ? written.tasks.length : written.tasks ? 1 : 0;
   if (interactive && count > 0) {
     check.refuse(['tasks'], 'an interactive job has none; leave them out, or set interactive to false');
+  }
+  if (!interactive && written.vmsAtOnce !== undefined && check.isSound(['vmsAtOnce'])) {
+    check.refuse(['vmsAtOnce'], 'is for interactive jobs; leave it out, or set interactive to true');
   }
   if (!interactive && count === 0) {
     check.refuse(['tasks'], 'has nothing to run; give at least one task, or set interactive to true');

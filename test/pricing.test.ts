@@ -141,6 +141,19 @@ describe('a debit note', () => {
     const second = { elapsedSec: 130, otherUsage: [[1, 60]] };
     expect(reason(second)).toBeUndefined();
     expect(reason({ ...second, elapsedSec: 100 })).toMatch(/duration_sec 60, but only 40 s have passed/);
+    // Of two that may run at once each has as much time as there was, and both together twice as much.
+    expect(reason({ ...second, elapsedSec: 61, vmsAtOnce: 2 })).toBeUndefined();
+    expect(reason({ elapsedSec: 30, otherUsage: [], vmsAtOnce: 2 })).toMatch(/only 30 s have passed/);
+    expect(
+      reason({
+        elapsedSec: 61,
+        otherUsage: [
+          [1, 61],
+          [1, 40],
+        ],
+        vmsAtOnce: 2,
+      }),
+    ).toMatch(/only 21 s/);
     // What cannot be read has counted nothing.
     expect(reason({ elapsedSec: 61, otherUsage: [[NaN, 60], []] })).toBeUndefined();
   });

@@ -131,6 +131,25 @@ test('a worker that dies under a script costs whoever waits for it nothing', asy
   expect((await end(jobId)).taskScripts()).toHaveLength(1);
 });
 
+test('a script of which nobody knows whether it was started leaves the VM to its user', async () => {
+  const { jobId, rentalId } = await world.golem.rent(SPEC);
+  await world.golem.exec(rentalId, ['echo kept > /golem/work/file']);
+  world.devnet.faults.arm({ on: 'exec', do: 'dropAfter' });
+  expect(await world.golem.exec(rentalId, ['echo more >> /golem/work/file'])).toMatchObject({
+    state: 'uncertain',
+  });
+  // It was.
+  expect(await world.golem.exec(rentalId, ['cat /golem/work/file'])).toMatchObject({
+    ...{ state: 'done', results: [{ stdout: 'kept\nmore\n' }] },
+  });
+  world.devnet.faults.arm({ on: 'exec', do: 'dropAfter' });
+  expect(await world.golem.exec(rentalId, ['true'], { onUncertain: 'freshVm' })).toMatchObject({
+    state: 'uncertain',
+  });
+  expect((await world.golem.exec(rentalId, ['cat /golem/work/file'])).state).toBe('failed');
+  expect((await end(jobId)).count('activity-created')).toBe(2);
+});
+
 test('who stops waiting stops nothing else', async () => {
   const { jobId, rentalId } = await world.golem.rent(SPEC);
   const stop = new AbortController();

@@ -85,7 +85,7 @@ export class DocumentDecisions {
     try {
       const decision = await deciding.golemDecideDocument({
         ...{ job: input.job, document, allocationId, tolerance: input.tolerance },
-        leastPaymentTimeoutSec: input.leastPaymentTimeoutSec,
+        ...{ leastPaymentTimeoutSec: input.leastPaymentTimeoutSec, vmsAtOnce: input.vmsAtOnce },
         ledger: soFar(ledger, document.agreementId),
       });
       // Who pays decides it, and then its status says so.

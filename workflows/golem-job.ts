@@ -284,6 +284,7 @@ export async function golemJob(given: unknown, carried?: CarriedJob): Promise<Jo
   async function beginSettlement(): Promise<string> {
     const settlement = await startSettlement({
       ...{ job, platform, budget: spec.budget, tolerance: spec.tolerance },
+      vmsAtOnce: spec.vmsAtOnce,
       invoiceWaitSec: spec.invoiceWaitSec,
       leastPaymentTimeoutSec: spec.demand.least?.midAgreementPaymentTimeoutSec,
       acceptanceTimeoutSec: spec.demand.debitNotesAcceptanceTimeoutSec,
@@ -541,7 +542,7 @@ export async function golemJob(given: unknown, carried?: CarriedJob): Promise<Jo
 
   /** Opens rentals for as many drafts as are wanted; each begins with a task in hand. */
   async function open(): Promise<void> {
-    const { setup, outputLimitBytes, interactive } = spec;
+    const { setup, outputLimitBytes, interactive, vmsAtOnce } = spec;
     const started: Promise<void>[] = [];
     while (wanted() > 0) {
       // Looked at anew each time: what one draft takes may be all that another one is good for.
@@ -554,7 +555,8 @@ export async function golemJob(given: unknown, carried?: CarriedJob): Promise<Jo
       const rental = addRental(state, n, rentalId(jobId, n), provider, demand.expiresAtMs);
       const first = assign(state, rental, now());
       budget.opened(n, proposal, demand.expiresAtMs);
-      const input = { job, n, proposal, setup, outputLimitBytes, interactive, first, control: spec.control };
+      const ofSpec = { setup, outputLimitBytes, interactive, vmsAtOnce, control: spec.control };
+      const input = { job, n, proposal, ...ofSpec, first };
       started.push(begin(input));
     }
     // One that fails must not hide others that have begun: who is told to close must be there.

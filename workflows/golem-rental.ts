@@ -22,6 +22,7 @@ import { cleanUp, signing } from './activity-options';
 import { attachTo, type Attached } from './attach';
 import { describeDetach, listenForDetach } from './detach';
 import { namedFailure, settlementFailureOf } from './failure-type';
+import { keepNamedVms } from './named-vms';
 import {
   assignmentSignal,
   closeRentalSignal,
@@ -40,7 +41,7 @@ import { VmFailed, type Signed } from './rental-vm';
 import { work } from './rental-work';
 import { checkTerminate, isAssignment, isCloseRequest, sound } from './signal-input';
 import type { Fault } from './state/broken-faith';
-import { carriedRecord, learn, newRentalRecord, nextInput } from './state/rental-record';
+import { carriedRecord, learn, namedVms, newRentalRecord, nextInput } from './state/rental-record';
 
 /** Most providers sign in less, and what is signed is ended at once and by name: nobody has to look for it. */
 const SIGNING_GRACE = '5 s';
@@ -58,6 +59,7 @@ export async function golemRental(input: RentalInput | AttachInput): Promise<Ren
     const { signed } = record;
     if (signed && !rental.isClosing()) {
       rental.show();
+      if (record.terms.interactive) void keepNamedVms(rental, signed);
       while (!goesOn && (await work(rental, signed))) goesOn = await isFreeToGo(rental);
     }
   } catch (error) {
@@ -104,7 +106,7 @@ function forsake(rental: Rental, why: Loss): void {
 function listen(rental: Rental): void {
   const { record } = rental;
   setHandler(eventsQuery, (query) => readEvents(record.log, query));
-  setHandler(rentalProgressQuery, () => record.progress);
+  setHandler(rentalProgressQuery, () => ({ ...record.progress, vms: namedVms(record) }));
   const onClose = (request: Close): void => {
     rental.close ??= request;
   };
@@ -151,7 +153,7 @@ async function sign(rental: Rental, proposal: DraftProposal): Promise<Signed | u
 /** Whoever waits for an answer gets one, which may be that there is none yet. False when there is a reason to stay. */
 async function isFreeToGo(rental: Rental): Promise<boolean> {
   rental.leaving = true;
-  await condition(allHandlersFinished);
+  await condition(() => allHandlersFinished() && rental.isAtRest());
   rental.leaving = rental.isToGoOn() && !CancellationScope.current().consideredCancelled;
   return rental.leaving;
 }
@@ -168,7 +170,8 @@ async function conclude(
   };
   const bad = failure !== undefined || (lost !== undefined && !close);
   // An attempt at signing that was cut short may have left an agreement: the settlement finds it by its mark.
-  const clean = !record.retried && (signed !== undefined || failure?.type === 'AgreementRejected');
+  const clean =
+    !record.retried && !rental.isMaking() && (signed !== undefined || failure?.type === 'AgreementRejected');
   progress.reason = reason.reason;
   rental.leaving = false;
   rental.over = true;

@@ -23,8 +23,8 @@ const DEFAULT_TIMEOUT_SEC = 3600;
 export interface OutsideScriptsOptions {
   /** @throws ControlRefused - who asks may not */
   guard(operation: 'executeScript' | 'scriptResult', argument: unknown): Promise<unknown>;
-  /** Puts a script behind those that wait already. */
-  enqueue(script: Assignment): void;
+  /** Puts a script behind those that wait already for the VM, the first one or that of a name. */
+  enqueue(script: Assignment, vm?: string): void;
   /** The rental takes and runs nothing more. */
   isOver(): boolean;
   /** It goes on as a new run, which answers in its place. */
@@ -58,10 +58,15 @@ export class OutsideScripts {
 
   /** Keeps what a script came to. False for one of the job's. */
   finish(outcome: AssignmentOutcome): boolean {
-    const script = this.find(outcome.id);
-    if (!script) return false;
     const { id: scriptId, state, results, reason } = outcome;
-    script.outcome = { scriptId, state, results, reason };
+    return this.end({ scriptId, state, results, reason });
+  }
+
+  /** The same, of what its outcome says. */
+  end(outcome: ScriptOutcome): boolean {
+    const script = this.find(outcome.scriptId);
+    if (!script) return false;
+    script.outcome = outcome;
     const over = this.record.outside.filter(({ outcome: known }) => known);
     Object.assign(this.record, forget(this.record, over.slice(0, -KEPT)));
     return true;
@@ -95,11 +100,13 @@ export class OutsideScripts {
   private take(scriptId: string, script: ExecuteScript): OutsideScript {
     const entry: OutsideScript = { scriptId, sent: false };
     this.record.outside.push(entry);
-    this.options.enqueue({
+    const assignment: Assignment = {
       ...{ id: scriptId, task: scriptId, scriptId, commands: scriptCommands(script.commands) },
       timeoutSec: script.timeoutSec ?? DEFAULT_TIMEOUT_SEC,
       onUncertain: script.onUncertain ?? 'fail',
-    });
+      fresh: script.fresh,
+    };
+    this.options.enqueue(assignment, script.vm);
     return entry;
   }
 

@@ -27,7 +27,7 @@ import type { Fault } from './state/broken-faith';
 import type { CarriedSettlement } from './state/carried-settlement';
 import type { RentalRecord } from './state/rental-record';
 
-export type { ExecuteScript, ScriptOutcome } from '../model/script';
+export type { ExecuteScript, ScriptEnd, ScriptOutcome } from '../model/script';
 
 export const eventsQuery = defineQuery<GolemEvent[], [EventsQuery?]>('events');
 export const jobProgressQuery = defineQuery<JobProgress>('progress');
@@ -47,6 +47,8 @@ export interface Assignment {
   restore?: boolean;
   /** Of a script from outside: whoever sent it may follow its results by it. */
   scriptId?: string;
+  /** Its VM is made anew first. */
+  fresh?: boolean;
   /** How many VMs of the rental had died, as far as the job knew: files of a task before went with them. */
   vmsDied?: number;
 }
@@ -188,6 +190,8 @@ export interface RentalTerms {
   outputLimitBytes: number;
   /** Scripts come by Update. */
   interactive: boolean;
+  /** VMs that may run at the same time under the agreement. Default 1. */
+  vmsAtOnce?: number;
   /** Closes it for everybody but the owner and those that hold a grant. */
   control?: ControlSpec;
   /** It took over what was rented before: there is no job to tell. Default false. */

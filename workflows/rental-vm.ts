@@ -2,6 +2,7 @@
 import { type CancellationScope, isCancellation, sleep } from '@temporalio/workflow';
 import type { ScriptCommand } from '../activities/contract';
 import type { NewEvent } from '../model/events';
+import type { GolemActivityId } from '../model/ids';
 import type { ProviderInfo } from '../model/result';
 import { dropping, rentalWatch, vmCreation } from './activity-options';
 import { namedFailure } from './failure-type';
@@ -36,18 +37,53 @@ export function vmThatIsUp({ record }: Rental, { agreementId }: Signed): Vm | un
 
 /** Creates, deploys and starts a VM and runs the setup in it. Throws a named failure when it does not come up. */
 export async function bringUpVm(rental: Rental, signed: Signed, watching: CancellationScope): Promise<Vm> {
-  const { record, runner } = rental;
+  const { record } = rental;
   const { agreementId, validToMs } = signed;
   await rental.enter('creating');
-  const { job, provider, setup } = record.terms;
-  const { ended } = record;
-  const created = await vmCreation.golemCreateVm({ job, agreementId, validToMs, provider, ended });
-  record.retried ||= created.retried;
-  rental.note(created.events);
-  const vm: Vm = { agreementId, activityId: created.activityId };
-  record.progress.activityId = vm.activityId;
+  const { activityId } = await createVm(rental, signed, (id) => (record.progress.activityId = id));
+  const vm: Vm = { agreementId, activityId };
   void watching.run(() => watchVm(rental, vm, validToMs));
   await rental.enter('deploying');
+  await deployVm(rental, vm, (index) => (record.setupFailed = index >= 2));
+  record.vm = vm.activityId;
+  await rental.enter('ready');
+  record.everReady = true;
+  return vm;
+}
+
+/**
+ * Creates a VM under the agreement. Throws a named failure when there can be none.
+ * @param know - is told its id before another one is created
+ */
+export async function createVm(
+  rental: Rental,
+  { agreementId, validToMs }: Signed,
+  know: (activityId: GolemActivityId) => void,
+): Promise<{ activityId: GolemActivityId }> {
+  const { record } = rental;
+  const { job, provider } = record.terms;
+  return await rental.creating(async () => {
+    // Those beside it are none to adopt either.
+    const ended = [...record.ended, ...rental.vms];
+    const created = await vmCreation.golemCreateVm({ job, agreementId, validToMs, provider, ended });
+    record.retried ||= created.retried;
+    rental.note(created.events);
+    know(created.activityId);
+    return created;
+  });
+}
+
+/**
+ * Deploys and starts a VM and runs the setup in it. Throws {@link VmFailed} when it does not come up.
+ * @param onFailed - is told the position of the command that failed by itself
+ */
+export async function deployVm(
+  rental: Rental,
+  vm: Vm,
+  onFailed: (index: number) => void = () => undefined,
+): Promise<void> {
+  const { runner, record } = rental;
+  const { provider, setup } = record.terms;
   const commands: ScriptCommand[] = [{ deploy: true }, { start: true }, ...setup];
   const batchId = await runner.send(vm, commands);
   const deadlineMs = Date.now() + DEPLOY_TIMEOUT_SEC * 1000;
@@ -60,15 +96,11 @@ export async function bringUpVm(rental: Rental, signed: Signed, watching: Cancel
     // A step that never ended has no result.
     const index = failed?.index ?? watched.results.length;
     const step = ['deploy', 'start'][index] ?? `setup[${index - 2}]`;
-    record.setupFailed = watched.state === 'failed' && step.startsWith('setup');
+    if (watched.state === 'failed') onFailed(index);
     const stderr = failed?.stderr ? ` (${failed.stderr.trim().slice(-300)})` : '';
     const why = `${step}: ${watched.reason ?? failed?.message ?? watched.state}${stderr}`;
     throw new VmFailed(why, watched.vm === 'dead' ? undefined : faultOf(watched.vm, why));
   }
-  record.vm = vm.activityId;
-  await rental.enter('ready');
-  record.everReady = true;
-  return vm;
 }
 
 /** Notices the end of the agreement or of the VM, whatever else is going on. */

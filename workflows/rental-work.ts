@@ -2,6 +2,7 @@
 import { CancellationScope, condition } from '@temporalio/workflow';
 import { MOST_VMS } from '../model/rental-limits';
 import { LEEWAY, VM_DIED, type Loss, type Rental } from './rental';
+import type { Assignment } from './protocol';
 import { bringUpVm, buryVm, dropVm, vmThatIsUp, watchVm, type Signed } from './rental-vm';
 import { faultOf, type EndedScript, type Vm } from './script-runner';
 import { followInherited, type RunningScript } from './state/rental-record';
@@ -77,6 +78,10 @@ async function runScripts(rental: Rental, vm: Vm): Promise<boolean> {
         await rental.giveBack(begun, VM_DIED, { vmsDied: record.deaths });
         continue;
       }
+      if (begun.fresh) {
+        if (await isFreshToCome(rental, begun)) return false;
+        continue;
+      }
       progress.currentTask = task;
       progress.state = 'busy';
       rental.show();
@@ -116,7 +121,7 @@ async function runScripts(rental: Rental, vm: Vm): Promise<boolean> {
     const { outcome } = done;
     if (outcome.state === 'done') progress.tasksDone += 1;
     const isOfJob = await rental.tellOutcome(outcome);
-    if (outcome.state === 'uncertain') return false;
+    if (outcome.state === 'uncertain' && !isVmKept(begun)) return false;
     if (outcome.state === 'lost' || done.vm !== undefined) {
       record.told = isOfJob;
       const message = outcome.reason ?? 'the VM is gone';
@@ -129,6 +134,26 @@ async function runScripts(rental: Rental, vm: Vm): Promise<boolean> {
     progress.state = 'ready';
     rental.show();
   }
+}
+
+/** A VM is made anew only where there may be one: the script goes back to be the next then. */
+async function isFreshToCome(rental: Rental, script: Assignment): Promise<boolean> {
+  const failure = rental.whyNoMoreVms(false);
+  if (!failure) rental.record.queue.unshift({ ...script, fresh: undefined });
+  else
+    rental.outside.end({
+      scriptId: script.id,
+      state: 'returned',
+      results: [],
+      reason: failure.message,
+      failure,
+    });
+  return !failure;
+}
+
+/** What may run there is for the user of an interactive VM to judge, unless he wants a fresh one then. */
+function isVmKept(begun: RunningScript | Assignment): boolean {
+  return begun.scriptId !== undefined && 'onUncertain' in begun && begun.onUncertain !== 'freshVm';
 }
 
 /** The VM died under a task. Its job begins the task's group again, in a fresh VM if there may be one. */

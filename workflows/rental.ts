@@ -1,6 +1,7 @@
 /** What the parts of a rental share: its record, why it is to end, and its words to its job. */
 import {
   ApplicationFailure,
+  condition,
   getExternalWorkflowHandle,
   setCurrentDetails,
   workflowInfo,
@@ -9,6 +10,8 @@ import type { Duration } from '@temporalio/common';
 import type { RentalEnded } from '../activities/contract';
 import type { Detached } from '../model/attach';
 import { appendEvents, type NewEvent } from '../model/events';
+import type { GolemActivityId } from '../model/ids';
+import { MOST_VMS } from '../model/rental-limits';
 import type { RentalState } from '../model/result';
 import { Control } from './control';
 import { rentalDetails } from './current-details';
@@ -23,7 +26,7 @@ import {
 } from './protocol';
 import { faultOf, ScriptRunner } from './script-runner';
 import { faultOfEnd, type Fault } from './state/broken-faith';
-import { isCarriable, type RentalRecord } from './state/rental-record';
+import { isCarriable, type NamedVm, type RentalRecord } from './state/rental-record';
 import { unlessStopped } from './unless-stopped';
 
 export interface Close {
@@ -68,6 +71,11 @@ export class Rental {
   leaving = false;
   /** Length of the history when a new run was asked for first. */
   private suggestedAt?: number;
+  /** Scripts that are watched in VMs beside the first one. */
+  following = 0;
+  /** VMs beside the first one that come up, or are sent to. */
+  private under = 0;
+  private isCreating = false;
   readonly outside: OutsideScripts;
   readonly control: Control;
   readonly runner: ScriptRunner;
@@ -79,7 +87,7 @@ export class Rental {
     this.control = new Control(record, (events) => this.note(events));
     this.outside = new OutsideScripts(record, {
       guard: (operation, argument) => this.control.guard(operation, argument),
-      enqueue: (script) => record.queue.push(script),
+      enqueue: (script, vm) => this.queueOf(vm).push(script),
       isOver: () => this.over || this.close !== undefined || this.isDetached,
       isLeaving: () => this.leaving,
       ended: () => this.ended(),
@@ -94,6 +102,72 @@ export class Rental {
         this.outside.sent(script.id);
       },
     });
+  }
+
+  /** Of the first VM, or of the one of that name. */
+  private queueOf(name: string | undefined): Assignment[] {
+    const { queue, named } = this.record;
+    if (name === undefined) return queue;
+    const known = named.find((vm) => vm.name === name);
+    if (known) return known.queue;
+    const vm: NamedVm = { name, queue: [] };
+    named.push(vm);
+    return vm.queue;
+  }
+
+  /** VMs that are there, as far as is known. */
+  get vms(): GolemActivityId[] {
+    const { progress, named, ended } = this.record;
+    const all = [progress.activityId, ...named.map(({ activityId }) => activityId)];
+    return all.filter((id) => id !== undefined && !ended.includes(id)) as GolemActivityId[];
+  }
+
+  /** The first VM is up: where a provider has room for one only, none beside it may take its place. */
+  isFirstUp(): boolean {
+    const { vm, ended } = this.record;
+    return vm !== undefined && !ended.includes(vm);
+  }
+
+  /** Why no VM can be made, beside those that are there or in place of one of them. */
+  whyNoMoreVms(isBeside: boolean): NamedFailure | undefined {
+    const type = 'VmNotCreated';
+    const { vmsAtOnce = 1 } = this.record.terms;
+    if (isBeside && this.vms.length >= vmsAtOnce)
+      return { type, message: `the rental has ${vmsAtOnce} at a time: set vmsAtOnce of its job` };
+    const made = this.record.ended.length + this.vms.length;
+    if (made < MOST_VMS) return undefined;
+    return { type, message: `${made} VMs were made under the agreement, and there may be ${MOST_VMS}` };
+  }
+
+  /** Creating a VM and sending to it are not cut short for a new run of the rental. */
+  async comingUp<T>(act: () => Promise<T>): Promise<T> {
+    this.under += 1;
+    try {
+      return await act();
+    } finally {
+      this.under -= 1;
+    }
+  }
+
+  /** One VM is created at a time: what a lost request has made is found by its being the only new one. */
+  async creating<T>(act: () => Promise<T>): Promise<T> {
+    await condition(() => !this.isCreating);
+    this.isCreating = true;
+    try {
+      return await act();
+    } finally {
+      this.isCreating = false;
+    }
+  }
+
+  /** A VM beside the first one may just be created. */
+  isMaking(): boolean {
+    return this.under > 0;
+  }
+
+  /** Nothing beside the first VM is under way that the next run could not go on with. */
+  isAtRest(): boolean {
+    return this.under === 0 && this.following === 0;
   }
 
   isClosing(): boolean {
@@ -139,7 +213,7 @@ export class Rental {
     const { continueAsNewSuggested, historyLength } = workflowInfo();
     if (!continueAsNewSuggested || this.isInterrupted()) return false;
     this.suggestedAt ??= historyLength;
-    return historyLength >= this.suggestedAt + leeway && isCarriable(this.record);
+    return historyLength >= this.suggestedAt + leeway && this.under === 0 && isCarriable(this.record);
   }
 
   /** Whatever ends the rental or its VM ends what is under way; undefined then. */

@@ -3,7 +3,7 @@ import { ApplicationFailure } from '@temporalio/workflow';
 import type { TaskCommand } from '../model/job';
 import type { ExecuteScript } from './protocol';
 
-const FIELDS = ['commands', 'timeoutSec', 'onUncertain', 'scriptId', 'authorization'];
+const FIELDS = ['commands', 'timeoutSec', 'onUncertain', 'scriptId', 'vm', 'fresh', 'authorization'];
 const ON_UNCERTAIN = ['freshVm', 'rerun', 'fail'];
 /** With more, even the least of results would not fit into one payload. */
 const MAX_COMMANDS = 1500;
@@ -46,6 +46,13 @@ export function checkScript(script: ExecuteScript): void {
   const scriptId: unknown = script?.scriptId;
   if (scriptId !== undefined && !(typeof scriptId === 'string' && SCRIPT_ID.test(scriptId))) {
     problems.push('scriptId: expected 1 to 64 letters, digits, ".", "_" or "-"');
+  }
+  const vm: unknown = script?.vm;
+  if (vm !== undefined && !(typeof vm === 'string' && SCRIPT_ID.test(vm))) {
+    problems.push('vm: expected 1 to 64 letters, digits, ".", "_" or "-"');
+  }
+  if (script?.fresh !== undefined && typeof script.fresh !== 'boolean') {
+    problems.push('fresh: expected true or false');
   }
   for (const field of Object.keys(script ?? {})) {
     if (!FIELDS.includes(field)) problems.push(`${field}: unknown; a script has ${FIELDS.join(', ')}`);

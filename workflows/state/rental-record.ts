@@ -28,6 +28,17 @@ export interface OutsideScript {
   outcome?: ScriptOutcome;
 }
 
+/** A VM beside the first one, and the scripts for it. */
+export interface NamedVm {
+  name: string;
+  /** While it is there. */
+  activityId?: GolemActivityId;
+  /** Why it is not there any more; scripts then ask for a fresh one, or are told. */
+  gone?: string;
+  queue: Assignment[];
+  running?: RunningScript;
+}
+
 export interface RentalRecord {
   terms: RentalTerms;
   signed?: Omit<SignedAgreement, 'events'>;
@@ -37,6 +48,7 @@ export interface RentalRecord {
   ended: GolemActivityId[];
   deaths: number;
   queue: Assignment[];
+  named: NamedVm[];
   /** Ids of the newest assignments: a repeat of one is known by it. */
   known: string[];
   running?: RunningScript;
@@ -76,9 +88,10 @@ const EVENTS_JSON = 200_000;
 const QUEUE_JSON = 150_000;
 
 export function newRentalRecord(input: RentalInput, workflowId: string): RentalRecord {
-  const { job, n, proposal, setup, outputLimitBytes, interactive, control, first } = input;
+  const { job, n, proposal, setup, outputLimitBytes, interactive, vmsAtOnce, control, first } = input;
   const { provider } = proposal;
-  const record = emptyRecord({ job, n, provider, setup, outputLimitBytes, interactive, control }, workflowId);
+  const ofJob = { job, n, provider, setup, outputLimitBytes, interactive, vmsAtOnce, control };
+  const record = emptyRecord(ofJob, workflowId);
   if (first) Object.assign(record, { queue: [first], known: [first.id] });
   return record;
 }
@@ -110,7 +123,9 @@ export function attachedRecord(
 
 /** Of a rental that a run before has taken this far. */
 export function carriedRecord(carried: RentalRecord): RentalRecord {
-  return { ...carried, log: resumeEvents(carried.log) };
+  // A run of an earlier version has carried no such lists.
+  const { named = [], forgotten = [], inherited = [] } = carried;
+  return { ...carried, named, forgotten, inherited, log: resumeEvents(carried.log) };
 }
 
 function emptyRecord(terms: RentalTerms, workflowId: string): RentalRecord {
@@ -118,7 +133,7 @@ function emptyRecord(terms: RentalTerms, workflowId: string): RentalRecord {
   return {
     terms,
     ...{ ended: [], deaths: 0, queue: [], known: [], inherited: [] },
-    ...{ taken: 0, outside: [], forgotten: [], seq: 0, log: emptyEventLog() },
+    ...{ named: [], taken: 0, outside: [], forgotten: [], seq: 0, log: emptyEventLog() },
     ...{ everReady: false, told: false, setupFailed: false, retried: false },
     progress: { n, workflowId, provider, state: 'signing', tasksDone: 0 },
     ...(control === undefined ? {} : { grants: newGrants(control.owner) }),
@@ -134,6 +149,12 @@ export function followInherited(record: RentalRecord, nowMs: number): void {
   const startedAt = new Date(nowMs).toISOString();
   record.running = { id: batchId, task: batchId, batchId, timeoutSec, startedAt, deadlineMs };
   Object.assign(record.progress, { state: 'busy', currentTask: batchId, currentBatch: batchId });
+}
+
+/** As progress shows them; undefined where there are none. */
+export function namedVms({ named }: RentalRecord): RentalProgress['vms'] {
+  if (named.length === 0) return undefined;
+  return named.map(({ name, activityId, running }) => ({ name, activityId, currentTask: running?.task }));
 }
 
 /** @returns false for an assignment that was known before */
@@ -153,7 +174,8 @@ export function forget<T extends Pick<RentalRecord, 'outside' | 'forgotten'>>(
 }
 
 /** False while too much waits to be carried. */
-export const isCarriable = ({ queue }: RentalRecord): boolean => JSON.stringify(queue).length <= QUEUE_JSON;
+export const isCarriable = ({ queue, named }: RentalRecord): boolean =>
+  JSON.stringify([queue, ...named.map((vm) => vm.queue)]).length <= QUEUE_JSON;
 
 /**
  * Input of the next run. Where it would be too much, the oldest outcomes of scripts from outside are left out, as they

@@ -1,0 +1,199 @@
+/**
+ * VMs beside the first one, under the same agreement: each has a name by which scripts from outside ask for it, is made for
+ * the first of them, and runs its own one after the other while the others run theirs. What befalls it is told by its
+ * scripts' outcomes, and ends nothing else.
+ */
+import { CancellationScope, condition, isCancellation } from '@temporalio/workflow';
+import { dropping, rentalWatch } from './activity-options';
+import { namedFailure, type NamedFailure } from './failure-type';
+import type { ScriptEnd } from './protocol';
+import { lossBy, type Rental } from './rental';
+import { createVm, deployVm, VmFailed, type Signed } from './rental-vm';
+import { ScriptRunner, type EndedScript, type Vm } from './script-runner';
+import type { NamedVm } from './state/rental-record';
+import { unlessStopped } from './unless-stopped';
+
+/** Looks after all of them, for as long as the rental lives. */
+export async function keepNamedVms(rental: Rental, signed: Signed): Promise<void> {
+  const { record } = rental;
+  const kept = new Set<NamedVm>();
+  const isNew = (vm: NamedVm) => !kept.has(vm);
+  for (;;) {
+    await condition(() => isEnding(rental) || record.named.some(isNew));
+    if (isEnding(rental)) return;
+    for (const vm of record.named.filter(isNew)) {
+      kept.add(vm);
+      void keep(rental, signed, vm).catch((error: unknown) => {
+        if (!isCancellation(error)) rental.lost ??= namedFailure(error);
+      });
+    }
+  }
+}
+
+/** When the first VM dies, the rental ends: also what is beside it. */
+const isEnding = (rental: Rental): boolean => rental.over || rental.isStopped() || rental.isDetached;
+
+/** One script after the other. */
+async function keep(rental: Rental, signed: Signed, vm: NamedVm): Promise<void> {
+  const { queue } = vm;
+  let watching = watch(rental, signed, vm);
+  try {
+    for (;;) {
+      await condition(() => isEnding(rental) || (!rental.leaving && (queue.length > 0 || !!vm.running)));
+      if (isEnding(rental)) return;
+      if (!vm.running) {
+        const script = queue[0];
+        if (!script) continue;
+        if (script.fresh) {
+          await drop(rental, signed, vm);
+          vm.gone = undefined;
+          queue[0] = { ...script, fresh: undefined };
+          continue;
+        }
+        if (vm.gone !== undefined) {
+          const message = `VM "${vm.name}" is gone: ${vm.gone}; ask for a fresh one`;
+          returnNext(rental, vm, { type: 'VmLost', message });
+          continue;
+        }
+        const isSent = await rental.comingUp(async () => {
+          if (vm.activityId === undefined) {
+            await bringUp(rental, signed, vm);
+            watching.cancel();
+            watching = watch(rental, signed, vm);
+          }
+          return await begin(rental, signed, vm);
+        });
+        if (!isSent) continue;
+      }
+      await follow(rental, signed, vm);
+    }
+  } finally {
+    watching.cancel();
+    endScripts(rental, vm);
+  }
+}
+
+/** Takes the next script; one that cannot have its VM comes back with the reason. */
+async function begin(rental: Rental, signed: Signed, vm: NamedVm): Promise<boolean> {
+  const script = vm.queue[0];
+  const here = vmOf(signed, vm);
+  if (!script || !here) return false;
+  const { job, n, outputLimitBytes } = rental.record.terms;
+  const runner = new ScriptRunner({
+    ...{ job, rental: n, outputLimitBytes, note: (events) => rental.note(events) },
+    isClosing: () => isEnding(rental) || vm.gone !== undefined,
+    isCalledOff: () => rental.leaving || rental.isDetached,
+    onSent: (running) => {
+      vm.running = running;
+      rental.outside.sent(running.id);
+    },
+  });
+  const sent = await runner.begin(here, script);
+  if (sent === 'notSent') return false;
+  vm.queue.shift();
+  if (sent === 'sent') return true;
+  await tell(rental, signed, vm, sent);
+  return false;
+}
+
+async function bringUp(rental: Rental, signed: Signed, vm: NamedVm): Promise<void> {
+  try {
+    // Where there is room for one only, that is the first.
+    await condition(() => isEnding(rental) || rental.isFirstUp());
+    if (isEnding(rental)) return;
+    const why = rental.whyNoMoreVms(true);
+    if (why) return returnNext(rental, vm, why);
+    await rental.unlessStopped(async () => {
+      const { activityId } = await createVm(rental, signed, (id) => (vm.activityId = id));
+      await deployVm(rental, { agreementId: signed.agreementId, activityId });
+    });
+  } catch (error) {
+    if (isCancellation(error)) throw error;
+    const failure =
+      error instanceof VmFailed ? { type: 'VmNotCreated', message: error.message } : namedFailure(error);
+    await drop(rental, signed, vm);
+    returnNext(rental, vm, failure);
+  }
+}
+
+/** Waits for the end of its script, or for the next run of the rental to do that. */
+async function follow(rental: Rental, signed: Signed, vm: NamedVm): Promise<void> {
+  const { running } = vm;
+  const here = vmOf(signed, vm);
+  if (!running || !here) return;
+  rental.following += 1;
+  const isInterrupted = () => isEnding(rental) || rental.leaving || vm.gone !== undefined;
+  const done = await unlessStopped(isInterrupted, () => rental.runner.follow(here, running)).finally(() => {
+    rental.following -= 1;
+  });
+  if (done) {
+    vm.running = undefined;
+    if (done.event) rental.note([done.event]);
+    await tell(rental, signed, vm, done);
+  } else if (vm.gone !== undefined && !isEnding(rental)) {
+    vm.running = undefined;
+    finish(rental, running.id, 'lost', { type: 'VmLost', message: vm.gone });
+    await drop(rental, signed, vm);
+  }
+}
+
+async function tell(
+  rental: Rental,
+  signed: Signed,
+  vm: NamedVm,
+  { outcome, vm: after }: EndedScript,
+): Promise<void> {
+  rental.outside.finish(outcome);
+  const { state, reason = state } = outcome;
+  if (after === undefined && state !== 'lost') return;
+  vm.gone ??= reason;
+  await drop(rental, signed, vm);
+}
+
+/** Notices its end, also when nothing runs in it. That of the agreement the watch of the first VM tells. */
+function watch(rental: Rental, { agreementId, validToMs }: Signed, vm: NamedVm): CancellationScope {
+  const scope = new CancellationScope();
+  const { activityId } = vm;
+  const look = async (): Promise<void> => {
+    if (activityId === undefined) return;
+    const { job } = rental.record.terms;
+    const news = await rentalWatch().golemWatchRental({ job, agreementId, activityId, validToMs });
+    if (news.ended === 'agreement' || vm.activityId !== activityId) return;
+    rental.note(news.events);
+    vm.gone ??= news.reason;
+  };
+  void scope.run(look).catch(() => undefined);
+  return scope;
+}
+
+/** Ends what is left of its VM. */
+async function drop(rental: Rental, signed: Signed, vm: NamedVm): Promise<void> {
+  const here = vmOf(signed, vm);
+  if (!here) return;
+  vm.activityId = undefined;
+  rental.record.ended.push(here.activityId);
+  const dropped = await dropping.golemDestroyVm({ job: rental.record.terms.job, ...here });
+  if (!rental.lost) rental.note(dropped.events);
+  if (dropped.ended) rental.lost ??= lossBy(dropped.ended);
+}
+
+function vmOf({ agreementId }: Signed, { activityId }: NamedVm): Vm | undefined {
+  return activityId === undefined ? undefined : { agreementId, activityId };
+}
+
+function returnNext(rental: Rental, vm: NamedVm, failure: NamedFailure): void {
+  const script = vm.queue.shift();
+  if (script) finish(rental, script.id, 'returned', failure);
+}
+
+function endScripts(rental: Rental, vm: NamedVm): void {
+  if (rental.leaving) return;
+  const { type = 'AgreementEnded', message = 'the rental has ended' } = rental.lost ?? {};
+  if (vm.running) finish(rental, vm.running.id, 'lost', { type, message });
+  vm.running = undefined;
+  while (vm.queue.length > 0) returnNext(rental, vm, { type, message });
+}
+
+function finish(rental: Rental, id: string, state: ScriptEnd, { type, message }: NamedFailure): void {
+  rental.outside.end({ scriptId: id, state, results: [], reason: message, failure: { type, message } });
+}
