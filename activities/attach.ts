@@ -3,7 +3,6 @@
  * that is left alone.
  */
 import { Context } from '@temporalio/activity';
-import type { ControlKey } from '../model/control';
 import { agreedTerms } from '../model/agreed-terms';
 import { attachId, attachProblems, foreignJobId } from '../model/attach';
 import { exact, toAmount } from '../model/amount';
@@ -13,6 +12,7 @@ import { PROP } from '../model/properties';
 import type { SettlementProgress } from '../model/result';
 import { INVOICE_WAIT_SEC, TOLERANCE } from '../model/spec';
 import { endOfAgreement, isOver } from './agreement-end';
+import { requireOwner } from './attach-control';
 import { attempt } from './attempt';
 import type { GolemActivities, JobRef, NewSettlement, ResolveAttachInput, ResolvedAttach } from './contract';
 import type { ActivityEnvironment } from './environment';
@@ -20,7 +20,7 @@ import { groupOf, type Search } from './find-orphans';
 import { installationOf } from './installation';
 import { JobRecords, type JobRecord } from './job-records';
 import { describe } from './known-workflow';
-import { controlHash, controlHashOfMark, jobOfMark } from './marks';
+import { jobOfMark } from './marks';
 import { Bills, mostOf } from './orphan-bills';
 import { beginningOf, budgetParts, planOf } from './orphan-group';
 import { attachedTo, query, rentalsOf, type RentalRecord } from './rental-records';
@@ -37,6 +37,7 @@ export function attachActivities(
      *
      * Effect: none.
      * @throws InvalidJobSpec - with every problem and its path (not retried)
+     * @throws ControlRefused - the VM is its owner's, whose signature this lacks (not retried)
      * @throws UnknownActivity, ActivityForeign, ActivityEnded, ActivityInUse - there is nothing to attach to (not retried)
      * @throws YagnaUnavailable - (retried with backoff)
      */
@@ -47,16 +48,19 @@ export function attachActivities(
         const yagna = env.connections.get(connection);
         const { client } = Context.current();
         const agreement = await liveAgreement(yagna, input.attach.activityId, signal);
-        refuseUnlessOwned(agreement, given.control?.owner);
         const installation = await installationOf(env);
         const records = new JobRecords(client);
         const documents = env.connections.documents(connection);
         const search = { yagna, documents, owner: installation.owner, records, signal };
-        const found = await client.withAbortSignal(signal, () =>
-          findHolder({ search, connection, installation, agreement, input }),
-        );
+        const lookup: Lookup = { search, connection, installation, agreement, input };
+        const { properties } = agreement.demand;
+        const paidBy = () => payerOf(lookup);
+        const [nonce, found] = await client.withAbortSignal(signal, async () => [
+          await requireOwner(given, { client, properties, paidBy }),
+          await findHolder(lookup),
+        ]);
         const { former, ...rest } = found;
-        return { ...rest, ...(await batchesOf(yagna, input, former, signal)) };
+        return { ...rest, nonce, ...(await batchesOf(yagna, input, former, signal)) };
       });
     },
 
@@ -103,10 +107,12 @@ export function attachActivities(
   };
 }
 
+interface CheckedInput extends Pick<ResolveAttachInput, 'attach'> {
+  connection: string;
+}
+
 /** @returns what was asked for, without what is null */
-function checkedInput(
-  given: ResolveAttachInput,
-): Pick<ResolveAttachInput, 'attach'> & { connection: string } {
+function checkedInput(given: ResolveAttachInput): CheckedInput {
   const problems = attachProblems(given);
   const { workflowId } = Context.current().info.workflowExecution ?? {};
   // Temporal lets one workflow of an id run at a time, and so one rental attach to an activity.
@@ -155,23 +161,21 @@ async function liveAgreement(yagna: Yagna, activityId: string, signal: AbortSign
   return agreement;
 }
 
-/**
- * One that was rented for an owner is attached to for that owner only: the rental takes what he signs, whoever started it.
- * @throws ControlRefused
- */
-function refuseUnlessOwned({ demand }: Agreement, owner: ControlKey | undefined): void {
-  const hash = controlHashOfMark(demand.properties);
-  if (hash === undefined || (owner !== undefined && controlHash(owner) === hash)) return;
-  const why = owner === undefined ? 'name him: control: { owner }' : 'that is not his key';
-  throw failure('ControlRefused', `it is controlled by its owner alone; ${why}`);
-}
-
 interface Lookup {
   search: Search;
   connection: string;
   installation: Awaited<ReturnType<typeof installationOf>>;
   agreement: Agreement;
-  input: ResolveAttachInput;
+  input: CheckedInput;
+}
+
+/** Job id of the settlement that runs and pays for the agreement. */
+async function payerOf({ search, agreement }: Lookup): Promise<string | undefined> {
+  const jobUuid = jobOfMark(search.owner, agreement.demand.properties);
+  if (jobUuid !== undefined) return (await search.records.find(jobUuid)).settledAs;
+  const jobId = foreignJobId(agreement.agreementId);
+  const there = await describe(Context.current().client, settlementId(jobId));
+  return there?.status.name === 'RUNNING' ? jobId : undefined;
 }
 
 /** @throws ActivityInUse, ActivityEnded */
@@ -281,7 +285,7 @@ async function revivedSettlement(lookup: Lookup, record: JobRecord): Promise<New
 /** @throws InvalidJobSpec - a batch that was asked for is none of the Golem activity's */
 async function batchesOf(
   yagna: Yagna,
-  { attach }: ResolveAttachInput,
+  { attach }: CheckedInput,
   former: readonly RentalRecord[],
   signal: AbortSignal,
 ): Promise<Pick<ResolvedAttach, 'batchIds' | 'note'>> {

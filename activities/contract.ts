@@ -18,7 +18,7 @@ import type {
 import type { AgreedTerms } from '../model/agreed-terms';
 import type { AttachSpec } from '../model/attach';
 import type { Breach } from '../model/avoid';
-import type { ControlClaim, ControlKey, ControlSpec, Operation, Refusal } from '../model/control';
+import type { ATTACH, ControlClaim, ControlKey, ControlSpec, Operation, Refusal } from '../model/control';
 import type {
   BudgetSpec,
   ContractDeposit,
@@ -523,6 +523,18 @@ export interface ResolveAttachInput {
   attach: AttachSpec;
   connection?: string;
   control?: ControlSpec;
+  /** The owner's, where the VM has one. */
+  authorization?: string;
+  /** When the rental was started, ms since the epoch: it may wait for long until it can be asked. */
+  askedAtMs: number;
+}
+
+/** Beside the name of the refusal in the failure of an attach. */
+export interface AttachRefusal {
+  /** Whose signature it has. */
+  key?: ControlKey;
+  /** Workflow that runs and pays for the VM: its events are what the owner reads. */
+  settlement?: string;
 }
 
 /** The Golem activity that a rental attaches to, as it was found. */
@@ -536,6 +548,8 @@ export interface ResolvedAttach {
   approvedAt: Timestamp;
   validToMs: number;
   terms: AgreedTerms;
+  /** Of the owner's signature, where one was needed. */
+  nonce?: string;
   /** Scripts in it that were sent before, the oldest first. */
   batchIds: BatchId[];
   /** What its user should know. */
@@ -569,7 +583,7 @@ export interface AvoidInput {
 export interface VerifyControlInput {
   /** Workflow id of the rental or job that was asked. */
   rental: string;
-  operation: Operation;
+  operation: Operation | typeof ATTACH;
   /** The Update's argument without its `authorization`. */
   args: unknown;
   /** A JWS over a {@link ControlClaim}, compact. */

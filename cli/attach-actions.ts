@@ -2,8 +2,9 @@
 import { ApplicationFailure } from '@temporalio/common';
 import { attach, detach } from '../client/index';
 import { FAILURES } from '../model/failures';
-import { CliError, EXIT_FAILED, EXIT_USAGE } from './failure';
+import { CliError, EXIT_FAILED, EXIT_REFUSED, EXIT_USAGE } from './failure';
 import { warnWithoutWorker } from './job-actions';
+import { signerOf } from './key-file';
 import { withTemporal } from './temporal-client';
 
 export interface AttachOptions {
@@ -11,15 +12,17 @@ export interface AttachOptions {
   budget?: string;
   connection: string;
   taskQueue: string;
+  key?: string;
   json?: boolean;
 }
 
 export async function attachTo(activityId: string, options: AttachOptions): Promise<void> {
   const { batch: batchIds, budget, connection, taskQueue, json } = options;
+  const signer = await signerOf(options);
   await withTemporal(async (client) => {
     await warnWithoutWorker(client, taskQueue);
     const spec = { activityId, batchIds, budget, connection };
-    const { rentalId, progress } = await named(attach({ client, taskQueue }, spec));
+    const { rentalId, progress } = await named(attach({ client, taskQueue, signer }, spec));
     if (json) return console.log(JSON.stringify({ rentalId, ...progress }, null, 2));
     const { provider, agreementId, currentBatch, note } = progress;
     console.log(rentalId);
@@ -29,10 +32,11 @@ export async function attachTo(activityId: string, options: AttachOptions): Prom
   });
 }
 
-export async function detachFrom(rentalId: string, { json }: { json?: boolean }): Promise<void> {
+export async function detachFrom(rentalId: string, options: { key?: string; json?: boolean }): Promise<void> {
+  const signer = await signerOf(options);
   await withTemporal(async (client) => {
-    const detached = await named(detach({ client }, rentalId));
-    if (json) return console.log(JSON.stringify(detached, null, 2));
+    const detached = await named(detach({ client, signer }, rentalId));
+    if (options.json) return console.log(JSON.stringify(detached, null, 2));
     console.log(`${rentalId} is detached from Golem activity ${detached.activityId}`);
     for (const line of detached.says) console.log(line);
   });
@@ -48,6 +52,8 @@ async function named<T>(doing: Promise<T>): Promise<T> {
     const { action } = FAILURES[error.type as keyof typeof FAILURES];
     const isUsage = error.type === 'InvalidJobSpec' || error.type === 'UnknownConnection';
     const text = `${error.type}: ${error.message}\n${action}`;
-    throw new CliError(text, isUsage ? EXIT_USAGE : EXIT_FAILED, { cause: error });
+    const isRefused = error.type === 'ControlRefused';
+    const code = isUsage ? EXIT_USAGE : isRefused ? EXIT_REFUSED : EXIT_FAILED;
+    throw new CliError(text, code, { cause: error });
   }
 }

@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { DEFAULT_CONNECTION, DEFAULT_TASK_QUEUE } from '../model/ids';
 import type * as attachActions from './attach-actions';
+import { keyOption } from './control-commands';
 import { loadTemporal } from './temporal-sdk';
 
 const actions = (): typeof attachActions =>
@@ -22,6 +23,7 @@ export function addAttachCommands(program: Command): void {
     )
     .option('--connection <name>', 'which yagna of the worker', DEFAULT_CONNECTION)
     .option('--task-queue <name>', 'task queue of the worker', DEFAULT_TASK_QUEUE)
+    .addOption(keyOption("the owner's; the rental takes nothing from anybody else then"))
     .option('--json', 'print what was found as JSON')
     .action((...[id, options]: Parameters<typeof attachActions.attachTo>) => actions().attachTo(id, options));
 
@@ -31,6 +33,7 @@ export function addAttachCommands(program: Command): void {
       'end a rental and its job, and leave its VM alive, which is paid for until its agreement ends',
     )
     .argument('<rental>', 'workflow id of the rental, such as JOB/rental/1')
+    .addOption(keyOption())
     .option('--json', 'print what becomes of it as JSON')
     .action((...[id, options]: Parameters<typeof attachActions.detachFrom>) =>
       actions().detachFrom(id, options),

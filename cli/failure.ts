@@ -9,6 +9,8 @@ export const EXIT_GONE = 3;
 export const EXIT_NOT_NOW = 4;
 /** A script may have run or not. */
 export const EXIT_UNCERTAIN = 5;
+/** What was asked for takes a signature that it lacks. */
+export const EXIT_REFUSED = 6;
 /** As `timeout` of the shell. */
 export const EXIT_TIMED_OUT = 124;
 

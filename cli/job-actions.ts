@@ -7,6 +7,7 @@ import { DEFAULT_TASK_QUEUE } from '../model/ids';
 import type { JobResult, ProviderInfo, TaskResult } from '../model/result';
 import { CliError, EXIT_FAILED } from './failure';
 import { jobView } from './job-view';
+import { signerOf } from './key-file';
 import { readSpecFile } from './spec-file';
 import { withTemporal } from './temporal-client';
 import { watchJob } from './watch-job';
@@ -67,9 +68,10 @@ export function cancel(id: string): Promise<void> {
   });
 }
 
-export function topUp(id: string, amount: string): Promise<void> {
-  return withGolem(async (golem) => {
-    const { reserved, budget } = await golem.topUp(id, amount);
+export async function topUp(id: string, amount: string, options: { key?: string }): Promise<void> {
+  const signer = await signerOf(options);
+  await withTemporal(async (client) => {
+    const { reserved, budget } = await new GolemClient({ client, signer }).topUp(id, amount);
     console.log(`${id}: ${reserved} GLM are reserved, of a budget of ${budget}`);
   });
 }

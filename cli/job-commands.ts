@@ -1,6 +1,7 @@
 /** `golem-temporal start | watch | result | events | cancel | topup`, as they are given; what they do is in `job-actions`. */
 import { InvalidArgumentError, type Command } from 'commander';
 import { DEFAULT_TASK_QUEUE } from '../model/ids';
+import { keyOption } from './control-commands';
 import type * as jobActions from './job-actions';
 import { loadTemporal } from './temporal-sdk';
 
@@ -49,7 +50,10 @@ export function addJobCommands(program: Command): void {
     .description("raise a job's budget, and reserve the money at once")
     .argument('<id>', 'id of the job')
     .argument('<amount>', 'GLM to add, such as 0.5')
-    .action((id: string, amount: string) => actions().topUp(id, amount));
+    .addOption(keyOption())
+    .action((...[id, amount, options]: Parameters<typeof jobActions.topUp>) =>
+      actions().topUp(id, amount, options),
+    );
 }
 
 function jobId(value: string): string {

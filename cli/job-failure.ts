@@ -7,13 +7,14 @@ import {
   UnknownJobError,
   UnknownRentalError,
 } from '../client/index';
-import { CliError, EXIT_FAILED, EXIT_GONE, EXIT_NOT_NOW, EXIT_USAGE } from './failure';
+import { CliError, EXIT_FAILED, EXIT_GONE, EXIT_NOT_NOW, EXIT_REFUSED, EXIT_USAGE } from './failure';
 
 /** Failures that the caller has to mend. */
 const BAD_INPUT = ['InvalidJobSpec', 'JobIdInUse', 'UnknownConnection', 'InvalidTopUp', 'UnknownScript'];
 
 function exitCodeOf(type: string): number {
   if (BAD_INPUT.includes(type)) return EXIT_USAGE;
+  if (type === 'ControlRefused') return EXIT_REFUSED;
   return type === 'RentalNotReady' ? EXIT_NOT_NOW : EXIT_FAILED;
 }
 

@@ -2,6 +2,7 @@
 /** The golem-temporal command. */
 import { Command, CommanderError } from 'commander';
 import { addAttachCommands } from './attach-command';
+import { addControlCommands } from './control-commands';
 import { addDevnetCommand } from './start-devnet';
 import { endWithReaders, exitOnceRead } from './exit';
 import { CliError, EXIT_FAILED, EXIT_USAGE } from './failure';
@@ -25,6 +26,7 @@ async function main(): Promise<void> {
   addJobCommands(program);
   addAttachCommands(program);
   addRentalCommands(program);
+  addControlCommands(program);
   addReconcileCommand(program);
   addWorkerCommand(program);
   addDevnetCommand(program);

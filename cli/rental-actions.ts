@@ -4,17 +4,24 @@ import { GolemClient, type ExecuteScript, type ScriptOutcome } from '../client/i
 import { CliError, EXIT_GONE, EXIT_NOT_NOW, EXIT_TIMED_OUT, EXIT_UNCERTAIN, usageError } from './failure';
 import { warnWithoutWorker } from './job-actions';
 import { jobView } from './job-view';
+import { signerOf } from './key-file';
 import { resultPrinter } from './script-output';
 import { readJsonFile, readSpecFile } from './spec-file';
 import { withTemporal } from './temporal-client';
 
 const EXIT_INTERRUPTED = 130;
 
-export async function rent(
-  file: string | undefined,
-  options: { image?: string; budget?: string; id?: string; taskQueue: string; json?: boolean },
-): Promise<void> {
-  const spec = await rentalSpec(file, options);
+interface RentOptions {
+  image?: string;
+  budget?: string;
+  id?: string;
+  taskQueue: string;
+  owner?: string;
+  json?: boolean;
+}
+
+export async function rent(file: string | undefined, options: RentOptions): Promise<void> {
+  const spec = closedFor(await rentalSpec(file, options), options.owner);
   await withTemporal(async (client) => {
     const golem = new GolemClient({ client, taskQueue: options.taskQueue });
     const jobId = options.id ?? `golem-${randomUUID()}`;
@@ -26,8 +33,9 @@ export async function rent(
       golem.rent(spec, { jobId, signal, onProgress: (progress) => view.update(progress) }),
     ).finally(() => view.stop());
     console.log(options.json ? JSON.stringify({ jobId, rentalId }) : rentalId);
+    const key = 'control' in spec ? ' --key FILE' : '';
     console.error(
-      `golem-temporal exec ${rentalId} -- uname -a    # golem-temporal terminate ${jobId} ends it`,
+      `golem-temporal exec ${rentalId}${key} -- uname -a    # golem-temporal terminate ${jobId}${key} ends it`,
     );
   });
 }
@@ -44,7 +52,14 @@ async function rentalSpec(
   throw usageError('give a spec file, or --image and --budget, not both');
 }
 
+function closedFor(spec: object, owner: string | undefined): object {
+  if (owner === undefined) return spec;
+  if ('control' in spec) throw usageError('give the owner in the spec, or as --owner, not both');
+  return { ...spec, control: { owner } };
+}
+
 interface ScriptOptions {
+  key?: string;
   shell?: string;
   file?: string;
   timeout?: number;
@@ -57,11 +72,13 @@ interface ScriptOptions {
 
 export async function exec(rental: string, program: string[], options: ScriptOptions): Promise<void> {
   const script = await scriptOf(program, options);
+  const signer = await signerOf(options);
   await withTemporal(async (client) => {
-    const golem = new GolemClient({ client });
+    const golem = new GolemClient({ client, signer });
     const rentalId = await rentalThatAnswers(golem, rental, script !== undefined);
     const scriptId = script?.scriptId ?? options.result ?? '';
-    const message = `the script goes on: golem-temporal exec ${rentalId} --result ${scriptId}`;
+    const key = options.key === undefined ? '' : ` --key ${options.key}`;
+    const message = `the script goes on: golem-temporal exec ${rentalId}${key} --result ${scriptId}`;
     const outcome = await interruptible(message, (signal) => {
       const follow = { signal, onResult: options.json ? undefined : resultPrinter() };
       if (!script) return golem.followScript(rentalId, scriptId, follow);
@@ -137,9 +154,11 @@ function requireDone({ state, reason, scriptId, results }: ScriptOutcome): void 
   throw new CliError(`${where}script ${scriptId}: ${state}${reason ? `: ${reason}` : ''}`, EXIT_CODES[state]);
 }
 
-export async function terminate(id: string, { reason }: { reason: string }): Promise<void> {
+export async function terminate(id: string, options: { reason: string; key?: string }): Promise<void> {
+  const { reason } = options;
+  const signer = await signerOf(options);
   await withTemporal(async (client) => {
-    const ended = await new GolemClient({ client }).terminate(id, reason);
+    const ended = await new GolemClient({ client, signer }).terminate(id, reason);
     console.log(ended ? `terminating ${id}` : `${id} is over already: there is nothing to terminate`);
   });
 }

@@ -1,6 +1,7 @@
 /** `golem-temporal rent | exec | terminate`, as they are given; what they do is in `rental-actions`. */
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { DEFAULT_TASK_QUEUE } from '../model/ids';
+import { keyOption, publicKey } from './control-commands';
 import { durationSec } from './duration';
 import type * as rentalActions from './rental-actions';
 import { loadTemporal } from './temporal-sdk';
@@ -18,6 +19,11 @@ export function addRentalCommands(program: Command): void {
     .option('--budget <amount>', 'in place of a spec: the most that it may cost, GLM')
     .option('--id <id>', 'id of its job; none that runs may have it (default: a new one)', notEmpty)
     .option('--task-queue <name>', 'task queue that its worker works on', DEFAULT_TASK_QUEUE)
+    .option(
+      '--owner <key>',
+      'public key of whom it is to obey alone: golem-temporal key makes one',
+      publicKey,
+    )
     .option('--json', 'print { jobId, rentalId } in place of the id')
     .action((...[file, options]: Parameters<typeof rentalActions.rent>) => actions().rent(file, options));
 
@@ -40,14 +46,15 @@ export function addRentalCommands(program: Command): void {
         'what to do when it is not known whether it was started (default: fail)',
       ).choices(['fail', 'rerun', 'freshVm']),
     )
+    .addOption(keyOption())
     .option('--result <script>', 'run nothing: wait for a script that was sent before', notEmpty)
     .option('--json', 'print what it came to as JSON, at the end')
     .addHelpText(
       'after',
       `
 Exit codes: 0 it ended well, 1 it failed, 2 what was given cannot be used, 3 the rental or its VM is gone,
-4 not now: no worker answers or the VM is not up yet, 5 nobody knows whether it ran, 124 it took too long,
-130 interrupted: it goes on.`,
+4 not now: no worker answers or the VM is not up yet, 5 nobody knows whether it ran, 6 refused: the rental has an
+owner, and there is no key, or none that may; 124 it took too long, 130 interrupted: it goes on.`,
     )
     .action((...[rental, command, options]: Parameters<typeof rentalActions.exec>) =>
       actions().exec(rental, command, options),
@@ -58,6 +65,7 @@ Exit codes: 0 it ended well, 1 it failed, 2 what was given cannot be used, 3 the
     .description('end a job or a rental in good order: what is done is kept, what is owed is paid')
     .argument('<id>', 'id of the job, or of the rental')
     .option('--reason <text>', 'told to the provider', 'terminated by request')
+    .addOption(keyOption())
     .action((...[id, options]: Parameters<typeof rentalActions.terminate>) =>
       actions().terminate(id, options),
     );

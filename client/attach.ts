@@ -8,15 +8,19 @@ import {
 } from '@temporalio/client';
 import { ApplicationFailure, WorkflowNotFoundError } from '@temporalio/common';
 import { attachId, attachProblems, type AttachSpec, type Detached } from '../model/attach';
-import type { ControlSpec } from '../model/control';
+import { ATTACH, type ControlSpec } from '../model/control';
 import { DEFAULT_TASK_QUEUE } from '../model/ids';
 import type { RentalProgress } from '../model/result';
+import type { ControlSigner } from './control-signer';
 import { isNoAnswer, namedCause } from './errors';
 
 export interface AttachOptions extends AttachSpec {
   /** Of the worker. Default `default`. */
   connection?: string;
-  /** Who owns it, where it was rented for an owner alone: it takes only what he signs then. */
+  /**
+   * Who owns it, where it was rented for an owner alone: it takes only what he signs then. Default: the signer, if there is
+   * one.
+   */
   control?: ControlSpec;
   /** Stops the wait; the rental goes on attaching. */
   signal?: AbortSignal;
@@ -26,6 +30,8 @@ export interface AttachTarget {
   client: Client;
   /** Of the worker whose yagna holds the activity. Default `golem`. */
   taskQueue?: string;
+  /** Signs what is asked for: with the owner's key, where the VM has an owner. */
+  signer?: ControlSigner;
 }
 
 export interface AttachedRental {
@@ -40,18 +46,19 @@ const ASK_EVERY_MS = 200;
  * Starts a `golemRental` that takes over a Golem activity, and waits until it has. While yagna is away it waits on.
  *
  * @throws ApplicationFailure by its type - `InvalidJobSpec`, `UnknownActivity`, `ActivityForeign`, `ActivityEnded`,
- * `ActivityInUse`, `UnknownConnection`: nothing was taken over, and nothing has changed
+ * `ActivityInUse`, `UnknownConnection`, `ControlRefused`: nothing was taken over, and nothing has changed
  */
 export async function attach(
-  { client, taskQueue = DEFAULT_TASK_QUEUE }: AttachTarget,
-  { connection, control, signal, ...spec }: AttachOptions,
+  { client, taskQueue = DEFAULT_TASK_QUEUE, signer }: AttachTarget,
+  { connection, control = signer && { owner: signer.key }, signal, ...spec }: AttachOptions,
 ): Promise<AttachedRental> {
   const problems = attachProblems({ attach: spec, connection, control });
   if (problems.length > 0) {
     throw ApplicationFailure.nonRetryable(problems.join('\n'), 'InvalidJobSpec', [problems]);
   }
   const rentalId = attachId(spec.activityId);
-  const input = { attach: spec, connection, control };
+  const asked = { attach: spec, connection, control };
+  const input = signer ? await signer.authorize(rentalId, ATTACH, asked) : asked;
   try {
     await client.workflow.start('golemRental', { workflowId: rentalId, taskQueue, args: [input] });
   } catch (error) {
@@ -90,11 +97,13 @@ async function stateOf(client: Client, rentalId: string): Promise<RentalProgress
  * Leaves a rental's VM alive, and ends the rental and the job that it is of. Its settlement pays until the agreement ends.
  *
  * @returns what will happen if nobody comes back
- * @throws ApplicationFailure by its type - `NotDetachable`: no VM is up; `AgreementEnded`: it ended meanwhile
+ * @throws ApplicationFailure by its type - `NotDetachable`: no VM is up; `AgreementEnded`: it ended meanwhile;
+ * `ControlRefused`: it has an owner
  */
-export async function detach({ client }: AttachTarget, rentalId: string): Promise<Detached> {
+export async function detach({ client, signer }: AttachTarget, rentalId: string): Promise<Detached> {
+  const args: [object] = [signer ? await signer.authorize(rentalId, 'detach', {}) : {}];
   try {
-    return await client.workflow.getHandle(rentalId).executeUpdate<Detached, []>('detach');
+    return await client.workflow.getHandle(rentalId).executeUpdate<Detached, [object]>('detach', { args });
   } catch (error) {
     if (error instanceof WorkflowUpdateFailedError) throw error.cause ?? error;
     if (error instanceof WorkflowNotFoundError) {

@@ -4,6 +4,7 @@ import { CompactSign, exportJWK, generateKeyPair, importJWK, type JWK } from 'jo
 import {
   canonicalJson,
   CONTROL_KEY,
+  type ATTACH,
   type ControlClaim,
   type ControlKey,
   type Operation,
@@ -53,12 +54,12 @@ export class ControlSigner {
 
   /**
    * @param rental workflow id of the rental or job that is asked
-   * @param args the Update's argument
+   * @param args the Update's argument, or that of the attaching workflow
    * @returns the argument with its `authorization`, good for one Update
    */
   async authorize<T extends object>(
     rental: string,
-    operation: Operation,
+    operation: Operation | typeof ATTACH,
     args: T,
     { lifeSec = LIFE_SEC, nowMs = Date.now() }: SigningOptions = {},
   ): Promise<T & { authorization: string }> {

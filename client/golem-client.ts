@@ -15,6 +15,7 @@ import {
   type WorkflowStartOptions,
 } from '@temporalio/client';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
+import type { ControlKey, Permission } from '../model/control';
 import { costAt } from '../model/cost';
 import type { Detached } from '../model/attach';
 import { DEFAULT_TASK_QUEUE, settlementId, type Amount } from '../model/ids';
@@ -27,6 +28,7 @@ import type {
   SettlementResult,
 } from '../model/result';
 import type { ExecuteScript, ScriptOutcome } from '../model/script';
+import type { ControlSigner } from './control-signer';
 import { GolemJobError, jobError, NoAnswerError } from './errors';
 import { attach, detach, type AttachedRental, type AttachOptions } from './attach';
 import { eventsPage, type EventsPage, type JobEvent } from './job-events';
@@ -46,6 +48,8 @@ export interface GolemClientOptions {
   taskQueue?: string;
   /** Longest wait for a worker's answer to a question, milliseconds. Default 10000. */
   answerLimitMs?: number;
+  /** Signs whatever is asked of rentals and jobs, for those that have an owner: see {@link ControlSigner}. */
+  signer?: ControlSigner;
 }
 
 export interface ConnectOptions {
@@ -61,6 +65,8 @@ export interface ConnectOptions {
   dataConverter?: DataConverter;
   /** Default `golem`. */
   taskQueue?: string;
+  /** As of {@link GolemClientOptions}. */
+  signer?: ControlSigner;
 }
 
 export interface StartJobOptions {
@@ -89,6 +95,7 @@ export interface FollowOptions {
 export class GolemClient {
   readonly client: Client;
   readonly taskQueue: string;
+  readonly signer?: ControlSigner;
   private readonly workflows: JobWorkflows;
   private readonly rentals: Rentals;
   private ownConnection?: Connection;
@@ -96,19 +103,20 @@ export class GolemClient {
   constructor(options: GolemClientOptions) {
     this.client = options.client;
     this.taskQueue = options.taskQueue ?? DEFAULT_TASK_QUEUE;
+    this.signer = options.signer;
     const answerLimitMs = options.answerLimitMs ?? ANSWER_LIMIT_MS;
     this.workflows = new JobWorkflows(options.client, answerLimitMs);
-    this.rentals = new Rentals(this, this.workflows, answerLimitMs);
+    this.rentals = new Rentals(this, this.workflows, answerLimitMs, options.signer);
   }
 
   /** Connects to Temporal as `@temporalio/envconfig` says; options given here win. Close it with {@link close}. */
   static async connect(options: ConnectOptions = {}): Promise<GolemClient> {
-    const { taskQueue, profile, namespace, dataConverter, ...own } = options;
+    const { taskQueue, signer, profile, namespace, dataConverter, ...own } = options;
     const config = loadClientConnectConfig({ profile });
     const given = Object.fromEntries(Object.entries(own).filter(([, value]) => value !== undefined));
     const connection = await Connection.connect({ ...config.connectionOptions, ...given });
     const client = new Client({ connection, namespace: namespace ?? config.namespace, dataConverter });
-    const golem = new GolemClient({ client, taskQueue });
+    const golem = new GolemClient({ client, taskQueue, signer });
     golem.ownConnection = connection;
     return golem;
   }
@@ -358,12 +366,39 @@ export class GolemClient {
   }
 
   /**
+   * Passes control of a closed rental on to another key, fully or in part; a later grant to the same key takes its place. It
+   * holds for the one workflow that is named: a job's id for its `terminate` and `topUp`, a rental's for all else.
+   * @param until an RFC 3339 time, or a Date
+   * @throws GolemRentalError `ControlRefused` - the signer may not, or would give more than it has; `InvalidJobSpec`;
+   * UnknownRentalError
+   */
+  async grant(
+    id: string,
+    {
+      key,
+      permissions,
+      until,
+    }: { key: ControlKey; permissions: readonly Permission[]; until: string | Date },
+  ): Promise<void> {
+    const end = typeof until === 'string' ? until : until.toISOString();
+    await this.rentals.grant(id, { key, permissions: [...permissions], until: end });
+  }
+
+  /**
+   * Takes back what a key was granted, and what it has passed on.
+   * @throws GolemRentalError `ControlRefused` - the signer may not, or that key has no grant; UnknownRentalError
+   */
+  async revoke(id: string, key: ControlKey): Promise<void> {
+    await this.rentals.revoke(id, key);
+  }
+
+  /**
    * Raises a job's budget; waits until yagna has reserved the money. A call that is repeated adds once more, unless it
    * has the `updateId` of the one before.
    * @param amount GLM to add, a decimal string such as `0.5`
    * @returns what is reserved then, and the budget
    * @throws GolemJobError `BudgetNotReserved` - the account holds too little, and nothing has changed; `InvalidTopUp`;
-   * `JobEnding` - the job is ending or over; UnknownJobError
+   * `JobEnding` - the job is ending or over; `ControlRefused` - it has an owner; UnknownJobError
    */
   async topUp(
     jobId: string,
@@ -374,10 +409,12 @@ export class GolemClient {
     const over = (cause?: unknown): GolemJobError =>
       new GolemJobError(jobId, 'JobEnding', 'it is over: its budget is not raised any more', { cause });
     if (!running) throw over();
+    const asked = { amount };
+    const args: [typeof asked] = [this.signer ? await this.signer.authorize(jobId, 'topUp', asked) : asked];
     try {
       const job = this.client.workflow.getHandle(jobId);
-      return await job.executeUpdate<{ reserved: Amount; budget: Amount }, [{ amount: Amount }]>('topUp', {
-        args: [{ amount }],
+      return await job.executeUpdate<{ reserved: Amount; budget: Amount }, typeof args>('topUp', {
+        args,
         updateId,
       });
     } catch (error) {

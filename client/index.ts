@@ -1,5 +1,6 @@
 /** `golem-temporal/client`: start, follow and end Golem jobs from any Node program. */
 export { attach, detach, type AttachedRental, type AttachOptions, type AttachTarget } from './attach';
+export { ControlSigner, type SigningOptions } from './control-signer';
 export {
   GolemJobError,
   GolemRentalError,
@@ -16,6 +17,14 @@ export {
   type StartJobOptions,
 } from './golem-client';
 export type { AttachSpec, Detached } from '../model/attach';
+export {
+  PERMISSIONS,
+  REFUSALS,
+  type ControlKey,
+  type ControlSpec,
+  type Permission,
+  type Refusal,
+} from '../model/control';
 export type { ExecOptions, FollowScriptOptions, RentOptions } from './rentals';
 export type { ExecuteScript, ScriptEnd, ScriptOutcome } from '../model/script';
 export { DEFAULT_TASK_QUEUE } from '../model/ids';

@@ -7,8 +7,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { WorkflowUpdateFailedError } from '@temporalio/client';
 import { WorkflowNotFoundError } from '@temporalio/common';
 import { rentalId as rentalIdOf } from '../model/ids';
+import { PERMISSIONS, type ControlKey, type GrantRequest, type Operation } from '../model/control';
 import type { CommandResult, JobProgress, RentalProgress, RentalState } from '../model/result';
 import type { ExecuteScript, ScriptOutcome } from '../model/script';
+import type { ControlSigner } from './control-signer';
 import {
   GolemJobError,
   GolemRentalError,
@@ -53,6 +55,7 @@ export class Rentals {
     private readonly golem: GolemClient,
     private readonly workflows: JobWorkflows,
     private readonly answerLimitMs: number,
+    private readonly signer?: ControlSigner,
   ) {}
 
   async rent(spec: object, options: RentOptions): Promise<{ jobId: string; rentalId: string }> {
@@ -166,9 +169,10 @@ export class Rentals {
     if (seen?.type !== JOB_TYPE && seen?.type !== RENTAL_TYPE) throw this.unknown(id, seen?.type);
     if (!seen.running) return false;
     const { client } = this.golem;
+    const args: [object] = [await this.signed(id, 'terminate', { reason })];
     try {
       await client.withDeadline(Date.now() + this.answerLimitMs, () =>
-        client.workflow.getHandle(id).executeUpdate('terminate', { args: [{ reason }] }),
+        client.workflow.getHandle(id).executeUpdate<unknown, [object]>('terminate', { args }),
       );
       return true;
     } catch (error) {
@@ -180,17 +184,45 @@ export class Rentals {
     }
   }
 
+  /** Of a rental, or of a job, which takes no scripts. */
+  async grant(id: string, request: GrantRequest): Promise<void> {
+    await this.requireTaking(id, request.permissions);
+    await this.update<void>(id, 'grant', request, undefined);
+  }
+
+  async revoke(id: string, key: ControlKey): Promise<void> {
+    await this.requireTaking(id, []);
+    await this.update<void>(id, 'revoke', { key }, undefined);
+  }
+
+  private async requireTaking(id: string, permissions: GrantRequest['permissions']): Promise<void> {
+    const seen = await this.workflows.describe(id);
+    if (seen?.type !== JOB_TYPE && seen?.type !== RENTAL_TYPE) throw this.unknown(id, seen?.type);
+    const isOfRental = permissions.some((each) => each === 'exec' || each === 'read');
+    if (seen.type !== JOB_TYPE || !isOfRental) return;
+    const others = PERMISSIONS.filter((each) => each !== 'exec' && each !== 'read').join(', ');
+    const message = `a job takes no scripts: grant exec and read for its rental, such as ${rentalIdOf(id, 1)}, and for a job ${others}`;
+    throw new GolemRentalError(id, 'InvalidJobSpec', message);
+  }
+
+  /** Signed anew each time: a signature is good for one Update. */
+  private async signed(id: string, operation: Operation, argument: object): Promise<object> {
+    return this.signer ? await this.signer.authorize(id, operation, argument) : argument;
+  }
+
   /** Sends an Update until it is answered, whatever is away or goes on as new meanwhile. */
   private async update<T>(
     rentalId: string,
-    name: string,
-    arg: unknown,
+    name: Operation,
+    argument: object,
     signal: AbortSignal | undefined,
     updateId?: string,
   ): Promise<T> {
     const { client } = this.golem;
-    const send = (): Promise<T> =>
-      client.workflow.getHandle(rentalId).executeUpdate<T, [unknown]>(name, { args: [arg], updateId });
+    const send = async (): Promise<T> => {
+      const args: [object] = [await this.signed(rentalId, name, argument)];
+      return await client.workflow.getHandle(rentalId).executeUpdate<T, [object]>(name, { args, updateId });
+    };
     for (;;) {
       signal?.throwIfAborted();
       try {

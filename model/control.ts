@@ -29,6 +29,12 @@ export const OPERATIONS = {
 
 export type Operation = keyof typeof OPERATIONS;
 
+/**
+ * The start of a rental that takes over a VM of an owner's. It is signed, by the owner alone: grants ended with the rental that
+ * held them. The argument that is signed is the workflow's without `authorization`; `rental` is its workflow id.
+ */
+export const ATTACH = 'attach';
+
 /** Part of a spec, and of an attach: closes the rental for everybody but the owner and those that hold a grant. */
 export interface ControlSpec {
   owner: ControlKey;
@@ -78,18 +84,23 @@ export const REFUSALS = {
   Replayed: 'its signature was used before',
   OtherRental: 'it was signed for another rental or operation',
   OtherArguments: 'it was signed for other arguments',
+  TooMany: 'its key has used too many signatures in a short time',
   NotPermitted: 'its key has no permission for that',
   GrantTooWide: 'nobody grants more, or for longer, than he may himself',
   Revoked: 'the grant of its key was revoked',
-  OwnerIgnored: 'the activity has an owner, whose signature the attach lacks',
+  OwnerIgnored: 'the activity has an owner, and it names none or another one',
+  OtherIdentity: 'the app key of its connection is of another identity',
+  Forged: 'it says that it goes on from an earlier run, and there is none',
 } as const;
 
 export type Refusal = keyof typeof REFUSALS;
 
-/** Canonical JSON (RFC 8785), of a value without `undefined`: JavaScript writes numbers and strings as it asks for. */
+/** Canonical JSON (RFC 8785); a member that is undefined is not there. JavaScript writes numbers and strings as it asks for. */
 export function canonicalJson(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
   if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'null';
-  const members = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
+  const members = Object.entries(value)
+    .filter(([, each]) => each !== undefined)
+    .sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
   return `{${members.map(([name, each]) => `${JSON.stringify(name)}:${canonicalJson(each)}`).join(',')}}`;
 }

@@ -173,7 +173,7 @@ export const FAILURES = {
   ControlRefused: {
     means: 'Somebody asked a closed rental or job for what only its owner, or a key with a grant, may have.',
     action:
-      "Sign the Update with the owner's key, or one that has a grant for it; `details` say what was wrong.",
+      "Sign it with the owner's key, or one that has a grant for it: `--key FILE`, or `signer` of GolemClient. To attach takes the owner's own.",
     retryable: false,
   },
   FilesNotServed: {

@@ -2,20 +2,28 @@
  * How a rental takes over a Golem activity that runs already: finds it, and has its settlement know who looks after it now,
  * before anything is done in it.
  */
-import { getExternalWorkflowHandle, setHandler, workflowInfo } from '@temporalio/workflow';
-import type { ResolvedAttach } from '../activities/contract';
-import { emptyEventLog, readEvents } from '../model/events';
+import {
+  ApplicationFailure,
+  getExternalWorkflowHandle,
+  setHandler,
+  workflowInfo,
+} from '@temporalio/workflow';
+import type { AttachRefusal, ResolvedAttach } from '../activities/contract';
+import { ATTACH, REFUSALS, type Refusal } from '../model/control';
+import { appendEvents, emptyEventLog, readEvents, type EventLog } from '../model/events';
 import { settlementId } from '../model/ids';
 import { inspect } from './activity-options';
-import { startSettlement, type SettlementHandle } from './child-workflows';
-import { namedFailure } from './failure-type';
+import { quietly, startSettlement, type SettlementHandle } from './child-workflows';
+import { namedFailure, type NamedFailure } from './failure-type';
 import {
   attachedSignal,
+  controlRefusedSignal,
   eventsQuery,
   rentalProgressQuery,
   type AttachInput,
   type OwnerAttached,
 } from './protocol';
+import { refusalEvent } from './state/refusal-event';
 import { attachedRecord, type RentalRecord } from './state/rental-record';
 
 /** So often what was found may change between the look and the word to its settlement. */
@@ -28,15 +36,24 @@ export interface Attached {
 }
 
 /** @throws as `golemResolveAttach` does */
-export async function attachTo({ attach, connection, control }: AttachInput): Promise<Attached> {
-  const { workflowId } = workflowInfo();
+export async function attachTo(input: AttachInput): Promise<Attached> {
+  const { attach, connection, control, authorization } = input;
+  const { workflowId, startTime } = workflowInfo();
+  const askedAtMs = startTime.getTime();
   const provider = { id: '', name: '' };
   setHandler(rentalProgressQuery, () => ({ n: 0, workflowId, provider, state: 'attaching', tasksDone: 0 }));
-  setHandler(eventsQuery, (query) => readEvents(emptyEventLog(), query));
+  const log = listenForEvents();
   for (let tries = 1; ; tries++) {
-    const found = await inspect.golemResolveAttach({ attach, connection, control });
+    let found: ResolvedAttach;
     try {
-      const settlement = await takeUp(found, { workflowId, agreementId: found.agreementId });
+      found = await inspect.golemResolveAttach({ attach, connection, control, authorization, askedAtMs });
+    } catch (error) {
+      await tellRefusal(namedFailure(error), log);
+      throw error;
+    }
+    try {
+      const { agreementId, nonce } = found;
+      const settlement = await takeUp(found, { workflowId, agreementId, nonce });
       return { record: attachedRecord({ attach, control }, found, workflowId), settlement };
     } catch (error) {
       // Its settlement has ended meanwhile, or somebody else has started one.
@@ -53,4 +70,35 @@ async function takeUp(
   if (settlement) return await startSettlement({ ...settlement, attached: [attached] });
   await getExternalWorkflowHandle(settlementId(job.jobId)).signal(attachedSignal, attached);
   return undefined;
+}
+
+/** Kept where nobody else could be told. */
+function listenForEvents(): EventLog {
+  const log = emptyEventLog();
+  setHandler(eventsQuery, (query) => readEvents(log, query));
+  return log;
+}
+
+/** The owner reads it in the events of what pays for the VM; here it stands, too. */
+async function tellRefusal({ type, details }: NamedFailure, log: EventLog): Promise<void> {
+  if (type !== 'ControlRefused' && type !== 'ActivityForeign') return;
+  const { workflowId } = workflowInfo();
+  const [told, about] = (details ?? []) as [Refusal?, AttachRefusal?];
+  const refusal: Refusal = type === 'ActivityForeign' ? 'OtherIdentity' : (told ?? 'OwnerIgnored');
+  const refused = { workflowId, operation: ATTACH, refusal, key: about?.key };
+  appendEvents(log, [refusalEvent(refused)]);
+  if (about?.settlement === undefined) return;
+  await quietly(getExternalWorkflowHandle(about.settlement).signal(controlRefusedSignal, refused));
+}
+
+/**
+ * What an earlier run knew comes from that run alone: whoever makes it up would have a VM's control without being asked.
+ * @throws ControlRefused
+ */
+export function refuseForged(): void {
+  const { workflowId, continuedFromExecutionRunId, cronSchedule, attempt } = workflowInfo();
+  // Temporal begins one anew with the input of its first run for these two, and says that it is continued.
+  if (continuedFromExecutionRunId !== undefined && !cronSchedule && attempt === 1) return;
+  appendEvents(listenForEvents(), [refusalEvent({ workflowId, operation: ATTACH, refusal: 'Forged' })]);
+  throw ApplicationFailure.nonRetryable(`${ATTACH}: ${REFUSALS.Forged}`, 'ControlRefused', 'Forged');
 }

@@ -17,6 +17,7 @@ import {
 import type { NewEvent } from '../model/events';
 import { verifying } from './activity-options';
 import { grant, revoke, take, type Grants } from './state/grants';
+import { refusalEvent } from './state/refusal-event';
 
 /** Every Update of a closed workflow has it beside its own fields. */
 export interface Authorized {
@@ -88,8 +89,8 @@ export class Control {
 
   private refused(operation: Operation, refusal: Refusal, key?: ControlKey): ApplicationFailure {
     const reason = `${operation}: ${this.kept.grants ? REFUSALS[refusal] : 'it has no owner, so everybody may'}`;
-    const details = { workflowId: workflowInfo().workflowId, operation, refusal, reason, key };
-    this.note([{ name: 'ControlRefused', at: new Date().toISOString(), details }]);
+    const { workflowId } = workflowInfo();
+    this.note([refusalEvent({ workflowId, operation, refusal, key }, reason)]);
     return ApplicationFailure.nonRetryable(reason, 'ControlRefused', refusal);
   }
 }

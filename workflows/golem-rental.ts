@@ -19,7 +19,7 @@ import type { DraftProposal, SignedAgreement } from '../activities/contract';
 import { readEvents, type NewEvent } from '../model/events';
 import { settlementId } from '../model/ids';
 import { cleanUp, signing } from './activity-options';
-import { attachTo, type Attached } from './attach';
+import { attachTo, refuseForged, type Attached } from './attach';
 import { describeDetach, listenForDetach } from './detach';
 import { namedFailure, settlementFailureOf } from './failure-type';
 import { keepNamedVms } from './named-vms';
@@ -87,7 +87,10 @@ async function begin(input: RentalInput | AttachInput): Promise<{ rental: Rental
     throw ApplicationFailure.nonRetryable(problem, 'InvalidJobSpec', [problem]);
   }
   const { carried } = input;
-  if (carried) return { rental: new Rental(carriedRecord(carried)) };
+  if (carried) {
+    refuseForged();
+    return { rental: new Rental(carriedRecord(carried)) };
+  }
   if ('proposal' in input) {
     return { rental: new Rental(newRentalRecord(input, workflowInfo().workflowId)) };
   }

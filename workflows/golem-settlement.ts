@@ -26,21 +26,31 @@ import { settlementDetails } from './current-details';
 import { DocumentDecisions, HEARTBEAT_MS } from './document-decisions';
 import { namedFailure } from './failure-type';
 import { JobReports } from './job-reports';
+import { refusalEvent } from './state/refusal-event';
 import {
   attachedSignal,
+  attachNoncesQuery,
   closeRentalSignal,
+  controlRefusedSignal,
   eventsQuery,
   ownerClosedSignal,
   reservationSignal,
   settlementProgressQuery,
   settlementUpdateSignal,
+  type ControlRefusal,
   type OwnerAttached,
   type OwnerClosed,
   type ReservationRequest,
   type SettlementInput,
   type SettlementUpdate,
 } from './protocol';
-import { isOwnerAttached, isOwnerClosed, isReservationRequest, sound } from './signal-input';
+import {
+  isControlRefusal,
+  isOwnerAttached,
+  isOwnerClosed,
+  isReservationRequest,
+  sound,
+} from './signal-input';
 import { Reservation } from './reservation';
 import type { CarriedSettlement, SettlementPlace } from './state/carried-settlement';
 import {
@@ -105,8 +115,11 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
     if (isInTime && ownerAttached(owners, attached)) changes += 1;
   };
   setHandler(attachedSignal, sound('golemAttached', isOwnerAttached, onAttached));
+  setHandler(attachNoncesQuery, () => owners.nonces);
 
   const note = (events: NewEvent[]): void => appendEvents(log, events);
+  const onRefused = (refused: ControlRefusal): void => note([refusalEvent(refused)]);
+  setHandler(controlRefusedSignal, sound('golemControlRefused', isControlRefusal, onRefused));
   const failedAs = (type: string, message: string): void => {
     lastFailure = { type, message, at: new Date().toISOString() };
   };

@@ -9,7 +9,7 @@ import type { AttachSpec, Detached } from '../model/attach';
 import type { EventsQuery, GolemEvent } from '../model/events';
 import type { AgreementId, AllocationId, Amount, BatchId, GolemActivityId, Timestamp } from '../model/ids';
 import type { Bills } from './state/budget';
-import type { ControlSpec } from '../model/control';
+import type { ControlKey, ControlSpec, Refusal } from '../model/control';
 import type { CheckpointSpec, OnUncertain, TaskCommand } from '../model/job';
 import type {
   CommandResult,
@@ -148,6 +148,18 @@ export interface OwnerClosed {
 export interface OwnerAttached {
   workflowId: string;
   agreementId: AgreementId;
+  /** Of the owner's signature for it, which is taken once. */
+  nonce?: string;
+}
+
+/** Whoever refused it → settlement: somebody without the right has tried to take over what it pays for. */
+export interface ControlRefusal {
+  /** Workflow that was refused. */
+  workflowId: string;
+  operation: string;
+  refusal: Refusal;
+  /** Whose signature it had. */
+  key?: ControlKey;
 }
 
 export const assignmentSignal = defineSignal<[Assignment]>('golemAssignment');
@@ -158,6 +170,9 @@ export const settlementUpdateSignal = defineSignal<[SettlementUpdate]>('golemSet
 export const reservationSignal = defineSignal<[ReservationRequest]>('golemReservation');
 export const ownerClosedSignal = defineSignal<[OwnerClosed]>('golemOwnerClosed');
 export const attachedSignal = defineSignal<[OwnerAttached]>('golemAttached');
+export const controlRefusedSignal = defineSignal<[ControlRefusal]>('golemControlRefused');
+/** Settlement: nonces of the owner's signatures that attached to what it pays for, the newest ones. */
+export const attachNoncesQuery = defineQuery<string[]>('attachNonces');
 
 /** Runs a script in the rental's VM; returns once it was sent, with the id to ask for its outcome. */
 export const executeScriptUpdate = defineUpdate<{ scriptId: string }, [ExecuteScript]>('executeScript');
@@ -213,6 +228,8 @@ export interface AttachInput {
   connection?: string;
   /** The owner that it was rented by, if it was closed for all others: so it is again. */
   control?: ControlSpec;
+  /** The owner's signature of all this, where the Golem activity has one: see `model/control.ts`. */
+  authorization?: string;
   /** What the run before this one knew. */
   carried?: RentalRecord;
 }

@@ -4,9 +4,11 @@
  */
 import { ApplicationFailure, log } from '@temporalio/workflow';
 import { AMOUNT, readExact } from '../model/amount';
+import { ATTACH, CONTROL_KEY, OPERATIONS, REFUSALS } from '../model/control';
 import type {
   Assignment,
   AssignmentOutcome,
+  ControlRefusal,
   OwnerAttached,
   OwnerClosed,
   RentalUpdate,
@@ -105,9 +107,16 @@ export const isOwnerClosed = record({
   detached: maybe((value) => list(id)(value) && (value as unknown[]).length <= MOST_DETACHED),
 }) as (value: unknown) => value is OwnerClosed;
 
-export const isOwnerAttached = record({ workflowId: id, agreementId: id }) as (
+export const isOwnerAttached = record({ workflowId: id, agreementId: id, nonce: maybe(id) }) as (
   value: unknown,
 ) => value is OwnerAttached;
+
+export const isControlRefusal = record({
+  workflowId: id,
+  operation: oneOf(ATTACH, ...Object.keys(OPERATIONS)),
+  refusal: oneOf(...Object.keys(REFUSALS)),
+  key: maybe((value) => typeof value === 'string' && CONTROL_KEY.test(value)),
+}) as (value: unknown) => value is ControlRefusal;
 
 const reason: Check = (value) => typeof value === 'string' && value.length <= LONGEST_REASON;
 

@@ -32,6 +32,9 @@ export interface Signed {
 /** More than anybody needs; a state that is carried on must not grow. */
 const MOST_GRANTS = 100;
 const REVOKED_KEPT = 100;
+/** Signatures that have not expired: of one key, and of all but the owner's, whom nobody locks out. */
+const MOST_NONCES = 1500;
+const MOST_NONCES_OF_OTHERS = 6000;
 
 export const newGrants = (owner: ControlKey): Grants => ({ owner, grants: [], revoked: [], nonces: {} });
 
@@ -50,9 +53,16 @@ export function take(
   const refusal = whyNot(state, key, OPERATIONS[operation], nowMs);
   if (refusal) return refusal;
   const nonce = `${key}/${claim.nonce}`;
-  if (nonce in state.nonces) return 'Replayed';
+  if (Object.hasOwn(state.nonces, nonce)) return 'Replayed';
+  if (hasTooMany(state, key)) return 'TooMany';
   state.nonces[nonce] = claim.exp;
   return undefined;
+}
+
+function hasTooMany({ owner, nonces }: Grants, key: ControlKey): boolean {
+  const others = Object.keys(nonces).filter((each) => !each.startsWith(`${owner}/`)).length;
+  const own = Object.keys(nonces).filter((each) => each.startsWith(`${key}/`)).length;
+  return own >= MOST_NONCES || (key !== owner && others >= MOST_NONCES_OF_OTHERS);
 }
 
 function whyNot(state: Grants, key: ControlKey, needed: Permission, nowMs: number): Refusal | undefined {

@@ -28,15 +28,18 @@ export interface Owners {
   detached: AgreementId[];
   /** Workflows that left them, so that a repeat of what they said changes nothing. */
   detachedBy: string[];
+  /** Of signatures by which somebody attached, the newest: each is taken once. */
+  nonces: string[];
 }
 
 /** At the same time. They go along from run to run. */
 const MOST_ATTACHED = 100;
+const NONCES_KEPT = 100;
 
 export function newOwners(attached: readonly OwnerAttached[] = []): Owners {
   const owners: Owners = {
     ...{ watch: 'job', jobClosed: false, clean: true, abrupt: false, lastRental: 0 },
-    ...{ attached: [], attachments: 0, detached: [], detachedBy: [] },
+    ...{ attached: [], attachments: 0, detached: [], detachedBy: [], nonces: [] },
   };
   for (const each of attached) ownerAttached(owners, each);
   // A settlement that an attaching rental has started has no job.
@@ -60,7 +63,9 @@ export function ownerClosed(owners: Owners, jobId: string, closed: OwnerClosed):
 }
 
 /** @returns false when that was known */
-export function ownerAttached(owners: Owners, { workflowId, agreementId }: OwnerAttached): boolean {
+export function ownerAttached(owners: Owners, { workflowId, agreementId, nonce }: OwnerAttached): boolean {
+  if (nonce !== undefined && nonce !== null && !owners.nonces.includes(nonce))
+    owners.nonces = [...owners.nonces, nonce].slice(-NONCES_KEPT);
   const isDetached = owners.detached.includes(agreementId);
   const isKnown = owners.attached.some(
     (each) => each.workflowId === workflowId && each.agreementId === agreementId,

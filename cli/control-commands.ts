@@ -1,0 +1,69 @@
+/** `golem-temporal key | grant | revoke`, as they are given, and the option `--key`; what they do is in `control-actions`. */
+import { InvalidArgumentError, Option, type Command } from 'commander';
+import { CONTROL_KEY, PERMISSIONS, type Permission } from '../model/control';
+import type * as controlActions from './control-actions';
+import { durationSec } from './duration';
+import { loadTemporal } from './temporal-sdk';
+
+const actions = (): typeof controlActions =>
+  // eslint-disable-next-line @typescript-eslint/no-require-imports
+  loadTemporal(() => require('./control-actions') as typeof controlActions);
+
+export function addControlCommands(program: Command): void {
+  program
+    .command('key')
+    .description('make a private key that controls closed rentals; prints its public key')
+    .argument('<file>', 'file for it, which must not be there yet')
+    .option('--show', 'make none: print the public key of the one in the file')
+    .action((...[file, options]: Parameters<typeof controlActions.key>) => actions().key(file, options));
+
+  program
+    .command('grant')
+    .description('pass control of a closed rental on to another key, fully or in part')
+    .argument('<rental>', 'id of the rental; or of a job, for its budget and its end')
+    .argument('<key>', 'public key of whom it is passed on to', publicKey)
+    .requiredOption('--may <what>', `all, or some of ${PERMISSIONS.join(',')}`, permissions)
+    .requiredOption('--until <when>', 'for so long, such as 2h, or a time, such as 2030-01-31T12:00:00Z', end)
+    .addOption(keyOption('of the owner, or of whom may grant').makeOptionMandatory())
+    .action((...[rental, key, options]: Parameters<typeof controlActions.grant>) =>
+      actions().grant(rental, key, options),
+    );
+
+  program
+    .command('revoke')
+    .description('take back what a key was granted, and what it has passed on')
+    .argument('<rental>', 'id of the rental, or of the job')
+    .argument('<key>', 'public key that was granted something', publicKey)
+    .addOption(keyOption('of the owner, or of whom it has its grant from').makeOptionMandatory())
+    .action((...[rental, key, options]: Parameters<typeof controlActions.revoke>) =>
+      actions().revoke(rental, key, options),
+    );
+}
+
+/** @param whose - what the key must be good for */
+export function keyOption(whose = 'of its owner, or one with a grant, where it has an owner'): Option {
+  return new Option('--key <file>', `private key to sign with: ${whose}`);
+}
+
+/** @throws InvalidArgumentError */
+export function publicKey(value: string): string {
+  if (!CONTROL_KEY.test(value))
+    throw new InvalidArgumentError('a public key has 43 characters: golem-temporal key prints one.');
+  return value;
+}
+
+function permissions(value: string): Permission[] {
+  if (value === 'all') return [...PERMISSIONS];
+  const named = value.split(',');
+  const isPermission = (each: string): each is Permission =>
+    (PERMISSIONS as readonly string[]).includes(each);
+  if (!named.every(isPermission))
+    throw new InvalidArgumentError(`it is all, or some of ${PERMISSIONS.join(',')}.`);
+  return named;
+}
+
+/** RFC 3339. */
+function end(value: string): string {
+  const isTime = /^\d{4}-\d\d-\d\dT/.test(value) && !Number.isNaN(Date.parse(value));
+  return new Date(isTime ? value : Date.now() + durationSec(value) * 1000).toISOString();
+}
