@@ -110,3 +110,20 @@ test('grants are as many as a state can carry', () => {
   for (let i = 0; i < 100; i++) expect(grant(state, given('owner', `k${i}`, ['exec']), NOW)).toBeUndefined();
   expect(grant(state, given('owner', 'one more', ['exec']), NOW)).toBe('GrantTooWide');
 });
+
+test('no key fills the memory with signatures, and the owner is let in all the same', () => {
+  const exp = NOW / 1000 + LONGEST_LIFE_SEC;
+  const use = (key: string) => take(state, 'executeScript', signed(key, exp), NOW);
+  const fill = (key: string, count: number): void => {
+    for (let n = 0; n < count; n++) state.nonces[`${key}/filled-${n}`] = exp;
+  };
+  for (let n = 0; n < 5; n++) grant(state, given('owner', `agent-${n}`, ['exec']), NOW);
+  fill('agent-0', 1499);
+  expect(use('agent-0')).toBeUndefined();
+  expect(use('agent-0')).toBe('TooMany');
+  for (const key of ['agent-1', 'agent-2', 'agent-3']) fill(key, 1500);
+  expect(use('agent-4')).toBe('TooMany');
+  expect(use('owner')).toBeUndefined();
+  // What has expired is forgotten.
+  expect(may('agent-4', 'executeScript', NOW + LONGEST_LIFE_SEC * 1000 + 1000)).toBeUndefined();
+});
