@@ -175,7 +175,7 @@ test('a rental that is cancelled ends in good order, and its task runs elsewhere
 });
 
 test('a task that failed on the only provider whose VM comes up is tried there again', async () => {
-  const fails = { transfer: { from: web.failsAtFirst(1), to: '/golem/work/task' } };
+  const fails = { transfer: { from: web.failsAtFirst(3), to: '/golem/work/task' } };
   const { jobId } = await world.golem.startJob({
     ...JOB,
     demand: { subnetTag: 'six', offerFetchingIntervalSec: 1 },

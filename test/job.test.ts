@@ -184,7 +184,7 @@ async function follow(jobId: string, name: string, count: number): Promise<objec
 }
 
 test('a failed task goes to another provider, and its attempts tell who failed and why', async () => {
-  const url = web.failsAtFirst(1);
+  const url = web.failsAtFirst(3);
   const result = await run({
     tasks: [
       { name: 'flaky', commands: [{ transfer: { from: url, to: '/golem/work/x' } }, 'cat /golem/work/x'] },
@@ -231,7 +231,7 @@ test('where there is only one provider, it gets the failed task again', async ()
   const result = await run({
     providers: { allow: [providerNodeId('steady')] },
     demand: { offerFetchingIntervalSec: 1 },
-    tasks: [{ name: 'flaky', commands: [{ transfer: { from: web.failsAtFirst(1), to: '/golem/work/x' } }] }],
+    tasks: [{ name: 'flaky', commands: [{ transfer: { from: web.failsAtFirst(3), to: '/golem/work/x' } }] }],
   });
   expect(result.state).toBe('done');
   expect(task(result, 'flaky').attempts.map(({ provider }) => provider.name)).toEqual(['steady', 'steady']);

@@ -24,6 +24,7 @@ import type {
 } from '../model/result';
 import type { ExecuteScript, ScriptEnd, ScriptOutcome } from '../model/script';
 import type { Fault } from './state/broken-faith';
+import type { Parts } from './state/script-parts';
 import type { CarriedSettlement } from './state/carried-settlement';
 import type { RentalRecord } from './state/rental-record';
 
@@ -49,6 +50,12 @@ export interface Assignment {
   scriptId?: string;
   /** Its VM is made anew first. */
   fresh?: boolean;
+  /** Of one that is sent in parts: which is next. */
+  parts?: Parts;
+  /** Of one that is sent in parts: since when it runs and until when it may, ms since the epoch. */
+  since?: { startedAt: Timestamp; deadlineMs: number };
+  /** It waits so long before it is sent. */
+  pauseMs?: number;
   /** How many VMs of the rental had died, as far as the job knew: files of a task before went with them. */
   vmsDied?: number;
 }

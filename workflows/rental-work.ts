@@ -1,11 +1,13 @@
 /** What a rental does while it lives: brings a VM up and runs scripts in it one after the other, as they come. */
 import { CancellationScope, condition } from '@temporalio/workflow';
 import { MOST_VMS } from '../model/rental-limits';
+import { fitScriptResults } from '../model/result-size';
 import { LEEWAY, VM_DIED, type Loss, type Rental } from './rental';
 import type { Assignment } from './protocol';
 import { bringUpVm, buryVm, dropVm, vmThatIsUp, watchVm, type Signed } from './rental-vm';
 import { faultOf, type EndedScript, type Vm } from './script-runner';
 import { followInherited, type RunningScript } from './state/rental-record';
+import { commandsOf, nextPart, partsOf } from './state/script-parts';
 import { unlessStopped } from './unless-stopped';
 
 /**
@@ -85,7 +87,12 @@ async function runScripts(rental: Rental, vm: Vm): Promise<boolean> {
       progress.currentTask = task;
       progress.state = 'busy';
       rental.show();
-      const sent = await rental.unlessStopped(() => rental.runner.begin(vm, begun));
+      const { pauseMs } = begun;
+      if (pauseMs && (await condition(() => rental.isInterrupted(), pauseMs))) {
+        queue.unshift(begun);
+        return false;
+      }
+      const sent = await rental.unlessStopped(() => rental.runner.begin(vm, inParts(rental, begun)));
       if (sent === 'notSent') {
         progress.currentTask = undefined;
         queue.unshift(begun);
@@ -102,6 +109,13 @@ async function runScripts(rental: Rental, vm: Vm): Promise<boolean> {
     if (!done && !rental.isStopped()) {
       if (rental.isDetached) return false;
       if (rental.isToGoOn()) return true;
+      continue;
+    }
+    const next = done && nextOf(rental, done, running);
+    if (next) {
+      if (done?.event) rental.note([done.event]);
+      record.running = undefined;
+      queue.unshift(next);
       continue;
     }
     const batchId = running?.batchId;
@@ -134,6 +148,30 @@ async function runScripts(rental: Rental, vm: Vm): Promise<boolean> {
     progress.state = 'ready';
     rental.show();
   }
+}
+
+/** A script that may take more than one part begins with its first. */
+function inParts(rental: Rental, script: Assignment): Assignment {
+  if (script.parts) return script;
+  const { id, commands, checkpoint, restore = false } = script;
+  const key = `${rental.record.terms.n}-${id.replace(/[^A-Za-z0-9]+/g, '-').slice(0, 100)}`;
+  const parts = partsOf({ key, commands, checkpoint, restore });
+  return parts ? { ...script, parts, commands: commandsOf(parts) } : script;
+}
+
+/** What of a script follows from the end of a part; where nothing does, that end tells of the whole of it. */
+function nextOf(rental: Rental, { outcome }: EndedScript, running?: RunningScript): Assignment | undefined {
+  const script = running?.inParts;
+  if (!script) return undefined;
+  const { parts } = script;
+  const { state, results } = outcome;
+  const isOver = rental.isStopped() || (state !== 'done' && state !== 'failed');
+  const part = isOver ? undefined : nextPart(parts, { state, results });
+  if (part) return { ...script, ...part };
+  // Each part's outputs fit into a payload, which does not say that all of them do.
+  if (!isOver || parts.kept.length > 0)
+    outcome.results = fitScriptResults(parts.kept, rental.record.terms.outputLimitBytes);
+  return undefined;
 }
 
 /** A VM is made anew only where there may be one: the script goes back to be the next then. */

@@ -252,7 +252,10 @@ export class Rental {
   }
 
   async giveBackQueue(why: Loss, vmsDied?: number): Promise<void> {
-    for (const task of this.record.queue.splice(0)) await this.giveBack(task, why, { vmsDied });
+    for (const task of this.record.queue.splice(0)) {
+      const startedAt = task.since?.startedAt;
+      await this.giveBack(task, why, { vmsDied, startedAt });
+    }
   }
 
   /**

@@ -8,6 +8,7 @@ import type { JobRef, ScriptCommand, VmAfterScript, WatchedScript } from '../act
 import type { NewEvent } from '../model/events';
 import type { AgreementId, BatchId, GolemActivityId } from '../model/ids';
 import { scriptWatch, sending } from './activity-options';
+import { isRepeatable } from './state/script-parts';
 import { namedFailure } from './failure-type';
 import type { Assignment, AssignmentOutcome } from './protocol';
 import type { Fault } from './state/broken-faith';
@@ -75,12 +76,22 @@ export class ScriptRunner {
    * @returns undefined when it was called off, and certainly not sent
    */
   async send(vm: Vm, commands: ScriptCommand[]): Promise<BatchId>;
-  async send(vm: Vm, commands: ScriptCommand[], isCalledOff: () => boolean): Promise<BatchId | undefined>;
-  async send(vm: Vm, commands: ScriptCommand[], isCalledOff = () => false): Promise<BatchId | undefined> {
+  async send(
+    vm: Vm,
+    commands: ScriptCommand[],
+    isCalledOff: () => boolean,
+    timeoutSec: number,
+  ): Promise<BatchId | undefined>;
+  async send(
+    vm: Vm,
+    commands: ScriptCommand[],
+    isCalledOff = () => false,
+    timeoutSec?: number,
+  ): Promise<BatchId | undefined> {
     const { job, note, isClosing } = this.options;
     for (let failures = 0; ; failures++) {
       try {
-        const sent = await sending.golemSendScript({ job, ...vm, commands });
+        const sent = await sending.golemSendScript({ job, ...vm, commands, timeoutSec });
         note([sent.event]);
         return sent.batchId;
       } catch (error) {
@@ -108,16 +119,19 @@ export class ScriptRunner {
    * @returns what it came to when it could not be sent; `notSent` when it was called off before
    */
   async begin(vm: Vm, task: Assignment): Promise<'sent' | 'notSent' | EndedScript> {
-    const { timeoutSec, commands, onUncertain, scriptId } = task;
-    const script = { id: task.id, task: task.task, startedAt: new Date().toISOString() };
+    const { timeoutSec, commands, scriptId, since, parts } = task;
+    const startedAt = since?.startedAt ?? new Date().toISOString();
+    const script = { id: task.id, task: task.task, startedAt };
+    const onUncertain = parts && isRepeatable(parts) ? 'rerun' : task.onUncertain;
     const ended = (how: HowEnded, after?: VmAfterScript) => this.ended(vm, script, how, after);
     for (let reruns = 0; ; reruns++) {
       try {
-        const batchId = await this.send(vm, commands, () => this.options.isCalledOff());
+        const batchId = await this.send(vm, commands, () => this.options.isCalledOff(), timeoutSec);
         if (batchId === undefined) return 'notSent';
-        const deadlineMs = Date.now() + timeoutSec * 1000;
+        const deadlineMs = since?.deadlineMs ?? Date.now() + timeoutSec * 1000;
         const commandCount = commands.length;
-        this.options.onSent({ ...script, scriptId, timeoutSec, batchId, commandCount, deadlineMs });
+        const inParts = parts && { ...task, parts, since: { startedAt, deadlineMs } };
+        this.options.onSent({ ...script, scriptId, timeoutSec, batchId, commandCount, deadlineMs, inParts });
         return 'sent';
       } catch (error) {
         if (isCancellation(error)) throw error;

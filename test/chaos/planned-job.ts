@@ -73,7 +73,7 @@ function commandsOf(task: TaskPlan, job: JobPlan, web: WebServer): (string | obj
     case 'output':
       return [`seq ${LINES}`, `echo ${name}`];
     case 'failsAtFirst':
-      return [{ transfer: { from: web.failsAtFirst(1), to: `/golem/work/${name}` } }, `echo ${name}`];
+      return [{ transfer: { from: web.failsAtFirst(3), to: `/golem/work/${name}` } }, `echo ${name}`];
     case 'fails':
       return [`echo ${name}; exit 7`];
   }

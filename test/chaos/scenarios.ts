@@ -44,7 +44,7 @@ const ALL_DONE = NAMES.map((name) => ({ name, stdout: `${name}\n` }));
 
 /** Four tasks; `c` fails the first time that it is run, and `a` has a command before its own. */
 function fourTasks(world: ChaosWorld, first: object = { run: 'sleep 1.5' }): object[] {
-  const once = world.web.failsAtFirst(1);
+  const once = world.web.failsAtFirst(3);
   return NAMES.map((name) => ({
     name,
     commands: [

@@ -33,6 +33,7 @@ const ready = defineUpdate<void>('ready');
 /** Answered when the new rental runs. */
 const rent = defineUpdate<void>('rent');
 
+const COST = { at: '2026-01-01T00:00:00.000Z', accrued: '0', perHour: '0' };
 const money = (accepted: string) => ({ budget: '5', reserved: '5', accepted, paid: '0', platform: 'p' });
 
 /** Answers queries from the start; `obey` waits for the end, or goes on as a new run. */
@@ -67,7 +68,7 @@ export async function golemJob(
   const { workflowId: jobId, firstExecutionRunId } = workflowInfo();
   const rentals: { n: number; workflowId: string }[] = [];
   const phase = spec.settlement ? 'running' : 'validating';
-  const { obey } = puppet(() => ({ jobId, phase, money: money('0'), rentals }), carried);
+  const { obey } = puppet(() => ({ jobId, phase, money: money('0'), cost: COST, rentals }), carried);
   const child = { parentClosePolicy: ParentClosePolicy.ABANDON, memo: { golemJob: firstExecutionRunId } };
   setHandler(rent, async () => {
     const n = rentals.length + 1;

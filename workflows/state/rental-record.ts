@@ -9,6 +9,7 @@ import type { RentalProgress } from '../../model/result';
 import { fitOutputs, jsonSize } from '../../model/result-size';
 import type { Assignment, AttachInput, RentalInput, RentalTerms, ScriptOutcome } from '../protocol';
 import { newGrants, type Grants } from './grants';
+import type { Parts } from './script-parts';
 
 /** A script that runs in the VM, a task's or one from outside. */
 export interface RunningScript extends Pick<Assignment, 'id' | 'task' | 'timeoutSec' | 'scriptId'> {
@@ -18,6 +19,8 @@ export interface RunningScript extends Pick<Assignment, 'id' | 'task' | 'timeout
   startedAt: Timestamp;
   /** ms since the epoch. */
   deadlineMs: number;
+  /** Of a script that may go on in another part: what it is. */
+  inParts?: Assignment & { parts: Parts };
 }
 
 /** A script that came by Update. */
@@ -174,8 +177,8 @@ export function forget<T extends Pick<RentalRecord, 'outside' | 'forgotten'>>(
 }
 
 /** False while too much waits to be carried. */
-export const isCarriable = ({ queue, named }: RentalRecord): boolean =>
-  JSON.stringify([queue, ...named.map((vm) => vm.queue)]).length <= QUEUE_JSON;
+export const isCarriable = ({ queue, named, running }: RentalRecord): boolean =>
+  JSON.stringify([queue, running?.inParts, ...named.map((vm) => vm.queue)]).length <= QUEUE_JSON;
 
 /**
  * Input of the next run. Where it would be too much, the oldest outcomes of scripts from outside are left out, as they

@@ -56,6 +56,9 @@ export function partsOf(whole: WholeScript): Parts | undefined {
   return { whole, stage, offset: 0, kept: [], failures: 0, checkpoints: 0 };
 }
 
+/** What nobody else depends on may be run once more. */
+export const isRepeatable = ({ stage }: Parts): boolean => stage === 'restore' || stage === 'wait';
+
 /** Commands of the present part. */
 export function commandsOf({ whole, stage, offset }: Parts): TaskCommand[] {
   const { commands, checkpoint, key } = whole;
