@@ -107,6 +107,8 @@ export async function golemJob(given: unknown, carried?: CarriedJob): Promise<Jo
   const broken = new BrokenStarts(carried?.broken);
   /** Being told to the worker, which is to remember it. */
   const remembered = new Set<Promise<void>>();
+  /** Updates that may take long to answer. */
+  let answering = 0;
   /** Tasks on their way to rentals. */
   const handingOut = new Set<Promise<void>>();
   /** Agreements of rentals that ended without a word, being ended. */
@@ -195,8 +197,13 @@ export async function golemJob(given: unknown, carried?: CarriedJob): Promise<Jo
   setHandler(terminateUpdate, terminate, { validator: checkTerminate });
 
   const topUp = async (request: unknown): ReturnType<typeof budget.topUp> => {
-    await control.guard('topUp', request);
-    return await budget.topUp(unsigned(request));
+    answering += 1;
+    try {
+      await control.guard('topUp', request);
+      return await budget.topUp(unsigned(request));
+    } finally {
+      answering -= 1;
+    }
   };
   setHandler(topUpUpdate, topUp, { validator: (request) => budget.validateTopUp(unsigned(request)) });
 
@@ -338,8 +345,8 @@ export async function golemJob(given: unknown, carried?: CarriedJob): Promise<Jo
     const leaving = new CancellationScope();
     let isLeaving = false;
     /** Nothing is under way that the next run could not know of, but for tasks that are on their way. */
-    const isFree = (): boolean => isLeaving && !round && remembered.size === 0 && allHandlersFinished();
-    const isQuiet = (): boolean => isFree() && handingOut.size === 0;
+    const isFree = (): boolean => isLeaving && !round && remembered.size === 0 && answering === 0;
+    const isQuiet = (): boolean => isFree() && handingOut.size === 0 && allHandlersFinished();
     try {
       while (!isOver()) {
         const seen = changes;
