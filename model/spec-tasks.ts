@@ -58,11 +58,13 @@ function completeTask(written: WrittenTask, index: number, availableSec: number,
     check.isSound([...path, name]) ? task?.[name] : undefined;
 
   const timeoutSec = field('timeoutSec');
-  if (timeoutSec !== undefined && availableSec >= 1 && timeoutSec > availableSec) {
+  // One with checkpoints goes on in the next agreement.
+  const isBound = field('checkpoint') === undefined;
+  if (isBound && timeoutSec !== undefined && availableSec >= 1 && timeoutSec > availableSec) {
     check.refuse(
       [...path, 'timeoutSec'],
       `${timeoutSec} s is longer than the ${Math.floor(availableSec)} s that demand.expirationSec leaves for a task; ` +
-        'lower it or raise demand.expirationSec',
+        'lower it, raise demand.expirationSec, or give the task a checkpoint',
     );
   }
   const vm = field('vm');

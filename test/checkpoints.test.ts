@@ -15,7 +15,14 @@ beforeAll(async () => {
   web = await startWebServer();
   world = await startWorld({
     workerArgs: ['--files', folder, '--files-listen', '127.0.0.1:0'],
-    devnet: { providers: [{ name: 'one' }, { name: 'two' }], paymentCycleSec: 0.2 },
+    devnet: {
+      providers: [
+        { name: 'one', minExpirationSec: 1 },
+        { name: 'two', minExpirationSec: 1 },
+      ],
+      paymentCycleSec: 0.2,
+    },
+    env: { GOLEM_DURATION_CLASSES: '{"minExpirationSec":1,"reservedSec":2}' },
   });
 });
 afterAll(async () => {
@@ -85,6 +92,21 @@ test('a task whose agreement ends early goes on elsewhere from its last checkpoi
   await world.golem.settled(jobId);
   expect(await world.open()).toEqual(NOTHING_OPEN);
 }, 120_000);
+
+test('a task longer than an agreement lasts goes on in the next, without a failure', async () => {
+  const { jobId } = await world.golem.startJob({
+    ...{ ...SPEC, demand: { expirationSec: 14 } },
+    tasks: [counting('long', { commands: [COUNT.replace('0.25', '1')], maxAttempts: 1, timeoutSec: 300 })],
+  });
+  const { state, tasks } = await world.golem.result(jobId);
+  expect(state).toBe('done');
+  expect(tasks[0]?.attempts.map((attempt) => attempt.state)).toEqual(['done']);
+  const printed = tasks[0]?.results[0]?.stdout ?? '';
+  expect(Number(/from (\d+)/.exec(printed)?.[1])).toBeGreaterThan(0);
+  const { rentals } = await world.golem.progress(jobId);
+  expect(rentals.length).toBeGreaterThan(1);
+  await world.golem.settled(jobId);
+}, 180_000);
 
 test('a program that fails fails its task, with what it printed', async () => {
   const failing = { ...counting('fails'), commands: ['echo why; echo because >&2; exit 3'], maxAttempts: 1 };

@@ -84,6 +84,11 @@ test(
     expect(meanwhile.phase).toBe('running');
     expect((await world.golem.result(jobId)).state).toBe('done');
     const { state, money } = await world.golem.settled(jobId);
+    const { events } = await world.golem.events(jobId);
+    const confirmed = events.filter(({ name }) => name === 'PaymentConfirmed');
+    // Of a payable debit note, and of the invoice.
+    expect(confirmed.some(({ details }) => details.activityId === rental?.activityId)).toBe(true);
+    expect(confirmed.some(({ details }) => details.activityId === undefined)).toBe(true);
     expect([state, money.paid]).toEqual(['settled', money.accepted]);
     const all = await expectAllPaidOnce(world, began);
     expect(all.count('debit-note-accepted')).toBeGreaterThanOrEqual(3);

@@ -517,7 +517,7 @@ describe('duration classes', () => {
   test('a task must fit into what the expiration leaves, and does by default', () => {
     const tasks = [{ commands: ['x'], timeoutSec: 1501 }];
     expect(problems({ ...SMALL, tasks })).toEqual([
-      'tasks[0].timeoutSec: 1501 s is longer than the 1500 s that demand.expirationSec leaves for a task; lower it or raise demand.expirationSec',
+      'tasks[0].timeoutSec: 1501 s is longer than the 1500 s that demand.expirationSec leaves for a task; lower it, raise demand.expirationSec, or give the task a checkpoint',
     ]);
     expect(parsed({ ...SMALL, tasks, demand: { expirationSec: 1801 } }).tasks[0]?.timeoutSec).toBe(1501);
     expect(parsed({ ...SMALL, demand: { expirationSec: 600 } }).tasks[0]?.timeoutSec).toBe(300);

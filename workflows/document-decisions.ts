@@ -11,7 +11,7 @@ import { deciding } from './activity-options';
 import type { Chores } from './chores';
 import type { SettlementInput, SettlementUpdate } from './protocol';
 import type { Reservation } from './reservation';
-import { book, ignoredNotes, isDecided, soFar, type Ledger } from './state/ledger';
+import { book, ignoredNotes, isDecided, soFar, type Ledger, paymentConfirmed } from './state/ledger';
 import {
   addUndecided,
   decided,
@@ -94,8 +94,9 @@ export class DocumentDecisions {
       else {
         isAcceptedNote = document.kind === 'debitNote' && decision.decision === 'accepted';
         decided(undecided, entry);
-        book(ledger, decision);
-        note(decision.events);
+        const at = new Date().toISOString();
+        const paid = book(ledger, decision).map((each) => paymentConfirmed(each, at));
+        note([...decision.events, ...paid]);
         if (decision.decision === 'refused') this.onRefusal(decision);
       }
     } catch (error) {

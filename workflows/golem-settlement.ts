@@ -49,6 +49,7 @@ import {
   awaitsNotePayments,
   billsOf,
   bookNotePayments,
+  paymentConfirmed,
   bookPayment,
   compactLedger,
   entryOf,
@@ -264,7 +265,8 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
       bookPayment(ledger, paid.agreementId);
       note([paid.event]);
     }
-    bookNotePayments(ledger, news.settledNotes);
+    const at = new Date().toISOString();
+    note(bookNotePayments(ledger, news.settledNotes).map((paid) => paymentConfirmed(paid, at)));
     if (news.settled.length > 0) await report();
     else if (news.settledNotes.length > 0) reports.soon();
     for (const { agreementId, events } of ended) {

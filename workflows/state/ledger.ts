@@ -2,9 +2,17 @@
  * The ledger of a job: what each agreement has cost, what was accepted and what is paid. Pure functions over
  * plain data; all amounts are decimal strings of GLM.
  */
-import { addAmounts, exact, toAmount } from '../../model/amount';
+import { addAmounts, exact, GLM_DECIMALS, toAmount } from '../../model/amount';
 import type { AgreementSoFar, Decision } from '../../activities/contract';
-import type { AgreementId, Amount, DebitNoteId, GolemActivityId, InvoiceId } from '../../model/ids';
+import type { NewEvent } from '../../model/events';
+import type {
+  AgreementId,
+  Amount,
+  DebitNoteId,
+  GolemActivityId,
+  InvoiceId,
+  Timestamp,
+} from '../../model/ids';
 import type { Bills } from './budget';
 import type { AgreementMoney, Money, ProviderInfo } from '../../model/result';
 
@@ -14,7 +22,7 @@ export interface LedgerEntry extends AgreementSoFar {
   invoiceId?: InvoiceId;
   invoiceAmount?: Amount;
   /** Accepted debit notes that are not known to be paid: yagna pays each, payable or not, in its next cycle. */
-  unpaidNotes: Record<DebitNoteId, { activityId: GolemActivityId; amount: Amount }>;
+  unpaidNotes: Record<DebitNoteId, { activityId: GolemActivityId; amount: Amount; payable?: boolean }>;
   /** Paid by debit notes, per Golem activity: it stays paid even if the invoice never comes. */
   paidByNotes: Record<GolemActivityId, Amount>;
   /** Debit notes decided whose counts are not among `notes` any more. */
@@ -72,17 +80,36 @@ const UNPAID_KEPT = 200;
 /** The job is told of each more than once, for every news brings the newest again. */
 const INVOICED_TOLD = 50;
 
-/** Books a decision. A document is booked once, however often it is decided. */
-export function book(ledger: Ledger, decision: Decision): void {
+/** A payable debit note that was paid while its agreement lasted. */
+export interface PaidNote {
+  id: DebitNoteId;
+  activityId: GolemActivityId;
+  agreementId: AgreementId;
+  provider: ProviderInfo;
+  /** What its activity had cost by then. */
+  amount: Amount;
+}
+
+/** The event that the guide has for a payment. */
+export function paymentConfirmed({ amount, ...note }: PaidNote, at: Timestamp): NewEvent {
+  const amountPrecise = exact(amount).toFixed(GLM_DECIMALS);
+  return { name: 'PaymentConfirmed', at, details: { ...note, amount, amountPrecise } };
+}
+
+/**
+ * Books a decision. A document is booked once, however often it is decided.
+ * @returns payable notes that are known to be paid now
+ */
+export function book(ledger: Ledger, decision: Decision): PaidNote[] {
   if (['foreign', 'awaited'].includes(decision.decision) || ledger.decided.includes(decision.document.id))
-    return;
+    return [];
   ledger.decided.push(decision.document.id);
   if (ledger.decided.length > DECIDED_KEPT) ledger.decided.shift();
   const entry = entryOf(ledger, decision.agreementId, decision.provider);
   if (decision.document.kind === 'invoice') bookInvoice(entry, decision);
   else bookDebitNote(entry, decision);
   const noteId = decision.document.id as DebitNoteId; // no invoice's id is among these
-  if (ledger.paidEarly.includes(noteId)) bookNotePayment(entry, noteId);
+  return decision.settled || ledger.paidEarly.includes(noteId) ? bookNotePayment(entry, noteId) : [];
 }
 
 function bookInvoice(entry: LedgerEntry, decision: Decision): void {
@@ -115,16 +142,16 @@ function bookDebitNote(entry: LedgerEntry, decision: Decision): void {
   // Of a note that adds nothing to what is paid no payment is to come.
   if (exact(decision.amount).lte(exact(entry.paidByNotes[activityId] ?? '0'))) return;
   const id = decision.document.id as DebitNoteId; // a debit note's id, by its kind
-  entry.unpaidNotes[id] = { activityId, amount: plain(decision.amount) };
+  const { payable } = decision;
+  entry.unpaidNotes[id] = { activityId, amount: plain(decision.amount), ...(payable ? { payable } : {}) };
   const unpaid = Object.entries(entry.unpaidNotes).filter(([, note]) => note.activityId === activityId);
   const [[oldest = ''] = []] = unpaid;
   if (unpaid.length > UNPAID_KEPT) delete entry.unpaidNotes[oldest];
-  if (decision.settled) bookNotePayment(entry, id);
 }
 
-function bookNotePayment(entry: LedgerEntry, debitNoteId: DebitNoteId): void {
+function bookNotePayment(entry: LedgerEntry, debitNoteId: DebitNoteId): PaidNote[] {
   const note = entry.unpaidNotes[debitNoteId];
-  if (!note) return;
+  if (!note) return [];
   const { activityId } = note;
   const paid = larger(entry.paidByNotes[activityId] ?? '0', note.amount);
   entry.paidByNotes[activityId] = paid;
@@ -133,17 +160,21 @@ function bookNotePayment(entry: LedgerEntry, debitNoteId: DebitNoteId): void {
     if (each.activityId === activityId && exact(each.amount).lte(exact(paid)))
       delete entry.unpaidNotes[id as DebitNoteId];
   }
+  const { agreementId, provider } = entry;
+  return note.payable ? [{ id: debitNoteId, activityId, agreementId, provider, amount: note.amount }] : [];
 }
 
-/** yagna says that accepted debit notes are paid. */
-export function bookNotePayments(ledger: Ledger, debitNoteIds: readonly DebitNoteId[]): void {
+/** yagna says that accepted debit notes are paid. @returns the payable ones that were not known to be */
+export function bookNotePayments(ledger: Ledger, debitNoteIds: readonly DebitNoteId[]): PaidNote[] {
+  const paid: PaidNote[] = [];
   for (const id of debitNoteIds) {
     const entry = ledger.entries.find(({ unpaidNotes }) => id in unpaidNotes);
-    if (entry) bookNotePayment(entry, id);
+    if (entry) paid.push(...bookNotePayment(entry, id));
     else ledger.paidEarly.push(id);
   }
   if (ledger.paidEarly.length > DECIDED_KEPT)
     ledger.paidEarly.splice(0, ledger.paidEarly.length - DECIDED_KEPT);
+  return paid;
 }
 
 export function bookPayment(ledger: Ledger, agreementId: AgreementId): void {
