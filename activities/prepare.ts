@@ -1,7 +1,5 @@
 /** The first activity of a job: checks the spec, finds the image, and makes sure that yagna is there. */
-import type { JobSpec } from '../model/job';
 import { parseJobSpec } from '../model/spec';
-import { isWorkerFile } from '../model/worker-files';
 import { attempt } from './attempt';
 import type { GolemActivities } from './contract';
 import type { ActivityEnvironment } from './environment';
@@ -9,20 +7,8 @@ import { resolveImage } from './image';
 import { installationOf } from './installation';
 import { resolvePayer } from './payer';
 import { scanTaskFile } from './tasks-file';
+import { unservedFile } from './worker-files';
 import { failure, supportedVersion } from './yagna';
-
-/** Best known before anything is rented. @throws InvalidJobSpec */
-function refuseWorkerFiles({ setup, tasks }: Pick<JobSpec, 'setup' | 'tasks'>): void {
-  const commands = [...setup, ...tasks.flatMap((task) => task.commands)];
-  const places = [
-    ...commands.flatMap((command) => ('transfer' in command ? Object.values(command.transfer) : [])),
-    ...tasks.flatMap(({ checkpoint }) => (checkpoint ? [checkpoint.to, checkpoint.from ?? ''] : [])),
-  ];
-  const place = places.find(isWorkerFile);
-  if (place === undefined) return;
-  const problem = `${place}: the worker serves no files; start it with --files DIR, or give an http(s) URL`;
-  throw failure('InvalidJobSpec', problem, [problem]);
-}
 
 export function prepareActivities(env: ActivityEnvironment): Pick<GolemActivities, 'golemPrepareJob'> {
   return {
@@ -44,7 +30,10 @@ export function prepareActivities(env: ActivityEnvironment): Pick<GolemActivitie
           strategies: Object.keys(env.strategies),
         });
         if (!checked.ok) throw failure('InvalidJobSpec', checked.problems.join('\n'), checked.problems);
-        if (!env.files) refuseWorkerFiles(checked.spec);
+        // Best known before anything is rented.
+        const { setup, tasks } = checked.spec;
+        const unserved = env.files ? undefined : unservedFile([{ commands: setup }, ...tasks]);
+        if (unserved) throw failure('InvalidJobSpec', unserved, [unserved]);
         const { taskFile: unread, ...spec } = checked.spec;
         const { payer, ...budget } = spec.budget;
         const yagna = env.connections.get(spec.connection);
@@ -54,7 +43,7 @@ export function prepareActivities(env: ActivityEnvironment): Pick<GolemActivitie
           // Whether it takes our key.
           yagna.me(signal),
           resolveImage(spec.image, { registryUrl: env.registryUrl, signal }),
-          unread && scanTaskFile(unread, spec, signal),
+          unread && scanTaskFile(unread, spec, { servesFiles: env.files !== undefined }, signal),
           payer && resolvePayer(payer, signal),
         ]);
         const paid = { ...budget, ...(resolved && { payer: resolved }) };

@@ -13,6 +13,7 @@ import {
 import { attempt } from './attempt';
 import type { GolemActivities, ReadTasksInput, TasksPage } from './contract';
 import { isSameVersion, linesOf, openFile, putFile, withoutQuery, type FileLine } from './web-file';
+import { unservedFile } from './worker-files';
 import { failure } from './yagna';
 
 /** So many mistakes are told at once. */
@@ -63,6 +64,7 @@ export const taskFileActivities: Pick<GolemActivities, 'golemReadTasks' | 'golem
 export async function scanTaskFile(
   { outputLimitBytes, ...unread }: UnreadTaskFile,
   { providers }: Pick<JobSpec, 'providers'>,
+  { servesFiles }: { servesFiles: boolean },
   signal: AbortSignal,
 ): Promise<{ taskFile: TaskFile; outputLimitBytes: number }> {
   const stop = new AbortController();
@@ -77,6 +79,8 @@ export async function scanTaskFile(
       if (!read) continue;
       problems.push(...read.problems);
       if (read.task) problems.push(...check.add(read.task, line.line));
+      const unserved = read.task && !servesFiles ? unservedFile([read.task]) : undefined;
+      if (unserved) problems.push(`tasks line ${line.line}: ${unserved}`);
       if (check.count > MAX_FILE_TASKS)
         problems.push(`tasks: are more than ${MAX_FILE_TASKS}; start several jobs`);
       if (problems.length > MAX_PROBLEMS || check.count > MAX_FILE_TASKS) {

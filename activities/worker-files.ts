@@ -1,4 +1,5 @@
 /** What activities need of the files that their worker serves, if it serves any. */
+import type { TaskSpec } from '../model/job';
 import { isWorkerFile, workerPath } from '../model/worker-files';
 import { failure } from './yagna';
 
@@ -9,6 +10,21 @@ export interface WorkerFiles {
    * @returns an address that is good for that one file alone
    */
   sign(path: string, access: 'GET' | 'PUT', untilMs: number): string;
+}
+
+/** Why tasks cannot run on a worker that serves no files, in one line; undefined where they can. */
+export function unservedFile(
+  tasks: readonly Pick<TaskSpec, 'commands' | 'checkpoint'>[],
+): string | undefined {
+  const place = tasks.flatMap(placesOf).find(isWorkerFile);
+  return place && `${place}: the worker serves no files; start it with --files DIR, or give an http(s) URL`;
+}
+
+function placesOf({ commands, checkpoint }: Pick<TaskSpec, 'commands' | 'checkpoint'>): string[] {
+  const transfers = commands.flatMap((command) =>
+    'transfer' in command ? [command.transfer.from, command.transfer.to] : [],
+  );
+  return checkpoint ? [...transfers, checkpoint.to, checkpoint.from ?? ''] : transfers;
 }
 
 /** How long an address is good beyond the time of its script, which waits for its turn: an hour. */

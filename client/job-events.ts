@@ -6,7 +6,14 @@ import { WorkflowNotFoundError } from '@temporalio/common';
 import type { GolemEvent } from '../model/events';
 import { rentalId, settlementId } from '../model/ids';
 import type { JobProgress } from '../model/result';
+import { fewAtATime } from './few-at-a-time';
 import { belongsTo, type JobWorkflows, type Seen } from './job-workflows';
+
+/**
+ * Asked at a time: of a workflow that is over a worker has to replay the whole history for each answer, and one that
+ * answers fifty such queries at once answers none of them in time.
+ */
+const MOST_QUERIES = 4;
 
 /** An event and the workflow that tells it. */
 export interface JobEvent extends GolemEvent {
@@ -96,8 +103,8 @@ export async function eventsPage(
     const seen = described[index];
     if (belongsTo(seen, job)) open.push([id, seen]);
   });
-  const sources = await Promise.all(
-    open.map(([id, seen]) => readSource(workflows, id, seen, cursor.positions[id], limit)),
+  const sources = await fewAtATime(open, MOST_QUERIES, ([id, seen]) =>
+    readSource(workflows, id, seen, cursor.positions[id], limit),
   );
 
   // The sort is stable: of one workflow's events none overtakes another.

@@ -35,10 +35,11 @@ function serve(text: string): string[] {
   return [web.fileUrl('tasks'), plainUrl];
 }
 
-const scan = (from: string) =>
+const scan = (from: string, { servesFiles = true } = {}) =>
   scanTaskFile(
     { from, resultsTo: 'http://x/{part}', availableSec: 100 },
     { providers: { max: 5, allow: [], deny: [], select: 'cheapest' } },
+    { servesFiles },
     new AbortController().signal,
   );
 
@@ -57,6 +58,15 @@ async function pages(from: string, maxTasks: number, maxJson = 1_000_000): Promi
 
 const namesOf = (read: TasksPage[]): string[][] => read.map(({ tasks }) => tasks.map(({ name }) => name));
 const line = (name: string, vm?: string): string => `${JSON.stringify({ name, vm, commands: ['é'] })}\n`;
+
+test('files of the worker are refused by their line where it serves none, and taken where it does', async () => {
+  const transfer = { transfer: { from: 'files:/in', to: '/golem/in' } };
+  const [url = ''] = serve(`"true"\n${JSON.stringify({ commands: [transfer] })}\n`);
+  await expect(scan(url, { servesFiles: false })).rejects.toThrow(
+    /^tasks line 2: files:\/in: the worker serves/,
+  );
+  expect((await scan(url)).taskFile.count).toBe(2);
+});
 
 test('pages end between tasks, but never between those of one vm, whatever the server can do', async () => {
   const text = `\uFEFF${line('a')}${line('b', 'v')}${line('c', 'v')}\n${line('d', 'v')}${line('e')}${line('f').trimEnd()}`;

@@ -46,6 +46,7 @@ import {
   ownerClosedSignal,
   rentalUpdateSignal,
   settlementUpdateSignal,
+  type Assignment,
   type AssignmentOutcome,
   type RentalInput,
   type RentalUpdate,
@@ -106,6 +107,10 @@ export async function golemJob(given: unknown, carried?: CarriedJob): Promise<Jo
   const broken = new BrokenStarts(carried?.broken);
   /** Being told to the worker, which is to remember it. */
   const remembered = new Set<Promise<void>>();
+  /** Updates that may take long to answer. */
+  let answering = 0;
+  /** Tasks on their way to rentals. */
+  const handingOut = new Set<Promise<void>>();
   /** Agreements of rentals that ended without a word, being ended. */
   const toEnd = new Map(carried?.toEnd);
   /** A task was done since there was a reason to ask nobody else. */
@@ -192,8 +197,13 @@ export async function golemJob(given: unknown, carried?: CarriedJob): Promise<Jo
   setHandler(terminateUpdate, terminate, { validator: checkTerminate });
 
   const topUp = async (request: unknown): ReturnType<typeof budget.topUp> => {
-    await control.guard('topUp', request);
-    return await budget.topUp(unsigned(request));
+    answering += 1;
+    try {
+      await control.guard('topUp', request);
+      return await budget.topUp(unsigned(request));
+    } finally {
+      answering -= 1;
+    }
   };
   setHandler(topUpUpdate, topUp, { validator: (request) => budget.validateTopUp(unsigned(request)) });
 
@@ -334,20 +344,22 @@ export async function golemJob(given: unknown, carried?: CarriedJob): Promise<Jo
     const rounds = new CancellationScope();
     const leaving = new CancellationScope();
     let isLeaving = false;
-    /** Nothing is under way that the next run could not know of. */
-    const isQuiet = (): boolean => isLeaving && !round && remembered.size === 0 && allHandlersFinished();
+    /** Nothing is under way that the next run could not know of, but for tasks that are on their way. */
+    const isFree = (): boolean => isLeaving && !round && remembered.size === 0 && answering === 0;
+    const isQuiet = (): boolean => isFree() && handingOut.size === 0 && allHandlersFinished();
     try {
       while (!isOver()) {
         const seen = changes;
         inFile?.tend();
         if (inFile?.failure) throw asFailure(inFile.failure);
-        await handOut();
-        if (settlementFailure) throw asFailure(settlementFailure);
         if (workflowInfo().continueAsNewSuggested && !isLeaving) {
           isLeaving = true;
           // Whatever a round still brings is not worth more waiting.
           void leaving.run(() => sleep(ROUND_GRACE).then(() => rounds.cancel())).catch(() => undefined);
         }
+        // With many rentals some task would always be on its way.
+        if (!isFree()) await handOut();
+        if (settlementFailure) throw asFailure(settlementFailure);
         if (isQuiet()) {
           // A cancellation that came just now would not go along.
           if (CancellationScope.current().consideredCancelled) throw new CancelledFailure('cancelled');
@@ -481,6 +493,7 @@ export async function golemJob(given: unknown, carried?: CarriedJob): Promise<Jo
     return isUseful(state, { provider, validToMs }, Date.now());
   }
 
+  /** Nobody waits for a task to arrive: rentals that have done theirs meanwhile would wait, too. */
   async function handOut(): Promise<void> {
     const sent: Promise<void>[] = [];
     if (inFile?.isStuck) {
@@ -494,11 +507,18 @@ export async function golemJob(given: unknown, carried?: CarriedJob): Promise<Jo
       if (inFile && !inFile.hasRoom) break;
       if (rental.state !== 'ready' && rental.state !== 'busy') continue;
       const assignment = assign(state, rental, now());
-      // To a rental that is gone no signal gets; its end gives the task back.
-      if (assignment)
-        sent.push(quietly(getExternalWorkflowHandle(rental.workflowId).signal(assignmentSignal, assignment)));
+      if (assignment) handTo(rental, assignment);
     }
     await Promise.all(sent);
+  }
+
+  function handTo({ workflowId }: RentalEntry, assignment: Assignment): void {
+    const sent = getExternalWorkflowHandle(workflowId).signal(assignmentSignal, assignment);
+    const arriving = sent
+      // To a rental that is gone no signal gets; its end gives the task back.
+      .catch(() => undefined)
+      .finally(() => handingOut.delete(arriving));
+    handingOut.add(arriving);
   }
 
   function idleRentals(): RentalEntry[] {

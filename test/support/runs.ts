@@ -23,6 +23,16 @@ export async function runsOf(world: World, workflowId: string): Promise<Run[]> {
   return runs;
 }
 
+/** By the type of their workflow. */
+export function runsByType(runs: readonly Run[]): Map<string, Run[]> {
+  const types = new Map<string, Run[]>();
+  for (const run of runs) {
+    const type = run.events[0]?.workflowExecutionStartedEventAttributes?.workflowType?.name ?? '';
+    types.set(type, [...(types.get(type) ?? []), run]);
+  }
+  return types;
+}
+
 /** How often each type of activity was scheduled. */
 export function activitiesIn(runs: readonly Run[]): Record<string, number> {
   const counts: Record<string, number> = {};
