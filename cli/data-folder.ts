@@ -1,7 +1,8 @@
-/** Makes the folder that a flag names, or says in one line why it cannot be used. */
+/** The folder that a flag names, or the one by default: made, or told in one line why it cannot be used. */
 import { existsSync, rmdirSync } from 'node:fs';
 import { access, constants, mkdir, stat } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
+import { homedir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
 import { usageError } from './failure';
 
 /**
@@ -58,4 +59,9 @@ async function isFolder(path: string): Promise<boolean> {
     throw error;
   }
   throw Object.assign(new Error(`${path} is no folder`), { code: 'ENOTDIR' });
+}
+
+/** `$XDG_DATA_HOME/golem-temporal/<name>`, by default under `~/.local/share`. */
+export function defaultDataFolder(name: string): string {
+  return join(process.env.XDG_DATA_HOME ?? join(homedir(), '.local', 'share'), 'golem-temporal', name);
 }

@@ -2,13 +2,12 @@
  * `golem-temporal devnet broker`: a payer other than the requestor's node, as a process of its own; and `devnet deposit`,
  * which gives it money with rules for its release.
  */
-import { homedir } from 'node:os';
-import { join } from 'node:path';
 import { InvalidArgumentError, type Command } from 'commander';
 import type * as devnetIndex from '../devnet/index';
-import { makeFolder } from './data-folder';
+import { defaultDataFolder, makeFolder } from './data-folder';
 import { AdminClient, adminOption, type AdminFlags } from './devnet-admin';
 import { CliError, usageError } from './failure';
+import { port } from './port';
 
 const DEFAULT_PORT = 7470;
 
@@ -18,7 +17,7 @@ export function addBrokerCommands(devnet: Command): void {
     .command('broker')
     .description('run a broker, which decides and pays bills out of what requestors have deposited with it')
     .option('--port <port>', 'where it listens, 0 for a free one', port, DEFAULT_PORT)
-    .option('--data <folder>', 'where it keeps its key and its books', defaultDataDir())
+    .option('--data <folder>', 'where it keeps its key and its books', defaultDataFolder('broker'))
     .option('--hour <sec>', 'how long the hour of its rules is', seconds, 3600);
   adminOption(broker).action(async (options: BrokerFlags) => {
     // eslint-disable-next-line @typescript-eslint/no-require-imports
@@ -117,18 +116,6 @@ async function brokerCall<T>(url: string, path: string, body?: object): Promise<
   const answer = (await response.json().catch(() => ({}))) as { message?: string };
   if (response.ok) return answer as T;
   throw usageError(answer.message ?? `the broker at ${url} answers ${response.status}`);
-}
-
-/** `$XDG_DATA_HOME/golem-temporal/broker`, by default under `~/.local/share`. */
-function defaultDataDir(): string {
-  return join(process.env.XDG_DATA_HOME ?? join(homedir(), '.local', 'share'), 'golem-temporal', 'broker');
-}
-
-function port(value: string): number {
-  const number = Number(value);
-  if (!/^\d+$/.test(value) || number > 65_535)
-    throw new InvalidArgumentError('a port is a number from 0 to 65535.');
-  return number;
 }
 
 function seconds(value: string): number {

@@ -1,12 +1,11 @@
 /** `golem-temporal devnet`: the local network, which runs until it is told to stop. */
-import { homedir } from 'node:os';
-import { join } from 'node:path';
 import { InvalidArgumentError, type Command } from 'commander';
 import type * as devnetIndex from '../devnet/index';
 import type { NodeOptions } from '../devnet/index';
-import { makeFolder, removeMade } from './data-folder';
+import { defaultDataFolder, makeFolder, removeMade } from './data-folder';
 import { addDevnetCommands } from './devnet-commands';
 import { usageError, type CliError } from './failure';
+import { port } from './port';
 
 export function addDevnetCommand(program: Command): void {
   const devnet = program
@@ -41,7 +40,7 @@ export function addDevnetCommand(program: Command): void {
       'one more image that its registry knows, such as me/renderer:v2; may be repeated',
       list(image),
     )
-    .option('--data <folder>', 'where it keeps its state', defaultDataDir())
+    .option('--data <folder>', 'where it keeps its state', defaultDataFolder('devnet'))
     .option('--fresh', 'begin with nothing: what a devnet has left in --data is removed')
     .option('--retention <sec>', 'seconds for which it remembers what is over', seconds, 86_400)
     .action(async (options: DevnetFlags, command: Command) => {
@@ -164,18 +163,6 @@ function node(value: string): NodeOptions {
     throw new InvalidArgumentError('a node is given as name, name:port or name:port:key.');
   const appKeys = key.length > 0 ? [appKey(key.join(':'))] : undefined;
   return { name, port: portText ? port(portText) : 0, appKeys };
-}
-
-/** `$XDG_DATA_HOME/golem-temporal/devnet`, by default under `~/.local/share`. */
-function defaultDataDir(): string {
-  return join(process.env.XDG_DATA_HOME ?? join(homedir(), '.local', 'share'), 'golem-temporal', 'devnet');
-}
-
-function port(value: string): number {
-  const number = Number(value);
-  if (!/^\d+$/.test(value) || number > 65_535)
-    throw new InvalidArgumentError('a port is a number from 0 to 65535.');
-  return number;
 }
 
 function seconds(value: string): number {
