@@ -253,8 +253,9 @@ export class Rental {
 
   async giveBackQueue(why: Loss, vmsDied?: number): Promise<void> {
     for (const task of this.record.queue.splice(0)) {
-      const startedAt = task.since?.startedAt;
-      await this.giveBack(task, why, { vmsDied, startedAt });
+      // One that goes on in another part has begun already.
+      const begun = task.since && { startedAt: task.since.startedAt };
+      await this.giveBack(task, why, { vmsDied, ...begun });
     }
   }
 
