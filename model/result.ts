@@ -29,6 +29,8 @@ export interface TaskAttempt {
   agreementId: AgreementId;
   activityId?: GolemActivityId;
   batchId?: BatchId;
+  /** Of parts before, where the script was sent in parts: a transfer was tried again, or it has checkpoints. */
+  earlierBatches?: BatchId[];
   startedAt: Timestamp;
   finishedAt: Timestamp;
   state: 'done' | 'failed' | 'lost' | 'uncertain';

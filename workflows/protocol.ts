@@ -52,6 +52,8 @@ export interface Assignment {
   fresh?: boolean;
   /** Of one that is sent in parts: which is next. */
   parts?: Parts;
+  /** Batches of parts before. */
+  earlierBatches?: BatchId[];
   /** Of one that is sent in parts: since when it runs and until when it may, ms since the epoch. */
   since?: { startedAt: Timestamp; deadlineMs: number };
   /** It waits so long before it is sent. */
@@ -79,6 +81,8 @@ export interface AssignmentOutcome {
   vmsDied?: number;
   activityId?: GolemActivityId;
   batchId?: BatchId;
+  /** Of one that was sent in parts. */
+  earlierBatches?: BatchId[];
   startedAt: Timestamp;
   finishedAt: Timestamp;
 }

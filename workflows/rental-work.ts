@@ -167,7 +167,9 @@ function nextOf(rental: Rental, { outcome }: EndedScript, running?: RunningScrip
   const { state, results } = outcome;
   const isOver = rental.isStopped() || (state !== 'done' && state !== 'failed');
   const part = isOver ? undefined : nextPart(parts, { state, results });
-  if (part) return { ...script, ...part };
+  const { earlierBatches = [] } = script;
+  if (part) return { ...script, ...part, earlierBatches: [...earlierBatches, running.batchId] };
+  if (earlierBatches.length > 0) outcome.earlierBatches = earlierBatches;
   // Each part's outputs fit into a payload, which does not say that all of them do.
   if (!isOver || parts.kept.length > 0)
     outcome.results = fitScriptResults(parts.kept, rental.record.terms.outputLimitBytes);

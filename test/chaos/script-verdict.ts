@@ -27,7 +27,12 @@ export function judgeScripts({ effects, jobs }: Evidence): ScriptVerdict {
   const ofTasks = started.filter((script) => !isSetup(script));
   for (const job of jobs) broken.push(...judgeTasks(job));
   const attempts = jobs.flatMap(({ result }) => attemptsOf(result));
-  const known = new Set(attempts.flatMap(({ batchId }) => batchId ?? []));
+  const known = new Set(
+    attempts.flatMap(({ batchId, earlierBatches = [] }) => [
+      ...earlierBatches,
+      ...(batchId ? [batchId] : []),
+    ]),
+  );
   for (const { batchId, state, task } of attempts) {
     if (!batchId || (state !== 'done' && state !== 'failed')) continue;
     if (!ofTasks.some((script) => script.batchId === batchId)) {

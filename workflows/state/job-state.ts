@@ -374,6 +374,7 @@ export function applyOutcome(state: JobState, outcome: AssignmentOutcome): boole
     agreementId: rental.agreementId ?? '',
     activityId: outcome.activityId,
     batchId: outcome.batchId,
+    earlierBatches: outcome.earlierBatches,
     startedAt: outcome.startedAt,
     finishedAt: outcome.finishedAt,
     state: outcome.state === 'timedOut' ? 'failed' : outcome.state,
