@@ -29,7 +29,7 @@ export interface TaskAttempt {
   agreementId: AgreementId;
   activityId?: GolemActivityId;
   batchId?: BatchId;
-  /** Of parts before, where the script was sent in parts: a transfer was tried again, or it has checkpoints. */
+  /** Of parts before, the newest, where the script was sent in parts: a transfer was tried again, or it has checkpoints. */
   earlierBatches?: BatchId[];
   startedAt: Timestamp;
   finishedAt: Timestamp;

@@ -4,7 +4,14 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TaskCommand } from '../model/job';
 import type { CommandResult } from '../model/result';
-import { commandsOf, nextPart, partsOf, type Parts, type WholeScript } from '../workflows/state/script-parts';
+import {
+  commandsOf,
+  earlierOf,
+  nextPart,
+  partsOf,
+  type Parts,
+  type WholeScript,
+} from '../workflows/state/script-parts';
 import { tempDir } from './support/temp-dir';
 
 const OUT: TaskCommand = { transfer: { from: '/golem/output/x', to: 'https://example.org/x' } };
@@ -132,6 +139,16 @@ describe('checkpoints', () => {
     expect(nextPart(parts, failed('Error'))).toBeUndefined();
     expect(outcome(parts)).toEqual([[0, 'Error']]);
   });
+});
+
+test('the batches of parts before are told, the newest of many', () => {
+  const parts = begin([RUN], { checkpoint: { files: ['/golem/work/x'], to: 'files:/x', everySec: 5 } });
+  expect(earlierOf(parts)).toEqual({});
+  for (let n = 1; n <= 150; n++) nextPart(parts, { ...done('Ok', 'Ok'), batchId: `batch-${n}` });
+  const { earlierBatches = [] } = earlierOf(parts);
+  expect([earlierBatches.length, earlierBatches.at(0), earlierBatches.at(-1)]).toEqual([
+    ...[100, 'batch-51', 'batch-150'],
+  ]);
 });
 
 describe('the lines that are run in a VM', () => {

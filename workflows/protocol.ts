@@ -52,8 +52,6 @@ export interface Assignment {
   fresh?: boolean;
   /** Of one that is sent in parts: which is next. */
   parts?: Parts;
-  /** Batches of parts before. */
-  earlierBatches?: BatchId[];
   /** Of one that is sent in parts: since when it runs and until when it may, ms since the epoch. */
   since?: { startedAt: Timestamp; deadlineMs: number };
   /** It waits so long before it is sent. */
@@ -81,7 +79,7 @@ export interface AssignmentOutcome {
   vmsDied?: number;
   activityId?: GolemActivityId;
   batchId?: BatchId;
-  /** Of one that was sent in parts. */
+  /** Of one that was sent in parts: those before, the newest. */
   earlierBatches?: BatchId[];
   startedAt: Timestamp;
   finishedAt: Timestamp;

@@ -3,11 +3,11 @@ import { CancellationScope, condition } from '@temporalio/workflow';
 import { MOST_VMS } from '../model/rental-limits';
 import { fitScriptResults } from '../model/result-size';
 import { LEEWAY, VM_DIED, type Loss, type Rental } from './rental';
-import type { Assignment } from './protocol';
+import type { Assignment, AssignmentOutcome } from './protocol';
 import { bringUpVm, buryVm, dropVm, vmThatIsUp, watchVm, type Signed } from './rental-vm';
 import { faultOf, type EndedScript, type Vm } from './script-runner';
 import { followInherited, type RunningScript } from './state/rental-record';
-import { commandsOf, nextPart, partsOf } from './state/script-parts';
+import { commandsOf, earlierOf, nextPart, partsOf } from './state/script-parts';
 import { unlessStopped } from './unless-stopped';
 
 /**
@@ -72,9 +72,11 @@ async function runScripts(rental: Rental, vm: Vm): Promise<boolean> {
     const begun = record.running ?? queue.shift();
     if (!begun) return false;
     const { id, task, timeoutSec } = begun;
-    const startedAt = record.running?.startedAt ?? new Date().toISOString();
+    const isNew = 'commands' in begun;
+    const since = isNew ? begun.since?.startedAt : begun.startedAt;
+    const startedAt = since ?? new Date().toISOString();
     let done: EndedScript | undefined;
-    if ('commands' in begun) {
+    if (isNew) {
       // Its job did not know yet that the files of tasks before it went with a VM.
       if ((begun.vmsDied ?? record.deaths) !== record.deaths) {
         await rental.giveBack(begun, VM_DIED, { vmsDied: record.deaths });
@@ -111,14 +113,15 @@ async function runScripts(rental: Rental, vm: Vm): Promise<boolean> {
       if (rental.isToGoOn()) return true;
       continue;
     }
-    const next = done && nextOf(rental, done, running);
+    const script = running?.inParts ?? (isNew ? begun : undefined);
+    const next = done && script && nextOf(rental, done, script);
     if (next) {
       if (done?.event) rental.note([done.event]);
       record.running = undefined;
       queue.unshift(next);
       continue;
     }
-    const batchId = running?.batchId;
+    const told = { startedAt, batchId: running?.batchId, ...earlierOf(script?.parts) };
     record.running = undefined;
     progress.currentTask = undefined;
     progress.currentBatch = undefined;
@@ -127,9 +130,9 @@ async function runScripts(rental: Rental, vm: Vm): Promise<boolean> {
     if (done?.vm === 'dead') rental.died ??= done.outcome.reason;
     if (!done || done.vm === 'dead') {
       const lost = rental.loss();
-      if (!lost) await loseVm(rental, vm, { id, task, startedAt, batchId }, done);
+      if (!lost) await loseVm(rental, vm, { id, task, ...told }, done);
       // The job gives the task to somebody else at once; closing may take until a silent provider's agreement ends.
-      else await rental.giveBack({ id, task }, lost, { startedAt, batchId });
+      else await rental.giveBack({ id, task }, lost, told);
       return false;
     }
     const { outcome } = done;
@@ -160,18 +163,16 @@ function inParts(rental: Rental, script: Assignment): Assignment {
 }
 
 /** What of a script follows from the end of a part; where nothing does, that end tells of the whole of it. */
-function nextOf(rental: Rental, { outcome }: EndedScript, running?: RunningScript): Assignment | undefined {
-  const script = running?.inParts;
-  if (!script) return undefined;
+function nextOf(rental: Rental, { outcome, vm }: EndedScript, script: Assignment): Assignment | undefined {
   const { parts } = script;
-  const { state, results } = outcome;
-  const isOver = rental.isStopped() || (state !== 'done' && state !== 'failed');
-  const part = isOver ? undefined : nextPart(parts, { state, results });
-  const { earlierBatches = [] } = script;
-  if (part) return { ...script, ...part, earlierBatches: [...earlierBatches, running.batchId] };
-  if (earlierBatches.length > 0) outcome.earlierBatches = earlierBatches;
+  if (!parts) return undefined;
+  const { state, results, batchId } = outcome;
+  const wasRun = batchId !== undefined && vm === undefined && (state === 'done' || state === 'failed');
+  const part = wasRun ? nextPart(parts, { state, results, batchId }) : undefined;
+  if (part) return { ...script, ...part };
+  Object.assign(outcome, earlierOf(parts));
   // Each part's outputs fit into a payload, which does not say that all of them do.
-  if (!isOver || parts.kept.length > 0)
+  if (wasRun || parts.kept.length > 0)
     outcome.results = fitScriptResults(parts.kept, rental.record.terms.outputLimitBytes);
   return undefined;
 }
@@ -200,14 +201,14 @@ function isVmKept(begun: RunningScript | Assignment): boolean {
 async function loseVm(
   rental: Rental,
   vm: Vm,
-  begun: Pick<RunningScript, 'id' | 'task' | 'startedAt'> & Partial<Pick<RunningScript, 'batchId'>>,
+  begun: Pick<AssignmentOutcome, 'id' | 'task' | 'startedAt' | 'batchId' | 'earlierBatches'>,
   done?: EndedScript,
 ): Promise<void> {
-  const { task, startedAt, batchId } = begun;
+  const { task, startedAt, batchId, earlierBatches } = begun;
   const message = rental.died ?? VM_DIED.message;
   await buryVm(rental, vm, task);
   const why: Loss = { ...VM_DIED, message, fault: faultOf('dead', message, task) };
-  const more = { activityId: vm.activityId, batchId, ...done?.outcome, startedAt };
+  const more = { activityId: vm.activityId, batchId, earlierBatches, ...done?.outcome, startedAt };
   const { deaths } = rental.record;
   const lost = rental.loss();
   if (lost?.type === 'AgreementEnded') await rental.giveBack(begun, lost, more);

@@ -27,6 +27,7 @@ import {
 import { faultOf, ScriptRunner } from './script-runner';
 import { faultOfEnd, type Fault } from './state/broken-faith';
 import { isCarriable, type NamedVm, type RentalRecord } from './state/rental-record';
+import { earlierOf } from './state/script-parts';
 import { unlessStopped } from './unless-stopped';
 
 export interface Close {
@@ -254,7 +255,7 @@ export class Rental {
   async giveBackQueue(why: Loss, vmsDied?: number): Promise<void> {
     for (const task of this.record.queue.splice(0)) {
       // One that goes on in another part has begun already.
-      const begun = task.since && { startedAt: task.since.startedAt };
+      const begun = task.since && { startedAt: task.since.startedAt, ...earlierOf(task.parts) };
       await this.giveBack(task, why, { vmsDied, ...begun });
     }
   }

@@ -68,7 +68,13 @@ export const isAssignment = record({
 export const isOutcome = record({
   ...{ rental: whole, id: text, task: text, results: list(record({})), reason: maybe(text) },
   state: oneOf('done', 'failed', 'lost', 'timedOut', 'uncertain', 'returned'),
-  ...{ activityId: maybe(text), batchId: maybe(text), startedAt: text, finishedAt: text },
+  ...{
+    activityId: maybe(text),
+    batchId: maybe(text),
+    earlierBatches: maybe(list(text)),
+    startedAt: text,
+    finishedAt: text,
+  },
   ...{ fault: maybe(fault), vmsDied: maybe(whole) },
 }) as (value: unknown) => value is AssignmentOutcome;
 

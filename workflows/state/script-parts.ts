@@ -3,6 +3,7 @@
  * transfer failed; and where the task has checkpoints, its program in the background and its files out at an interval. Pure
  * functions over plain data: which part comes first, and what follows from how a part ended.
  */
+import type { BatchId } from '../../model/ids';
 import type { CheckpointSpec, RunCommand, TaskCommand } from '../../model/job';
 import type { CommandResult } from '../../model/result';
 
@@ -23,6 +24,8 @@ export interface Parts {
   offset: number;
   /** Results of commands before. */
   kept: CommandResult[];
+  /** Batch ids of the parts before, the newest. */
+  batches: BatchId[];
   /** Failures of transfers since one succeeded. */
   failures: number;
   checkpoints: number;
@@ -37,11 +40,14 @@ export interface Part {
 export interface PartEnd {
   state: 'done' | 'failed';
   results: CommandResult[];
+  batchId?: BatchId;
 }
 
 /** A transfer is tried so often, where its other end is outside of the VM: networks and servers have bad moments. */
 const TRANSFER_TRIES = 3;
 const FIRST_PAUSE_MS = 2_000;
+/** A task of days has a part for each checkpoint. */
+const BATCHES_KEPT = 100;
 
 const isOutward = (command: TaskCommand | undefined): boolean =>
   command !== undefined &&
@@ -53,11 +59,16 @@ export function partsOf(whole: WholeScript): Parts | undefined {
   const { checkpoint, commands, restore } = whole;
   if (!checkpoint && !commands.some(isOutward)) return undefined;
   const stage = checkpoint ? (restore ? 'restore' : 'launch') : 'plain';
-  return { whole, stage, offset: 0, kept: [], failures: 0, checkpoints: 0 };
+  return { whole, stage, offset: 0, kept: [], batches: [], failures: 0, checkpoints: 0 };
 }
 
 /** What nobody else depends on may be run once more. */
 export const isRepeatable = ({ stage }: Parts): boolean => stage === 'restore' || stage === 'wait';
+
+/** What an outcome tells of the parts before. */
+export function earlierOf(parts: Parts | undefined): { earlierBatches?: BatchId[] } {
+  return parts && parts.batches.length > 0 ? { earlierBatches: parts.batches } : {};
+}
 
 /** Commands of the present part. */
 export function commandsOf({ whole, stage, offset }: Parts): TaskCommand[] {
@@ -87,7 +98,13 @@ const programAt = (commands: readonly TaskCommand[]): number =>
  * What follows from the end of a part: another one, or the results of the whole script.
  * @returns undefined when that end was the whole script's; `results` then are in the parts
  */
-export function nextPart(parts: Parts, { state, results }: PartEnd): Part | undefined {
+export function nextPart(parts: Parts, end: PartEnd): Part | undefined {
+  const next = whatFollows(parts, end);
+  if (next && end.batchId !== undefined) parts.batches = [...parts.batches, end.batchId].slice(-BATCHES_KEPT);
+  return next;
+}
+
+function whatFollows(parts: Parts, { state, results }: PartEnd): Part | undefined {
   const { whole, stage, offset } = parts;
   const at = programAt(whole.commands);
   const go = (next: Parts['stage'], from: number): Part => {
