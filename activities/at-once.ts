@@ -1,3 +1,5 @@
+import { fewAtATime } from '../model/few-at-a-time';
+
 /** Enough that a silent provider does not hold the others, and no burden for a yagna. */
 const AT_ONCE = 5;
 
@@ -7,9 +9,5 @@ export async function eachAtOnce<T>(
   work: (item: T) => Promise<void>,
   atOnce = AT_ONCE,
 ): Promise<void> {
-  const waiting = [...items];
-  const next = async (): Promise<void> => {
-    for (let item = waiting.shift(); item !== undefined; item = waiting.shift()) await work(item);
-  };
-  await Promise.all(Array.from({ length: atOnce }, next));
+  await fewAtATime(items, atOnce, work);
 }

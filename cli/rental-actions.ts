@@ -1,6 +1,7 @@
 /** What `golem-temporal rent | exec | terminate` do: thin over GolemClient. */
 import { randomUUID } from 'node:crypto';
 import { GolemClient, type ExecuteScript, type ScriptOutcome } from '../client/index';
+import { given } from '../model/given';
 import { CliError, EXIT_GONE, EXIT_NOT_NOW, EXIT_TIMED_OUT, EXIT_UNCERTAIN, usageError } from './failure';
 import { warnWithoutWorker } from './job-actions';
 import { jobView } from './job-view';
@@ -104,11 +105,6 @@ async function scriptOf(program: string[], options: ScriptOptions): Promise<Exec
   if (shell === '' || (shell === undefined && first === '')) throw usageError('the command is empty');
   const commands = [shell ?? programCommand(first, args)];
   return { scriptId: randomUUID(), commands, timeoutSec, onUncertain, vm, fresh };
-}
-
-/** Without what is undefined. */
-function given<T extends object>(options: T): Partial<T> {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Partial<T>;
 }
 
 /** The VM takes a program by its path; one by its name is found by the shell, which hands on all arguments as they are. */

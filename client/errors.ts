@@ -54,6 +54,11 @@ export class GolemRentalError extends Error {
   }
 }
 
+function noSuch(what: string, id: string, namespace: string, otherType?: string): string {
+  const is = otherType === undefined ? '' : `: the workflow of that id is a ${otherType}`;
+  return `there is no ${what} ${id} in the namespace ${namespace}${is}`;
+}
+
 /** There is no such rental in the namespace. */
 export class UnknownRentalError extends WorkflowNotFoundError {
   constructor(
@@ -62,8 +67,7 @@ export class UnknownRentalError extends WorkflowNotFoundError {
     /** Type of the workflow that has this id. */
     otherType?: string,
   ) {
-    const is = otherType === undefined ? '' : `: the workflow of that id is a ${otherType}`;
-    super(`there is no rental ${rentalId} in the namespace ${namespace}${is}`, rentalId, undefined);
+    super(noSuch('rental', rentalId, namespace, otherType), rentalId, undefined);
   }
 }
 
@@ -75,8 +79,7 @@ export class UnknownJobError extends WorkflowNotFoundError {
     /** Type of the workflow that has this id. */
     otherType?: string,
   ) {
-    const is = otherType === undefined ? '' : `: the workflow of that id is a ${otherType}`;
-    super(`there is no job ${jobId} in the namespace ${namespace}${is}`, jobId, undefined);
+    super(noSuch('job', jobId, namespace, otherType), jobId, undefined);
   }
 }
 

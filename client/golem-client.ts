@@ -18,6 +18,7 @@ import { loadClientConnectConfig } from '@temporalio/envconfig';
 import type { ControlKey, Permission } from '../model/control';
 import { costAt } from '../model/cost';
 import type { Detached } from '../model/attach';
+import { given } from '../model/given';
 import { DEFAULT_TASK_QUEUE, settlementId, type Amount } from '../model/ids';
 import type {
   CostProgress,
@@ -113,8 +114,7 @@ export class GolemClient {
   static async connect(options: ConnectOptions = {}): Promise<GolemClient> {
     const { taskQueue, signer, profile, namespace, dataConverter, ...own } = options;
     const config = loadClientConnectConfig({ profile });
-    const given = Object.fromEntries(Object.entries(own).filter(([, value]) => value !== undefined));
-    const connection = await Connection.connect({ ...config.connectionOptions, ...given });
+    const connection = await Connection.connect({ ...config.connectionOptions, ...given(own) });
     const client = new Client({ connection, namespace: namespace ?? config.namespace, dataConverter });
     const golem = new GolemClient({ client, taskQueue, signer });
     golem.ownConnection = connection;

@@ -6,7 +6,7 @@ import { WorkflowNotFoundError } from '@temporalio/common';
 import type { GolemEvent } from '../model/events';
 import { rentalId, settlementId } from '../model/ids';
 import type { JobProgress } from '../model/result';
-import { fewAtATime } from './few-at-a-time';
+import { fewAtATime } from '../model/few-at-a-time';
 import { belongsTo, type JobWorkflows, type Seen } from './job-workflows';
 
 /**

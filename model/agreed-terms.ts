@@ -4,7 +4,7 @@
  */
 import type { DurationClasses } from './duration-classes';
 import type { DemandSpec } from './job';
-import { PROP, type Properties } from './properties';
+import { PROP, type Halves, type Properties } from './properties';
 
 /** Absent is what was not agreed. */
 export type AgreedTerms = Pick<
@@ -22,11 +22,6 @@ const PROPERTY = {
   midAgreementDebitNoteIntervalSec: PROP.debitNoteInterval,
   midAgreementPaymentTimeoutSec: PROP.paymentTimeout,
 } as const satisfies Record<keyof AgreedTerms, string>;
-
-interface Halves {
-  demand: { properties: Properties };
-  offer: { properties: Properties };
-}
 
 /** The terms of an agreement: the provider writes its half last, so what it has is what holds, where both have any. */
 export function agreedTerms({ demand, offer }: Halves): AgreedTerms {

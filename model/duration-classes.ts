@@ -3,6 +3,7 @@
  * as it is, for longer when debit notes are accepted in time, and for over ten hours when they are paid meanwhile.
  * This fills in the promises that a duration needs, and refuses those that contradict it.
  */
+import { given } from './given';
 import type { DemandSpec } from './job';
 
 /**
@@ -44,8 +45,7 @@ export const DURATION_CLASSES: Readonly<DurationClasses> = {
 
 /** The classes with what a worker sets otherwise. */
 export function durationClasses(settings: Partial<DurationClasses> = {}): DurationClasses {
-  const given = Object.entries(settings).filter(([, value]) => value !== undefined);
-  return { ...DURATION_CLASSES, ...Object.fromEntries(given) };
+  return { ...DURATION_CLASSES, ...given(settings) };
 }
 
 /** What a spec says about its duration. `null` or 0 switches a promise off, absent leaves it to the class. */

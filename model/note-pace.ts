@@ -2,7 +2,7 @@
 import { positiveSeconds } from './agreed-terms';
 import type { AgreementId } from './ids';
 import { upfrontSecOf } from './payment-terms';
-import { PROP, type Properties } from './properties';
+import { PROP, type Halves } from './properties';
 
 /** One note each `intervalSec`, and `spare` ones more. */
 export interface NotePace {
@@ -16,11 +16,6 @@ export interface NotePace {
 const SPARE_NOTES = 2;
 /** Where nothing is agreed. ya-provider sends one each 120 s. */
 const UNASKED: NotePace = { intervalSec: 10, spare: 10, agreed: false };
-
-interface Halves {
-  demand: { properties: Properties };
-  offer: { properties: Properties };
-}
 
 /**
  * The pace of an agreement's debit notes. The provider writes the offer's half: it may lengthen the interval that the

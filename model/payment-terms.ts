@@ -4,12 +4,7 @@
 import { positiveSeconds as seconds } from './agreed-terms';
 import type { DemandSpec } from './job';
 import { BROKER_VERSION } from './payer';
-import { PROP, type Properties } from './properties';
-
-interface Halves {
-  demand: { properties: Properties };
-  offer: { properties: Properties };
-}
+import { PROP, type Halves, type Properties } from './properties';
 
 /**
  * Seconds of an activity's life that are paid in advance, by one payable debit note at its beginning; then the provider

@@ -38,3 +38,9 @@ export const USAGE_DURATION = 'golem.usage.duration_sec';
 
 /** Flat property map as yagna's market API carries it. */
 export type Properties = Record<string, unknown>;
+
+/** Both sides' properties in an agreement. */
+export interface Halves {
+  demand: { properties: Properties };
+  offer: { properties: Properties };
+}

@@ -1,5 +1,5 @@
 /** Asking many, a few at a time. */
-import { fewAtATime } from '../client/few-at-a-time';
+import { fewAtATime } from '../model/few-at-a-time';
 
 test('no more are asked at a time, and their answers keep the order', async () => {
   let asked = 0;

@@ -18,6 +18,7 @@ import { readRegistryUrl } from '../activities/image';
 import type { WorkerFiles } from '../activities/worker-files';
 import type { ProviderAvoidStore } from '../model/avoid';
 import type { DurationClasses } from '../model/duration-classes';
+import { given } from '../model/given';
 import type { SelectionStrategy } from '../model/selection';
 import { watchQueueOf } from './task-queues';
 
@@ -125,9 +126,4 @@ export class GolemPlugin extends SimplePlugin {
 
 function logged({ line }: ConnectionChange): void {
   Runtime.instance().logger.warn(line);
-}
-
-/** Without what is undefined: the SDK takes a key that is there for a value. */
-function given<T extends object>(options: T): Partial<T> {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Partial<T>;
 }

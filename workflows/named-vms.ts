@@ -4,11 +4,11 @@
  * scripts' outcomes, and ends nothing else.
  */
 import { CancellationScope, condition, isCancellation } from '@temporalio/workflow';
-import { dropping, rentalWatch } from './activity-options';
+import { rentalWatch } from './activity-options';
 import { namedFailure, type NamedFailure } from './failure-type';
 import type { ScriptEnd } from './protocol';
-import { lossBy, type Rental } from './rental';
-import { createVm, deployVm, VmFailed, type Signed } from './rental-vm';
+import type { Rental } from './rental';
+import { createVm, deployVm, destroyVm, VmFailed, type Signed } from './rental-vm';
 import { ScriptRunner, type EndedScript, type Vm } from './script-runner';
 import type { NamedVm } from './state/rental-record';
 import { unlessStopped } from './unless-stopped';
@@ -31,7 +31,7 @@ export async function keepNamedVms(rental: Rental, signed: Signed): Promise<void
 }
 
 /** When the first VM dies, the rental ends: also what is beside it. */
-const isEnding = (rental: Rental): boolean => rental.over || rental.isStopped() || rental.isDetached;
+const isEnding = (rental: Rental): boolean => rental.over || rental.isInterrupted();
 
 /** One script after the other. */
 async function keep(rental: Rental, signed: Signed, vm: NamedVm): Promise<void> {
@@ -171,10 +171,7 @@ async function drop(rental: Rental, signed: Signed, vm: NamedVm): Promise<void> 
   const here = vmOf(signed, vm);
   if (!here) return;
   vm.activityId = undefined;
-  rental.record.ended.push(here.activityId);
-  const dropped = await dropping.golemDestroyVm({ job: rental.record.terms.job, ...here });
-  if (!rental.lost) rental.note(dropped.events);
-  if (dropped.ended) rental.lost ??= lossBy(dropped.ended);
+  await destroyVm(rental, here);
 }
 
 function vmOf({ agreementId }: Signed, { activityId }: NamedVm): Vm | undefined {

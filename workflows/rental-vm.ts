@@ -121,13 +121,18 @@ export async function watchVm(rental: Rental, vm: Vm, validToMs: number): Promis
 }
 
 export async function dropVm(rental: Rental, vm: Vm): Promise<true> {
+  await destroyVm(rental, vm);
+  rental.record.progress.activityId = undefined;
+  return true;
+}
+
+/** Ends a VM under the agreement; where that is over as well, the rental is lost. */
+export async function destroyVm(rental: Rental, vm: Vm): Promise<void> {
   const { record } = rental;
   record.ended.push(vm.activityId);
   const dropped = await dropping.golemDestroyVm({ job: record.terms.job, ...vm });
   if (!rental.lost) rental.note(dropped.events);
   if (dropped.ended) rental.lost ??= lossBy(dropped.ended);
-  record.progress.activityId = undefined;
-  return true;
 }
 
 /**

@@ -1,4 +1,4 @@
-/** Asking many workflows without asking more of the workers than they can answer in time. */
+/** Asking many without asking more than can be answered in time. */
 
 /**
  * Like `Promise.all` over `items.map(act)`, with at most `most` of them under way. After the first failure none is begun.
