@@ -15,6 +15,7 @@ import { activityCompleted } from './support/history';
 import { tempDir } from './support/temp-dir';
 import { openTemporal, type TestTemporal } from './support/temporal';
 import { startWebServer, type Door, type WebServer } from './support/web-server';
+import { outcomeOf, sendUpdate, type Talker } from './support/updates';
 import { NOTHING_OPEN, startWorld, type World } from './support/world';
 
 const dataDir = join(tempDir('attach'), 'devnet');
@@ -38,22 +39,9 @@ afterEach(() => proxy.clear());
 
 const BASE = { image: 'golem/alpine:latest', budget: '1' };
 
-/** Whoever talks to a rental: the world's own client, or one of another Temporal. */
-type Talker = Pick<GolemClient, 'client'>;
-
-const update = <T>(to: Talker, workflowId: string, name: string, input: unknown = {}): Promise<T> =>
-  to.client.workflow.getHandle(workflowId).executeUpdate<T, [unknown]>(name, { args: [input] });
-
-async function resultOf(to: Talker, rental: string, scriptId: string): Promise<ScriptOutcome> {
-  for (;;) {
-    const outcome = await update<ScriptOutcome>(to, rental, 'scriptResult', { scriptId });
-    if (outcome.state !== 'running') return outcome;
-  }
-}
-
 async function run(to: Talker, rental: string, ...commands: unknown[]): Promise<ScriptOutcome> {
-  const { scriptId } = await update<{ scriptId: string }>(to, rental, 'executeScript', { commands });
-  return await resultOf(to, rental, scriptId);
+  const { scriptId } = await sendUpdate<{ scriptId: string }>(to, rental, 'executeScript', { commands });
+  return await outcomeOf(to, rental, scriptId);
 }
 
 const progressOf = <T>(to: Talker, workflowId: string): Promise<T> =>
@@ -76,7 +64,7 @@ async function openRental(): Promise<Running> {
   const rental = `${jobId}/rental/1`;
   await run(world, rental, 'echo kept > /golem/work/file');
   const door = web.door();
-  await update(world, rental, 'executeScript', {
+  await sendUpdate(world, rental, 'executeScript', {
     commands: [{ transfer: { from: door.url, to: '/golem/work/x' } }, 'cat /golem/work/x'],
   });
   await door.knocked;
@@ -91,7 +79,7 @@ async function end(
   settlementId: string,
   agreementId: string,
 ): Promise<void> {
-  await update(to, rentalId, 'terminate', { reason: 'seen enough' });
+  await sendUpdate(to, rentalId, 'terminate', { reason: 'seen enough' });
   await to.client.workflow.getHandle(rentalId).result();
   const settled = (await to.client.workflow.getHandle(settlementId).result()) as SettlementResult;
   expect(settled).toMatchObject({ state: 'settled' });
@@ -117,8 +105,8 @@ async function refusal(doing: Promise<unknown>): Promise<string> {
 
 test('detached, a VM is paid for, and found again with its files and its running script', async () => {
   const { jobId, rental, activityId, batchId, agreementId, door } = await openRental();
-  const waiting = refusal(update(world, rental, 'executeScript', { commands: ['echo never'] }));
-  const asking = refusal(update(world, rental, 'scriptResult', { scriptId: 'script-2' }));
+  const waiting = refusal(sendUpdate(world, rental, 'executeScript', { commands: ['echo never'] }));
+  const asking = refusal(sendUpdate(world, rental, 'scriptResult', { scriptId: 'script-2' }));
   const detached = await world.golem.detach(rental);
   const settlementId = `${jobId}/settlement`;
   expect(detached).toMatchObject({ agreementId, activityId, batchId, settlementId });
@@ -134,7 +122,7 @@ test('detached, a VM is paid for, and found again with its files and its running
   expect(attached.rentalId).toBe(attachId(activityId));
   expect(attached.progress).toMatchObject({ agreementId, activityId });
   expect(attached.progress.note).toBeUndefined();
-  const asked = resultOf(world, attached.rentalId, batchId);
+  const asked = outcomeOf(world, attached.rentalId, batchId);
   door.open();
   expect(await asked).toMatchObject({
     scriptId: batchId,
@@ -180,7 +168,7 @@ test('a task of a job that is detached is cancelled, and all the rest of the job
   expect(result.tasks[1]?.attempts).toMatchObject([{ activityId, reason: 'detached' }]);
   const attached = await world.golem.attach({ activityId });
   door.open();
-  expect(await resultOf(world, attached.rentalId, batchId)).toMatchObject({
+  expect(await outcomeOf(world, attached.rentalId, batchId)).toMatchObject({
     results: [{}, { stdout: 'open\n' }],
   });
   await end(world, attached, `${jobId}/settlement`, agreementId);
@@ -196,7 +184,7 @@ test('what nobody holds any more, since job and rental were terminated, is joine
   await world.startWorker();
   const attached = await attaching;
   door.open();
-  expect(await resultOf(world, attached.rentalId, batchId)).toMatchObject({ state: 'done' });
+  expect(await outcomeOf(world, attached.rentalId, batchId)).toMatchObject({ state: 'done' });
   await end(world, attached, `${jobId}/settlement`, agreementId);
   expect(await world.open()).toEqual(NOTHING_OPEN);
 });
@@ -209,7 +197,7 @@ test('where the settlement is gone as well, another one takes over the books', a
   const settlement = await progressOf<SettlementProgress>(world, `${jobId}/settlement`);
   expect(settlement.money.budget).toBe('1');
   door.open();
-  expect(await resultOf(world, attached.rentalId, batchId)).toMatchObject({ state: 'done' });
+  expect(await outcomeOf(world, attached.rentalId, batchId)).toMatchObject({ state: 'done' });
   await end(world, attached, `${jobId}/settlement`, agreementId);
   expect(await world.open()).toEqual(NOTHING_OPEN);
 });
@@ -279,7 +267,7 @@ test('of two that attach at the same moment one gets it, though the worker is ki
   expect(refused).toMatchObject({ status: 'rejected', reason: { type: 'ActivityInUse' } });
   if (taken?.status !== 'fulfilled') throw new Error('nobody got it');
   door.open();
-  expect(await resultOf(world, taken.value.rentalId, batchId)).toMatchObject({ state: 'done' });
+  expect(await outcomeOf(world, taken.value.rentalId, batchId)).toMatchObject({ state: 'done' });
   await end(world, taken.value, `${jobId}/settlement`, agreementId);
   expect(await world.open()).toEqual(NOTHING_OPEN);
 });
@@ -310,15 +298,15 @@ describe('from another Temporal, which knows nothing', () => {
       await world.client.workflow.getHandle(id).terminate();
     const first = await elsewhere.attach({ activityId });
     expect(first.progress.note).toMatch(/yagna lists no batches/);
-    expect(await refusal(update(elsewhere, first.rentalId, 'scriptResult', { scriptId: batchId }))).toMatch(
-      /^UnknownScript/,
-    );
+    expect(
+      await refusal(sendUpdate(elsewhere, first.rentalId, 'scriptResult', { scriptId: batchId })),
+    ).toMatch(/^UnknownScript/);
     await elsewhere.detach(first.rentalId);
     await elsewhere.client.workflow.getHandle(first.rentalId).result();
     const second = await elsewhere.attach({ activityId, batchIds: [batchId] });
     expect(await progressOf(elsewhere, second.rentalId)).toMatchObject({ currentBatch: batchId });
     door.open();
-    expect(await resultOf(elsewhere, second.rentalId, batchId)).toMatchObject({
+    expect(await outcomeOf(elsewhere, second.rentalId, batchId)).toMatchObject({
       ...{ state: 'done', results: [{ index: 0 }, { index: 1, stdout: 'open\n' }] },
     });
     expect(await run(elsewhere, second.rentalId, 'cat /golem/work/file')).toMatchObject({
@@ -346,7 +334,7 @@ describe('from another Temporal, which knows nothing', () => {
     const settlementId = `golem-agreement-${agreementId}/settlement`;
     expect((await progressOf<SettlementProgress>(elsewhere, settlementId)).money.budget).toBe('0.5');
     stopCommand(dataDir, activityId);
-    expect(await resultOf(elsewhere, attached.rentalId, batchId)).toMatchObject({
+    expect(await outcomeOf(elsewhere, attached.rentalId, batchId)).toMatchObject({
       ...{ state: 'done', results: [{ result: 'Ok' }] },
     });
     expect(await run(elsewhere, attached.rentalId, 'cat /golem/work/file')).toMatchObject({

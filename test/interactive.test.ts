@@ -4,6 +4,7 @@ import { ApplicationFailure } from '@temporalio/common';
 import type { ExecuteScript, ScriptOutcome } from '../workflows/protocol';
 import { FaultProxy } from './support/fault-proxy';
 import { startWebServer, type WebServer } from './support/web-server';
+import { sendUpdate } from './support/updates';
 import { NOTHING_OPEN, startWorld, type World } from './support/world';
 
 const proxy = new FaultProxy();
@@ -24,7 +25,7 @@ afterEach(() => proxy.clear());
 const BASE = { image: 'golem/alpine:latest', budget: '1' };
 
 const update = <T>(workflowId: string, name: string, input: unknown = {}): Promise<T> =>
-  world.client.workflow.getHandle(workflowId).executeUpdate<T, [unknown]>(name, { args: [input] });
+  sendUpdate(world, workflowId, name, input);
 
 /** A rental whose workflow runs; scripts wait until its VM is ready. */
 class Rental {

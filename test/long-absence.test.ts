@@ -7,6 +7,7 @@ import type { ArmedFault } from '../devnet/faults/armed-fault';
 import type { RentalResult, ScriptOutcome } from '../workflows/protocol';
 import { Gate } from './support/gate';
 import { expectAllPaidOnce, expectScriptsRunOnce, now, type Since } from './support/proof';
+import { sendUpdate } from './support/updates';
 import { startWorld, type World } from './support/world';
 
 const PROVIDERS = ['one', 'two'];
@@ -38,7 +39,7 @@ afterEach(async () => {
 const BASE = { image: 'golem/alpine:latest', budget: '1', demand: { expirationSec: 900 } };
 
 const update = <T>(workflowId: string, name: string, input: unknown = {}): Promise<T> =>
-  world.client.workflow.getHandle(workflowId).executeUpdate<T, [unknown]>(name, { args: [input] });
+  sendUpdate(world, workflowId, name, input);
 
 async function run(rental: string, command: string): Promise<ScriptOutcome> {
   const { scriptId } = await update<{ scriptId: string }>(rental, 'executeScript', { commands: [command] });

@@ -7,6 +7,7 @@ import type { ScriptOutcome } from '../workflows/protocol';
 import { FaultProxy } from './support/fault-proxy';
 import { activitiesIn, continuedAsNew, historiesOf } from './support/history';
 import { startWebServer, type WebServer } from './support/web-server';
+import { outcomeOf, sendUpdate } from './support/updates';
 import { NOTHING_OPEN, startWorld, type World } from './support/world';
 
 const AFTER_EVENTS = 150;
@@ -33,18 +34,13 @@ afterEach(() => proxy.clear());
 const BASE = { image: 'golem/alpine:latest', budget: '1' };
 
 const update = <T>(workflowId: string, name: string, input: unknown = {}): Promise<T> =>
-  world.client.workflow.getHandle(workflowId).executeUpdate<T, [unknown]>(name, { args: [input] });
+  sendUpdate(world, workflowId, name, input);
 
 const execute = async (rental: string, ...commands: unknown[]): Promise<string> =>
   (await update<{ scriptId: string }>(rental, 'executeScript', { commands })).scriptId;
 
-/** Asks again for as long as the script runs. */
-async function resultOf(rental: string, scriptId: string): Promise<ScriptOutcome> {
-  for (;;) {
-    const outcome = await update<ScriptOutcome>(rental, 'scriptResult', { scriptId });
-    if (outcome.state !== 'running') return outcome;
-  }
-}
+const resultOf = (rental: string, scriptId: string): Promise<ScriptOutcome> =>
+  outcomeOf(world, rental, scriptId);
 
 async function openRental(): Promise<{ jobId: string; rental: string }> {
   const after = (await world.effects()).at(-1)?.seq;

@@ -12,6 +12,7 @@ import { adminPost } from './support/devnet-rental';
 import { PLATFORM, Requestor } from './support/devnet-requestor';
 import { activityCompleted } from './support/history';
 import { now, since } from './support/proof';
+import { sendUpdate } from './support/updates';
 import { NOTHING_OPEN, startWorld, type World } from './support/world';
 
 /** 0.01 GLM for a second of a VM. */
@@ -49,7 +50,7 @@ beforeEach(async () => {
 });
 
 const update = <T>(workflowId: string, name: string, input: unknown = {}): Promise<T> =>
-  world.client.workflow.getHandle(workflowId).executeUpdate<T, [unknown]>(name, { args: [input] });
+  sendUpdate(world, workflowId, name, input);
 
 interface Away {
   jobId: string;

@@ -8,6 +8,7 @@ import { ControlSigner } from '../client/control-signer';
 import type { Operation, Permission, Refusal } from '../model/control';
 import type { GolemEvent } from '../model/events';
 import type { ScriptOutcome } from '../workflows/protocol';
+import { sendUpdate } from './support/updates';
 import { NOTHING_OPEN, startWorld, type World } from './support/world';
 
 let world: World;
@@ -28,7 +29,7 @@ const BASE = { image: 'golem/alpine:latest', budget: '1' };
 const inAnHour = (): string => new Date(Date.now() + 3_600_000).toISOString();
 
 const update = <T>(workflowId: string, name: string, argument: object): Promise<T> =>
-  world.client.workflow.getHandle(workflowId).executeUpdate<T, [unknown]>(name, { args: [argument] });
+  sendUpdate(world, workflowId, name, argument);
 
 /** A closed rental whose workflow runs. */
 class Closed {
