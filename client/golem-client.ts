@@ -32,7 +32,7 @@ import type { ExecuteScript, ScriptOutcome } from '../model/script';
 import type { ControlSigner } from './control-signer';
 import { GolemJobError, jobError, NoAnswerError } from './errors';
 import { attach, detach, type AttachedRental, type AttachOptions } from './attach';
-import { eventsPage, type EventsPage, type JobEvent } from './job-events';
+import { eventsPage, EventsReader, type EventsPage, type JobEvent } from './job-events';
 import { belongsTo, JobWorkflows } from './job-workflows';
 import { Rentals, type ExecOptions, type FollowScriptOptions, type RentOptions } from './rentals';
 
@@ -245,15 +245,17 @@ export class GolemClient {
    * @throws UnknownJobError
    */
   async *followEvents(jobId: string, { after, signal }: FollowOptions = {}): AsyncGenerator<JobEvent, void> {
-    let cursor = after;
+    const reader = new EventsReader(this.workflows, jobId, after);
     let waitMs = ASK_EVERY_MS;
     while (!signal?.aborted) {
+      const askedMs = performance.now();
       try {
-        const page = await eventsPage(this.workflows, jobId, cursor, DEFAULT_LIMIT);
+        const page = await reader.page(DEFAULT_LIMIT);
         yield* page.events;
-        cursor = page.cursor;
         if (page.over) return;
-        waitMs = ASK_EVERY_MS;
+        if (reader.hasMore) continue;
+        // Who looks on takes no more than half of the workers' time, however many workflows there are to ask.
+        waitMs = Math.min(Math.max(ASK_EVERY_MS, performance.now() - askedMs), ASK_RARELY_MS);
       } catch (error) {
         if (!(error instanceof NoAnswerError)) throw error;
         waitMs = Math.min(waitMs * 2, ASK_RARELY_MS);

@@ -81,52 +81,109 @@ export async function eventsPage(
   after: string | undefined,
   limit: number,
 ): Promise<EventsPageState> {
-  const cursor = decodeCursor(after);
-  const job = await workflows.describeJob(jobId);
-  const jobHasNews = cursor.positions[jobId]?.drained !== job.historyLength;
-  if (jobHasNews || cursor.positions[jobId]?.runId !== job.runId) {
-    const progress = await workflows.query<JobProgress>(jobId, 'progress');
-    cursor.rentals = Math.max(cursor.rentals, ...progress.rentals.map((rental) => rental.n));
-  }
-  const isSameJob = cursor.jobUuid === job.firstRunId;
-  cursor.jobUuid = job.firstRunId;
-  const children = [settlementId(jobId)];
-  for (let n = 1; n <= cursor.rentals; n++) {
-    const id = rentalId(jobId, n);
-    // Nothing more comes from a rental that is over.
-    if (!isSameJob || !cursor.positions[id]?.over) children.push(id);
-  }
-  const described = await Promise.all(children.map((id) => workflows.describe(id)));
+  return await new EventsReader(workflows, jobId, after).page(limit);
+}
 
-  const open: [string, Seen][] = [[jobId, job]];
-  children.forEach((id, index) => {
-    const seen = described[index];
-    if (belongsTo(seen, job)) open.push([id, seen]);
-  });
-  const sources = await fewAtATime(open, MOST_QUERIES, ([id, seen]) =>
-    readSource(workflows, id, seen, cursor.positions[id], limit),
-  );
+/**
+ * Reads page after page. What a workflow has told and no page yet is kept, also when another one didn't answer: each event
+ * is asked for once.
+ */
+export class EventsReader {
+  private readonly cursor: Cursor;
+  private readonly held = new Map<string, Source>();
 
-  // The sort is stable: of one workflow's events none overtakes another.
-  const page = sources
-    .flatMap((source) => source.events)
-    .sort((a, b) => a.ms - b.ms)
-    .slice(0, limit);
-  for (const source of sources) {
-    const told = page.filter(({ event }) => event.workflowId === source.workflowId);
-    const newest = told.at(-1);
-    const isDrained = source.complete && source.events.length === told.length;
-    cursor.positions[source.workflowId] = {
-      runId: source.position.runId,
-      firstRunId: source.position.firstRunId,
-      seq: newest?.event.seq ?? source.position.seq,
-      ms: newest?.ms ?? source.position.ms,
-      drained: isDrained ? source.seen.historyLength : 0,
-      ...(isDrained && !source.seen.running ? { over: true } : {}),
-    };
+  constructor(
+    private readonly workflows: JobWorkflows,
+    private readonly jobId: string,
+    after?: string,
+  ) {
+    this.cursor = decodeCursor(after);
   }
-  const over = sources.every((source) => cursor.positions[source.workflowId]?.over);
-  return { events: page.map(({ event }) => event), cursor: encodeCursor(cursor), over };
+
+  /** True when events have been read that no page has told yet. */
+  get hasMore(): boolean {
+    return [...this.held.values()].some(({ events }) => events.length > 0);
+  }
+
+  /** The next events, at most `limit`. @throws NoAnswerError - then the same page can be asked for again */
+  async page(limit: number): Promise<EventsPageState> {
+    const { positions } = this.cursor;
+    const sources = await fewAtATime(await this.openWorkflows(), MOST_QUERIES, ([id, seen]) =>
+      this.sourceOf(id, seen, limit),
+    );
+    // Of a workflow that may have more to tell nobody knows what comes after the last that was read.
+    const horizonMs = Math.min(
+      ...sources.filter(({ complete }) => !complete).map(({ events }) => events.at(-1)?.ms ?? Infinity),
+    );
+    // The sort is stable: of one workflow's events none overtakes another.
+    const page = sources
+      .flatMap(({ events }) => events.filter(({ ms }) => ms <= horizonMs))
+      .sort((a, b) => a.ms - b.ms)
+      .slice(0, limit);
+    for (const source of sources) {
+      const { workflowId, seen, position } = source;
+      const told = page.filter(({ event }) => event.workflowId === workflowId);
+      const newest = told.at(-1);
+      const left = source.events.slice(told.length);
+      const isDrained = source.complete && left.length === 0;
+      positions[workflowId] = {
+        runId: position.runId,
+        firstRunId: position.firstRunId,
+        seq: newest?.event.seq ?? position.seq,
+        ms: newest?.ms ?? position.ms,
+        drained: isDrained ? seen.historyLength : 0,
+        ...(isDrained && !seen.running ? { over: true } : {}),
+      };
+      if (left.length > 0)
+        this.held.set(workflowId, { ...source, position: positions[workflowId], events: left });
+      else this.held.delete(workflowId);
+    }
+    const over = sources.every(({ workflowId }) => positions[workflowId]?.over);
+    return { events: page.map(({ event }) => event), cursor: encodeCursor(this.cursor), over };
+  }
+
+  /** Those that belong to the job and may have something to tell. */
+  private async openWorkflows(): Promise<[string, Seen][]> {
+    const { cursor, jobId, workflows } = this;
+    const job = await workflows.describeJob(jobId);
+    const isSameJob = cursor.jobUuid === job.firstRunId;
+    if (!isSameJob) this.held.clear();
+    const last = cursor.positions[jobId];
+    if (last?.drained !== job.historyLength || last.runId !== job.runId) {
+      const progress = await workflows.query<JobProgress>(jobId, 'progress');
+      cursor.rentals = Math.max(cursor.rentals, ...progress.rentals.map((rental) => rental.n));
+    }
+    cursor.jobUuid = job.firstRunId;
+    const children = [settlementId(jobId)];
+    for (let n = 1; n <= cursor.rentals; n++) {
+      const id = rentalId(jobId, n);
+      // Nothing more comes from a rental that is over.
+      if (!isSameJob || !cursor.positions[id]?.over) children.push(id);
+    }
+    const described = await Promise.all(children.map((id) => workflows.describe(id)));
+    const open: [string, Seen][] = [[jobId, job]];
+    children.forEach((id, index) => {
+      const seen = described[index];
+      if (belongsTo(seen, job)) open.push([id, seen]);
+    });
+    return open;
+  }
+
+  private async sourceOf(workflowId: string, seen: Seen, limit: number): Promise<Source> {
+    const held = this.held.get(workflowId);
+    const hasNews = held?.seen.runId !== seen.runId || held.seen.historyLength !== seen.historyLength;
+    if (held && !hasNews) return held;
+    if (held && held.events.length > 0) return { ...held, complete: false };
+    const source = await readSource(
+      this.workflows,
+      workflowId,
+      seen,
+      this.cursor.positions[workflowId],
+      limit,
+    );
+    this.held.set(workflowId, source);
+    return source;
+  }
 }
 
 async function readSource(

@@ -1,5 +1,6 @@
 /** What a program that starts and follows jobs relies on, shown with workflows that do as they are told. */
 import { randomUUID } from 'node:crypto';
+import { Client } from '@temporalio/client';
 import { Worker } from '@temporalio/worker';
 import { GolemClient, GolemJobError, UnknownJobError, type JobEvent } from '../client';
 import type { EventName, NewEvent } from '../model/events';
@@ -233,6 +234,37 @@ describe('events', () => {
     expect((await following.next()).value).toMatchObject({ name: 'PaymentConfirmed' });
     await endAll(settlement);
     expect(await following.next()).toEqual({ done: true, value: undefined });
+  });
+
+  test('are asked for once each, however many pages they fill', async () => {
+    const jobId = await startJob({ settlement: true });
+    await handle(jobId).executeUpdate('rent');
+    const ids = [jobId, `${jobId}/settlement`, `${jobId}/rental/1`];
+    const each = Array.from({ length: 700 }, (_, i) => i);
+    for (const [n, id] of ids.entries())
+      await tell(id, ...each.map((i) => event(3 * i + n, 'DebitNoteReceived')));
+    await endAll(jobId, ids.slice(1));
+    let answered = 0;
+    const client = new Client({
+      connection: temporal.client.connection,
+      namespace: temporal.namespace,
+      interceptors: {
+        workflow: [
+          {
+            query: async (input, next) => {
+              const answer = await next(input);
+              if (input.queryType === 'events') answered += (answer as unknown[]).length;
+              return answer;
+            },
+          },
+        ],
+      },
+    });
+    const seconds: unknown[] = [];
+    for await (const { details } of new GolemClient({ client }).followEvents(jobId))
+      seconds.push(details.second);
+    expect(seconds).toEqual(Array.from({ length: ids.length * each.length }, (_, second) => second));
+    expect(answered).toBe(seconds.length);
   });
 
   test('following ends with the signal, and a cursor that is none is refused', async () => {
