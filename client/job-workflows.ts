@@ -2,6 +2,7 @@
 import { WorkflowNotFoundError } from '@temporalio/common';
 import type { Client, WorkflowExecutionDescription } from '@temporalio/client';
 import { isNoAnswer, NoAnswerError, UnknownJobError } from './errors';
+import { firstRunIdOf } from './signed-for';
 
 const JOB_TYPE = 'golemJob';
 /** A service may start jobs for years. */
@@ -82,7 +83,7 @@ function seenOf(description: WorkflowExecutionDescription): Seen {
   const jobUuid = description.memo?.golemJob;
   return {
     runId: description.runId,
-    firstRunId: description.raw.workflowExecutionInfo?.firstRunId || description.runId,
+    firstRunId: firstRunIdOf(description),
     running: description.status.name === 'RUNNING',
     historyLength: description.historyLength,
     type: description.type,
