@@ -36,6 +36,7 @@ import {
 } from './failure-type';
 import { FileTasks } from './file-tasks';
 import { JobBudget } from './job-budget';
+import { isLong } from './long-history';
 import { MarketRounds, whyNobody } from './market-rounds';
 import {
   assignmentOutcomeSignal,
@@ -344,7 +345,6 @@ export async function golemJob(given: unknown, carried?: CarriedJob): Promise<Jo
     const rounds = new CancellationScope();
     const leaving = new CancellationScope();
     let isLeaving = false;
-    const isLong = (): boolean => workflowInfo().continueAsNewSuggested;
     /** Nothing is under way that the next run could not know of, but for tasks that are on their way. */
     const isFree = (): boolean => isLeaving && !round && remembered.size === 0 && answering === 0;
     const isQuiet = (): boolean => isFree() && handingOut.size === 0 && allHandlersFinished();

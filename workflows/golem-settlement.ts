@@ -13,7 +13,6 @@ import {
   setCurrentDetails,
   setHandler,
   sleep,
-  workflowInfo,
 } from '@temporalio/workflow';
 import type { Adopted, CleanedUp, OwnersToWatch, SettlementNews } from '../activities/contract';
 import { backoffMs } from '../model/backoff';
@@ -26,6 +25,7 @@ import { settlementDetails } from './current-details';
 import { DocumentDecisions, HEARTBEAT_MS } from './document-decisions';
 import { namedFailure } from './failure-type';
 import { JobReports } from './job-reports';
+import { isLong } from './long-history';
 import { refusalEvent } from './state/refusal-event';
 import {
   attachedSignal,
@@ -124,7 +124,7 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
   const onRefused = (refused: ControlRefusal): void => {
     note([refusalEvent(refused)]);
     // It changes nothing, and makes the history long all the same.
-    if (workflowInfo().continueAsNewSuggested) changes += 1;
+    if (isLong()) changes += 1;
   };
   setHandler(controlRefusedSignal, sound('golemControlRefused', isControlRefusal, onRefused));
   const failedAs = (type: string, message: string): void => {
@@ -241,7 +241,7 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
    * signal brings meanwhile is known, too.
    */
   async function startAnewIfLong(): Promise<void> {
-    if (!workflowInfo().continueAsNewSuggested) return;
+    if (!isLong()) return;
     await decisions.rest();
     const restOfReservation = await reservation.rest();
     const open = await chores.rest();

@@ -16,6 +16,7 @@ import type { RentalState } from '../model/result';
 import { Control } from './control';
 import { rentalDetails } from './current-details';
 import type { NamedFailure } from './failure-type';
+import { isLong } from './long-history';
 import { OutsideScripts } from './outside-scripts';
 import {
   assignmentOutcomeSignal,
@@ -211,8 +212,8 @@ export class Rental {
    * @param leeway - so many events more may be written before. Default: none
    */
   isToGoOn(leeway = 0): boolean {
-    const { continueAsNewSuggested, historyLength } = workflowInfo();
-    if (!continueAsNewSuggested || this.isInterrupted()) return false;
+    const { historyLength } = workflowInfo();
+    if (!isLong() || this.isInterrupted()) return false;
     this.suggestedAt ??= historyLength;
     return historyLength >= this.suggestedAt + leeway && this.under === 0 && isCarriable(this.record);
   }
