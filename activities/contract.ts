@@ -331,6 +331,8 @@ export interface WatchSettlementInput {
   cursor: { debitNotes: Timestamp; invoices: Timestamp };
   /** Invoices that were accepted and are not known to be paid. */
   awaitingPayment: InvoiceId[];
+  /** Documents that somebody else decides: that he did is news. */
+  decidedElsewhere?: (DebitNoteId | InvoiceId)[];
   /** Agreements whose debit notes are no news any more: they came too often. */
   ignoredNotes?: AgreementId[];
   /** Whose closing to wait for beside the documents. */
@@ -364,6 +366,8 @@ export interface SettlementNews {
   settled: { invoiceId: InvoiceId; agreementId: AgreementId; amount: Amount; event: NewEvent }[];
   /** Debit notes that yagna now says are paid. */
   settledNotes: DebitNoteId[];
+  /** Those of `decidedElsewhere` that yagna tells something new of. */
+  heardOf?: (DebitNoteId | InvoiceId)[];
   owners?: OwnersState;
   /** Those of `detached` that have ended. */
   ended?: { agreementId: AgreementId; events: NewEvent[] }[];
