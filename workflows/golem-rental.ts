@@ -122,7 +122,9 @@ function listen(rental: Rental): void {
   setHandler(assignmentSignal, sound('golemAssignment', isAssignment, onAssignment));
   const terminate = async (request?: { reason?: string }): Promise<void> => {
     await rental.control.guard('terminate', request);
-    rental.close ??= { reason: request?.reason ?? 'terminated by request' };
+    if (rental.close) return;
+    rental.close = { reason: request?.reason ?? 'terminated by request' };
+    rental.isTerminated = true;
   };
   setHandler(terminateUpdate, terminate, { validator: checkTerminate });
   listenForDetach(rental);
@@ -180,9 +182,10 @@ async function conclude(
   rental.over = true;
   const why = failure ?? lost ?? { type: 'AgreementEnded', message: reason.reason };
   // Before its work is given back, so that the job knows of the failure when it looks for somebody else.
+  const isTerminated = rental.isTerminated || cancelled !== undefined || undefined;
   if (bad && !record.told) {
-    await rental.enter('closing', reason.reason, why, { fault: idleFault(why, everReady) });
-  } else await rental.enter('closing', bad ? reason.reason : undefined);
+    await rental.enter('closing', reason.reason, why, { fault: idleFault(why, everReady), isTerminated });
+  } else await rental.enter('closing', bad ? reason.reason : undefined, undefined, { isTerminated });
   await rental.giveBackQueue(why);
   if (signed && !rental.isForsaken) await end(rental, signed, reason);
   await rental.enter(bad ? 'failed' : 'closed', bad ? reason.reason : undefined);

@@ -101,6 +101,8 @@ export interface RentalUpdate {
   fault?: Fault;
   /** A VM died idle, and a fresh one will take its place when there is work: how many have died by now. */
   vmsDied?: number;
+  /** A user told it to end: he wants none in its place. */
+  isTerminated?: boolean;
   /** A command of the job's setup ended with an error: other providers are not likely to do better. */
   setupFailed?: boolean;
 }
