@@ -16,7 +16,7 @@ import type {
   Timestamp,
 } from '../model/ids';
 import type { AgreedTerms } from '../model/agreed-terms';
-import type { AttachSpec } from '../model/attach';
+import type { AttachSpec, DetachedVm } from '../model/attach';
 import type { Breach } from '../model/avoid';
 import type { ATTACH, ControlClaim, ControlKey, ControlSpec, Operation, Refusal } from '../model/control';
 import type {
@@ -556,6 +556,10 @@ export interface ResolvedAttach {
   nonce?: string;
   /** Scripts in it that were sent before, the oldest first. */
   batchIds: BatchId[];
+  /** All other Golem activities that yagna lists under the agreement. */
+  others: GolemActivityId[];
+  /** Those of them that live, or whose provider does not say that they have ended. */
+  siblings: GolemActivityId[];
   /** What its user should know. */
   note?: string;
 }
@@ -565,6 +569,7 @@ export interface DescribeDetachInput {
   agreementId: AgreementId;
   activityId: GolemActivityId;
   batchId?: BatchId;
+  vms?: DetachedVm[];
 }
 
 export interface FoundOrphans {

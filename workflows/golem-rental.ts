@@ -45,6 +45,8 @@ import { carriedRecord, learn, namedVms, newRentalRecord, nextInput } from './st
 
 /** Most providers sign in less, and what is signed is ended at once and by name: nobody has to look for it. */
 const SIGNING_GRACE = '5 s';
+/** Sending a script may take so long. */
+const DETACHING_GRACE = '30 s';
 
 export async function golemRental(input: RentalInput | AttachInput): Promise<RentalResult> {
   const { rental, settlement } = await begin(input);
@@ -73,11 +75,13 @@ export async function golemRental(input: RentalInput | AttachInput): Promise<Ren
     if (failure?.type === 'AgreementRejected') rental.note((failure.details ?? []) as NewEvent[]);
   }
   if (goesOn) return await continueAsNew<typeof golemRental>(nextInput(input, record));
-  return await CancellationScope.nonCancellable(() =>
-    rental.isDetached && !rental.isStopped() && !failure && !cancelled
-      ? concludeDetached(rental)
-      : conclude(rental, failure, cancelled),
-  );
+  return await CancellationScope.nonCancellable(async () => {
+    // A script that is just being sent to a VM beside the first one is left with its batch id.
+    if (rental.isDetached) await condition(() => !rental.isMaking() || rental.isStopped(), DETACHING_GRACE);
+    return rental.isDetached && !rental.isStopped() && !failure && !cancelled
+      ? await concludeDetached(rental)
+      : await conclude(rental, failure, cancelled);
+  });
 }
 
 async function begin(input: RentalInput | AttachInput): Promise<{ rental: Rental } & Partial<Attached>> {
