@@ -16,7 +16,7 @@ import type {
   Timestamp,
 } from '../model/ids';
 import type { AgreedTerms } from '../model/agreed-terms';
-import type { AttachSpec } from '../model/attach';
+import type { AttachSpec, DetachedVm } from '../model/attach';
 import type { Breach } from '../model/avoid';
 import type { ATTACH, ControlClaim, ControlKey, ControlSpec, Operation, Refusal } from '../model/control';
 import type {
@@ -331,6 +331,8 @@ export interface WatchSettlementInput {
   cursor: { debitNotes: Timestamp; invoices: Timestamp };
   /** Invoices that were accepted and are not known to be paid. */
   awaitingPayment: InvoiceId[];
+  /** Documents that somebody else decides: that he did is news. */
+  decidedElsewhere?: (DebitNoteId | InvoiceId)[];
   /** Agreements whose debit notes are no news any more: they came too often. */
   ignoredNotes?: AgreementId[];
   /** Whose closing to wait for beside the documents. */
@@ -364,6 +366,8 @@ export interface SettlementNews {
   settled: { invoiceId: InvoiceId; agreementId: AgreementId; amount: Amount; event: NewEvent }[];
   /** Debit notes that yagna now says are paid. */
   settledNotes: DebitNoteId[];
+  /** Those of `decidedElsewhere` that yagna tells something new of. */
+  heardOf?: (DebitNoteId | InvoiceId)[];
   owners?: OwnersState;
   /** Those of `detached` that have ended. */
   ended?: { agreementId: AgreementId; events: NewEvent[] }[];
@@ -552,6 +556,10 @@ export interface ResolvedAttach {
   nonce?: string;
   /** Scripts in it that were sent before, the oldest first. */
   batchIds: BatchId[];
+  /** All other Golem activities that yagna lists under the agreement. */
+  others: GolemActivityId[];
+  /** Those of them that live, or whose provider does not say that they have ended. */
+  siblings: GolemActivityId[];
   /** What its user should know. */
   note?: string;
 }
@@ -561,6 +569,7 @@ export interface DescribeDetachInput {
   agreementId: AgreementId;
   activityId: GolemActivityId;
   batchId?: BatchId;
+  vms?: DetachedVm[];
 }
 
 export interface FoundOrphans {

@@ -72,6 +72,7 @@ import {
   freeGroups,
   getsOn,
   hasSigned,
+  isInteractiveOver,
   isLive,
   isUseful,
   newJobState,
@@ -346,7 +347,8 @@ export async function golemJob(given: unknown, carried?: CarriedJob): Promise<Jo
     const leaving = new CancellationScope();
     let isLeaving = false;
     /** Nothing is under way that the next run could not know of, but for tasks that are on their way. */
-    const isFree = (): boolean => isLeaving && !round && remembered.size === 0 && answering === 0;
+    const isFree = (): boolean =>
+      isLeaving && stopReason === undefined && !round && remembered.size === 0 && answering === 0;
     const isQuiet = (): boolean => isFree() && handingOut.size === 0 && allHandlersFinished();
     try {
       while (!isOver()) {
@@ -472,12 +474,11 @@ export async function golemJob(given: unknown, carried?: CarriedJob): Promise<Jo
     return true;
   }
 
-  /** An interactive job lives as long as its rental. */
   function isOver(): boolean {
     if (stopReason !== undefined) return true;
     if (inFile) return allTasksOver(state) && inFile.isOver;
     if (!spec.interactive) return allTasksOver(state);
-    return allTasksOver(state) && state.rentals.some((rental) => rental.everReady && !isLive(rental));
+    return allTasksOver(state) && isInteractiveOver(state);
   }
 
   function wanted(): number {

@@ -72,7 +72,15 @@ import {
   newLedger,
 } from './state/ledger';
 import { detachedEnded, keptAlive, newOwners, ownerAttached, ownerClosed, ownersSeen } from './state/owners';
-import { awaitsInvoice, compactUndecided, isDeciding, nextDueMs, type Undecided } from './state/undecided';
+import {
+  awaitedIds,
+  awaitsInvoice,
+  compactUndecided,
+  heardOf,
+  isDeciding,
+  nextDueMs,
+  type Undecided,
+} from './state/undecided';
 
 /** Patience with a watch whose worker may be dead, once a signal says that there is news. */
 const NUDGE = '3 s';
@@ -274,8 +282,10 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
       return undefined;
     }
     cursor = news.cursor;
-    const { ended = [] } = news;
-    const count = news.documents.length + news.settled.length + news.settledNotes.length + ended.length;
+    const { ended = [], heardOf: heard = [] } = news;
+    heardOf(undecided, heard, Date.now());
+    const told = [news.documents, news.settled, news.settledNotes, ended, heard];
+    const count = told.reduce((sum, each) => sum + each.length, 0);
     // A worker whose clock is ahead ends a watch too soon, and again at once.
     if (count === 0 && !news.owners && dueMs > Date.now() && dueMs !== Infinity)
       await condition(() => changes > before, dueMs - Date.now());
@@ -306,6 +316,7 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
       const awaited = {
         ...{ owners: watched(), attached: owners.attached, detached: owners.detached },
         ...{ awaitingPayment: awaitingPayment(ledger), ignoredNotes: ignoredNotes(ledger) },
+        decidedElsewhere: awaitedIds(undecided),
       };
       const watching = scope.run(() =>
         settlementWatch(acceptanceTimeoutSec).golemWatchSettlement({

@@ -58,6 +58,8 @@ export const LEEWAY = 60;
 
 export class Rental {
   close?: Close;
+  /** A user told it to end, not its job or what pays for it. */
+  isTerminated = false;
   lost?: Loss;
   /** Why the VM that was up died. */
   died?: string;
@@ -235,7 +237,7 @@ export class Rental {
     state: RentalState,
     reason?: string,
     broken?: NamedFailure,
-    more: Pick<RentalUpdate, 'fault' | 'vmsDied'> = {},
+    more: Pick<RentalUpdate, 'fault' | 'vmsDied' | 'isTerminated'> = {},
   ): Promise<void> {
     const { record } = this;
     const { progress, setupFailed } = record;
