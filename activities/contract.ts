@@ -292,6 +292,8 @@ export interface RentalEnded {
   terminator?: string;
   /** The provider's `golem.provider.code`, where it gave one. */
   code?: string;
+  /** The agreement's own time was over, by our clock: what its provider says alone does not make it so. */
+  expired?: boolean;
   events: NewEvent[];
 }
 

@@ -156,9 +156,9 @@ async function runScripts(rental: Rental, vm: Vm): Promise<boolean> {
 /** A script that may take more than one part begins with its first. */
 function inParts(rental: Rental, script: Assignment): Assignment {
   if (script.parts) return script;
-  const { id, commands, checkpoint, restore = false } = script;
+  const { id, commands, checkpoint, restore = false, stored } = script;
   const key = `${rental.record.terms.n}-${id.replace(/[^A-Za-z0-9]+/g, '-').slice(0, 100)}`;
-  const parts = partsOf({ key, commands, checkpoint, restore });
+  const parts = partsOf({ key, commands, checkpoint, restore, stored });
   return parts ? { ...script, parts, commands: commandsOf(parts) } : script;
 }
 
@@ -171,6 +171,8 @@ function nextOf(rental: Rental, { outcome, vm }: EndedScript, script: Assignment
   const part = wasRun ? nextPart(parts, { state, results, batchId }) : undefined;
   if (part) return { ...script, ...part };
   Object.assign(outcome, earlierOf(parts));
+  if (wasRun && parts.stage === 'restore')
+    outcome.reason = `its checkpoint could not be restored: ${outcome.reason ?? state}`;
   // Each part's outputs fit into a payload, which does not say that all of them do.
   if (wasRun || parts.kept.length > 0)
     outcome.results = fitScriptResults(parts.kept, rental.record.terms.outputLimitBytes);
@@ -201,14 +203,15 @@ function isVmKept(begun: RunningScript | Assignment): boolean {
 async function loseVm(
   rental: Rental,
   vm: Vm,
-  begun: Pick<AssignmentOutcome, 'id' | 'task' | 'startedAt' | 'batchId' | 'earlierBatches'>,
+  begun: Pick<AssignmentOutcome, 'id' | 'task' | 'startedAt' | 'batchId' | 'earlierBatches' | 'checkpoints'>,
   done?: EndedScript,
 ): Promise<void> {
-  const { task, startedAt, batchId, earlierBatches } = begun;
+  const { task, startedAt, batchId, earlierBatches, checkpoints } = begun;
   const message = rental.died ?? VM_DIED.message;
   await buryVm(rental, vm, task);
   const why: Loss = { ...VM_DIED, message, fault: faultOf('dead', message, task) };
-  const more = { activityId: vm.activityId, batchId, earlierBatches, ...done?.outcome, startedAt };
+  const parts = { batchId, earlierBatches, checkpoints };
+  const more = { activityId: vm.activityId, ...parts, ...done?.outcome, startedAt };
   const { deaths } = rental.record;
   const lost = rental.loss();
   if (lost?.type === 'AgreementEnded') await rental.giveBack(begun, lost, more);

@@ -39,13 +39,15 @@ export interface Close {
 /** Why a rental can do nothing more. */
 export interface Loss extends NamedFailure {
   fault?: Fault;
+  /** The agreement's own time was over. */
+  expired?: boolean;
 }
 
 export const VM_DIED: NamedFailure = { type: 'VmLost', message: 'the VM is gone' };
 
 export function lossBy(end: RentalEnded): Loss {
-  const { ended, reason: message } = end;
-  if (ended === 'agreement') return { type: 'AgreementEnded', message, fault: faultOfEnd(end) };
+  const { ended, reason: message, expired } = end;
+  if (ended === 'agreement') return { type: 'AgreementEnded', message, fault: faultOfEnd(end), expired };
   return { type: 'VmLost', message, fault: faultOf(ended === 'silent' ? 'silent' : 'dead', message) };
 }
 
@@ -261,8 +263,8 @@ export class Rental {
   }
 
   /**
-   * Tells the job that a task is without its VM. One that had not begun, or was cut short by the end of the agreement
-   * that was agreed, has not failed.
+   * Tells the job that a task is without its VM. One that had not begun has not failed; what an end that was agreed means for
+   * one that had is the job's to say.
    * @param more.startedAt - when the task began, if it did
    */
   async giveBack(
@@ -272,13 +274,14 @@ export class Rental {
   ): Promise<void> {
     const at = new Date().toISOString();
     const { startedAt } = more;
-    const expired = why.type === 'AgreementEnded' && /\bExpired\b/.test(why.message);
-    const isLost = startedAt !== undefined && !expired;
+    const isLost = startedAt !== undefined;
+    const expired = isLost && why.expired ? true : undefined;
     const isOfJob = await this.tellOutcome({
       ...{ rental: this.record.terms.n, id, task, results: [] },
       ...{ activityId: this.record.progress.activityId, startedAt: at, finishedAt: at },
       ...more,
       ...{ reason: why.message, fault: isLost ? why.fault : undefined, state: isLost ? 'lost' : 'returned' },
+      expired,
     });
     if (more.vmsDied === undefined) this.record.told = this.record.everReady && isOfJob;
   }

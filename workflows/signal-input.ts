@@ -72,6 +72,7 @@ export const isOutcome = record({
     activityId: maybe(text),
     batchId: maybe(text),
     earlierBatches: maybe(list(text)),
+    checkpoints: maybe(whole),
     startedAt: text,
     finishedAt: text,
   },
