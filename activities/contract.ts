@@ -383,6 +383,8 @@ export interface OwnersState {
   liveRentals: string[];
   /** True when one of them ended without having run its clean-up (terminated, timed out). */
   abrupt: boolean;
+  /** Of `attached`: workflow ids of those that have closed; others go on. */
+  closed?: string[];
 }
 
 export interface DecideInput {
@@ -545,6 +547,8 @@ export interface ResolvedAttach {
   job: JobRef;
   /** To be started first; absent where one lives that pays for the agreement already. */
   settlement?: NewSettlement;
+  /** GLM that the budget of one that lives lacks of what was asked for. */
+  topUp?: Amount;
   agreementId: AgreementId;
   provider: ProviderInfo;
   approvedAt: Timestamp;

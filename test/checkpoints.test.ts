@@ -17,9 +17,9 @@ beforeAll(async () => {
     workerArgs: ['--files', folder, '--files-listen', '127.0.0.1:0'],
     devnet: {
       providers: [
-        { name: 'one', minExpirationSec: 1 },
-        { name: 'two', minExpirationSec: 1 },
-        { name: 'three', minExpirationSec: 1 },
+        { name: 'one', minExpirationSec: 1, agreementLimit: 2 },
+        { name: 'two', minExpirationSec: 1, agreementLimit: 2 },
+        { name: 'three', minExpirationSec: 1, agreementLimit: 2 },
       ],
       paymentCycleSec: 0.2,
     },

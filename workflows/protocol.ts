@@ -135,6 +135,8 @@ export interface ReservationRequest {
    */
   kind: 'topUp' | 'reserve' | 'check';
   amount?: Amount;
+  /** Id of a workflow other than the job, which is told the answer by `golemReservationAnswer`. */
+  answerTo?: string;
 }
 
 export interface ReservationAnswer {
@@ -182,6 +184,7 @@ export const assignmentOutcomeSignal = defineSignal<[AssignmentOutcome]>('golemA
 export const rentalUpdateSignal = defineSignal<[RentalUpdate]>('golemRentalUpdate');
 export const settlementUpdateSignal = defineSignal<[SettlementUpdate]>('golemSettlementUpdate');
 export const reservationSignal = defineSignal<[ReservationRequest]>('golemReservation');
+export const reservationAnswerSignal = defineSignal<[ReservationAnswer]>('golemReservationAnswer');
 export const ownerClosedSignal = defineSignal<[OwnerClosed]>('golemOwnerClosed');
 export const attachedSignal = defineSignal<[OwnerAttached]>('golemAttached');
 export const controlRefusedSignal = defineSignal<[ControlRefusal]>('golemControlRefused');

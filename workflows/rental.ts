@@ -26,7 +26,7 @@ import {
 } from './protocol';
 import { faultOf, ScriptRunner } from './script-runner';
 import { faultOfEnd, type Fault } from './state/broken-faith';
-import { isCarriable, type NamedVm, type RentalRecord } from './state/rental-record';
+import { isCarriable, queueOf, type RentalRecord } from './state/rental-record';
 import { earlierOf } from './state/script-parts';
 import { unlessStopped } from './unless-stopped';
 
@@ -90,7 +90,7 @@ export class Rental {
     this.control = new Control(record, (events) => this.note(events));
     this.outside = new OutsideScripts(record, {
       guard: (operation, argument) => this.control.guard(operation, argument),
-      enqueue: (script, vm) => this.queueOf(vm).push(script),
+      enqueue: (script, vm) => queueOf(record, vm).push(script),
       isOver: () => this.over || this.close !== undefined || this.isDetached,
       isLeaving: () => this.leaving,
       ended: () => this.ended(),
@@ -105,17 +105,6 @@ export class Rental {
         this.outside.sent(script.id);
       },
     });
-  }
-
-  /** Of the first VM, or of the one of that name. */
-  private queueOf(name: string | undefined): Assignment[] {
-    const { queue, named } = this.record;
-    if (name === undefined) return queue;
-    const known = named.find((vm) => vm.name === name);
-    if (known) return known.queue;
-    const vm: NamedVm = { name, queue: [] };
-    named.push(vm);
-    return vm.queue;
   }
 
   /** VMs that are there, as far as is known. */

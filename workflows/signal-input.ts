@@ -12,6 +12,7 @@ import type {
   OwnerAttached,
   OwnerClosed,
   RentalUpdate,
+  ReservationAnswer,
   ReservationRequest,
   SettlementUpdate,
 } from './protocol';
@@ -105,8 +106,12 @@ export const isSettlementUpdate = record({
 }) as (value: unknown) => value is SettlementUpdate;
 
 export const isReservationRequest = record({
-  ...{ id: text, kind: oneOf('topUp', 'reserve', 'check'), amount: maybe(amount) },
+  ...{ id: text, kind: oneOf('topUp', 'reserve', 'check'), amount: maybe(amount), answerTo: maybe(text) },
 }) as (value: unknown) => value is ReservationRequest;
+
+const answer = record({ id: text, reserved: sum, budget: sum, failure: maybe(failure) });
+
+export const isReservationAnswer = answer as (value: unknown) => value is ReservationAnswer;
 
 export const isOwnerClosed = record({
   workflowId: text,
