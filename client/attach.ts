@@ -53,7 +53,7 @@ export async function attach(
   }
   const rentalId = attachId(spec.activityId);
   const asked = { attach: spec, connection, control };
-  const input = signer ? await signer.authorize(rentalId, ATTACH, asked) : asked;
+  const input = signer ? await signer.authorize({ workflowId: rentalId }, ATTACH, asked) : asked;
   try {
     await client.workflow.start('golemRental', { workflowId: rentalId, taskQueue, args: [input] });
   } catch (error) {
