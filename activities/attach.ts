@@ -10,6 +10,7 @@ import {
   DEFAULT_CONNECTION,
   settlementId,
   type AgreementId,
+  type Amount,
   type BatchId,
   type GolemActivityId,
 } from '../model/ids';
@@ -30,7 +31,7 @@ import { liveVms } from './live-vms';
 import { jobOfMark } from './marks';
 import { Bills, mostOf } from './orphan-bills';
 import { beginningOf, budgetParts, planOf } from './orphan-group';
-import { attachedTo, query, rentalsOf, type RentalRecord } from './rental-records';
+import { attachedTo, attachingBefore, query, rentalsOf, type RentalRecord } from './rental-records';
 import { failure, isYagnaError, oneLine, unlessNotFound, type Agreement, type Yagna } from './yagna';
 
 type Found = Omit<ResolvedAttach, 'batchIds' | 'siblings' | 'note'> & { former: RentalRecord[] };
@@ -107,7 +108,7 @@ export function attachActivities(
               : []),
             ...(paying && most.gt(exact(paying.money.reserved))
               ? [
-                  `At full load it may cost ${toAmount(most)} GLM by then: what goes beyond the budget is not paid, and the provider ends it.`,
+                  `At full load it may cost ${toAmount(most)} GLM by then: what goes beyond the budget is not paid, and ends it. Whoever attaches can raise it (--budget).`,
                 ]
               : []),
             `Come back with: golem-temporal attach ${activityId}`,
@@ -207,6 +208,9 @@ async function findHolder(lookup: Lookup): Promise<Found> {
   const siblings = (await unlessNotFound(yagna.golemActivities(agreementId, signal))) ?? [];
   const others = siblings.filter((id) => id !== activityId);
   const former = await attachedTo(client, others, agreementId);
+  const first = await attachingBefore(client, attachId(activityId), others);
+  if (first !== undefined)
+    throw failure('ActivityInUse', `rental ${first} is attaching to agreement ${agreementId}`);
   const base = {
     ...{ agreementId, provider: providerOf(agreement.offer), others },
     approvedAt: agreement.approvedDate ?? agreement.timestamp,
@@ -220,8 +224,8 @@ async function findHolder(lookup: Lookup): Promise<Found> {
     const there = await describe(client, settlementId(job.jobId));
     const uuid = there?.memo?.golemJob;
     if (there?.status.name === 'RUNNING' && typeof uuid === 'string') {
-      await refuseIfClosing(lookup, job.jobId);
-      return { ...base, job: { ...job, jobUuid: uuid }, former };
+      const topUp = await joined(lookup, job.jobId);
+      return { ...base, job: { ...job, jobUuid: uuid }, topUp, former };
     }
     const { runId = '' } = Context.current().info.workflowExecution ?? {};
     const ours: JobRef = { ...job, jobUuid: runId };
@@ -233,8 +237,8 @@ async function findHolder(lookup: Lookup): Promise<Found> {
   refuseIfHeld(former, agreementId);
   const { settledAs } = record;
   if (settledAs !== undefined) {
-    await refuseIfClosing(lookup, settledAs);
-    return { ...base, job: { connection, owner, jobId: settledAs, jobUuid }, former };
+    const topUp = await joined(lookup, settledAs);
+    return { ...base, job: { connection, owner, jobId: settledAs, jobUuid }, topUp, former };
   }
   const settlement = await revivedSettlement(lookup, record, siblings.length);
   return { ...base, job: settlement.job, settlement, former };
@@ -247,14 +251,23 @@ function refuseIfHeld(rentals: readonly RentalRecord[], agreementId: AgreementId
   throw failure('ActivityInUse', `rental ${holder.workflowId} ${holds} agreement ${agreementId}`);
 }
 
-/** What a settlement is ending already can be taken over by nobody. */
-async function refuseIfClosing({ agreement }: Lookup, jobId: string): Promise<void> {
+/**
+ * What a settlement is ending already can be taken over by nobody.
+ * @returns GLM that its budget lacks of what was asked for
+ * @throws ActivityEnded; Timeout - a budget was asked for, and its own cannot be asked (retried)
+ */
+async function joined({ agreement, input }: Lookup, jobId: string): Promise<Amount | undefined> {
   const { client } = Context.current();
   const progress = await query<SettlementProgress>(client, settlementId(jobId), 'progress');
   if (progress && ['closing', 'settling', 'settled', 'unpaid', 'failed'].includes(progress.phase)) {
     const message = `${settlementId(jobId)} is ending agreement ${agreement.agreementId}: nobody was left to look after it`;
     throw failure('ActivityEnded', message);
   }
+  const { budget } = input.attach;
+  if (budget === undefined) return undefined;
+  if (!progress) throw failure('Timeout', `${settlementId(jobId)} does not answer`);
+  const lacks = exact(budget).minus(exact(progress.money.budget));
+  return lacks.gt(0) ? toAmount(lacks) : undefined;
 }
 
 /**

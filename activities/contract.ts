@@ -292,6 +292,8 @@ export interface RentalEnded {
   terminator?: string;
   /** The provider's `golem.provider.code`, where it gave one. */
   code?: string;
+  /** The agreement's own time was over, by our clock: what its provider says alone does not make it so. */
+  expired?: boolean;
   events: NewEvent[];
 }
 
@@ -385,6 +387,8 @@ export interface OwnersState {
   liveRentals: string[];
   /** True when one of them ended without having run its clean-up (terminated, timed out). */
   abrupt: boolean;
+  /** Of `attached`: workflow ids of those that have closed; others go on. */
+  closed?: string[];
 }
 
 export interface DecideInput {
@@ -547,6 +551,8 @@ export interface ResolvedAttach {
   job: JobRef;
   /** To be started first; absent where one lives that pays for the agreement already. */
   settlement?: NewSettlement;
+  /** GLM that the budget of one that lives lacks of what was asked for. */
+  topUp?: Amount;
   agreementId: AgreementId;
   provider: ProviderInfo;
   approvedAt: Timestamp;

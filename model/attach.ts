@@ -11,8 +11,9 @@ export interface AttachSpec {
   /** Scripts that were sent before and whose results are wanted: yagna lists none. Default: what our own history tells. */
   batchIds?: BatchId[];
   /**
-   * GLM that is reserved for what it costs, where nobody of ours has reserved anything yet. Default: what its agreement
-   * can cost until its end at full load.
+   * GLM that may be spent for it in all, what was accepted before included. A settlement of ours that pays for it already has
+   * its budget raised to that, never lowered. Default: that settlement's budget; where there is none, what the agreement can
+   * cost until its end at full load.
    */
   budget?: Amount;
 }

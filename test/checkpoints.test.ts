@@ -17,8 +17,9 @@ beforeAll(async () => {
     workerArgs: ['--files', folder, '--files-listen', '127.0.0.1:0'],
     devnet: {
       providers: [
-        { name: 'one', minExpirationSec: 1 },
-        { name: 'two', minExpirationSec: 1 },
+        { name: 'one', minExpirationSec: 1, agreementLimit: 2 },
+        { name: 'two', minExpirationSec: 1, agreementLimit: 2 },
+        { name: 'three', minExpirationSec: 1, agreementLimit: 2 },
       ],
       paymentCycleSec: 0.2,
     },
@@ -57,7 +58,7 @@ async function checkpointTaken(name: string): Promise<void> {
   for (;;) {
     after = (await world.effect('command-finished', after)).seq;
     try {
-      readFileSync(join(folder, `${name}.tar`));
+      if (!web.files.has(name)) readFileSync(join(folder, `${name}.tar`));
       return;
     } catch {
       // Another command's end.
@@ -65,21 +66,23 @@ async function checkpointTaken(name: string): Promise<void> {
   }
 }
 
-test('a task whose agreement ends early goes on elsewhere from its last checkpoint, with its results whole', async () => {
+test('a task whose agreement ends early goes on elsewhere from its last checkpoint, though that is not to be had at once', async () => {
   const { jobId } = await world.golem.startJob({
     ...SPEC,
     tasks: [
       counting('lost', {
         commands: [COUNT, { transfer: { from: '/golem/work/step', to: 'files:/lost.out' } }],
+        checkpoint: { files: ['/golem/work/step'], to: web.fileUrl('lost'), everySec: 5 },
       }),
     ],
   });
   await checkpointTaken('lost');
   const [rental] = (await world.golem.progress(jobId)).rentals;
   const provider = rental?.provider.name ?? '';
+  web.refuseGets = 3;
   await admin(`/providers/${provider}/shutdown`);
   const { state, tasks } = await world.golem.result(jobId);
-  expect(state).toBe('done');
+  expect([state, web.refuseGets]).toEqual(['done', 0]);
   const [task] = tasks;
   expect(task?.attempts.map(({ state: how }) => how)).toEqual(['lost', 'done']);
   expect(task?.results.map(({ index, result }) => [index, result])).toEqual([
@@ -96,7 +99,17 @@ test('a task whose agreement ends early goes on elsewhere from its last checkpoi
   expect(await world.open()).toEqual(NOTHING_OPEN);
 }, 120_000);
 
-test('a task longer than an agreement lasts goes on in the next, without a failure', async () => {
+test('a task longer than an agreement lasts goes on in the next without a failure, and fails where it gets nowhere', async () => {
+  web.putStatus = 403;
+  const inVain = await world.golem.startJob({
+    ...{ ...SPEC, demand: { expirationSec: 8 } },
+    tasks: [
+      counting('in-vain', {
+        ...{ commands: ['sleep 300'], maxAttempts: 2, timeoutSec: 300 },
+        checkpoint: { files: ['/golem/work'], to: web.fileUrl('in-vain'), everySec: 5 },
+      }),
+    ],
+  });
   const { jobId } = await world.golem.startJob({
     ...{ ...SPEC, demand: { expirationSec: 14 } },
     tasks: [counting('long', { commands: [COUNT.replace('0.4', '1')], maxAttempts: 1, timeoutSec: 300 })],
@@ -108,7 +121,13 @@ test('a task longer than an agreement lasts goes on in the next, without a failu
   expect(Number(/from (\d+)/.exec(printed)?.[1])).toBeGreaterThan(0);
   const { rentals } = await world.golem.progress(jobId);
   expect(rentals.length).toBeGreaterThan(1);
-  await world.golem.settled(jobId);
+  const failed = await world.golem.result(inVain.jobId);
+  expect(failed.tasks[0]).toMatchObject({
+    state: 'failed',
+    attempts: [{ state: 'lost' }, { state: 'lost' }],
+  });
+  expect(failed.tasks[0]?.failure?.message).toMatch(/Expired.*: no checkpoint was stored/);
+  await Promise.all([world.golem.settled(jobId), world.golem.settled(inVain.jobId)]);
 }, 180_000);
 
 test('a program that fails fails its task, with what it printed', async () => {

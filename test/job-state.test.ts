@@ -432,6 +432,44 @@ describe('a job', () => {
     expect(job.give(job.rent('q'))?.id).toBe('a#2');
   });
 
+  describe('a task that the end of an agreement has cut short', () => {
+    const checkpoint = { files: ['/golem/work/x'], to: 'files:/x', everySec: 5 };
+    const expired = { expired: true, reason: 'agreement Expired' };
+    const cut = (job: Job, more: Partial<AssignmentOutcome> = {}): Assignment | undefined => {
+      const rental = job.rent(`p${job.state.rentals.length}`);
+      const given = job.give(rental);
+      job.ready(rental);
+      job.end(rental, 'lost', { ...expired, ...more });
+      return given;
+    };
+
+    test('goes on elsewhere as long as checkpoints are stored, in what is left of its time', () => {
+      const job = new Job(spec('a', { maxAttempts: 1, timeoutSec: 150, checkpoint }));
+      expect(cut(job, { checkpoints: 2 })).toMatchObject({ timeoutSec: 150, restore: false });
+      expect(cut(job, { checkpoints: 1 })).toMatchObject({ timeoutSec: 90, restore: true, stored: true });
+      expect(job.give(job.rent('p'))).toMatchObject({ timeoutSec: 30, stored: true });
+      expect(job.state.tasks[0]).toMatchObject({ attempts: [], failures: 0 });
+    });
+
+    test.each([{ checkpoint }, {}])('and gets nowhere has failed, but for the first time (%j)', (more) => {
+      const job = new Job(spec('a', { maxAttempts: 2, ...more }));
+      cut(job);
+      expect(job.state.tasks[0]).toMatchObject({ state: 'waiting', failures: 0 });
+      cut(job);
+      expect(job.state.tasks[0]).toMatchObject({ state: 'waiting', failures: 1 });
+      expect(cut(job)).toMatchObject({ timeoutSec: 60 });
+      expect(job.states).toEqual(['failed']);
+      expect(job.state.tasks[0]?.failure?.message).toMatch(/^agreement Expired/);
+    });
+
+    test('has all of its time again in an attempt after a failure', () => {
+      const job = new Job(spec('a', { timeoutSec: 150, checkpoint }));
+      cut(job, { checkpoints: 1 });
+      expect(cut(job, { expired: undefined })).toMatchObject({ timeoutSec: 90 });
+      expect(job.give(job.rent('q'))).toMatchObject({ timeoutSec: 150, stored: true });
+    });
+  });
+
   describe('a VM that died, when a fresh one takes its place', () => {
     const group = () => [spec('a', { vm: 'x' }), spec('b', { vm: 'x' })];
 

@@ -152,8 +152,8 @@ export async function golemJob(given: unknown, carried?: CarriedJob): Promise<Jo
   const failed = (type: string, message: string): void => {
     lastFailure = { type, message, at: now() };
   };
-  const tellFailure = ({ state: how, task, reason = how }: AssignmentOutcome): void => {
-    if (how !== 'done' && how !== 'returned') failed(FAILURE_OF[how], `${task}: ${reason}`);
+  const tellFailure = ({ state: how, task, reason = how, expired }: AssignmentOutcome): void => {
+    if (how !== 'done' && how !== 'returned' && !expired) failed(FAILURE_OF[how], `${task}: ${reason}`);
   };
 
   setHandler(jobProgressQuery, progress);

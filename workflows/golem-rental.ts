@@ -18,10 +18,10 @@ import {
 import type { DraftProposal, SignedAgreement } from '../activities/contract';
 import { readEvents, type NewEvent } from '../model/events';
 import { settlementId } from '../model/ids';
-import { cleanUp, signing } from './activity-options';
+import { cleanUp, signing, workflowWatch } from './activity-options';
 import { attachTo, refuseForged, type Attached } from './attach';
 import { describeDetach, listenForDetach } from './detach';
-import { namedFailure, settlementFailureOf } from './failure-type';
+import { namedFailure, settlementFailureOf, settlementFailureOfClosed } from './failure-type';
 import { keepNamedVms } from './named-vms';
 import {
   assignmentSignal,
@@ -52,7 +52,8 @@ export async function golemRental(input: RentalInput | AttachInput): Promise<Ren
   const { rental, settlement } = await begin(input);
   const { record } = rental;
   listen(rental);
-  settlement?.result().catch((error: unknown) => forsake(rental, settlementFailureOf(error)));
+  if (settlement) settlement.result().catch((error: unknown) => forsake(rental, settlementFailureOf(error)));
+  else void watchSettlement(rental);
   let failure: Loss | undefined;
   let cancelled: unknown;
   let goesOn = false;
@@ -100,6 +101,15 @@ async function begin(input: RentalInput | AttachInput): Promise<{ rental: Rental
   }
   const attached = await attachTo(input);
   return { ...attached, rental: new Rental(attached.record) };
+}
+
+/** Of the one that an earlier run has started, Temporal tells the end to nobody. */
+async function watchSettlement(rental: Rental): Promise<void> {
+  const { settlementRunId: runId, terms } = rental.record;
+  if (runId === undefined) return;
+  const workflows = [{ workflowId: settlementId(terms.job.jobId), runId }];
+  const { closed } = await workflowWatch().golemWatchWorkflows({ workflows });
+  for (const end of closed) if (end.how !== 'completed') forsake(rental, settlementFailureOfClosed(end));
 }
 
 /** Nobody pays. What runs is left as it was found, where nobody ever did. */

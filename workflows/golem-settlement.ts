@@ -375,6 +375,12 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
     while (owners.watch !== 'none') {
       const wasWatching = owners.watch;
       const news = await step();
+      // One of several that attached was cut short: what it held is ended at once, and not only with the last of them.
+      if (wasWatching === 'attached' && owners.watch === 'attached' && news?.owners?.abrupt) {
+        const { agreements, invoices } = await lookAndEnd();
+        for (const { agreementId, provider } of agreements) entryOf(ledger, agreementId, provider);
+        decisions.receive(invoices);
+      }
       if (wasWatching !== 'job' || !news?.owners) continue;
       // A job that returns has told its rentals to close; one that was terminated could not.
       if (owners.abrupt || !owners.jobClosed) await closeRentals(news.owners.liveRentals);

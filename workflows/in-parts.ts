@@ -8,9 +8,9 @@ import { commandsOf, earlierOf, nextPart, partsOf } from './state/script-parts';
 /** A script that may take more than one part begins with its first. */
 export function inParts(rental: Rental, script: Assignment): Assignment {
   if (script.parts) return script;
-  const { id, commands, checkpoint, restore = false } = script;
+  const { id, commands, checkpoint, restore = false, stored } = script;
   const key = `${rental.record.terms.n}-${id.replace(/[^A-Za-z0-9]+/g, '-').slice(0, 100)}`;
-  const parts = partsOf({ key, commands, checkpoint, restore });
+  const parts = partsOf({ key, commands, checkpoint, restore, stored });
   return parts ? { ...script, parts, commands: commandsOf(parts) } : script;
 }
 
@@ -27,6 +27,8 @@ export function nextOf(
   const part = wasRun ? nextPart(parts, { state, results, batchId }) : undefined;
   if (part) return { ...script, ...part };
   Object.assign(outcome, earlierOf(parts));
+  if (wasRun && parts.stage === 'restore')
+    outcome.reason = `its checkpoint could not be restored: ${outcome.reason ?? state}`;
   // Each part's outputs fit into a payload, which does not say that all of them do.
   if (wasRun || parts.kept.length > 0)
     outcome.results = fitScriptResults(parts.kept, rental.record.terms.outputLimitBytes);

@@ -46,6 +46,8 @@ export interface Assignment {
   checkpoint?: CheckpointSpec;
   /** An attempt before may have left a checkpoint. */
   restore?: boolean;
+  /** One is known to have been stored: nothing is begun without it. */
+  stored?: boolean;
   /** Of a script from outside: whoever sent it may follow its results by it. */
   scriptId?: string;
   /** Its VM is made anew first. */
@@ -61,8 +63,7 @@ export interface Assignment {
 }
 
 /**
- * `lost`: the VM went while it ran. `returned`: it never began, or the agreement's own time was over; no
- * failure of the task.
+ * `lost`: the VM went while it ran. `returned`: it never began, which is no failure of the task.
  */
 export type AssignmentState = ScriptEnd;
 
@@ -81,6 +82,10 @@ export interface AssignmentOutcome {
   batchId?: BatchId;
   /** Of one that was sent in parts: those before, the newest. */
   earlierBatches?: BatchId[];
+  /** How many checkpoints were stored while it ran. */
+  checkpoints?: number;
+  /** It was lost because the agreement's own time was over. */
+  expired?: boolean;
   startedAt: Timestamp;
   finishedAt: Timestamp;
 }
@@ -132,6 +137,8 @@ export interface ReservationRequest {
    */
   kind: 'topUp' | 'reserve' | 'check';
   amount?: Amount;
+  /** Id of a workflow other than the job, which is told the answer by `golemReservationAnswer`. */
+  answerTo?: string;
 }
 
 export interface ReservationAnswer {
@@ -179,6 +186,7 @@ export const assignmentOutcomeSignal = defineSignal<[AssignmentOutcome]>('golemA
 export const rentalUpdateSignal = defineSignal<[RentalUpdate]>('golemRentalUpdate');
 export const settlementUpdateSignal = defineSignal<[SettlementUpdate]>('golemSettlementUpdate');
 export const reservationSignal = defineSignal<[ReservationRequest]>('golemReservation');
+export const reservationAnswerSignal = defineSignal<[ReservationAnswer]>('golemReservationAnswer');
 export const ownerClosedSignal = defineSignal<[OwnerClosed]>('golemOwnerClosed');
 export const attachedSignal = defineSignal<[OwnerAttached]>('golemAttached');
 export const controlRefusedSignal = defineSignal<[ControlRefusal]>('golemControlRefused');

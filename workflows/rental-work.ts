@@ -177,14 +177,15 @@ function isVmKept(begun: RunningScript | Assignment): boolean {
 async function loseVm(
   rental: Rental,
   vm: Vm,
-  begun: Pick<AssignmentOutcome, 'id' | 'task' | 'startedAt' | 'batchId' | 'earlierBatches'>,
+  begun: Pick<AssignmentOutcome, 'id' | 'task' | 'startedAt' | 'batchId' | 'earlierBatches' | 'checkpoints'>,
   done?: EndedScript,
 ): Promise<void> {
-  const { task, startedAt, batchId, earlierBatches } = begun;
+  const { task, startedAt, batchId, earlierBatches, checkpoints } = begun;
   const message = rental.died ?? VM_DIED.message;
   await buryVm(rental, vm, task);
   const why: Loss = { ...VM_DIED, message, fault: faultOf('dead', message, task) };
-  const more = { activityId: vm.activityId, batchId, earlierBatches, ...done?.outcome, startedAt };
+  const parts = { batchId, earlierBatches, checkpoints };
+  const more = { activityId: vm.activityId, ...parts, ...done?.outcome, startedAt };
   const { deaths } = rental.record;
   const lost = rental.loss();
   if (lost?.type === 'AgreementEnded') await rental.giveBack(begun, lost, more);

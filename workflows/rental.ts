@@ -27,7 +27,7 @@ import {
 } from './protocol';
 import { faultOf, ScriptRunner } from './script-runner';
 import { faultOfEnd, type Fault } from './state/broken-faith';
-import { isCarriable, type NamedVm, type RentalRecord } from './state/rental-record';
+import { isCarriable, queueOf, type RentalRecord } from './state/rental-record';
 import { earlierOf } from './state/script-parts';
 import { unlessStopped } from './unless-stopped';
 
@@ -40,13 +40,15 @@ export interface Close {
 /** Why a rental can do nothing more. */
 export interface Loss extends NamedFailure {
   fault?: Fault;
+  /** The agreement's own time was over. */
+  expired?: boolean;
 }
 
 export const VM_DIED: NamedFailure = { type: 'VmLost', message: 'the VM is gone' };
 
 export function lossBy(end: RentalEnded): Loss {
-  const { ended, reason: message } = end;
-  if (ended === 'agreement') return { type: 'AgreementEnded', message, fault: faultOfEnd(end) };
+  const { ended, reason: message, expired } = end;
+  if (ended === 'agreement') return { type: 'AgreementEnded', message, fault: faultOfEnd(end), expired };
   return { type: 'VmLost', message, fault: faultOf(ended === 'silent' ? 'silent' : 'dead', message) };
 }
 
@@ -91,7 +93,7 @@ export class Rental {
     this.control = new Control(record, (events) => this.note(events));
     this.outside = new OutsideScripts(record, {
       guard: (operation, argument) => this.control.guard(operation, argument),
-      enqueue: (script, vm) => this.queueOf(vm).push(script),
+      enqueue: (script, vm) => queueOf(record, vm).push(script),
       isOver: () => this.over || this.close !== undefined || this.isDetached,
       isLeaving: () => this.leaving,
       ended: () => this.ended(),
@@ -106,17 +108,6 @@ export class Rental {
         this.outside.sent(script.id);
       },
     });
-  }
-
-  /** Of the first VM, or of the one of that name. */
-  private queueOf(name: string | undefined): Assignment[] {
-    const { queue, named } = this.record;
-    if (name === undefined) return queue;
-    const known = named.find((vm) => vm.name === name);
-    if (known) return known.queue;
-    const vm: NamedVm = { name, queue: [] };
-    named.push(vm);
-    return vm.queue;
   }
 
   /** VMs that are there, as far as is known. */
@@ -264,8 +255,8 @@ export class Rental {
   }
 
   /**
-   * Tells the job that a task is without its VM. One that had not begun, or was cut short by the end of the agreement
-   * that was agreed, has not failed.
+   * Tells the job that a task is without its VM. One that had not begun has not failed; what an end that was agreed means for
+   * one that had is the job's to say.
    * @param more.startedAt - when the task began, if it did
    */
   async giveBack(
@@ -275,13 +266,14 @@ export class Rental {
   ): Promise<void> {
     const at = new Date().toISOString();
     const { startedAt } = more;
-    const expired = why.type === 'AgreementEnded' && /\bExpired\b/.test(why.message);
-    const isLost = startedAt !== undefined && !expired;
+    const isLost = startedAt !== undefined;
+    const expired = isLost && why.expired ? true : undefined;
     const isOfJob = await this.tellOutcome({
       ...{ rental: this.record.terms.n, id, task, results: [] },
       ...{ activityId: this.record.progress.activityId, startedAt: at, finishedAt: at },
       ...more,
       ...{ reason: why.message, fault: isLost ? why.fault : undefined, state: isLost ? 'lost' : 'returned' },
+      expired,
     });
     if (more.vmsDied === undefined) this.record.told = this.record.everReady && isOfJob;
   }

@@ -12,6 +12,7 @@ import type {
   OwnerAttached,
   OwnerClosed,
   RentalUpdate,
+  ReservationAnswer,
   ReservationRequest,
   SettlementUpdate,
 } from './protocol';
@@ -73,6 +74,7 @@ export const isOutcome = record({
     activityId: maybe(text),
     batchId: maybe(text),
     earlierBatches: maybe(list(text)),
+    checkpoints: maybe(whole),
     startedAt: text,
     finishedAt: text,
   },
@@ -106,8 +108,12 @@ export const isSettlementUpdate = record({
 }) as (value: unknown) => value is SettlementUpdate;
 
 export const isReservationRequest = record({
-  ...{ id: text, kind: oneOf('topUp', 'reserve', 'check'), amount: maybe(amount) },
+  ...{ id: text, kind: oneOf('topUp', 'reserve', 'check'), amount: maybe(amount), answerTo: maybe(text) },
 }) as (value: unknown) => value is ReservationRequest;
+
+const answer = record({ id: text, reserved: sum, budget: sum, failure: maybe(failure) });
+
+export const isReservationAnswer = answer as (value: unknown) => value is ReservationAnswer;
 
 export const isOwnerClosed = record({
   workflowId: text,

@@ -36,6 +36,12 @@ export interface TaskState {
   failures: number;
   /** Number of assignments made, for their ids. */
   assigned: number;
+  /** A checkpoint of it was stored. */
+  stored?: boolean;
+  /** Seconds that its present attempt took in agreements before, whose time was over. */
+  spentSec?: number;
+  /** An agreement's end has cut it short, and nothing was stored in that or since. */
+  cutShort?: boolean;
   results: CommandResult[];
   provider?: ProviderInfo;
   startedAt?: Timestamp;
@@ -351,10 +357,11 @@ export function assign(state: JobState, rental: RentalEntry, now: Timestamp): As
   rental.current = index;
   rental.currentId = `${task.spec.name}#${task.assigned}`;
   rental.currentSince = now;
-  const { name, commands, timeoutSec, onUncertain, checkpoint } = task.spec;
+  const { name, commands, onUncertain, checkpoint } = task.spec;
+  const timeoutSec = Math.max(1, Math.round(task.spec.timeoutSec - (task.spentSec ?? 0)));
   return {
     ...{ id: rental.currentId, task: name, commands, timeoutSec, onUncertain, vmsDied: rental.vmsDied },
-    ...(checkpoint ? { checkpoint, restore: task.assigned > 1 } : {}),
+    ...(checkpoint ? { checkpoint, restore: task.assigned > 1, stored: task.stored } : {}),
   };
 }
 
@@ -373,7 +380,8 @@ export function applyOutcome(state: JobState, outcome: AssignmentOutcome): boole
   // Its VM is no more: it takes no other task while it closes.
   else if (['lost', 'timedOut', 'returned'].includes(outcome.state)) rental.closing = true;
   const stays = isRenewed || outcome.state === 'uncertain';
-  if (outcome.state === 'returned') {
+  if (outcome.checkpoints) task.stored = true;
+  if (outcome.state === 'returned' || isMove(task, outcome)) {
     restart(state, group, stays ? rental.n : undefined);
     return true;
   }
@@ -390,6 +398,7 @@ export function applyOutcome(state: JobState, outcome: AssignmentOutcome): boole
     reason: outcome.reason,
   });
   task.results = outcome.results;
+  task.spentSec = undefined;
   if (outcome.state === 'done') {
     task.state = 'done';
     task.finishedAt = outcome.finishedAt;
@@ -398,7 +407,9 @@ export function applyOutcome(state: JobState, outcome: AssignmentOutcome): boole
     return true;
   }
   task.failures += 1;
-  task.failure = { type: FAILURE_OF[outcome.state], message: outcome.reason ?? outcome.state };
+  const inVain = outcome.expired && task.spec.checkpoint ? ': no checkpoint was stored in its time' : '';
+  const message = `${outcome.reason ?? outcome.state}${inVain}`;
+  task.failure = { type: FAILURE_OF[outcome.state], message };
   const noMore = outcome.state === 'uncertain' && task.spec.onUncertain === 'fail';
   if (noMore || task.failures >= task.spec.maxAttempts) {
     giveUp(state, group, task, outcome.finishedAt);
@@ -407,6 +418,23 @@ export function applyOutcome(state: JobState, outcome: AssignmentOutcome): boole
   restart(state, group, stays ? rental.n : undefined);
   if (!stays) group.avoid.push(rental.provider.id);
   return true;
+}
+
+/**
+ * A task that the end of an agreement has cut short goes on elsewhere in the same attempt where a checkpoint was stored.
+ * Another one had begun too late, which happens once; one that never gets anywhere must not be paid for for ever.
+ */
+function isMove(
+  task: TaskState,
+  { state, expired, checkpoints, startedAt, finishedAt }: AssignmentOutcome,
+): boolean {
+  if (state !== 'lost' || !expired) return false;
+  const isFree = Boolean(checkpoints) || !task.cutShort;
+  task.cutShort = !checkpoints;
+  const tookSec = (Date.parse(finishedAt) - Date.parse(startedAt)) / 1000;
+  // Without checkpoints it begins at zero, with all of its time.
+  if (isFree && task.spec.checkpoint) task.spentSec = (task.spentSec ?? 0) + Math.max(0, tookSec || 0);
+  return isFree;
 }
 
 export const FAILURE_OF = {

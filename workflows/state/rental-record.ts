@@ -45,6 +45,8 @@ export interface NamedVm {
 export interface RentalRecord {
   terms: RentalTerms;
   signed?: Omit<SignedAgreement, 'events'>;
+  /** First run of the settlement that was started for it, where it attached and none was there. */
+  settlementRunId?: string;
   /** The VM that came up last. */
   vm?: GolemActivityId;
   /** Golem activities that were ended under the agreement, or buried. */
@@ -110,6 +112,7 @@ export function attachedRecord(
   const { job, provider, agreementId, approvedAt, validToMs, terms, batchIds, note } = found;
   const siblings = found.siblings.length > 0 ? found.siblings : undefined;
   const { activityId } = attach;
+  const endsAt = new Date(validToMs).toISOString();
   const base = {
     control: control ?? undefined,
     setup: [],
@@ -123,7 +126,7 @@ export function attachedRecord(
     ...{ vm: activityId, everReady: true, inherited: batchIds, others: found.others },
     signed: { agreementId, approvedAt, validToMs, terms, retried: false },
     outside: batchIds.map((scriptId) => ({ scriptId, sent: true })),
-    progress: { ...record.progress, state: 'ready', agreementId, activityId, siblings, note },
+    progress: { ...record.progress, state: 'ready', agreementId, activityId, terms, endsAt, siblings, note },
   };
 }
 
@@ -156,6 +159,20 @@ export function followInherited(record: RentalRecord, nowMs: number): void {
   record.running = { id: batchId, task: batchId, batchId, timeoutSec, startedAt, deadlineMs };
   Object.assign(record.progress, { state: 'busy', currentTask: batchId, currentBatch: batchId });
 }
+
+/** Of the first VM, or of the one of that name. */
+export function queueOf(record: Pick<RentalRecord, 'queue' | 'named'>, name?: string): Assignment[] {
+  if (name === undefined) return record.queue;
+  const known = record.named.find((vm) => vm.name === name);
+  if (known) return known.queue;
+  const vm: NamedVm = { name, queue: [] };
+  // Of a name that was asked for in vain nothing is kept: anybody may invent any number of them.
+  record.named = [...record.named.filter((each) => !isUnused(each)), vm];
+  return vm.queue;
+}
+
+const isUnused = ({ activityId, gone, queue, running }: NamedVm): boolean =>
+  activityId === undefined && gone === undefined && running === undefined && queue.length === 0;
 
 /** As progress shows them; undefined where there are none. */
 export function namedVms({ named }: RentalRecord): RentalProgress['vms'] {

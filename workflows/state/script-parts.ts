@@ -16,6 +16,8 @@ export interface WholeScript {
   checkpoint?: CheckpointSpec;
   /** An attempt before may have left a checkpoint. */
   restore: boolean;
+  /** One is known to have been stored: nothing is begun without it. Default false. */
+  stored?: boolean;
 }
 
 export interface Parts {
@@ -47,6 +49,11 @@ export interface PartEnd {
 /** A transfer is tried so often, where its other end is outside of the VM: networks and servers have bad moments. */
 const TRANSFER_TRIES = 3;
 const FIRST_PAUSE_MS = 2_000;
+/** A checkpoint is worth waiting for: so often, which is some five minutes, it is asked for. */
+const RESTORE_TRIES = 10;
+const LONGEST_PAUSE_MS = 60_000;
+/** As exe-units and ya-runtimes word it. Nothing else says that there is no checkpoint. */
+const NOT_THERE = /\bTransfer error: HTTP error: client error: (404|410)\b/;
 /** A task of days has a part for each checkpoint. */
 const BATCHES_KEPT = 100;
 
@@ -67,8 +74,12 @@ export function partsOf(whole: WholeScript): Parts | undefined {
 export const isRepeatable = ({ stage }: Parts): boolean => stage === 'restore' || stage === 'wait';
 
 /** What an outcome tells of the parts before. */
-export function earlierOf(parts: Parts | undefined): { earlierBatches?: BatchId[] } {
-  return parts && parts.batches.length > 0 ? { earlierBatches: parts.batches } : {};
+export function earlierOf(parts: Parts | undefined): { earlierBatches?: BatchId[]; checkpoints?: number } {
+  const { batches = [], checkpoints = 0 } = parts ?? {};
+  return {
+    ...(batches.length > 0 ? { earlierBatches: batches } : {}),
+    ...(checkpoints > 0 ? { checkpoints } : {}),
+  };
 }
 
 /** Commands of the present part. */
@@ -113,13 +124,21 @@ function whatFollows(parts: Parts, { state, results }: PartEnd): Part | undefine
     parts.offset = from;
     return { commands: commandsOf(parts), pauseMs: 0 };
   };
-  const pause = (): number => FIRST_PAUSE_MS * 2 ** (parts.failures - 1);
+  const pause = (): number => Math.min(FIRST_PAUSE_MS * 2 ** (parts.failures - 1), LONGEST_PAUSE_MS);
   if (stage === 'restore') {
     parts.failures += 1;
-    const isThere = state === 'done' || parts.failures >= TRANSFER_TRIES;
-    if (!isThere) return { ...go('restore', 0), pauseMs: pause() };
-    parts.failures = 0;
-    return go('launch', 0);
+    if (state === 'done' || isNothingThere(parts, results)) {
+      parts.failures = 0;
+      return go('launch', 0);
+    }
+    if (parts.failures < RESTORE_TRIES) return { ...go('restore', 0), pauseMs: pause() };
+    // To begin at zero would be to write over what may be there.
+    keep(
+      parts,
+      results.slice(-1).map((last) => ({ ...last, index: 0 })),
+      0,
+    );
+    return undefined;
   }
   if (stage === 'wait') {
     const [packed] = results;
@@ -154,6 +173,15 @@ function whatFollows(parts: Parts, { state, results }: PartEnd): Part | undefine
   return undefined;
 }
 
+/**
+ * A transfer may succeed with what a server says in place of a file: exe-units of today do not look at the status of an
+ * answer. What then is no archive tells that there is no checkpoint, unless one is known to have been stored.
+ */
+function isNothingThere({ whole, failures }: Parts, [moved]: readonly CommandResult[]): boolean {
+  if (moved?.result === 'Error') return NOT_THERE.test(moved.message ?? '');
+  return moved !== undefined && !whole.stored && failures >= TRANSFER_TRIES;
+}
+
 function keep(parts: Parts, results: readonly CommandResult[], offset: number): void {
   parts.kept.push(...results.map((result) => ({ ...result, index: offset + result.index })));
 }
@@ -173,10 +201,13 @@ const shell = (lines: string, ...args: string[]): RunCommand => ({
   args: ['-c', lines, 'golem', ...args],
 });
 
+/** Whole or not at all: one that was cut off is not unpacked in part. */
+const UNPACK = '[ -s "$1" ] && tar -tf "$1" >/dev/null && tar -xf "$1" -C / && rm "$1"';
+
 function restoring(checkpoint: CheckpointSpec): ScriptCommand[] {
   const archive = archiveOf(checkpoint);
   const from = checkpoint.from ?? checkpoint.to;
-  return [{ transfer: { from, to: archive } }, shell('tar -xf "$1" -C / && rm "$1"', archive)];
+  return [{ transfer: { from, to: archive } }, shell(UNPACK, archive)];
 }
 
 function launching({ run, args }: RunCommand, key: string): ScriptCommand {
