@@ -1,9 +1,13 @@
 /** The workflows of one job as a client sees them: the job, its settlement, its rentals; found by id and memo. */
 import { WorkflowNotFoundError } from '@temporalio/common';
-import type { Client, WorkflowExecutionDescription } from '@temporalio/client';
+import { isGrpcServiceError, type Client, type WorkflowExecutionDescription } from '@temporalio/client';
 import { isNoAnswer, NoAnswerError, UnknownJobError } from './errors';
 
 const JOB_TYPE = 'golemJob';
+/** Temporal's `HISTORY_EVENT_FILTER_TYPE_CLOSE_EVENT`. */
+const CLOSING_EVENT = 2;
+/** gRPC's status. */
+const NOT_FOUND = 5;
 /** A service may start jobs for years. */
 const JOBS_KEPT = 10_000;
 
@@ -69,6 +73,22 @@ export class JobWorkflows {
       );
     } catch (error) {
       if (isNoAnswer(error)) throw new NoAnswerError(workflowId, { cause: error });
+      throw error;
+    }
+  }
+
+  /** The run that a run went on as; undefined where it did not, or is not kept any more. */
+  async runAfter(workflowId: string, runId: string): Promise<string | undefined> {
+    const { namespace } = this.client.options;
+    try {
+      const { history } = await this.client.workflowService.getWorkflowExecutionHistory({
+        ...{ namespace, execution: { workflowId, runId } },
+        historyEventFilterType: CLOSING_EVENT,
+      });
+      const closing = history?.events?.at(-1)?.workflowExecutionContinuedAsNewEventAttributes;
+      return closing?.newExecutionRunId || undefined;
+    } catch (error) {
+      if (isGrpcServiceError(error) && error.code === NOT_FOUND) return undefined;
       throw error;
     }
   }

@@ -111,6 +111,14 @@ export interface AgreementMoney {
   debitNotes: number;
 }
 
+/** What became of the oldest of very many agreements: all of them are paid. */
+export interface EarlierAgreements {
+  agreements: number;
+  accepted: Amount;
+  paid: Amount;
+  debitNotes: number;
+}
+
 /** What `golemSettlement` returns. */
 export interface SettlementResult {
   jobId: string;
@@ -119,6 +127,8 @@ export interface SettlementResult {
   state: 'settled' | 'unpaid';
   money: Money;
   agreements: AgreementMoney[];
+  /** Beside these, where there were thousands. */
+  earlier?: EarlierAgreements;
 }
 
 /**
@@ -223,6 +233,8 @@ export interface SettlementProgress {
   allocationId?: string;
   money: Money;
   agreements: AgreementMoney[];
+  /** Beside these, where there were thousands. */
+  earlier?: EarlierAgreements;
   /** Agreements that were left alive on purpose; absent where there are none. */
   detached?: DetachedAgreement[];
   lastFailure?: LastFailure;

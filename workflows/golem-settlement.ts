@@ -17,7 +17,7 @@ import {
 } from '@temporalio/workflow';
 import type { Adopted, CleanedUp, OwnersToWatch, SettlementNews } from '../activities/contract';
 import { backoffMs } from '../model/backoff';
-import { appendEvents, carryEvents, readEvents, resumeEvents, type NewEvent } from '../model/events';
+import { appendEvents, readEvents, resumeEvents, type NewEvent } from '../model/events';
 import type { AgreementId } from '../model/ids';
 import type { LastFailure, SettlementPhase, SettlementProgress, SettlementResult } from '../model/result';
 import { cleanUp, settlementWatch } from './activity-options';
@@ -52,7 +52,7 @@ import {
   sound,
 } from './signal-input';
 import { Reservation } from './reservation';
-import type { CarriedSettlement, SettlementPlace } from './state/carried-settlement';
+import { fitSettlement, type SettlementPlace } from './state/carried-settlement';
 import {
   agreementsOf,
   awaitingPayment,
@@ -62,6 +62,7 @@ import {
   paymentConfirmed,
   bookPayment,
   compactLedger,
+  earlierOf,
   entryOf,
   giveUpInvoices,
   giveUpWaiting,
@@ -100,7 +101,8 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
 
   const progress = (): SettlementProgress => ({
     ...{ jobId: job.jobId, phase: place.phase, allocationId: reservation.allocationId },
-    ...{ money: moneyOf(ledger), agreements: agreementsOf(ledger), detached: place.detached, lastFailure },
+    ...{ money: moneyOf(ledger), agreements: agreementsOf(ledger), ...earlierOf(ledger) },
+    ...{ detached: place.detached, lastFailure },
   });
 
   setHandler(eventsQuery, (query) => readEvents(log, query));
@@ -176,7 +178,7 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
     await enter(unpaid ? 'unpaid' : 'settled');
     return {
       ...{ jobId: job.jobId, jobUuid: job.jobUuid, state: unpaid ? 'unpaid' : 'settled' },
-      ...{ money: moneyOf(ledger), agreements: agreementsOf(ledger) },
+      ...{ money: moneyOf(ledger), agreements: agreementsOf(ledger), ...earlierOf(ledger) },
     };
   });
 
@@ -240,11 +242,11 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
     const restOfReservation = await reservation.rest();
     const open = await chores.rest();
     await reports.stop();
-    const next: CarriedSettlement = {
+    const next = fitSettlement({
       ...{ place, owners, cursor, refusedProviders, seq, lastFailure },
       ...{ ledger: compactLedger(ledger), undecided: compactUndecided(undecided), chores: open },
-      ...{ reservation: restOfReservation(), log: carryEvents(log) },
-    };
+      ...{ reservation: restOfReservation(), log },
+    });
     await continueAsNew<typeof golemSettlement>({ ...input, carried: next });
   }
 

@@ -2,9 +2,10 @@
  * What a settlement takes along when it continues as new: all it knows, as plain JSON, and bounded, since a run is
  * given no more than 2 MB. Pure functions over plain data.
  */
-import type { EventLog } from '../../model/events';
+import { carryEvents, EVENTS_CARRIED_JSON, type EventLog } from '../../model/events';
 import type { AgreementId, AllocationId, Amount, Timestamp } from '../../model/ids';
 import type { DetachedAgreement, LastFailure, ProviderInfo, SettlementPhase } from '../../model/result';
+import { jsonSize } from '../../model/result-size';
 import type { ReservationAnswer, ReservationRequest, SettlementUpdate } from '../protocol';
 import type { Ledger } from './ledger';
 import type { Owners } from './owners';
@@ -65,4 +66,13 @@ export interface CarriedSettlement {
   seq: number;
   lastFailure?: LastFailure;
   log: EventLog;
+}
+
+/** Temporal takes 2 MB, with what is around it. */
+const ALL_JSON = 1_900_000;
+
+/** With as many of its events as there is room for beside what it must know. */
+export function fitSettlement(carried: CarriedSettlement): CarriedSettlement {
+  const room = ALL_JSON - jsonSize({ ...carried, log: [] });
+  return { ...carried, log: carryEvents(carried.log, Math.max(0, Math.min(EVENTS_CARRIED_JSON, room))) };
 }

@@ -14,7 +14,7 @@ import type {
   Timestamp,
 } from '../../model/ids';
 import type { Bills } from './budget';
-import type { AgreementMoney, Money, ProviderInfo } from '../../model/result';
+import type { AgreementMoney, EarlierAgreements, Money, ProviderInfo } from '../../model/result';
 
 export interface LedgerEntry extends AgreementSoFar {
   agreementId: AgreementId;
@@ -43,6 +43,8 @@ export interface Ledger {
   decided: (DebitNoteId | InvoiceId)[];
   /** Debit notes that yagna said were paid before their acceptance was booked; the newest ones. */
   paidEarly: DebitNoteId[];
+  /** What the oldest agreements came to that are paid and are no entries any more. */
+  earlier?: EarlierAgreements & { ids: string[] };
 }
 
 /** yagna writes 18 decimals; here an amount has one spelling. */
@@ -103,6 +105,8 @@ export function paymentConfirmed({ amount, ...note }: PaidNote, at: Timestamp): 
 export function book(ledger: Ledger, decision: Decision): PaidNote[] {
   if (['foreign', 'awaited'].includes(decision.decision) || ledger.decided.includes(decision.document.id))
     return [];
+  // It is paid, and nothing that still comes changes that.
+  if (ledger.earlier?.ids.includes(shortId(decision.agreementId))) return [];
   ledger.decided.push(decision.document.id);
   if (ledger.decided.length > DECIDED_KEPT) ledger.decided.shift();
   const entry = entryOf(ledger, decision.agreementId, decision.provider);
@@ -182,14 +186,62 @@ export function bookPayment(ledger: Ledger, agreementId: AgreementId): void {
   if (entry?.invoiceAccepted) entry.state = 'settled';
 }
 
-/** Of an agreement that is paid nothing is looked up any more but what it came to. */
+/** Of what a run takes along: agreements that are paid, the newest; notes that wait for their payment; ids of those earlier. */
+const PAID_CARRIED = 1000;
+const UNPAID_CARRIED = 3000;
+const EARLIER_IDS_KEPT = 10_000;
+
+/** Enough of an agreement's id, which is random hexadecimal, to know it again. */
+const shortId = (agreementId: AgreementId): string => agreementId.slice(0, 16);
+
+/**
+ * What the next run needs of it, bounded however many agreements and notes there were. Of an agreement whose invoice is
+ * accepted nothing is looked up any more but what it came to; of very many that are paid the oldest become a sum.
+ */
 export function compactLedger(ledger: Ledger): Ledger {
-  const entries = ledger.entries.map((entry): LedgerEntry => {
-    if (entry.state !== 'settled') return entry;
-    const nothing = { acceptedByActivity: {}, notes: {}, lastUsage: {}, lastNoteAt: {} };
-    return { ...entry, ...nothing, unpaidNotes: {}, paidByNotes: {}, notesBefore: countNotes(entry) };
-  });
-  return { ...ledger, entries };
+  const vms = ledger.entries.flatMap(({ unpaidNotes }) => [
+    ...new Set(Object.values(unpaidNotes).map(({ activityId }) => activityId)),
+  ]);
+  const mostOfVm = Math.max(1, Math.floor(UNPAID_CARRIED / Math.max(1, vms.length)));
+  const paid = ledger.entries.filter(({ state }) => state === 'settled');
+  const folded = new Set(paid.slice(0, Math.max(0, paid.length - PAID_CARRIED)));
+  const entries = ledger.entries.filter((entry) => !folded.has(entry));
+  return {
+    ...ledger,
+    entries: entries.map((entry) => compactEntry(entry, mostOfVm)),
+    ...(folded.size > 0 ? { earlier: foldAll(ledger, [...folded]) } : {}),
+  };
+}
+
+function compactEntry(entry: LedgerEntry, mostOfVm: number): LedgerEntry {
+  if (!entry.invoiceAccepted) return { ...entry, unpaidNotes: newestOfVms(entry.unpaidNotes, mostOfVm) };
+  const nothing = { acceptedByActivity: {}, notes: {}, lastUsage: {}, lastNoteAt: {} };
+  const slim = { ...entry, ...nothing, notesBefore: countNotes(entry) };
+  if (entry.state === 'settled') return { ...slim, unpaidNotes: {}, paidByNotes: {} };
+  // Until its invoice is paid, its notes may be; of payable ones each is told.
+  const newest = newestOfVms(entry.unpaidNotes, 1);
+  const told = Object.entries(entry.unpaidNotes).filter(([id, { payable }]) => payable || id in newest);
+  return { ...slim, unpaidNotes: newestOfVms(Object.fromEntries(told), mostOfVm) };
+}
+
+/** Of each Golem activity so many: the payment of a newer one counts for those before. */
+function newestOfVms(notes: LedgerEntry['unpaidNotes'], most: number): LedgerEntry['unpaidNotes'] {
+  const left: Record<GolemActivityId, number> = {};
+  const kept = Object.entries(notes)
+    .reverse()
+    .filter(([, { activityId }]) => (left[activityId] = (left[activityId] ?? most) - 1) >= 0);
+  return Object.fromEntries(kept.reverse());
+}
+
+function foldAll(ledger: Ledger, entries: readonly LedgerEntry[]): Ledger['earlier'] {
+  const { agreements = 0, accepted = '0', paid = '0', debitNotes = 0, ids = [] } = ledger.earlier ?? {};
+  return {
+    agreements: agreements + entries.length,
+    accepted: addAmounts([accepted, ...entries.map(acceptedOf)]),
+    paid: addAmounts([paid, ...entries.map(paidOf)]),
+    debitNotes: entries.reduce((sum, entry) => sum + countNotes(entry), debitNotes),
+    ids: [...ids, ...entries.map(({ agreementId }) => shortId(agreementId))].slice(-EARLIER_IDS_KEPT),
+  };
 }
 
 /** What is accepted of one agreement: its invoice, or the newest debit notes before that. */
@@ -207,8 +259,8 @@ export function moneyOf(ledger: Ledger): Money {
   return {
     budget: ledger.budget,
     reserved: ledger.reserved,
-    accepted: addAmounts(ledger.entries.map(acceptedOf)),
-    paid: addAmounts(ledger.entries.map(paidOf)),
+    accepted: addAmounts([ledger.earlier?.accepted ?? '0', ...ledger.entries.map(acceptedOf)]),
+    paid: addAmounts([ledger.earlier?.paid ?? '0', ...ledger.entries.map(paidOf)]),
     platform: ledger.platform,
   };
 }
@@ -224,6 +276,13 @@ export function agreementsOf(ledger: Ledger): AgreementMoney[] {
     state: entry.state,
     debitNotes: countNotes(entry),
   }));
+}
+
+/** What came before those of {@link agreementsOf}; nothing where that is all. */
+export function earlierOf({ earlier }: Ledger): { earlier?: EarlierAgreements } {
+  if (!earlier) return {};
+  const { agreements, accepted, paid, debitNotes } = earlier;
+  return { earlier: { agreements, accepted, paid, debitNotes } };
 }
 
 const countNotes = ({ notes, notesBefore = 0 }: LedgerEntry): number =>

@@ -25,7 +25,7 @@ const FIRST_RETRY_SEC = 10;
 const LAST_RETRY_SEC = 300;
 const TURN_MS = 60_000;
 /** That go along into the next run. */
-const CARRIED = 1500;
+const CARRIED = 1000;
 
 /** One that is there already may be told again with the agreement it is of. */
 export function addUndecided(undecided: Undecided, document: DocumentRef): void {
