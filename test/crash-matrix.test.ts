@@ -29,7 +29,7 @@ const task = (workflow: string, n: number): Row => ({
 const SAMPLE: Row[] = [
   time('golemWriteResults', 1, KILLED_AFTER, 'continued'),
   time('golemVerifyControl', 4, KILLED_AFTER, 'closed'),
-  at('golemResolveAttach', 'getActivityAgreement', KILLED_BEFORE, 'detached and attached'),
+  at('golemResolveAttach', 'getActivityAgreement', LOST_AFTER, 'detached and attached'),
   at('golemCreateVm', 'createActivity', KILLED_AFTER),
   at('golemCleanUp', 'terminateAgreement', KILLED_BEFORE, 'terminated'),
   task('', 7),
