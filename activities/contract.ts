@@ -16,7 +16,7 @@ import type {
   Timestamp,
 } from '../model/ids';
 import type { AgreedTerms } from '../model/agreed-terms';
-import type { AttachSpec } from '../model/attach';
+import type { AttachSpec, DetachedVm } from '../model/attach';
 import type { Breach } from '../model/avoid';
 import type { ATTACH, ControlClaim, ControlKey, ControlSpec, Operation, Refusal } from '../model/control';
 import type {
@@ -331,6 +331,8 @@ export interface WatchSettlementInput {
   cursor: { debitNotes: Timestamp; invoices: Timestamp };
   /** Invoices that were accepted and are not known to be paid. */
   awaitingPayment: InvoiceId[];
+  /** Documents that somebody else decides: that he did is news. */
+  decidedElsewhere?: (DebitNoteId | InvoiceId)[];
   /** Agreements whose debit notes are no news any more: they came too often. */
   ignoredNotes?: AgreementId[];
   /** Whose closing to wait for beside the documents. */
@@ -364,6 +366,8 @@ export interface SettlementNews {
   settled: { invoiceId: InvoiceId; agreementId: AgreementId; amount: Amount; event: NewEvent }[];
   /** Debit notes that yagna now says are paid. */
   settledNotes: DebitNoteId[];
+  /** Those of `decidedElsewhere` that yagna tells something new of. */
+  heardOf?: (DebitNoteId | InvoiceId)[];
   owners?: OwnersState;
   /** Those of `detached` that have ended. */
   ended?: { agreementId: AgreementId; events: NewEvent[] }[];
@@ -552,6 +556,10 @@ export interface ResolvedAttach {
   nonce?: string;
   /** Scripts in it that were sent before, the oldest first. */
   batchIds: BatchId[];
+  /** All other Golem activities that yagna lists under the agreement. */
+  others: GolemActivityId[];
+  /** Those of them that live, or whose provider does not say that they have ended. */
+  siblings: GolemActivityId[];
   /** What its user should know. */
   note?: string;
 }
@@ -561,6 +569,7 @@ export interface DescribeDetachInput {
   agreementId: AgreementId;
   activityId: GolemActivityId;
   batchId?: BatchId;
+  vms?: DetachedVm[];
 }
 
 export interface FoundOrphans {
@@ -583,6 +592,8 @@ export interface AvoidInput {
 export interface VerifyControlInput {
   /** Workflow id of the rental or job that was asked. */
   rental: string;
+  /** Id of its first run; absent where it was signed before there was one. */
+  run?: string;
   operation: Operation | typeof ATTACH;
   /** The Update's argument without its `authorization`. */
   args: unknown;
@@ -590,10 +601,10 @@ export interface VerifyControlInput {
   authorization: string;
 }
 
-/** Who signed, and why it is refused all the same; nothing of both where nobody can be told. */
+/** Who signed, and why it is refused all the same; the refusal alone where nobody did. */
 export type VerifiedControl =
-  | { key: ControlKey; claim: Pick<ControlClaim, 'nonce' | 'exp'>; refusal?: undefined }
-  | { key?: ControlKey; refusal: Refusal };
+  | { key: ControlKey; claim: Pick<ControlClaim, 'nonce' | 'exp'>; refusal?: Refusal }
+  | { key?: undefined; claim?: undefined; refusal: Refusal };
 
 /** How far a file of tasks was read. */
 export interface TasksCursor {

@@ -412,12 +412,13 @@ export class GolemClient {
     amount: Amount,
     { updateId }: { updateId?: string } = {},
   ): Promise<{ reserved: Amount; budget: Amount }> {
-    const { running } = await this.workflows.describeJob(jobId);
+    const { running, firstRunId } = await this.workflows.describeJob(jobId);
     const over = (cause?: unknown): GolemJobError =>
       new GolemJobError(jobId, 'JobEnding', 'it is over: its budget is not raised any more', { cause });
     if (!running) throw over();
     const asked = { amount };
-    const args: [typeof asked] = [this.signer ? await this.signer.authorize(jobId, 'topUp', asked) : asked];
+    const of = { workflowId: jobId, firstRunId };
+    const args: [typeof asked] = [this.signer ? await this.signer.authorize(of, 'topUp', asked) : asked];
     try {
       const job = this.client.workflow.getHandle(jobId);
       return await job.executeUpdate<{ reserved: Amount; budget: Amount }, typeof args>('topUp', {

@@ -2,6 +2,7 @@
 import { WorkflowNotFoundError } from '@temporalio/common';
 import { isGrpcServiceError, type Client, type WorkflowExecutionDescription } from '@temporalio/client';
 import { isNoAnswer, NoAnswerError, UnknownJobError } from './errors';
+import { firstRunIdOf } from './signed-for';
 
 const JOB_TYPE = 'golemJob';
 /** Temporal's `HISTORY_EVENT_FILTER_TYPE_CLOSE_EVENT`. */
@@ -102,7 +103,7 @@ function seenOf(description: WorkflowExecutionDescription): Seen {
   const jobUuid = description.memo?.golemJob;
   return {
     runId: description.runId,
-    firstRunId: description.raw.workflowExecutionInfo?.firstRunId || description.runId,
+    firstRunId: firstRunIdOf(description),
     running: description.status.name === 'RUNNING',
     historyLength: description.historyLength,
     type: description.type,

@@ -17,12 +17,20 @@ export interface AttachSpec {
   budget?: Amount;
 }
 
+export interface DetachedVm {
+  name: string;
+  activityId: GolemActivityId;
+  batchId?: BatchId;
+}
+
 /** Answer of the Update `detach`. */
 export interface Detached {
   agreementId: AgreementId;
   activityId: GolemActivityId;
   /** Of the script that goes on in the VM, if one does. */
   batchId?: BatchId;
+  /** VMs beside it under the agreement, by their names, each with the script that goes on there. */
+  vms?: DetachedVm[];
   /** When the agreement ends, if nobody ends it before. */
   validTo: Timestamp;
   /** Workflow that pays until then. */

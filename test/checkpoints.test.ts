@@ -32,10 +32,13 @@ afterAll(async () => {
 
 const SPEC = { image: 'golem/alpine:latest', budget: '1' };
 const STEPS = 20;
-/** Counts to twenty, some four steps a second, from where it has been; says with which step it began. */
+/**
+ * Counts to twenty from where it has been, for eight seconds in all: longer than it takes to the first checkpoint on a busy
+ * machine. Says with which step it began.
+ */
 const COUNT =
   'S=/golem/work/step; N=$(cat $S 2>/dev/null || echo 0); echo "from $N"; ' +
-  `while [ $N -lt ${STEPS} ]; do sleep 0.25; N=$((N+1)); echo $N > $S.new; mv $S.new $S; done; echo "to $N"`;
+  `while [ $N -lt ${STEPS} ]; do sleep 0.4; N=$((N+1)); echo $N > $S.new; mv $S.new $S; done; echo "to $N"`;
 
 const counting = (name: string, more: object = {}) => ({
   ...{ name, commands: [COUNT], maxAttempts: 5, timeoutSec: 120 },
@@ -96,7 +99,7 @@ test('a task whose agreement ends early goes on elsewhere from its last checkpoi
 test('a task longer than an agreement lasts goes on in the next, without a failure', async () => {
   const { jobId } = await world.golem.startJob({
     ...{ ...SPEC, demand: { expirationSec: 14 } },
-    tasks: [counting('long', { commands: [COUNT.replace('0.25', '1')], maxAttempts: 1, timeoutSec: 300 })],
+    tasks: [counting('long', { commands: [COUNT.replace('0.4', '1')], maxAttempts: 1, timeoutSec: 300 })],
   });
   const { state, tasks } = await world.golem.result(jobId);
   expect(state).toBe('done');
@@ -119,14 +122,19 @@ test('a program that fails fails its task, with what it printed', async () => {
   await world.golem.settled(jobId);
 });
 
-test('a transfer that fails is tried again where it failed, and nothing before it runs twice', async () => {
+test('a transfer that fails is tried again where it failed, in a setup too, and nothing before it runs twice', async () => {
   const { jobId } = await world.golem.startJob({
     ...SPEC,
+    setup: [
+      'echo setup >> /golem/work/runs',
+      { transfer: { from: web.failsAtFirst(1), to: '/golem/input/setup' } },
+      'echo again >> /golem/work/runs',
+    ],
     tasks: [
       {
         commands: [
           'echo once >> /golem/work/runs',
-          { transfer: { from: web.failsAtFirst(2), to: '/golem/input/x' } },
+          { transfer: { from: web.failsAtFirst(1), to: '/golem/input/x' } },
           'cat /golem/work/runs',
         ],
         maxAttempts: 1,
@@ -138,8 +146,10 @@ test('a transfer that fails is tried again where it failed, and nothing before i
   expect(tasks[0]?.results.map(({ index, result, stdout }) => [index, result, stdout])).toEqual([
     [0, 'Ok', null],
     [1, 'Ok', null],
-    [2, 'Ok', 'once\n'],
+    [2, 'Ok', 'setup\nagain\nonce\n'],
   ]);
+  // Nor was another provider needed.
+  expect((await world.golem.progress(jobId)).rentals).toHaveLength(1);
   await world.golem.settled(jobId);
 });
 

@@ -15,6 +15,7 @@ import {
   forgivableProviders,
   forgive,
   getsOn,
+  isInteractiveOver,
   isUseful,
   newJobState,
   providersToAvoid,
@@ -92,6 +93,27 @@ describe('a job', () => {
     // One that is not ready yet, and has no work, will take some.
     job.rent('q');
     expect(rentalsWanted(job.state, 10, NOW_MS)).toBe(1);
+  });
+
+  test('that is interactive ends with its rental, if that had a VM or its user told it to end', () => {
+    const ended = (...updates: Partial<RentalUpdate>[]): boolean => {
+      const job = new Job();
+      const rental = job.rent('p');
+      for (const update of updates) job.tell(rental, update);
+      expect(isInteractiveOver(job.state)).toBe(false);
+      job.tell(rental, { state: 'closed' });
+      return isInteractiveOver(job.state);
+    };
+    expect(ended({ state: 'deploying' }, { state: 'closing' })).toBe(false);
+    expect(ended({ state: 'ready' }, { state: 'closing' })).toBe(true);
+    expect(ended({ state: 'deploying' }, { state: 'closing', isTerminated: true })).toBe(true);
+    // One that its job gave up before is no user's.
+    const job = new Job();
+    const rental = job.rent('p');
+    rental.closing = true;
+    job.tell(rental, { state: 'closing', isTerminated: true });
+    job.tell(rental, { state: 'closed' });
+    expect(isInteractiveOver(job.state)).toBe(false);
   });
 
   test('gives a rental one task at a time, and the next when that is over', () => {

@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { TaskCommand } from '../model/job';
+import type { ScriptCommand } from '../activities/contract';
 import type { CommandResult } from '../model/result';
 import {
   commandsOf,
@@ -14,9 +14,9 @@ import {
 } from '../workflows/state/script-parts';
 import { tempDir } from './support/temp-dir';
 
-const OUT: TaskCommand = { transfer: { from: '/golem/output/x', to: 'https://example.org/x' } };
-const IN: TaskCommand = { transfer: { from: 'https://example.org/x', to: '/golem/input/x' } };
-const RUN: TaskCommand = { run: 'work' };
+const OUT: ScriptCommand = { transfer: { from: '/golem/output/x', to: 'https://example.org/x' } };
+const IN: ScriptCommand = { transfer: { from: 'https://example.org/x', to: '/golem/input/x' } };
+const RUN: ScriptCommand = { run: 'work' };
 
 const results = (...ends: ('Ok' | 'Error')[]): CommandResult[] =>
   ends.map((result, index) => ({ index, result, stdout: `${index}`, stderr: null, message: null }));
@@ -26,7 +26,7 @@ const said = (stdout: string, result: 'Ok' | 'Error' = 'Error'): CommandResult[]
 const failed = (...ends: ('Ok' | 'Error')[]) => ({ state: 'failed' as const, results: results(...ends) });
 const done = (...ends: ('Ok' | 'Error')[]) => ({ state: 'done' as const, results: results(...ends) });
 
-const begin = (commands: TaskCommand[], more: Partial<WholeScript> = {}): Parts => {
+const begin = (commands: ScriptCommand[], more: Partial<WholeScript> = {}): Parts => {
   const parts = partsOf({ key: 'k', commands, restore: false, ...more });
   if (!parts) throw new Error('it has no parts');
   return parts;
@@ -35,7 +35,7 @@ const outcome = ({ kept }: Parts) => kept.map(({ index, result }) => [index, res
 
 describe('transfers', () => {
   test('a script that moves nothing out or in is one part', () => {
-    const within: TaskCommand = { transfer: { from: '/golem/a', to: '/golem/b' } };
+    const within: ScriptCommand = { transfer: { from: '/golem/a', to: '/golem/b' } };
     expect(partsOf({ key: 'k', commands: [RUN, within], restore: false })).toBeUndefined();
   });
 
@@ -158,7 +158,7 @@ describe('the lines that are run in a VM', () => {
     ...{ key: `test-${process.pid}`, commands: [{ run: line }], restore: false },
     checkpoint: { files, to: 'files:/x', everySec: 1 },
   });
-  const run = (command: TaskCommand | undefined) => {
+  const run = (command: ScriptCommand | undefined) => {
     if (!command || !('run' in command)) throw new Error('it is no program');
     try {
       return { code: 0, out: execFileSync(command.run, command.args ?? [], { encoding: 'utf8' }) };

@@ -1,6 +1,6 @@
 /** The end of a rental that leaves its VM alive: whoever asked for it is told what becomes of that. */
 import { ApplicationFailure, condition, setHandler } from '@temporalio/workflow';
-import type { Detached } from '../model/attach';
+import type { Detached, DetachedVm } from '../model/attach';
 import { settlementId } from '../model/ids';
 import { detaching } from './activity-options';
 import { detachUpdate } from './protocol';
@@ -16,6 +16,8 @@ export function listenForDetach(rental: Rental): void {
 async function detach(rental: Rental, request: unknown): Promise<Detached> {
   await rental.control.guard('detach', request);
   if (rental.over) throw rental.ended();
+  // It took a while to find out who asks.
+  checkDetachable(rental);
   rental.isDetached = true;
   await condition(() => rental.detached !== undefined || rental.over);
   if (!rental.detached) throw rental.ended();
@@ -30,12 +32,19 @@ function checkDetachable(rental: Rental): void {
   throw ApplicationFailure.nonRetryable(message, 'NotDetachable');
 }
 
+function vmsBeside({ record }: Rental): DetachedVm[] | undefined {
+  const vms = record.named.flatMap(({ name, activityId, running }) =>
+    activityId === undefined ? [] : [{ name, activityId, batchId: running?.batchId }],
+  );
+  return vms.length > 0 ? vms : undefined;
+}
+
 /** What will happen if nobody comes back. That it cannot be asked keeps nobody. */
 export async function describeDetach(rental: Rental, { agreementId, validToMs }: Signed): Promise<Detached> {
   const { terms, progress } = rental.record;
   const { job } = terms;
   const { activityId = '', currentBatch: batchId } = progress;
-  const base = { agreementId, activityId, batchId };
+  const base = { agreementId, activityId, batchId, vms: vmsBeside(rental) };
   const validTo = new Date(validToMs).toISOString();
   let says: string[];
   try {

@@ -36,6 +36,7 @@ import {
 } from './failure-type';
 import { FileTasks } from './file-tasks';
 import { JobBudget } from './job-budget';
+import { isLong } from './long-history';
 import { MarketRounds, whyNobody } from './market-rounds';
 import {
   assignmentOutcomeSignal,
@@ -71,6 +72,7 @@ import {
   freeGroups,
   getsOn,
   hasSigned,
+  isInteractiveOver,
   isLive,
   isUseful,
   newJobState,
@@ -345,14 +347,17 @@ export async function golemJob(given: unknown, carried?: CarriedJob): Promise<Jo
     const leaving = new CancellationScope();
     let isLeaving = false;
     /** Nothing is under way that the next run could not know of, but for tasks that are on their way. */
-    const isFree = (): boolean => isLeaving && !round && remembered.size === 0 && answering === 0;
+    const isFree = (): boolean =>
+      isLeaving && stopReason === undefined && !round && remembered.size === 0 && answering === 0;
     const isQuiet = (): boolean => isFree() && handingOut.size === 0 && allHandlersFinished();
     try {
       while (!isOver()) {
         const seen = changes;
+        // What is refused changes nothing, and makes the history long all the same.
+        const hasNews = (): boolean => changes > seen || isQuiet() || (!isLeaving && isLong());
         inFile?.tend();
         if (inFile?.failure) throw asFailure(inFile.failure);
-        if (workflowInfo().continueAsNewSuggested && !isLeaving) {
+        if (isLong() && !isLeaving) {
           isLeaving = true;
           // Whatever a round still brings is not worth more waiting.
           void leaving.run(() => sleep(ROUND_GRACE).then(() => rounds.cancel())).catch(() => undefined);
@@ -366,7 +371,7 @@ export async function golemJob(given: unknown, carried?: CarriedJob): Promise<Jo
           return true;
         }
         if (budget.holdsBack) {
-          await waitForMoney(() => changes > seen || isQuiet());
+          await waitForMoney(hasNews);
           continue;
         }
         const pauseMs = broken.pauseMs(Date.now());
@@ -401,7 +406,6 @@ export async function golemJob(given: unknown, carried?: CarriedJob): Promise<Jo
           }
         }
         if (settlementFailure) throw asFailure(settlementFailure);
-        const hasNews = (): boolean => changes > seen || isQuiet();
         if (more && pauseMs > 0) await condition(hasNews, pauseMs);
         else await condition(hasNews);
       }
@@ -470,12 +474,11 @@ export async function golemJob(given: unknown, carried?: CarriedJob): Promise<Jo
     return true;
   }
 
-  /** An interactive job lives as long as its rental. */
   function isOver(): boolean {
     if (stopReason !== undefined) return true;
     if (inFile) return allTasksOver(state) && inFile.isOver;
     if (!spec.interactive) return allTasksOver(state);
-    return allTasksOver(state) && state.rentals.some((rental) => rental.everReady && !isLive(rental));
+    return allTasksOver(state) && isInteractiveOver(state);
   }
 
   function wanted(): number {

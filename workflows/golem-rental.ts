@@ -45,6 +45,8 @@ import { carriedRecord, learn, namedVms, newRentalRecord, nextInput } from './st
 
 /** Most providers sign in less, and what is signed is ended at once and by name: nobody has to look for it. */
 const SIGNING_GRACE = '5 s';
+/** Sending a script may take so long. */
+const DETACHING_GRACE = '30 s';
 
 export async function golemRental(input: RentalInput | AttachInput): Promise<RentalResult> {
   const { rental, settlement } = await begin(input);
@@ -73,11 +75,13 @@ export async function golemRental(input: RentalInput | AttachInput): Promise<Ren
     if (failure?.type === 'AgreementRejected') rental.note((failure.details ?? []) as NewEvent[]);
   }
   if (goesOn) return await continueAsNew<typeof golemRental>(nextInput(input, record));
-  return await CancellationScope.nonCancellable(() =>
-    rental.isDetached && !rental.isStopped() && !failure && !cancelled
-      ? concludeDetached(rental)
-      : conclude(rental, failure, cancelled),
-  );
+  return await CancellationScope.nonCancellable(async () => {
+    // A script that is just being sent to a VM beside the first one is left with its batch id.
+    if (rental.isDetached) await condition(() => !rental.isMaking() || rental.isStopped(), DETACHING_GRACE);
+    return rental.isDetached && !rental.isStopped() && !failure && !cancelled
+      ? await concludeDetached(rental)
+      : await conclude(rental, failure, cancelled);
+  });
 }
 
 async function begin(input: RentalInput | AttachInput): Promise<{ rental: Rental } & Partial<Attached>> {
@@ -122,7 +126,9 @@ function listen(rental: Rental): void {
   setHandler(assignmentSignal, sound('golemAssignment', isAssignment, onAssignment));
   const terminate = async (request?: { reason?: string }): Promise<void> => {
     await rental.control.guard('terminate', request);
-    rental.close ??= { reason: request?.reason ?? 'terminated by request' };
+    if (rental.close) return;
+    rental.close = { reason: request?.reason ?? 'terminated by request' };
+    rental.isTerminated = true;
   };
   setHandler(terminateUpdate, terminate, { validator: checkTerminate });
   listenForDetach(rental);
@@ -153,10 +159,13 @@ async function sign(rental: Rental, proposal: DraftProposal): Promise<Signed | u
   }
 }
 
-/** Whoever waits for an answer gets one, which may be that there is none yet. False when there is a reason to stay. */
+/**
+ * Whoever waits for an answer gets one, which may be that there is none yet. False when there is a reason to stay: some wait
+ * for the end itself.
+ */
 async function isFreeToGo(rental: Rental): Promise<boolean> {
   rental.leaving = true;
-  await condition(() => allHandlersFinished() && rental.isAtRest());
+  await condition(() => rental.isInterrupted() || (allHandlersFinished() && rental.isAtRest()));
   rental.leaving = rental.isToGoOn() && !CancellationScope.current().consideredCancelled;
   return rental.leaving;
 }
@@ -180,9 +189,10 @@ async function conclude(
   rental.over = true;
   const why = failure ?? lost ?? { type: 'AgreementEnded', message: reason.reason };
   // Before its work is given back, so that the job knows of the failure when it looks for somebody else.
+  const isTerminated = rental.isTerminated || cancelled !== undefined || undefined;
   if (bad && !record.told) {
-    await rental.enter('closing', reason.reason, why, { fault: idleFault(why, everReady) });
-  } else await rental.enter('closing', bad ? reason.reason : undefined);
+    await rental.enter('closing', reason.reason, why, { fault: idleFault(why, everReady), isTerminated });
+  } else await rental.enter('closing', bad ? reason.reason : undefined, undefined, { isTerminated });
   await rental.giveBackQueue(why);
   if (signed && !rental.isForsaken) await end(rental, signed, reason);
   await rental.enter(bad ? 'failed' : 'closed', bad ? reason.reason : undefined);

@@ -3,7 +3,7 @@
  * are only signals, each with an id or a state that makes a repeat harmless.
  */
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
-import type { Adopted, DraftProposal, JobRef, SettlementTerms } from '../activities/contract';
+import type { Adopted, DraftProposal, JobRef, ScriptCommand, SettlementTerms } from '../activities/contract';
 import type { AgreedTerms } from '../model/agreed-terms';
 import type { AttachSpec, Detached } from '../model/attach';
 import type { EventsQuery, GolemEvent } from '../model/events';
@@ -40,7 +40,7 @@ export interface Assignment {
   /** `<task>#<attempt>`: a repeat of the signal is recognised by it. */
   id: string;
   task: string;
-  commands: TaskCommand[];
+  commands: ScriptCommand[];
   timeoutSec: number;
   onUncertain: OnUncertain;
   checkpoint?: CheckpointSpec;
@@ -101,6 +101,8 @@ export interface RentalUpdate {
   fault?: Fault;
   /** A VM died idle, and a fresh one will take its place when there is work: how many have died by now. */
   vmsDied?: number;
+  /** A user told it to end: he wants none in its place. */
+  isTerminated?: boolean;
   /** A command of the job's setup ended with an error: other providers are not likely to do better. */
   setupFailed?: boolean;
 }

@@ -16,6 +16,7 @@ import type { RentalState } from '../model/result';
 import { Control } from './control';
 import { rentalDetails } from './current-details';
 import type { NamedFailure } from './failure-type';
+import { isLong } from './long-history';
 import { OutsideScripts } from './outside-scripts';
 import {
   assignmentOutcomeSignal,
@@ -57,6 +58,8 @@ export const LEEWAY = 60;
 
 export class Rental {
   close?: Close;
+  /** A user told it to end, not its job or what pays for it. */
+  isTerminated = false;
   lost?: Loss;
   /** Why the VM that was up died. */
   died?: string;
@@ -211,8 +214,8 @@ export class Rental {
    * @param leeway - so many events more may be written before. Default: none
    */
   isToGoOn(leeway = 0): boolean {
-    const { continueAsNewSuggested, historyLength } = workflowInfo();
-    if (!continueAsNewSuggested || this.isInterrupted()) return false;
+    const { historyLength } = workflowInfo();
+    if (!isLong() || this.isInterrupted()) return false;
     this.suggestedAt ??= historyLength;
     return historyLength >= this.suggestedAt + leeway && this.under === 0 && isCarriable(this.record);
   }
@@ -234,7 +237,7 @@ export class Rental {
     state: RentalState,
     reason?: string,
     broken?: NamedFailure,
-    more: Pick<RentalUpdate, 'fault' | 'vmsDied'> = {},
+    more: Pick<RentalUpdate, 'fault' | 'vmsDied' | 'isTerminated'> = {},
   ): Promise<void> {
     const { record } = this;
     const { progress, setupFailed } = record;

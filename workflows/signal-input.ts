@@ -31,6 +31,7 @@ const id: Check = (value) => typeof value === 'string' && value.length <= LONGES
 const amount: Check = (value) => typeof value === 'string' && AMOUNT.test(value);
 /** What comes of others' amounts may have more digits than one that users write. */
 const sum: Check = (value) => typeof value === 'string' && readExact(value)?.isNegative() === false;
+const flag: Check = (value) => typeof value === 'boolean';
 const whole: Check = (value) => Number.isSafeInteger(value);
 const list =
   (item: Check): Check =>
@@ -92,6 +93,7 @@ export const isRentalUpdate = record({
     'detached',
   ),
   ...{ failure: maybe(failure), fault: maybe(fault), vmsDied: maybe(whole), terms: maybe(record({})) },
+  isTerminated: maybe(flag),
 }) as (value: unknown) => value is RentalUpdate;
 
 export const isSettlementUpdate = record({
@@ -109,7 +111,7 @@ export const isReservationRequest = record({
 
 export const isOwnerClosed = record({
   workflowId: text,
-  clean: (value) => typeof value === 'boolean',
+  clean: flag,
   detached: maybe((value) => list(id)(value) && (value as unknown[]).length <= MOST_DETACHED),
 }) as (value: unknown) => value is OwnerClosed;
 

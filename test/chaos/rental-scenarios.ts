@@ -5,6 +5,7 @@
 import { WorkflowUpdateFailedError } from '@temporalio/client';
 import { ControlSigner } from '../../client/control-signer';
 import { namedCause } from '../../client/errors';
+import { signedFor } from '../../client/signed-for';
 import type { Operation } from '../../model/control';
 import type { RentalProgress } from '../../model/result';
 import type { ScriptOutcome } from '../../model/script';
@@ -111,14 +112,19 @@ async function closed(world: ChaosWorld): Promise<Prepared> {
   /** What was refused, in the order in which it was tried; expected, and told to who tried. */
   const refusals: { expected: string; told: string }[] = [];
   const as = async <T>(by: ControlSigner, rental: string, operation: Operation, asked: object): Promise<T> =>
-    await update<T>(world, rental, operation, await by.authorize(rental, operation, asked));
+    await update<T>(
+      world,
+      rental,
+      operation,
+      await by.authorize(await signedFor(world.client, rental), operation, asked),
+    );
   const refused = async (expected: string, rental: string, operation: Operation, signed: object) => {
     const told = await update(world, rental, operation, signed).then(() => 'nothing', refusalOf);
     refusals.push({ expected, told });
   };
   /** Its signature is good for that once. */
   const asOnce = async <T>(rental: string, operation: Operation, asked: object): Promise<T> => {
-    const signed = await owner.authorize(rental, operation, asked);
+    const signed = await owner.authorize(await signedFor(world.client, rental), operation, asked);
     const answer = await update<T>(world, rental, operation, signed);
     await refused('Replayed', rental, operation, signed);
     return answer;
@@ -144,7 +150,9 @@ async function closed(world: ChaosWorld): Promise<Prepared> {
       await asOnce(id, 'grant', { key: agent.key, permissions: ['exec'], until });
       await exec('agent', (asked) => as(agent, id, 'executeScript', asked));
       await asOnce(id, 'revoke', { key: agent.key });
-      const late = await agent.authorize(id, 'executeScript', { commands: writes('late') });
+      const late = await agent.authorize(await signedFor(world.client, id), 'executeScript', {
+        commands: writes('late'),
+      });
       await refused('Revoked', id, 'executeScript', late);
       const log = { what: 'that reads what was done', stdout: logOf(scripts, ['owner', 'agent']) };
       await run(scripts, log, async () => {

@@ -74,6 +74,8 @@ export interface RentalEntry {
   terms?: AgreedTerms;
   /** Its VM came up once. */
   everReady: boolean;
+  /** Its user, not the job, told it to end. */
+  isTerminated?: boolean;
   /** It is known that its VM will not come up. */
   gaveUp: boolean;
   tasksDone: number;
@@ -184,6 +186,13 @@ export const isLive = (rental: RentalEntry): boolean =>
   rental.state !== 'closed' && rental.state !== 'failed' && rental.state !== 'detached';
 
 export const hasSigned = (rental: RentalEntry): boolean => rental.agreementId !== undefined;
+
+/**
+ * An interactive job lives as long as its rental: until one ended that had a VM, or that its user wants no more. In place of
+ * any other it rents another one.
+ */
+export const isInteractiveOver = (state: JobState): boolean =>
+  state.rentals.some((rental) => !isLive(rental) && (rental.everReady || rental.isTerminated === true));
 
 /** Groups with work to do that no rental holds. */
 export function freeGroups(state: JobState): Group[] {
@@ -450,6 +459,7 @@ export function applyRentalUpdate(
   rental.activityId = update.activityId;
   rental.reason = update.reason ?? rental.reason;
   const ending = update.state === 'closing' || !isLive(rental);
+  if (update.isTerminated && !rental.closing) rental.isTerminated = true;
   if (ending) rental.closing = true;
   if (update.state === 'ready' || update.state === 'busy') rental.everReady = true;
   // A VM came up, the first or a fresh one: what it was given before begins now.

@@ -49,6 +49,8 @@ export interface RentalRecord {
   vm?: GolemActivityId;
   /** Golem activities that were ended under the agreement, or buried. */
   ended: GolemActivityId[];
+  /** Golem activities that were there before the VM was taken over: none of them is its own. */
+  others: GolemActivityId[];
   deaths: number;
   queue: Assignment[];
   named: NamedVm[];
@@ -106,6 +108,7 @@ export function attachedRecord(
   workflowId: string,
 ): RentalRecord {
   const { job, provider, agreementId, approvedAt, validToMs, terms, batchIds, note } = found;
+  const siblings = found.siblings.length > 0 ? found.siblings : undefined;
   const { activityId } = attach;
   const base = {
     control: control ?? undefined,
@@ -117,25 +120,25 @@ export function attachedRecord(
   const record = emptyRecord({ job, n: 0, provider, ...base }, workflowId);
   return {
     ...record,
-    ...{ vm: activityId, everReady: true, inherited: batchIds },
+    ...{ vm: activityId, everReady: true, inherited: batchIds, others: found.others },
     signed: { agreementId, approvedAt, validToMs, terms, retried: false },
     outside: batchIds.map((scriptId) => ({ scriptId, sent: true })),
-    progress: { ...record.progress, state: 'ready', agreementId, activityId, note },
+    progress: { ...record.progress, state: 'ready', agreementId, activityId, siblings, note },
   };
 }
 
 /** Of a rental that a run before has taken this far. */
 export function carriedRecord(carried: RentalRecord): RentalRecord {
   // A run of an earlier version has carried no such lists.
-  const { named = [], forgotten = [], inherited = [] } = carried;
-  return { ...carried, named, forgotten, inherited, log: resumeEvents(carried.log) };
+  const { named = [], forgotten = [], inherited = [], others = [] } = carried;
+  return { ...carried, named, forgotten, inherited, others, log: resumeEvents(carried.log) };
 }
 
 function emptyRecord(terms: RentalTerms, workflowId: string): RentalRecord {
   const { n, provider, control } = terms;
   return {
     terms,
-    ...{ ended: [], deaths: 0, queue: [], known: [], inherited: [] },
+    ...{ ended: [], others: [], deaths: 0, queue: [], known: [], inherited: [] },
     ...{ named: [], taken: 0, outside: [], forgotten: [], seq: 0, log: emptyEventLog() },
     ...{ everReady: false, told: false, setupFailed: false, retried: false },
     progress: { n, workflowId, provider, state: 'signing', tasksDone: 0 },
@@ -157,7 +160,9 @@ export function followInherited(record: RentalRecord, nowMs: number): void {
 /** As progress shows them; undefined where there are none. */
 export function namedVms({ named }: RentalRecord): RentalProgress['vms'] {
   if (named.length === 0) return undefined;
-  return named.map(({ name, activityId, running }) => ({ name, activityId, currentTask: running?.task }));
+  return named.map(({ name, activityId, running }) => ({
+    ...{ name, activityId, currentTask: running?.task, currentBatch: running?.batchId },
+  }));
 }
 
 /** @returns false for an assignment that was known before */
@@ -178,7 +183,8 @@ export function forget<T extends Pick<RentalRecord, 'outside' | 'forgotten'>>(
 
 /** False while too much waits to be carried. */
 export const isCarriable = ({ queue, named, running }: RentalRecord): boolean =>
-  JSON.stringify([queue, running?.inParts, ...named.map((vm) => vm.queue)]).length <= QUEUE_JSON;
+  JSON.stringify([queue, running?.inParts, ...named.map((vm) => [vm.queue, vm.running?.inParts])]).length <=
+  QUEUE_JSON;
 
 /**
  * Input of the next run. Where it would be too much, the oldest outcomes of scripts from outside are left out, as they

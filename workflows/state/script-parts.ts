@@ -4,14 +4,15 @@
  * functions over plain data: which part comes first, and what follows from how a part ended.
  */
 import type { BatchId } from '../../model/ids';
-import type { CheckpointSpec, RunCommand, TaskCommand } from '../../model/job';
+import type { ScriptCommand } from '../../activities/contract';
+import type { CheckpointSpec, RunCommand } from '../../model/job';
 import type { CommandResult } from '../../model/result';
 
-/** What a task's parts are made from. */
+/** What the parts of a task, a script from outside or a VM's setup are made from. */
 export interface WholeScript {
   /** Unique in the VM, of letters, digits and `-`. */
   key: string;
-  commands: TaskCommand[];
+  commands: ScriptCommand[];
   checkpoint?: CheckpointSpec;
   /** An attempt before may have left a checkpoint. */
   restore: boolean;
@@ -33,7 +34,7 @@ export interface Parts {
 
 /** A part to be sent, after a pause. */
 export interface Part {
-  commands: TaskCommand[];
+  commands: ScriptCommand[];
   pauseMs: number;
 }
 
@@ -49,7 +50,7 @@ const FIRST_PAUSE_MS = 2_000;
 /** A task of days has a part for each checkpoint. */
 const BATCHES_KEPT = 100;
 
-const isOutward = (command: TaskCommand | undefined): boolean =>
+const isOutward = (command: ScriptCommand | undefined): boolean =>
   command !== undefined &&
   'transfer' in command &&
   Object.values(command.transfer).some((place) => !place.startsWith('/'));
@@ -71,7 +72,7 @@ export function earlierOf(parts: Parts | undefined): { earlierBatches?: BatchId[
 }
 
 /** Commands of the present part. */
-export function commandsOf({ whole, stage, offset }: Parts): TaskCommand[] {
+export function commandsOf({ whole, stage, offset }: Parts): ScriptCommand[] {
   const { commands, checkpoint, key } = whole;
   const at = programAt(commands);
   const program = commands[at];
@@ -91,7 +92,7 @@ export function commandsOf({ whole, stage, offset }: Parts): TaskCommand[] {
 }
 
 /** The only program of a task with checkpoints. */
-const programAt = (commands: readonly TaskCommand[]): number =>
+const programAt = (commands: readonly ScriptCommand[]): number =>
   commands.findIndex((command) => 'run' in command);
 
 /**
@@ -172,13 +173,13 @@ const shell = (lines: string, ...args: string[]): RunCommand => ({
   args: ['-c', lines, 'golem', ...args],
 });
 
-function restoring(checkpoint: CheckpointSpec): TaskCommand[] {
+function restoring(checkpoint: CheckpointSpec): ScriptCommand[] {
   const archive = archiveOf(checkpoint);
   const from = checkpoint.from ?? checkpoint.to;
   return [{ transfer: { from, to: archive } }, shell('tar -xf "$1" -C / && rm "$1"', archive)];
 }
 
-function launching({ run, args }: RunCommand, key: string): TaskCommand {
+function launching({ run, args }: RunCommand, key: string): ScriptCommand {
   const program = args ? [run, ...args] : ['/bin/sh', '-c', run];
   const lines =
     'D="$1"; shift; rm -rf "$D"; mkdir -p "$D" || exit 1; ' +
@@ -187,7 +188,7 @@ function launching({ run, args }: RunCommand, key: string): TaskCommand {
 }
 
 /** Says when the program has ended; else packs those of the files that are there, for the transfer that follows. */
-function waiting(checkpoint: CheckpointSpec, key: string): TaskCommand[] {
+function waiting(checkpoint: CheckpointSpec, key: string): ScriptCommand[] {
   const archive = archiveOf(checkpoint);
   const lines =
     'D="$1"; N="$2"; A="$3"; shift 3; I=0; ' +
@@ -203,7 +204,7 @@ function waiting(checkpoint: CheckpointSpec, key: string): TaskCommand[] {
   ];
 }
 
-function collecting(key: string): TaskCommand {
+function collecting(key: string): ScriptCommand {
   const lines = 'cat "$1/out"; cat "$1/err" >&2; C=$(cat "$1/code"); rm -rf "$1"; exit "$C"';
   return shell(lines, folderOf(key));
 }
