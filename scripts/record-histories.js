@@ -7,16 +7,17 @@ const fs = require('node:fs');
 const http = require('node:http');
 const os = require('node:os');
 const path = require('node:path');
+const { Writable } = require('node:stream');
 const { ROOT } = require('./checkout');
 const { buildIfStale } = require('./build');
 const { historyToJson } = require('./history-json');
 
 const FOLDER = path.join(ROOT, 'test', 'histories');
 /** Few providers keep the histories small. */
-const PROVIDERS = [{ name: 'first' }, { name: 'second' }, { name: 'third' }];
+const PROVIDERS = ['first', 'second', 'third'].map((name) => ({ name, activityLimit: 2 }));
 
 /** A Temporal that suggests to continue as new after so many events, for the jobs of `longJobs`. */
-const CONTINUE_AFTER = 100;
+const CONTINUE_AFTER = 50;
 
 async function main() {
   await buildIfStale();
@@ -60,13 +61,14 @@ async function recordAll(named, dynamicConfig) {
   try {
     for (const [name, run] of Object.entries(named)) {
       const jobId = name;
-      await run(golem, jobId);
+      const others = await run(golem, jobId);
       await golem.settled(jobId).catch(() => undefined);
       const { rentals } = await golem.progress(jobId);
       await record(golem.client, jobId, `${name}.job`);
       await record(golem.client, `${jobId}/settlement`, `${name}.settlement`);
       for (const { n, workflowId } of rentals) await record(golem.client, workflowId, `${name}.rental-${n}`);
-      if (name === 'orphaned') await record(golem.client, `${jobId}/reconcile`, `${name}.reconcile`);
+      for (const [part, id] of Object.entries(others ?? {}))
+        await record(golem.client, id, `${name}.${part}`);
     }
   } finally {
     await golem.close();
@@ -90,6 +92,7 @@ function longJobs() {
         while (state === 'running')
           ({ state } = await rental.executeUpdate('scriptResult', { args: [{ scriptId }] }));
       };
+      for (let i = 0; i < 3; i++) await golem.topUp(jobId, '0.1');
       for (let i = 0; i < 12; i++) await result(await execute(`echo ${i}`));
       // One that runs while its rental goes on.
       const slow = await execute('sleep 3');
@@ -156,25 +159,83 @@ function jobs(web) {
       const options = { workflowId: `${jobId}/reconcile`, taskQueue: 'golem', args: [{}] };
       const { settlements } = await workflow.execute('golemReconcile', options);
       if (settlements.length !== 1) throw new Error('reconcile found no orphan');
+      return { reconcile: options.workflowId };
+    },
+    filed: async (golem, jobId) => {
+      const checkpoint = { files: ['/golem/work/state'], to: web.store('state.tar'), everySec: 5 };
+      const lasting = { commands: ['echo begun > /golem/work/state; sleep 8'], checkpoint };
+      const from = web.store(
+        'tasks.jsonl',
+        ['echo 1', lasting, 'exit 3'].map((line) => JSON.stringify(line)).join('\n'),
+      );
+      const spec = { ...base, tasks: { from }, resultsTo: web.store('results-{part}') };
+      await golem.startJob({ ...spec, demand: { expirationSec: 3600 } }, { jobId });
+      await golem.result(jobId);
+    },
+    detached: async (golem, jobId) => {
+      const door = web.closedDoor();
+      await golem.rent({ ...base, vmsAtOnce: 2 }, { jobId });
+      await golem.exec(jobId, ['echo hello'], { vm: 'two' });
+      await golem.executeScript(jobId, { commands: [transfer(door.url), 'echo later'] });
+      await door.knocked;
+      const { activityId, batchId } = await golem.detach(jobId);
+      const { rentalId } = await golem.attach({ activityId });
+      door.open();
+      await golem.followScript(rentalId, batchId);
+      await golem.exec(rentalId, ['echo again']);
+      await golem.terminate(rentalId, 'enough');
+      return { attached: rentalId };
+    },
+    closed: async (golem, jobId) => {
+      const { ControlSigner, GolemClient } = require('../dist/client/index.js');
+      const [owner, agent] = await Promise.all([ControlSigner.generate(), ControlSigner.generate()]);
+      const as = (signer) => new GolemClient({ client: golem.client, signer });
+      const { rentalId } = await as(owner).rent({ ...base, control: { owner: owner.key } }, { jobId });
+      const until = new Date(Date.now() + 3_600_000).toISOString();
+      await as(owner).grant(rentalId, { key: agent.key, permissions: ['exec', 'read'], until });
+      await as(agent).exec(rentalId, ['echo hello']);
+      await as(owner).revoke(rentalId, agent.key);
+      await golem.exec(rentalId, ['echo never']).catch(() => undefined);
+      await as(owner).terminate(jobId, 'enough');
+      await golem.result(jobId);
     },
   };
 }
 
 async function startWeb() {
   const handlers = [];
-  const server = http.createServer((request, response) => handlers[Number(request.url.slice(1))](response));
+  const files = new Map();
+  const server = http.createServer((request, response) => {
+    const [, kind, name] = request.url.split('/');
+    if (kind === 'at') handlers[Number(name)](response);
+    else if (request.method !== 'PUT') response.end(files.get(name));
+    else request.pipe(fileOf(name)).on('finish', () => response.end());
+  });
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const serve = (handler) => `http://127.0.0.1:${server.address().port}/${handlers.push(handler) - 1}`;
+  const url = `http://127.0.0.1:${server.address().port}`;
+  const serve = (handler) => `${url}/at/${handlers.push(handler) - 1}`;
+  const fileOf = (name) => {
+    const parts = [];
+    const write = (part, _encoding, done) => (parts.push(part), done());
+    return new Writable({ write, final: (done) => (files.set(name, Buffer.concat(parts)), done()) });
+  };
   return {
     failsOnce() {
       let asked = 0;
       return serve((response) => response.writeHead(++asked === 1 ? 503 : 200).end('served\n'));
     },
-    /** Nobody gets in; `knocked` resolves when the first waits. */
+    /** Nobody gets in until it is opened, if it is; `knocked` resolves when the first waits. */
     closedDoor() {
+      const waiting = [];
       let knock;
       const knocked = new Promise((resolve) => (knock = resolve));
-      return { url: serve(() => knock()), knocked };
+      const url = serve((response) => (waiting.push(response), knock()));
+      return { url, knocked, open: () => waiting.forEach((response) => response.end('served\n')) };
+    },
+    /** A file that can be read and written. */
+    store(name, content = '') {
+      files.set(name, content);
+      return `${url}/files/${name}`;
     },
     close() {
       server.closeAllConnections();

@@ -7,6 +7,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
+import { attachId, type AttachSpec } from '../model/attach';
 import { historyFromJson } from '../scripts/history-json';
 
 const FOLDER = join(__dirname, 'histories');
@@ -20,8 +21,11 @@ beforeAll(() => {
 
 const read = (file: string): string => readFileSync(join(FOLDER, file), 'utf8');
 
-test('the histories show jobs, settlements and rentals that are done, were retried, cancelled, steered, taken over and continued', () => {
-  const jobs = ['one-task', 'retried-task', 'cancelled', 'interactive', 'orphaned', 'continued'];
+test('the histories show jobs, settlements and rentals that are done, were retried, steered, left, taken over and continued', () => {
+  const jobs = [
+    ...['one-task', 'retried-task', 'cancelled', 'interactive', 'orphaned', 'continued'],
+    ...['filed', 'detached', 'closed'],
+  ];
   for (const job of jobs) {
     const parts = files.filter((file) => file.startsWith(`${job}.`));
     expect(parts).toEqual(
@@ -35,8 +39,11 @@ test('the histories show jobs, settlements and rentals that are done, were retri
   expect(last('orphaned.settlement.json')).toBe('EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED');
   expect(last('orphaned.reconcile.json')).toBe('EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED');
   expect(last('cancelled.job.json')).toBe('EVENT_TYPE_WORKFLOW_EXECUTION_CANCELED');
-  expect(last('continued.rental-1.first.json')).toBe('EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW');
-  expect(last('continued.rental-1.json')).toBe('EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED');
+  for (const part of ['job', 'rental-1', 'settlement']) {
+    expect(last(`continued.${part}.first.json`)).toBe('EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW');
+    expect(last(`continued.${part}.json`)).toBe('EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED');
+  }
+  expect(last('detached.attached.json')).toBe('EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED');
   expect(files.filter((file) => file.startsWith('retried-task.rental')).length).toBeGreaterThan(1);
 });
 
@@ -48,8 +55,14 @@ test.each(files)('%s is replayed by the present workflows', async (file) => {
   );
 });
 
-/** The workflow ran under the id that its file is named after. */
+/** The workflow ran under the id that its file is named after; one that attached, under that of what it took over. */
 function idOf(file: string): string {
   const [job = '', part = ''] = file.split('.');
-  return part === 'job' ? job : `${job}/${part.replace('rental-', 'rental/')}`;
+  if (part === 'job') return job;
+  if (part !== 'attached') return `${job}/${part.replace('rental-', 'rental/')}`;
+  const [input = ''] = /"data": ?"[^"]+"/.exec(read(file)) ?? [];
+  const { attach } = JSON.parse(String(Buffer.from(JSON.parse(`{${input}}`).data, 'base64'))) as {
+    attach: AttachSpec;
+  };
+  return attachId(attach.activityId);
 }
