@@ -4,9 +4,15 @@
  */
 import { Context } from '@temporalio/activity';
 import { agreedTerms } from '../model/agreed-terms';
-import { attachId, attachProblems, foreignJobId } from '../model/attach';
+import { attachCommand, attachId, attachProblems, foreignJobId } from '../model/attach';
 import { exact, toAmount } from '../model/amount';
-import { DEFAULT_CONNECTION, settlementId, type AgreementId, type BatchId } from '../model/ids';
+import {
+  DEFAULT_CONNECTION,
+  settlementId,
+  type AgreementId,
+  type BatchId,
+  type GolemActivityId,
+} from '../model/ids';
 import { providerOf } from '../model/offer';
 import { PROP } from '../model/properties';
 import type { SettlementProgress } from '../model/result';
@@ -20,7 +26,7 @@ import { groupOf, type Search } from './find-orphans';
 import { installationOf } from './installation';
 import { JobRecords, type JobRecord } from './job-records';
 import { describe } from './known-workflow';
-import { jobOfMark } from './marks';
+import { controlHashOfMark, jobOfMark } from './marks';
 import { Bills, mostOf } from './orphan-bills';
 import { beginningOf, budgetParts, planOf } from './orphan-group';
 import { attachedTo, query, rentalsOf, type RentalRecord } from './rental-records';
@@ -99,12 +105,17 @@ export function attachActivities(
                   `At full load it may cost ${mostOf(agreement, Infinity)} GLM by then: what goes beyond the budget is not paid, and the provider ends it.`,
                 ]
               : []),
-            `Come back with: golem-temporal attach ${activityId}`,
+            comeBack(activityId, controlHashOfMark(agreement.demand.properties) !== undefined),
           ],
         };
       });
     },
   };
+}
+
+function comeBack(activityId: GolemActivityId, hasOwner: boolean): string {
+  const whose = hasOwner ? "    # FILE: its owner's private key" : '';
+  return `Come back with: ${attachCommand(activityId, hasOwner)}${whose}`;
 }
 
 interface CheckedInput extends Pick<ResolveAttachInput, 'attach'> {

@@ -12,7 +12,8 @@ import { ATTACH, type ControlSpec } from '../model/control';
 import { DEFAULT_TASK_QUEUE } from '../model/ids';
 import type { RentalProgress } from '../model/result';
 import type { ControlSigner } from './control-signer';
-import { isNoAnswer, namedCause } from './errors';
+import { endedRental } from './ended-rental';
+import { isNoAnswer, namedCause, UnknownRentalError } from './errors';
 
 export interface AttachOptions extends AttachSpec {
   /** Of the worker. Default `default`. */
@@ -98,7 +99,7 @@ async function stateOf(client: Client, rentalId: string): Promise<RentalProgress
  *
  * @returns what will happen if nobody comes back
  * @throws ApplicationFailure by its type - `NotDetachable`: no VM is up; `AgreementEnded`: it ended meanwhile;
- * `ControlRefused`: it has an owner
+ * `ControlRefused`: it has an owner. GolemRentalError `RentalDetached`, `AgreementEnded` - it is over; UnknownRentalError
  */
 export async function detach({ client, signer }: AttachTarget, rentalId: string): Promise<Detached> {
   const args: [object] = [signer ? await signer.authorize(rentalId, 'detach', {}) : {}];
@@ -106,10 +107,15 @@ export async function detach({ client, signer }: AttachTarget, rentalId: string)
     return await client.workflow.getHandle(rentalId).executeUpdate<Detached, [object]>('detach', { args });
   } catch (error) {
     if (error instanceof WorkflowUpdateFailedError) throw error.cause ?? error;
-    if (error instanceof WorkflowNotFoundError) {
-      const message = `no rental "${rentalId}" runs`;
-      throw ApplicationFailure.nonRetryable(message, 'NotDetachable');
-    }
-    throw error;
+    if (!(error instanceof WorkflowNotFoundError)) throw error;
+    const isThere = await client.workflow
+      .getHandle(rentalId)
+      .describe()
+      .then(
+        () => true,
+        () => false,
+      );
+    if (!isThere) throw new UnknownRentalError(rentalId, client.options.namespace);
+    throw await endedRental(client, rentalId, signer !== undefined, error);
   }
 }

@@ -361,7 +361,7 @@ export class GolemClient {
 
   /**
    * Ends a rental and its job, and leaves the VM alive; see the function `detach`.
-   * @throws ApplicationFailure by its type - see there
+   * @throws as that
    */
   async detach(rentalId: string): Promise<Detached> {
     return await detach(this, rentalId);
@@ -388,7 +388,8 @@ export class GolemClient {
 
   /**
    * Takes back what a key was granted, and what it has passed on.
-   * @throws GolemRentalError `ControlRefused` - the signer may not, or that key has no grant; UnknownRentalError
+   * @throws GolemRentalError `ControlRefused` - the signer may not; `InvalidJobSpec` - that key has no grant, or there is no
+   * owner; UnknownRentalError
    */
   async revoke(id: string, key: ControlKey): Promise<void> {
     await this.rentals.revoke(id, key);

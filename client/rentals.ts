@@ -11,6 +11,7 @@ import { PERMISSIONS, type ControlKey, type GrantRequest, type Operation } from 
 import type { CommandResult, JobProgress, RentalProgress, RentalState } from '../model/result';
 import type { ExecuteScript, ScriptOutcome } from '../model/script';
 import type { ControlSigner } from './control-signer';
+import { endedRental } from './ended-rental';
 import {
   GolemJobError,
   GolemRentalError,
@@ -245,7 +246,7 @@ export class Rentals {
       });
       if (seen === undefined) throw this.unknown(rentalId);
       if (seen === 'unseen' || seen.running) return;
-      throw new GolemRentalError(rentalId, 'AgreementEnded', 'the rental is over', { cause: error });
+      throw await endedRental(this.golem.client, rentalId, this.signer !== undefined, error);
     }
     const named = error instanceof WorkflowUpdateFailedError && namedCause(error);
     if (!named) throw error;

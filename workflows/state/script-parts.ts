@@ -46,6 +46,8 @@ export interface PartEnd {
 /** A transfer is tried so often, where its other end is outside of the VM: networks and servers have bad moments. */
 const TRANSFER_TRIES = 3;
 const FIRST_PAUSE_MS = 2_000;
+/** As exe-units and ya-runtimes word it. */
+const NOT_THERE = /\bTransfer error: HTTP error: client error: (404|410)\b/;
 /** A task of days has a part for each checkpoint. */
 const BATCHES_KEPT = 100;
 
@@ -143,7 +145,8 @@ function whatFollows(parts: Parts, { state, results }: PartEnd): Part | undefine
   }
   const failed = offset + good.length;
   if (good.length > 0) parts.failures = 0;
-  if (state === 'failed' && isOutward(whole.commands[failed]) && parts.failures + 1 < TRANSFER_TRIES) {
+  const isWorthATry = isOutward(whole.commands[failed]) && !isNotThere(results.at(-1));
+  if (state === 'failed' && isWorthATry && parts.failures + 1 < TRANSFER_TRIES) {
     parts.failures += 1;
     keep(parts, good, offset);
     const { commands } = go(stage, failed);
@@ -152,6 +155,10 @@ function whatFollows(parts: Parts, { state, results }: PartEnd): Part | undefine
   keep(parts, results, offset);
   return undefined;
 }
+
+/** What its server does not have it will not have in a moment. */
+const isNotThere = (last: CommandResult | undefined): boolean =>
+  last?.result === 'Error' && NOT_THERE.test(last.message ?? '');
 
 function keep(parts: Parts, results: readonly CommandResult[], offset: number): void {
   parts.kept.push(...results.map((result) => ({ ...result, index: offset + result.index })));
