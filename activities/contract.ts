@@ -583,6 +583,8 @@ export interface AvoidInput {
 export interface VerifyControlInput {
   /** Workflow id of the rental or job that was asked. */
   rental: string;
+  /** Id of its first run; absent where it was signed before there was one. */
+  run?: string;
   operation: Operation | typeof ATTACH;
   /** The Update's argument without its `authorization`. */
   args: unknown;
@@ -590,10 +592,10 @@ export interface VerifyControlInput {
   authorization: string;
 }
 
-/** Who signed, and why it is refused all the same; nothing of both where nobody can be told. */
+/** Who signed, and why it is refused all the same; the refusal alone where nobody did. */
 export type VerifiedControl =
-  | { key: ControlKey; claim: Pick<ControlClaim, 'nonce' | 'exp'>; refusal?: undefined }
-  | { key?: ControlKey; refusal: Refusal };
+  | { key: ControlKey; claim: Pick<ControlClaim, 'nonce' | 'exp'>; refusal?: Refusal }
+  | { key?: undefined; claim?: undefined; refusal: Refusal };
 
 /** How far a file of tasks was read. */
 export interface TasksCursor {

@@ -8,6 +8,7 @@ import { z } from 'zod';
 import {
   canonicalJson,
   CONTROL_KEY,
+  LONGEST_SIGNATURE,
   type ControlClaim,
   type ControlKey,
   type Refusal,
@@ -15,11 +16,9 @@ import {
 import { attempt } from './attempt';
 import type { GolemActivities, VerifiedControl, VerifyControlInput } from './contract';
 
-/** An Ed25519 signature of a claim is a third of it. */
-const LONGEST = 4096;
-
 const claimSchema = z.object({
   rental: z.string(),
+  run: z.string().optional(),
   operation: z.string(),
   argsHash: z.string(),
   nonce: z.string().regex(/^[\x21-\x7e]{8,64}$/),
@@ -33,7 +32,7 @@ export function controlActivities(): Pick<GolemActivities, 'golemVerifyControl'>
      *
      * Effect: none.
      * Retry: verifies again.
-     * @returns the key that signed, or why it is none
+     * @returns the key that signed and its claim, and why they are not for this Update, if so; or why there is none
      */
     async golemVerifyControl(input) {
       return await attempt(() => verifyControl(input));
@@ -42,20 +41,23 @@ export function controlActivities(): Pick<GolemActivities, 'golemVerifyControl'>
 }
 
 export async function verifyControl(input: VerifyControlInput): Promise<VerifiedControl> {
-  const { rental, operation, args, authorization } = input;
+  const { rental, run, operation, args, authorization } = input;
   const signed = await readSigned(authorization);
   if (typeof signed === 'string') return { refusal: signed };
   const { key, claim } = signed;
   const { nonce, exp } = claim;
-  if (claim.rental !== rental || claim.operation !== operation) return { key, refusal: 'OtherRental' };
-  if (claim.argsHash !== argsHash(args)) return { key, refusal: 'OtherArguments' };
-  return { key, claim: { nonce, exp } };
+  const verified = { key, claim: { nonce, exp } };
+  if (claim.rental !== rental || claim.operation !== operation)
+    return { ...verified, refusal: 'OtherRental' };
+  if (claim.run !== run) return { ...verified, refusal: 'OtherRun' };
+  if (claim.argsHash !== argsHash(args)) return { ...verified, refusal: 'OtherArguments' };
+  return verified;
 }
 
 async function readSigned(
   authorization: string,
 ): Promise<{ key: ControlKey; claim: ControlClaim } | Refusal> {
-  if (authorization.length > LONGEST) return 'BadSignature';
+  if (authorization.length > LONGEST_SIGNATURE) return 'BadSignature';
   try {
     const { alg, kid } = decodeProtectedHeader(authorization);
     if (alg !== 'EdDSA' || kid === undefined || !CONTROL_KEY.test(kid)) return 'BadSignature';

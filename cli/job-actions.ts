@@ -57,15 +57,7 @@ export function events(id: string, options: { follow?: boolean; json?: boolean }
   return withGolem(async (golem) => {
     const print = (event: GolemEvent): void =>
       console.log(options.json ? JSON.stringify(event) : eventLine(event));
-    if (options.follow) {
-      for await (const event of golem.followEvents(id)) print(event);
-      return;
-    }
-    let page = await golem.events(id);
-    while (page.events.length > 0) {
-      page.events.forEach(print);
-      page = await golem.events(id, { after: page.cursor });
-    }
+    for await (const event of golem.followEvents(id, { untilNow: !options.follow })) print(event);
   });
 }
 

@@ -14,6 +14,7 @@ import type { RentalProgress } from '../model/result';
 import type { ControlSigner } from './control-signer';
 import { endedRental } from './ended-rental';
 import { isNoAnswer, namedCause, UnknownRentalError } from './errors';
+import { signedFor } from './signed-for';
 
 export interface AttachOptions extends AttachSpec {
   /** Of the worker. Default `default`. */
@@ -59,7 +60,7 @@ export async function attach(
   }
   const rentalId = attachId(spec.activityId);
   const asked = { attach: spec, connection, control };
-  const input = signer ? await signer.authorize(rentalId, ATTACH, asked) : asked;
+  const input = signer ? await signer.authorize({ workflowId: rentalId }, ATTACH, asked) : asked;
   try {
     await client.workflow.start('golemRental', { workflowId: rentalId, taskQueue, args: [input] });
   } catch (error) {
@@ -102,8 +103,10 @@ async function stateOf(client: Client, rentalId: string): Promise<RentalProgress
  * `ControlRefused`: it has an owner. GolemRentalError `RentalDetached`, `AgreementEnded` - it is over; UnknownRentalError
  */
 export async function detach({ client, signer }: AttachTarget, rentalId: string): Promise<Detached> {
-  const args: [object] = [signer ? await signer.authorize(rentalId, 'detach', {}) : {}];
   try {
+    const args: [object] = [
+      signer ? await signer.authorize(await signedFor(client, rentalId), 'detach', {}) : {},
+    ];
     return await client.workflow.getHandle(rentalId).executeUpdate<Detached, [object]>('detach', { args });
   } catch (error) {
     if (error instanceof WorkflowUpdateFailedError) throw error.cause ?? error;

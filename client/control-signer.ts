@@ -13,6 +13,17 @@ import {
 /** How long a signature is good for: as long as an Update may be on its way. Seconds. */
 const LIFE_SEC = 120;
 
+/** What a signature is for. */
+export interface SignedFor {
+  /** Of the rental or job that is asked. */
+  workflowId: string;
+  /**
+   * Id of that workflow's first run: its id may be used again, and the signature is not for whoever has it then. `signedFor` reads
+   * it. Absent for an attach, which is signed before its workflow is there.
+   */
+  firstRunId?: string;
+}
+
 export interface SigningOptions {
   /** Default 120 s; at most 900. */
   lifeSec?: number;
@@ -53,12 +64,12 @@ export class ControlSigner {
   }
 
   /**
-   * @param rental workflow id of the rental or job that is asked
+   * @param of the rental or job that is asked
    * @param args the Update's argument, or that of the attaching workflow
    * @returns the argument with its `authorization`, good for one Update
    */
   async authorize<T extends object>(
-    rental: string,
+    { workflowId: rental, firstRunId: run }: SignedFor,
     operation: Operation | typeof ATTACH,
     args: T,
     { lifeSec = LIFE_SEC, nowMs = Date.now() }: SigningOptions = {},
@@ -66,7 +77,7 @@ export class ControlSigner {
     // As the wire will have it: what is undefined is not there.
     const plain = JSON.parse(JSON.stringify(args)) as T;
     const claim: ControlClaim = {
-      ...{ rental, operation, nonce: randomUUID() },
+      ...{ rental, run, operation, nonce: randomUUID() },
       argsHash: createHash('sha256').update(canonicalJson(plain)).digest('base64url'),
       exp: Math.floor(nowMs / 1000) + lifeSec,
     };

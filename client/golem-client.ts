@@ -91,6 +91,8 @@ export interface FollowOptions {
   after?: string;
   /** Ends the following without an error. */
   signal?: AbortSignal;
+  /** Ends it when all is told that has happened so far. Default false. */
+  untilNow?: boolean;
 }
 
 export class GolemClient {
@@ -242,9 +244,12 @@ export class GolemClient {
 
   /**
    * Events as they come, until the job and its settlement are over. While no worker answers it waits for one.
-   * @throws UnknownJobError
+   * @throws UnknownJobError; NoAnswerError - with `untilNow`, no worker is there to answer
    */
-  async *followEvents(jobId: string, { after, signal }: FollowOptions = {}): AsyncGenerator<JobEvent, void> {
+  async *followEvents(
+    jobId: string,
+    { after, signal, untilNow }: FollowOptions = {},
+  ): AsyncGenerator<JobEvent, void> {
     const reader = new EventsReader(this.workflows, jobId, after);
     let waitMs = ASK_EVERY_MS;
     while (!signal?.aborted) {
@@ -252,12 +257,12 @@ export class GolemClient {
       try {
         const page = await reader.page(DEFAULT_LIMIT);
         yield* page.events;
-        if (page.over) return;
-        if (reader.hasMore) continue;
+        if (page.over || (untilNow && page.events.length === 0)) return;
+        if (reader.hasMore || untilNow) continue;
         // Who looks on takes no more than half of the workers' time, however many workflows there are to ask.
         waitMs = Math.min(Math.max(ASK_EVERY_MS, performance.now() - askedMs), ASK_RARELY_MS);
       } catch (error) {
-        if (!(error instanceof NoAnswerError)) throw error;
+        if (!(error instanceof NoAnswerError) || untilNow) throw error;
         waitMs = Math.min(waitMs * 2, ASK_RARELY_MS);
       }
       await delay(waitMs, undefined, { signal }).catch(() => undefined);
@@ -408,12 +413,13 @@ export class GolemClient {
     amount: Amount,
     { updateId }: { updateId?: string } = {},
   ): Promise<{ reserved: Amount; budget: Amount }> {
-    const { running } = await this.workflows.describeJob(jobId);
+    const { running, firstRunId } = await this.workflows.describeJob(jobId);
     const over = (cause?: unknown): GolemJobError =>
       new GolemJobError(jobId, 'JobEnding', 'it is over: its budget is not raised any more', { cause });
     if (!running) throw over();
     const asked = { amount };
-    const args: [typeof asked] = [this.signer ? await this.signer.authorize(jobId, 'topUp', asked) : asked];
+    const of = { workflowId: jobId, firstRunId };
+    const args: [typeof asked] = [this.signer ? await this.signer.authorize(of, 'topUp', asked) : asked];
     try {
       const job = this.client.workflow.getHandle(jobId);
       return await job.executeUpdate<{ reserved: Amount; budget: Amount }, typeof args>('topUp', {

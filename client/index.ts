@@ -1,6 +1,7 @@
 /** `golem-temporal/client`: start, follow and end Golem jobs from any Node program. */
 export { attach, detach, type AttachedRental, type AttachOptions, type AttachTarget } from './attach';
-export { ControlSigner, type SigningOptions } from './control-signer';
+export { ControlSigner, type SignedFor, type SigningOptions } from './control-signer';
+export { signedFor } from './signed-for';
 export {
   GolemJobError,
   GolemRentalError,

@@ -199,14 +199,34 @@ async function readSource(
   const goesOn = last?.firstRunId === firstRunId;
   const position = { runId, firstRunId, seq: goesOn ? last.seq : 0, ms: last?.ms ?? 0, drained: 0 };
   const events = await readEvents(workflows, workflowId, position, limit);
+  // What this run doesn't know, because too much was there to carry or it began from nothing, those before it do.
   const first = events[0]?.event.seq ?? position.seq + 1;
-  // What the new run doesn't know, because too much was there to carry or it began from nothing, the old one does.
-  if (last && last.runId !== runId && (goesOn ? first > last.seq + 1 : last.seq > 0)) {
-    const left = await leftIn(workflows, workflowId, last, limit);
-    const missing = goesOn ? left.filter(({ event }) => event.seq < first) : left;
-    if (missing.length > 0) return { ...none, position: last, events: missing, complete: false };
+  const from = last ?? { ...position, runId: firstRunId };
+  const isBehind = last && !goesOn ? last.seq > 0 : first > position.seq + 1;
+  if (from.runId !== runId && isBehind) {
+    const earlier = await earlierEvents(workflows, workflowId, from, runId, limit);
+    const missing = earlier.events.filter(({ event }) => (last && !goesOn) || event.seq < first);
+    if (missing.length > 0) return { ...none, position: earlier.position, events: missing, complete: false };
   }
   return { ...none, position, events, complete: events.length < limit };
+}
+
+/** Of a run, or else of the first after it that has some, before a run that is read. */
+async function earlierEvents(
+  workflows: JobWorkflows,
+  workflowId: string,
+  from: Position,
+  untilRunId: string,
+  limit: number,
+): Promise<{ position: Position; events: Placed[] }> {
+  let runId: string | undefined = from.runId;
+  while (runId !== undefined && runId !== untilRunId) {
+    const position: Position = { ...from, runId };
+    const events = await leftIn(workflows, workflowId, position, limit);
+    if (events.length > 0) return { position, events };
+    runId = await workflows.runAfter(workflowId, runId);
+  }
+  return { position: from, events: [] };
 }
 
 /** What a run that is over has to tell beyond its position; nothing where it is no longer kept. */

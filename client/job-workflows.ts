@@ -1,9 +1,14 @@
 /** The workflows of one job as a client sees them: the job, its settlement, its rentals; found by id and memo. */
 import { WorkflowNotFoundError } from '@temporalio/common';
-import type { Client, WorkflowExecutionDescription } from '@temporalio/client';
+import { isGrpcServiceError, type Client, type WorkflowExecutionDescription } from '@temporalio/client';
 import { isNoAnswer, NoAnswerError, UnknownJobError } from './errors';
+import { firstRunIdOf } from './signed-for';
 
 const JOB_TYPE = 'golemJob';
+/** Temporal's `HISTORY_EVENT_FILTER_TYPE_CLOSE_EVENT`. */
+const CLOSING_EVENT = 2;
+/** gRPC's status. */
+const NOT_FOUND = 5;
 /** A service may start jobs for years. */
 const JOBS_KEPT = 10_000;
 
@@ -73,6 +78,22 @@ export class JobWorkflows {
     }
   }
 
+  /** The run that a run went on as; undefined where it did not, or is not kept any more. */
+  async runAfter(workflowId: string, runId: string): Promise<string | undefined> {
+    const { namespace } = this.client.options;
+    try {
+      const { history } = await this.client.workflowService.getWorkflowExecutionHistory({
+        ...{ namespace, execution: { workflowId, runId } },
+        historyEventFilterType: CLOSING_EVENT,
+      });
+      const closing = history?.events?.at(-1)?.workflowExecutionContinuedAsNewEventAttributes;
+      return closing?.newExecutionRunId || undefined;
+    } catch (error) {
+      if (isGrpcServiceError(error) && error.code === NOT_FOUND) return undefined;
+      throw error;
+    }
+  }
+
   unknown(jobId: string, otherType?: string): UnknownJobError {
     return new UnknownJobError(jobId, this.client.options.namespace, otherType);
   }
@@ -82,7 +103,7 @@ function seenOf(description: WorkflowExecutionDescription): Seen {
   const jobUuid = description.memo?.golemJob;
   return {
     runId: description.runId,
-    firstRunId: description.raw.workflowExecutionInfo?.firstRunId || description.runId,
+    firstRunId: firstRunIdOf(description),
     running: description.status.name === 'RUNNING',
     historyLength: description.historyLength,
     type: description.type,

@@ -10,7 +10,7 @@ import { rentalId as rentalIdOf } from '../model/ids';
 import { PERMISSIONS, type ControlKey, type GrantRequest, type Operation } from '../model/control';
 import type { CommandResult, JobProgress, RentalProgress, RentalState } from '../model/result';
 import type { ExecuteScript, ScriptOutcome } from '../model/script';
-import type { ControlSigner } from './control-signer';
+import type { ControlSigner, SignedFor } from './control-signer';
 import { endedRental } from './ended-rental';
 import {
   GolemJobError,
@@ -23,6 +23,7 @@ import {
 import type { GolemClient, StartJobOptions } from './golem-client';
 import type { JobWorkflows } from './job-workflows';
 import { followRunning, ResultDelivery } from './script-follower';
+import { signedFor } from './signed-for';
 
 const JOB_TYPE = 'golemJob';
 const RENTAL_TYPE = 'golemRental';
@@ -170,7 +171,8 @@ export class Rentals {
     if (seen?.type !== JOB_TYPE && seen?.type !== RENTAL_TYPE) throw this.unknown(id, seen?.type);
     if (!seen.running) return false;
     const { client } = this.golem;
-    const args: [object] = [await this.signed(id, 'terminate', { reason })];
+    const of = { workflowId: id, firstRunId: seen.firstRunId };
+    const args: [object] = [await this.signed(of, 'terminate', { reason })];
     try {
       await client.withDeadline(Date.now() + this.answerLimitMs, () =>
         client.workflow.getHandle(id).executeUpdate<unknown, [object]>('terminate', { args }),
@@ -207,8 +209,8 @@ export class Rentals {
   }
 
   /** Signed anew each time: a signature is good for one Update. */
-  private async signed(id: string, operation: Operation, argument: object): Promise<object> {
-    return this.signer ? await this.signer.authorize(id, operation, argument) : argument;
+  private async signed(of: SignedFor, operation: Operation, argument: object): Promise<object> {
+    return this.signer ? await this.signer.authorize(of, operation, argument) : argument;
   }
 
   /** Sends an Update until it is answered, whatever is away or goes on as new meanwhile. */
@@ -220,8 +222,11 @@ export class Rentals {
     updateId?: string,
   ): Promise<T> {
     const { client } = this.golem;
+    // Whoever has the id later is not the one that was asked.
+    let of: SignedFor | undefined;
     const send = async (): Promise<T> => {
-      const args: [object] = [await this.signed(rentalId, name, argument)];
+      if (this.signer) of ??= await signedFor(client, rentalId);
+      const args: [object] = [of ? await this.signed(of, name, argument) : argument];
       return await client.workflow.getHandle(rentalId).executeUpdate<T, [object]>(name, { args, updateId });
     };
     for (;;) {

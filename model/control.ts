@@ -31,7 +31,8 @@ export type Operation = keyof typeof OPERATIONS;
 
 /**
  * The start of a rental that takes over a VM of an owner's. It is signed, by the owner alone: grants ended with the rental that
- * held them. The argument that is signed is the workflow's without `authorization`; `rental` is its workflow id.
+ * held them. The argument that is signed is the workflow's without `authorization`; `rental` is its workflow id, and there is no
+ * `run`: it has none yet.
  */
 export const ATTACH = 'attach';
 
@@ -62,6 +63,11 @@ export interface GrantRequest {
 export interface ControlClaim {
   /** Workflow id of the rental or job. */
   rental: string;
+  /**
+   * Id of its first run, the one that it was started with; a run that continues it has another one. The workflow id may be
+   * used again, and what was signed for one use of it is not for the next.
+   */
+  run?: string;
   operation: string;
   /** SHA-256 of the Update's argument without `authorization`, as canonical JSON (RFC 8785), base64url. */
   argsHash: string;
@@ -74,6 +80,9 @@ export interface ControlClaim {
 /** A signature lives no longer: the nonces of those that live are remembered. */
 export const LONGEST_LIFE_SEC = 900;
 
+/** Characters of a JWS: a claim's is a third of it. */
+export const LONGEST_SIGNATURE = 4096;
+
 /** Why something is refused, and what it means. */
 export const REFUSALS = {
   NoSignature: 'it is signed by nobody',
@@ -83,6 +92,7 @@ export const REFUSALS = {
   TooLong: `its signature would live longer than ${LONGEST_LIFE_SEC} s`,
   Replayed: 'its signature was used before',
   OtherRental: 'it was signed for another rental or operation',
+  OtherRun: 'it was signed for an earlier rental or job of the same id',
   OtherArguments: 'it was signed for other arguments',
   TooMany: 'its key has used too many signatures in a short time',
   NotPermitted: 'its key has no permission for that',

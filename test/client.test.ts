@@ -193,20 +193,37 @@ describe('events', () => {
   ])('are not lost or told twice when a workflow goes on %s', async (_, limitBytes) => {
     const jobId = await startJob({ settlement: true });
     const settlement = `${jobId}/settlement`;
+    const goOn = async (): Promise<void> => {
+      const { runId } = await handle(settlement).describe();
+      await handle(settlement).signal('again', limitBytes);
+      await temporal.client.workflow
+        .getHandle(settlement, runId, { followRuns: false })
+        .result()
+        .catch(() => undefined);
+    };
     await tell(settlement, event(1, 'AllocationCreated'), event(2, 'DebitNoteReceived'));
     const first = await golem.events(jobId, { limit: 1 });
-    const { runId } = await handle(settlement).describe();
-    await handle(settlement).signal('again', limitBytes);
-    await temporal.client.workflow
-      .getHandle(settlement, runId, { followRuns: false })
-      .result()
-      .catch(() => undefined);
+    await goOn();
     await tell(settlement, event(3, 'InvoiceReceived'));
-    const second = await golem.events(jobId, { after: first.cursor });
-    const third = await golem.events(jobId, { after: second.cursor });
-    const told = [...first.events, ...second.events, ...third.events];
-    expect(names(told)).toEqual(['AllocationCreated', 'DebitNoteReceived', 'InvoiceReceived']);
-    expect(told.map(({ seq }) => seq)).toEqual([1, 2, 3]);
+    await goOn();
+    await tell(settlement, event(4, 'PaymentConfirmed'));
+    // Whoever has read before reads on, and who comes late reads all.
+    for (const [begun, after] of [[first.events, first.cursor], [[]]] as const) {
+      const told: JobEvent[] = [...begun];
+      for (let cursor = after; ;) {
+        const page = await golem.events(jobId, { after: cursor });
+        if (page.events.length === 0) break;
+        told.push(...page.events);
+        ({ cursor } = page);
+      }
+      expect(names(told)).toEqual([
+        ...['AllocationCreated', 'DebitNoteReceived', 'InvoiceReceived', 'PaymentConfirmed'],
+      ]);
+      expect(told.map(({ seq }) => seq)).toEqual([1, 2, 3, 4]);
+    }
+    const all: unknown[] = [];
+    for await (const { seq } of golem.followEvents(jobId, { untilNow: true })) all.push(seq);
+    expect(all).toEqual([1, 2, 3, 4]);
     await endAll(jobId, [settlement]);
   });
 

@@ -1,6 +1,15 @@
 /** Who may control a closed rental: grants, what is passed on from them, and what is refused. */
 import { LONGEST_LIFE_SEC, type Grant, type Permission } from '../model/control';
-import { grant, newGrants, revoke, take, whyTooLong, type Grants } from '../workflows/state/grants';
+import {
+  beginCheck,
+  endCheck,
+  grant,
+  newGrants,
+  revoke,
+  take,
+  whyTooLong,
+  type Grants,
+} from '../workflows/state/grants';
 
 const NOW = 1_000_000_000;
 let state: Grants;
@@ -47,9 +56,42 @@ test('nonces are forgotten when their signatures have expired', () => {
   expect(Object.keys(state.nonces)).toHaveLength(1);
 });
 
-test('a refused signature leaves no trace: it may not fill the memory', () => {
-  for (let i = 0; i < 10; i++) may('stranger', 'executeScript');
-  expect(state.nonces).toEqual({});
+test('what was refused is not taken later, when its key may', () => {
+  const early = signed('agent');
+  expect(take(state, 'executeScript', early, NOW)).toBe('WrongKey');
+  const long = signed('owner', NOW / 1000 + LONGEST_LIFE_SEC + 1);
+  expect(take(state, 'executeScript', long, NOW)).toBe('TooLong');
+  const elsewhere = signed('owner');
+  expect(take(state, 'executeScript', { ...elsewhere, refusal: 'OtherArguments' }, NOW)).toBe(
+    'OtherArguments',
+  );
+  grant(state, given('owner', 'agent', ['exec']), NOW);
+  expect(take(state, 'executeScript', early, NOW)).toBe('Replayed');
+  expect(take(state, 'executeScript', long, NOW + 2000)).toBe('Replayed');
+  expect(take(state, 'executeScript', elsewhere, NOW)).toBe('Replayed');
+  expect(may('agent', 'executeScript')).toBeUndefined();
+});
+
+test('refused signatures do not fill the memory, nor take the room of those that are taken', () => {
+  const first = signed('owner');
+  take(state, 'executeScript', first, NOW);
+  for (let i = 0; i < 2000; i++) may('stranger', 'executeScript');
+  expect(Object.keys(state.refused).length).toBeLessThan(1000);
+  expect(take(state, 'executeScript', first, NOW)).toBe('Replayed');
+  may('owner', 'executeScript', NOW + 61_000);
+  expect(state.refused).toEqual({});
+});
+
+test('a signature that nobody could check to the end counts as used, however it is written', () => {
+  expect(beginCheck(state, 'header.claim.signature')).toBe(true);
+  expect(beginCheck(state, 'header.claim.signature')).toBe(false);
+  expect(beginCheck(state, 'header.claim.signature=')).toBe(false);
+  expect(beginCheck(state, 'header.another.signature')).toBe(true);
+  endCheck(state, 'header.another.signature');
+  expect(beginCheck(state, 'header.another.signature')).toBe(true);
+  for (let i = 0; i < 200; i++) beginCheck(state, `header.${i}.signature`);
+  beginCheck(state, `${'x'.repeat(1_000_000)}.signature`);
+  expect(state.unchecked.length).toBeLessThan(100);
 });
 
 test('nobody grants more than he may, nor for longer', () => {

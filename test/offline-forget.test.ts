@@ -4,6 +4,7 @@
  */
 import { Decimal } from 'decimal.js';
 import { WorkflowFailedError } from '@temporalio/client';
+import { providerNodeId } from '../devnet/identity';
 import type { ProviderConfig } from '../devnet/provider/config';
 import type { SettlementResult } from '../model/result';
 import type { ScriptOutcome } from '../workflows/protocol';
@@ -29,6 +30,7 @@ let began: number;
 
 beforeAll(async () => {
   world = await startWorld({
+    env: { GOLEM_DURATION_CLASSES: '{"minAcceptanceTimeoutSec":5}' },
     devnet: {
       paymentCycleSec: 0.1,
       providers: [
@@ -73,8 +75,9 @@ async function effectOf(agreementId: string, kind: string): Promise<Happened> {
 
 /** Rents a VM, begins a computation in it, and is gone: worker and yagna. */
 async function fireAndForget(spec: object, seconds: number): Promise<Away> {
+  const before = await now(world);
   const { jobId } = await world.golem.startJob({ image: 'golem/alpine:latest', interactive: true, ...spec });
-  const { agreementId = '' } = await world.effect('agreement-approved', began);
+  const { agreementId = '' } = await world.effect('agreement-approved', before);
   const rental = `${jobId}/rental/1`;
   const line = `i=0; while [ $i -lt ${seconds * 10} ]; do i=$((i+1)); echo $i >>/golem/work/log; sleep 0.1; done; wc -l </golem/work/log`;
   const { scriptId } = await update<{ scriptId: string }>(rental, 'executeScript', { commands: [line] });
@@ -95,13 +98,17 @@ async function comeBack(): Promise<void> {
 const outcome = ({ jobId, scriptId }: Away): Promise<ScriptOutcome> =>
   update(`${jobId}/rental/1`, 'scriptResult', { scriptId, waitSec: 30 });
 
-/** Ends the job; nothing is left open then. */
-async function settled({ jobId }: Away): Promise<SettlementResult> {
-  await update(jobId, 'terminate').catch(() => undefined);
-  await world.golem.result(jobId).catch(() => undefined);
-  const result = await world.golem.settled(jobId);
+/** Ends the jobs; nothing is left open then. @returns what the first came to */
+async function settled(...jobs: [Away, ...Away[]]): Promise<SettlementResult> {
+  const [result] = await Promise.all(
+    jobs.map(async ({ jobId }) => {
+      await update(jobId, 'terminate').catch(() => undefined);
+      await world.golem.result(jobId).catch(() => undefined);
+      return await world.golem.settled(jobId);
+    }),
+  );
   expect(await world.open()).toEqual(NOTHING_OPEN);
-  return result;
+  return result as SettlementResult;
 }
 
 /** What was paid for an agreement since the test began, by whom: from the public ledger. */
@@ -211,18 +218,29 @@ describe('2.1: time that is paid in advance', () => {
 });
 
 describe('long intervals', () => {
-  const demand = { midAgreementDebitNoteIntervalSec: 1, debitNotesAcceptanceTimeoutSec: 3600 };
+  const pace = (debitNotesAcceptanceTimeoutSec: number): object => ({
+    demand: { midAgreementDebitNoteIntervalSec: 1, debitNotesAcceptanceTimeoutSec },
+  });
 
-  test('let worker and yagna be away between two notes, and for as long as a note may wait', async () => {
-    const away = await fireAndForget({ budget: '1', demand }, 3);
+  test('let worker and yagna be away for as long as a note may wait, where a usual agreement is ended', async () => {
+    const usual = { ...pace(6), providers: { allow: [providerNodeId('usual')] } };
+    const impatient = await fireAndForget({ budget: '1', ...usual }, 60);
+    const away = await fireAndForget({ budget: '1', ...pace(3600) }, 9);
     await leave();
     const left = await now(world);
+    await effectOf(impatient.agreementId, 'activity-destroyed');
     await effectOf(away.agreementId, 'script-finished');
     expect((await since(world, left)).count('debit-note-accepted')).toBe(0);
     await comeBack();
 
-    expect(await outcome(away)).toMatchObject({ state: 'done', results: [{ stdout: '30\n' }] });
-    const { state, money, agreements } = await settled(away);
+    expect(await effectOf(impatient.agreementId, 'agreement-terminated')).toMatchObject({
+      terminator: 'Provider',
+      reason: {
+        'golem.provider.code': expect.stringMatching(/^(DebitNotesDeadline|RequestorUnreachable)$/) as string,
+      },
+    });
+    expect(await outcome(away)).toMatchObject({ state: 'done', results: [{ stdout: '90\n' }] });
+    const { state, money, agreements } = await settled(away, impatient);
     expect(state).toBe('settled');
     expect(agreements[0]?.provider.name).toBe('patient');
     expect(paidFor(away.agreementId)).toEqual({ from: [me()], amount: fixed(money.paid) });

@@ -136,17 +136,25 @@ test('left alone, it is not taken over without its owner: by nobody, for nobody,
   );
   // Signed by the owner, but not for this.
   const id = attachId(activityId);
-  const elsewhere = await owner.authorize(attachId('f'.repeat(32)), 'attach', { attach, control });
+  const elsewhere = await owner.authorize({ workflowId: attachId('f'.repeat(32)) }, 'attach', {
+    attach,
+    control,
+  });
   await refuses(left, () => start(activityId, elsewhere), 'OtherRental');
-  const another = await owner.authorize(id, 'terminate', { attach, control });
+  const another = await owner.authorize({ workflowId: id }, 'terminate', { attach, control });
   await refuses(left, () => start(activityId, another), 'OtherRental');
-  const signed = await owner.authorize(id, 'attach', { attach, control });
+  const signed = await owner.authorize({ workflowId: id }, 'attach', { attach, control });
   const dearer = { ...signed, attach: { ...attach, budget: '100' } };
   await refuses(left, () => start(activityId, dearer), 'OtherArguments');
   const past = { nowMs: Date.now() - 120_000, lifeSec: 60 };
-  const old = await owner.authorize(id, 'attach', { attach, control }, past);
+  const old = await owner.authorize({ workflowId: id }, 'attach', { attach, control }, past);
   await refuses(left, () => start(activityId, old), 'Expired');
-  const everlasting = await owner.authorize(id, 'attach', { attach, control }, { lifeSec: 86_400 });
+  const everlasting = await owner.authorize(
+    { workflowId: id },
+    'attach',
+    { attach, control },
+    { lifeSec: 86_400 },
+  );
   await refuses(left, () => start(activityId, everlasting), 'TooLong');
 
   // None of them keeps the owner out, and his signature is good for once.

@@ -2,8 +2,10 @@
 import { WorkflowUpdateFailedError } from '@temporalio/client';
 import type { ApplicationFailure } from '@temporalio/common';
 import type { temporal } from '@temporalio/proto';
-import { ControlSigner, GolemClient } from '../client';
+import { ControlSigner, GolemClient, signedFor } from '../client';
+import type { Detached } from '../model/attach';
 import { PERMISSIONS } from '../model/control';
+import { continuedAsNew } from './support/history';
 import { NOTHING_OPEN, startWorld, type World } from './support/world';
 
 type History = temporal.api.history.v1.IHistory;
@@ -29,7 +31,10 @@ test('grants, what was revoked and what was signed outlive the runs of a rental'
   await as(owner).grant(rentalId, { key: agent.key, permissions: ['exec', 'read'], until });
   await as(owner).grant(rentalId, { key: former.key, permissions: PERMISSIONS, until });
   await as(owner).revoke(rentalId, former.key);
-  const once = await agent.authorize(rentalId, 'executeScript', { commands: ['true'], scriptId: 'once' });
+  const once = await agent.authorize(await signedFor(client, rentalId), 'executeScript', {
+    commands: ['true'],
+    scriptId: 'once',
+  });
   const send = (name: string, argument: object): Promise<unknown> =>
     handle.executeUpdate(name, { args: [argument] });
   await send('executeScript', once);
@@ -77,3 +82,60 @@ test('grants, what was revoked and what was signed outlive the runs of a rental'
   expect((await world.golem.settled(jobId)).state).toBe('settled');
   expect(await world.open()).toEqual(NOTHING_OPEN);
 });
+
+test('who is refused keeps neither an idle job nor its settlement from going on, nor a rental from being left in that moment', async () => {
+  const owner = await ControlSigner.generate();
+  const { client, taskQueue } = world;
+  const asOwner = new GolemClient({ client, taskQueue, signer: owner });
+  const spec = { image: 'golem/alpine:latest', budget: '1', control: { owner: owner.key } };
+  const { jobId, rentalId } = await asOwner.rent(spec);
+  const settlementId = `${jobId}/settlement`;
+  const handleOf = (workflowId: string) => client.workflow.getHandle(workflowId);
+  const runOf = async (workflowId: string): Promise<string> => (await handleOf(workflowId).describe()).runId;
+
+  const ofJob = await runOf(jobId);
+  for (let n = 0; n < 30; n++)
+    await expect(handleOf(jobId).executeUpdate('terminate')).rejects.toThrow(WorkflowUpdateFailedError);
+  await continuedAsNew(world, jobId, ofJob);
+  expect(await asOwner.topUp(jobId, '1')).toMatchObject({ budget: '2' });
+
+  const ofSettlement = await runOf(settlementId);
+  const refused = { workflowId: 'x', operation: 'attach', refusal: 'NoSignature' };
+  for (let n = 0; n < 60; n++) await handleOf(settlementId).signal('golemControlRefused', refused);
+  await continuedAsNew(world, settlementId, ofSettlement);
+
+  // Asked for, and not yet known to be the owner's, when the rental has become long.
+  await world.worker.stop();
+  const args: [object] = [await owner.authorize(await signedFor(client, rentalId), 'detach', {})];
+  const leaving = handleOf(rentalId).executeUpdate<Detached, [object]>('detach', { args, updateId: 'leave' });
+  await updateArrived(rentalId, 'leave');
+  for (let n = 0; n < 60; n++) await handleOf(rentalId).signal('golemAssignment', 'of nobody');
+  await world.startWorker();
+  const { activityId } = await leaving;
+  await handleOf(rentalId).result();
+  await world.golem.result(jobId);
+
+  const attached = await asOwner.attach({ activityId });
+  await asOwner.terminate(attached.rentalId);
+  expect((await world.golem.settled(jobId)).state).toBe('settled');
+  expect(await world.open()).toEqual(NOTHING_OPEN);
+});
+
+/** Temporal has it, whether or not there is a worker. */
+async function updateArrived(workflowId: string, updateId: string): Promise<void> {
+  const { workflowService, options } = world.client;
+  const updateRef = { workflowExecution: { workflowId }, updateId };
+  for (;;) {
+    const asked = workflowService.pollWorkflowExecutionUpdate({ namespace: options.namespace, updateRef });
+    const isThere = await asked.then(
+      () => true,
+      (error: unknown) => {
+        if ((error as { code?: number }).code === NOT_FOUND) return false;
+        throw error;
+      },
+    );
+    if (isThere) return;
+  }
+}
+
+const NOT_FOUND = 5;

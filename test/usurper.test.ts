@@ -4,10 +4,12 @@
  */
 import { WorkflowUpdateFailedError } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
-import { ControlSigner } from '../client/control-signer';
+import { ControlSigner, type SignedFor } from '../client/control-signer';
+import { signedFor } from '../client/signed-for';
 import type { Operation, Permission, Refusal } from '../model/control';
 import type { GolemEvent } from '../model/events';
 import type { ScriptOutcome } from '../workflows/protocol';
+import { historiesOf } from './support/history';
 import { sendUpdate } from './support/updates';
 import { NOTHING_OPEN, startWorld, type World } from './support/world';
 
@@ -28,6 +30,9 @@ afterAll(() => world?.close());
 const BASE = { image: 'golem/alpine:latest', budget: '1' };
 const inAnHour = (): string => new Date(Date.now() + 3_600_000).toISOString();
 
+/** The workflow that has the id now. */
+const now = (workflowId: string): Promise<SignedFor> => signedFor(world.client, workflowId);
+
 const update = <T>(workflowId: string, name: string, argument: object): Promise<T> =>
   sendUpdate(world, workflowId, name, argument);
 
@@ -38,16 +43,16 @@ class Closed {
     readonly id: string,
   ) {}
 
-  static async open(): Promise<Closed> {
+  static async open(id?: string): Promise<Closed> {
     const after = (await world.effects()).at(-1)?.seq;
     const spec = { ...BASE, interactive: true, control: { owner: owner.key } };
-    const { jobId } = await world.golem.startJob(spec);
+    const { jobId } = await world.golem.startJob(spec, { jobId: id });
     await world.effect('agreement-created', after);
     return new Closed(jobId, `${jobId}/rental/1`);
   }
 
   async as<T>(signer: ControlSigner, operation: Operation, args: object): Promise<T> {
-    return await update(this.id, operation, await signer.authorize(this.id, operation, args));
+    return await update(this.id, operation, await signer.authorize(await now(this.id), operation, args));
   }
 
   async run(signer: ControlSigner, line: string): Promise<ScriptOutcome> {
@@ -116,8 +121,8 @@ describe('a closed rental', () => {
   });
 
   test('takes no signature that has expired, or that would live for long', async () => {
-    const signed = (nowMs: number, lifeSec: number) =>
-      owner.authorize(rental.id, 'executeScript', SCRIPT, { nowMs, lifeSec });
+    const signed = async (nowMs: number, lifeSec: number) =>
+      owner.authorize(await now(rental.id), 'executeScript', SCRIPT, { nowMs, lifeSec });
     const old = await signed(Date.now() - 120_000, 60);
     await rental.refuses(() => update(rental.id, 'executeScript', old), 'Expired');
     const everlasting = await signed(Date.now(), 86_400);
@@ -125,7 +130,7 @@ describe('a closed rental', () => {
   });
 
   test('takes a signature once, also from two at the same moment', async () => {
-    const signed = await owner.authorize(rental.id, 'executeScript', SCRIPT);
+    const signed = await owner.authorize(await now(rental.id), 'executeScript', SCRIPT);
     const send = () => update<{ scriptId: string }>(rental.id, 'executeScript', signed);
     const both = await Promise.allSettled([send(), send()]);
     expect(both.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
@@ -136,11 +141,13 @@ describe('a closed rental', () => {
   });
 
   test('takes no signature of another rental, for another operation or over other arguments', async () => {
-    const other = await owner.authorize(`${rental.jobId}/rental/2`, 'executeScript', SCRIPT);
+    const here = await now(rental.id);
+    const elsewhere = { ...here, workflowId: `${rental.jobId}/rental/2` };
+    const other = await owner.authorize(elsewhere, 'executeScript', SCRIPT);
     await rental.refuses(() => update(rental.id, 'executeScript', other), 'OtherRental');
-    const read = await owner.authorize(rental.id, 'scriptResult', SCRIPT);
+    const read = await owner.authorize(here, 'scriptResult', SCRIPT);
     await rental.refuses(() => update(rental.id, 'executeScript', read), 'OtherRental');
-    const { authorization } = await owner.authorize(rental.id, 'executeScript', SCRIPT);
+    const { authorization } = await owner.authorize(here, 'executeScript', SCRIPT);
     const changed = { commands: ['echo theirs'], authorization };
     await rental.refuses(() => update(rental.id, 'executeScript', changed), 'OtherArguments');
     const forged = { ...SCRIPT, authorization: `${authorization.slice(0, -4)}AAAA` };
@@ -174,7 +181,7 @@ describe('a closed rental', () => {
 
   test('keeps its grants and the signatures that it took when a worker dies', async () => {
     await rental.grant(owner, agent.key, ['exec']);
-    const signed = await agent.authorize(rental.id, 'executeScript', SCRIPT);
+    const signed = await agent.authorize(await now(rental.id), 'executeScript', SCRIPT);
     const { scriptId } = await update<{ scriptId: string }>(rental.id, 'executeScript', signed);
     await world.worker.kill();
     await world.startWorker();
@@ -192,18 +199,33 @@ describe('a closed rental', () => {
       );
     expect(await refused('terminate', { reason: 'mine' })).toBe('ControlRefused');
     expect(await refused('topUp', { amount: '1' })).toBe('ControlRefused');
-    const ofRental = await owner.authorize(rental.id, 'topUp', { amount: '1' });
+    const ofRental = await owner.authorize(await now(rental.id), 'topUp', { amount: '1' });
     expect(await refused('topUp', ofRental)).toBe('ControlRefused');
-    const signed = await owner.authorize(rental.jobId, 'topUp', { amount: '1' });
+    const signed = await owner.authorize(await now(rental.jobId), 'topUp', { amount: '1' });
     expect(await handle.executeUpdate('topUp', { args: [signed] })).toMatchObject({ budget: '2' });
   });
 
   test('no private key is in a history, nor anything that is good twice', async () => {
-    const history = await world.client.workflow.getHandle(rental.id).fetchHistory();
-    const payloads = [...JSON.stringify(history).matchAll(/"data":"([^"]*)"/g)];
-    const told = payloads.map(([, data = '']) => Buffer.from(data, 'base64').toString()).join('\n');
-    expect(told.includes(owner.key)).toBe(true);
-    for (const signer of [owner, agent]) expect(told.includes(String(signer.toJwk().d))).toBe(false);
+    let sent = 0;
+    for (const workflowId of [rental.id, rental.jobId]) {
+      const events = (await historiesOf(world, workflowId)).flat();
+      const told = textOf(events);
+      expect(told.includes(owner.key)).toBe(true);
+      for (const signer of [owner, agent]) expect(told.includes(String(signer.toJwk().d))).toBe(false);
+      const updates = events.flatMap(
+        (event) => event.workflowExecutionUpdateAcceptedEventAttributes?.acceptedRequest?.input ?? [],
+      );
+      for (const jws of new Set(told.match(/eyJ[\w-]+\.[\w-]+\.[\w-]+/g))) {
+        const asked = updates.find(({ args }) => textOf(args).includes(jws));
+        const argument = JSON.parse(textOf(asked?.args)) as object;
+        const again = update(workflowId, String(asked?.name), argument);
+        const error: unknown = await again.catch((reason: unknown) => reason);
+        const { cause } = error as WorkflowUpdateFailedError;
+        expect({ jws, type: (cause as ApplicationFailure).type }).toEqual({ jws, type: 'ControlRefused' });
+        sent += 1;
+      }
+    }
+    expect(sent).toBeGreaterThan(30);
   });
 });
 
@@ -216,14 +238,32 @@ test("a closed job's own tasks need no signature, its spec has signed for them",
   await world.golem.settled(jobId);
 });
 
-test('the marks of a closed rental name its owner by a hash, so that nobody attaches without him', async () => {
+test('marks of a closed rental name its owner by a hash; one that has its id later takes nothing that was signed for it', async () => {
   const rental = await Closed.open();
   await rental.run(owner, 'true');
+  const spent = await owner.authorize(await now(rental.id), 'executeScript', SCRIPT);
+  const { scriptId } = await update<{ scriptId: string }>(rental.id, 'executeScript', spent);
+  await rental.as(owner, 'scriptResult', { scriptId });
+  const unspent = await owner.authorize(await now(rental.id), 'terminate', {});
   const { marks } = await demandMarks();
   expect(marks.some((mark) => /\/\d+\/[0-9a-f]{64}$/.test(mark))).toBe(true);
   expect(marks.some((mark) => mark.includes(owner.key))).toBe(false);
   await rental.end();
+
+  // What was signed for it is not for a later one that has its id.
+  const next = await Closed.open(rental.jobId);
+  await next.run(owner, 'true');
+  expect(next.id).toBe(rental.id);
+  await next.refuses(() => update(next.id, 'executeScript', spent), 'OtherRun');
+  await next.refuses(() => update(next.id, 'terminate', unspent), 'OtherRun');
+  await next.end();
 });
+
+/** All that payloads say. */
+function textOf(within: unknown): string {
+  const payloads = [...JSON.stringify(within).matchAll(/"data":"([^"]*)"/g)];
+  return payloads.map(([, data = '']) => Buffer.from(data, 'base64').toString()).join('\n');
+}
 
 async function demandMarks(): Promise<{ marks: string[] }> {
   const response = await fetch(`${world.devnet.url}/market-api/v1/demands`, {

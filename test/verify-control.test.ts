@@ -5,6 +5,8 @@ import { ControlSigner } from '../client/control-signer';
 import { canonicalJson } from '../model/control';
 
 const RENTAL = 'job/rental/1';
+const RUN = '7d0f5f6e';
+const OF = { workflowId: RENTAL, firstRunId: RUN };
 const SCRIPT = { commands: ['echo hello'], timeoutSec: 60 };
 let signer: ControlSigner;
 beforeAll(async () => {
@@ -14,19 +16,19 @@ beforeAll(async () => {
 const verify = async (signed: { authorization: string }, over: object = {}) => {
   const { authorization, ...args } = signed;
   return await verifyControl({
-    ...{ rental: RENTAL, operation: 'executeScript', args, authorization, ...over },
+    ...{ rental: RENTAL, run: RUN, operation: 'executeScript', args, authorization, ...over },
   });
 };
 
 test('a signature names its key, and its nonce and end', async () => {
   const nowMs = Date.now();
-  const verified = await verify(await signer.authorize(RENTAL, 'executeScript', SCRIPT, { nowMs }));
+  const verified = await verify(await signer.authorize(OF, 'executeScript', SCRIPT, { nowMs }));
   const exp = Math.floor(nowMs / 1000) + 120;
   expect(verified).toEqual({ key: signer.key, claim: { nonce: expect.any(String) as string, exp } });
 });
 
 test('members may come in any order, and what is undefined is not there', async () => {
-  const signed = await signer.authorize(RENTAL, 'executeScript', { ...SCRIPT, onUncertain: undefined });
+  const signed = await signer.authorize(OF, 'executeScript', { ...SCRIPT, onUncertain: undefined });
   const args = { timeoutSec: 60, commands: ['echo hello'] };
   expect((await verify(signed, { args })).refusal).toBeUndefined();
 });
@@ -34,16 +36,18 @@ test('members may come in any order, and what is undefined is not there', async 
 test.each([
   ['of another rental', { rental: 'job/rental/2' }, 'OtherRental'],
   ['for another operation', { operation: 'terminate' }, 'OtherRental'],
+  ['of an earlier rental of the same id', { run: '9e1c' }, 'OtherRun'],
+  ['of a rental, to begin one', { run: undefined }, 'OtherRun'],
   ['over other arguments', { args: { commands: ['rm -rf /'] } }, 'OtherArguments'],
   ['that is no JWS', { authorization: 'let me in' }, 'BadSignature'],
   ['that is a megabyte long', { authorization: 'x'.repeat(1_000_000) }, 'BadSignature'],
 ] as const)('a signature %s is refused', async (_how, over, refusal) => {
-  const signed = await signer.authorize(RENTAL, 'executeScript', SCRIPT);
+  const signed = await signer.authorize(OF, 'executeScript', SCRIPT);
   expect((await verify(signed, over)).refusal).toBe(refusal);
 });
 
 test('a signature with a claim changed afterwards is refused', async () => {
-  const signed = await signer.authorize(RENTAL, 'executeScript', SCRIPT);
+  const signed = await signer.authorize(OF, 'executeScript', SCRIPT);
   const [header = '', payload = '', signature = ''] = signed.authorization.split('.');
   const claim = JSON.parse(Buffer.from(payload, 'base64url').toString()) as { exp: number };
   const later = Buffer.from(JSON.stringify({ ...claim, exp: claim.exp + 1 })).toString('base64url');
@@ -78,8 +82,17 @@ test('a claim without nonce or end is none', async () => {
     new CompactSign(Buffer.from(JSON.stringify(claim)))
       .setProtectedHeader({ alg: 'EdDSA', kid: signer.key })
       .sign(key);
-  const whole = { rental: RENTAL, operation: 'executeScript', argsHash: '', nonce: '12345678', exp: 1 };
+  const whole = {
+    rental: RENTAL,
+    run: RUN,
+    operation: 'executeScript',
+    argsHash: '',
+    nonce: '12345678',
+    exp: 1,
+  };
   expect((await verify({ authorization: await sign(whole) })).refusal).toBe('OtherArguments');
+  const { run: _run, ...ofNoRun } = whole;
+  expect((await verify({ authorization: await sign(ofNoRun) })).refusal).toBe('OtherRun');
   for (const missing of ['nonce', 'exp', 'argsHash'] as const) {
     const claim: Record<string, unknown> = { ...whole };
     delete claim[missing];

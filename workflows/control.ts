@@ -2,7 +2,13 @@
  * Closes a workflow for everybody but its owner and those that hold a grant: its Updates are taken only when they are
  * signed. Signatures are verified in an activity; who may do what is decided in `state/grants.ts`.
  */
-import { ApplicationFailure, defineUpdate, setHandler, workflowInfo } from '@temporalio/workflow';
+import {
+  ApplicationFailure,
+  defineUpdate,
+  isCancellation,
+  setHandler,
+  workflowInfo,
+} from '@temporalio/workflow';
 import {
   CONTROL_KEY,
   PERMISSIONS,
@@ -14,9 +20,11 @@ import {
   type Permission,
   type Refusal,
 } from '../model/control';
+import type { VerifiedControl } from '../activities/contract';
 import type { NewEvent } from '../model/events';
 import { verifying } from './activity-options';
-import { grant, revoke, take, whyTooLong, type Grants } from './state/grants';
+import { namedFailure } from './failure-type';
+import { beginCheck, endCheck, grant, revoke, take, whyTooLong, type Grants } from './state/grants';
 import { refusalEvent } from './state/refusal-event';
 
 /** Every Update of a closed workflow has it beside its own fields. */
@@ -57,18 +65,31 @@ export class Control {
   /**
    * Lets an Update through, once.
    * @returns the key that signed; undefined where everybody may
-   * @throws ControlRefused - nothing has happened, and an event tells of it
+   * @throws ControlRefused - nothing has happened, and an event tells of it; Timeout - no worker was there to check who
+   * signed: the signature is used up
    */
   async guard(operation: Operation, argument: unknown): Promise<ControlKey | undefined> {
     const { grants } = this.kept;
     if (!grants) return undefined;
     const { authorization, args } = apart(argument);
     if (typeof authorization !== 'string') throw this.refused(operation, 'NoSignature');
-    const rental = workflowInfo().workflowId;
-    const signed = await verifying.golemVerifyControl({ rental, operation, args, authorization });
-    const refusal = signed.refusal ?? take(grants, operation, signed, Date.now());
+    if (!beginCheck(grants, authorization)) throw this.refused(operation, 'Replayed');
+    const signed = await this.verify(operation, args, authorization);
+    endCheck(grants, authorization);
+    const refusal = signed.claim ? take(grants, operation, signed, Date.now()) : signed.refusal;
     if (refusal) throw this.refused(operation, refusal, signed.key);
     return signed.key;
+  }
+
+  private async verify(operation: Operation, args: unknown, authorization: string): Promise<VerifiedControl> {
+    const { workflowId: rental, firstExecutionRunId: run } = workflowInfo();
+    try {
+      return await verifying.golemVerifyControl({ rental, run, operation, args, authorization });
+    } catch (error) {
+      if (isCancellation(error)) throw error;
+      const why = namedFailure(error);
+      throw ApplicationFailure.nonRetryable(`its signature could not be checked: ${why.message}`, why.type);
+    }
   }
 
   private async grant(request: GrantRequest & Authorized): Promise<void> {

@@ -17,6 +17,8 @@ export function listenForDetach(rental: Rental): void {
 async function detach(rental: Rental, request: unknown): Promise<Detached> {
   await rental.control.guard('detach', request);
   if (rental.over) throw rental.ended();
+  // It took a while to find out who asks.
+  checkDetachable(rental);
   rental.isDetached = true;
   await condition(() => rental.detached !== undefined || rental.over);
   if (!rental.detached) throw rental.ended();

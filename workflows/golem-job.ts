@@ -344,15 +344,18 @@ export async function golemJob(given: unknown, carried?: CarriedJob): Promise<Jo
     const rounds = new CancellationScope();
     const leaving = new CancellationScope();
     let isLeaving = false;
+    const isLong = (): boolean => workflowInfo().continueAsNewSuggested;
     /** Nothing is under way that the next run could not know of, but for tasks that are on their way. */
     const isFree = (): boolean => isLeaving && !round && remembered.size === 0 && answering === 0;
     const isQuiet = (): boolean => isFree() && handingOut.size === 0 && allHandlersFinished();
     try {
       while (!isOver()) {
         const seen = changes;
+        // What is refused changes nothing, and makes the history long all the same.
+        const hasNews = (): boolean => changes > seen || isQuiet() || (!isLeaving && isLong());
         inFile?.tend();
         if (inFile?.failure) throw asFailure(inFile.failure);
-        if (workflowInfo().continueAsNewSuggested && !isLeaving) {
+        if (isLong() && !isLeaving) {
           isLeaving = true;
           // Whatever a round still brings is not worth more waiting.
           void leaving.run(() => sleep(ROUND_GRACE).then(() => rounds.cancel())).catch(() => undefined);
@@ -366,7 +369,7 @@ export async function golemJob(given: unknown, carried?: CarriedJob): Promise<Jo
           return true;
         }
         if (budget.holdsBack) {
-          await waitForMoney(() => changes > seen || isQuiet());
+          await waitForMoney(hasNews);
           continue;
         }
         const pauseMs = broken.pauseMs(Date.now());
@@ -401,7 +404,6 @@ export async function golemJob(given: unknown, carried?: CarriedJob): Promise<Jo
           }
         }
         if (settlementFailure) throw asFailure(settlementFailure);
-        const hasNews = (): boolean => changes > seen || isQuiet();
         if (more && pauseMs > 0) await condition(hasNews, pauseMs);
         else await condition(hasNews);
       }

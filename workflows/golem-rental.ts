@@ -153,10 +153,13 @@ async function sign(rental: Rental, proposal: DraftProposal): Promise<Signed | u
   }
 }
 
-/** Whoever waits for an answer gets one, which may be that there is none yet. False when there is a reason to stay. */
+/**
+ * Whoever waits for an answer gets one, which may be that there is none yet. False when there is a reason to stay: some wait
+ * for the end itself.
+ */
 async function isFreeToGo(rental: Rental): Promise<boolean> {
   rental.leaving = true;
-  await condition(() => allHandlersFinished() && rental.isAtRest());
+  await condition(() => rental.isInterrupted() || (allHandlersFinished() && rental.isAtRest()));
   rental.leaving = rental.isToGoOn() && !CancellationScope.current().consideredCancelled;
   return rental.leaving;
 }

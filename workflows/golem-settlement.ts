@@ -121,7 +121,11 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
   setHandler(attachNoncesQuery, () => owners.nonces);
 
   const note = (events: NewEvent[]): void => appendEvents(log, events);
-  const onRefused = (refused: ControlRefusal): void => note([refusalEvent(refused)]);
+  const onRefused = (refused: ControlRefusal): void => {
+    note([refusalEvent(refused)]);
+    // It changes nothing, and makes the history long all the same.
+    if (workflowInfo().continueAsNewSuggested) changes += 1;
+  };
   setHandler(controlRefusedSignal, sound('golemControlRefused', isControlRefusal, onRefused));
   const failedAs = (type: string, message: string): void => {
     lastFailure = { type, message, at: new Date().toISOString() };

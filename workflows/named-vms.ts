@@ -184,7 +184,7 @@ function returnNext(rental: Rental, vm: NamedVm, failure: NamedFailure): void {
 }
 
 function endScripts(rental: Rental, vm: NamedVm): void {
-  if (rental.leaving) return;
+  if (rental.leaving && !isEnding(rental)) return;
   const { type = 'AgreementEnded', message = 'the rental has ended' } = rental.lost ?? {};
   if (vm.running) finish(rental, vm.running.id, 'lost', { type, message });
   vm.running = undefined;

@@ -4,6 +4,7 @@
  */
 import {
   LONGEST_LIFE_SEC,
+  LONGEST_SIGNATURE,
   OPERATIONS,
   PERMISSIONS,
   type ControlClaim,
@@ -21,12 +22,18 @@ export interface Grants {
   revoked: ControlKey[];
   /** Of signatures that have not expired: the key and its nonce, and the time of their end, seconds. */
   nonces: Record<string, number>;
+  /** The same of those that were refused, the newest ones: what was refused is not taken later, when its key may. */
+  refused: Record<string, number>;
+  /** JWS without their signatures, the newest ones: their check is under way, or never came to its end. */
+  unchecked: string[];
 }
 
 /** What the signature's check has found out. */
 export interface Signed {
   key: ControlKey;
   claim: Pick<ControlClaim, 'nonce' | 'exp'>;
+  /** It was not for this. */
+  refusal?: Refusal;
 }
 
 /** More than anybody needs; a state that is carried on must not grow. */
@@ -35,28 +42,76 @@ const REVOKED_KEPT = 100;
 /** Signatures that have not expired: of one key, and of all but the owner's, whom nobody locks out. */
 const MOST_NONCES = 1500;
 const MOST_NONCES_OF_OTHERS = 6000;
+/** Strangers' among them: more than these would only take room. */
+const REFUSED_KEPT = 500;
+/** A signature is checked within a minute, and Temporal lets ten Updates of a workflow be under way at a time. */
+const UNCHECKED_KEPT = 50;
 
-export const newGrants = (owner: ControlKey): Grants => ({ owner, grants: [], revoked: [], nonces: {} });
+export const newGrants = (owner: ControlKey): Grants => ({
+  ...{ owner, grants: [], revoked: [] },
+  ...{ nonces: {}, refused: {}, unchecked: [] },
+});
 
-/** Takes a signature, once. @returns why it is refused; nothing has changed then */
+/**
+ * The check of a JWS begins. What cannot be checked to the end, for want of a worker, might be good, and stands in the history
+ * for all to read: it counts as used.
+ * @returns false when it was begun before
+ */
+export function beginCheck(state: Grants, authorization: string): boolean {
+  const part = signedPart(authorization);
+  if (part.length > LONGEST_SIGNATURE) return true;
+  if (state.unchecked.includes(part)) return false;
+  state.unchecked = [...state.unchecked, part].slice(-UNCHECKED_KEPT);
+  return true;
+}
+
+/** It came to its end: {@link take} sees to the rest. */
+export function endCheck(state: Grants, authorization: string): void {
+  const part = signedPart(authorization);
+  state.unchecked = state.unchecked.filter((each) => each !== part);
+}
+
+/** The text that is signed: it has one form only, which the encoding of the signature behind it has not. */
+const signedPart = (jws: string): string => jws.slice(0, Math.max(0, jws.lastIndexOf('.')));
+
+/**
+ * Takes a signature, once; one that is refused is used up, too.
+ * @returns why it is refused
+ */
 export function take(
   state: Grants,
   operation: Operation,
   signed: Signed,
   nowMs: number,
 ): Refusal | undefined {
-  const { key, claim } = signed;
   const nowSec = nowMs / 1000;
-  for (const [nonce, exp] of Object.entries(state.nonces)) if (exp < nowSec) delete state.nonces[nonce];
+  for (const seen of [state.nonces, state.refused])
+    for (const [nonce, exp] of Object.entries(seen)) if (exp < nowSec) delete seen[nonce];
+  const { key, claim } = signed;
+  const nonce = `${key}/${claim.nonce}`;
+  const isUsed = Object.hasOwn(state.nonces, nonce) || Object.hasOwn(state.refused, nonce);
+  const refusal = signed.refusal ?? whyRefused(state, operation, signed, isUsed, nowMs);
+  if (isUsed || claim.exp <= nowSec) return refusal;
+  const seen = refusal ? state.refused : state.nonces;
+  seen[nonce] = claim.exp;
+  for (const oldest of Object.keys(state.refused).slice(0, -REFUSED_KEPT)) delete state.refused[oldest];
+  return refusal;
+}
+
+function whyRefused(
+  state: Grants,
+  operation: Operation,
+  { key, claim }: Signed,
+  isUsed: boolean,
+  nowMs: number,
+): Refusal | undefined {
+  const nowSec = nowMs / 1000;
   if (claim.exp <= nowSec) return 'Expired';
   if (claim.exp > nowSec + LONGEST_LIFE_SEC) return 'TooLong';
   const refusal = whyNot(state, key, OPERATIONS[operation], nowMs);
   if (refusal) return refusal;
-  const nonce = `${key}/${claim.nonce}`;
-  if (Object.hasOwn(state.nonces, nonce)) return 'Replayed';
-  if (hasTooMany(state, key)) return 'TooMany';
-  state.nonces[nonce] = claim.exp;
-  return undefined;
+  if (isUsed) return 'Replayed';
+  return hasTooMany(state, key) ? 'TooMany' : undefined;
 }
 
 function hasTooMany({ owner, nonces }: Grants, key: ControlKey): boolean {
