@@ -85,7 +85,7 @@ describe('a provider', () => {
 describe('a file of providers to avoid', () => {
   const folder = tempDir('avoid');
   const path = join(folder, 'avoid.jsonl');
-  afterEach(() => rmSync(path, { force: true }));
+  afterEach(() => rmSync(path, { recursive: true, force: true }));
   const NOW = Date.parse('2026-01-01T00:00:00Z');
   const entry = (id: string, breach: Breach = 'billRefused', nowMs = NOW) =>
     avoided({ id, name: id, breach, reason: 'why' }, nowMs);
