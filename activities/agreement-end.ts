@@ -5,6 +5,9 @@ import type { RentalEnded } from './contract';
 import { event } from './events';
 import { oneLine, type Agreement, type Yagna } from './yagna';
 
+/** A provider ends an agreement by its own clock, and may do so a little before its time. */
+const CLOCKS_MS = 60_000;
+
 export const isOver = (yagna: Yagna, agreement: Agreement | undefined): boolean =>
   agreement?.state !== 'Approved' || yagna.now() > Date.parse(agreement.validTo);
 
@@ -19,6 +22,8 @@ export async function endOfAgreement(
   const code = why?.reason?.['golem.provider.code'];
   const words = oneLine([code, why?.reason?.message].filter((part) => typeof part === 'string').join(': '));
   const state = agreement?.state === 'Approved' ? 'Expired' : (agreement?.state ?? 'unknown');
+  const isTime = agreement !== undefined && yagna.now() >= Date.parse(agreement.validTo) - CLOCKS_MS;
+  const expired = isTime && (state === 'Expired' || code === 'Expired');
   const reason = `agreement ${state}${by}${words ? ` (${words})` : ''}`;
   const details = {
     id: agreementId,
@@ -29,6 +34,7 @@ export async function endOfAgreement(
   return {
     ...{ ended: 'agreement', reason, terminator: why?.terminator },
     code: typeof code === 'string' ? oneLine(code) : undefined,
+    expired: expired || undefined,
     events: [event('AgreementTerminated', details)],
   };
 }

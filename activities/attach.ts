@@ -4,12 +4,13 @@
  */
 import { Context } from '@temporalio/activity';
 import { agreedTerms } from '../model/agreed-terms';
-import { attachCommand, attachId, attachProblems, foreignJobId } from '../model/attach';
+import { attachCommand, attachId, attachProblems, foreignJobId, type DetachedVm } from '../model/attach';
 import { exact, toAmount } from '../model/amount';
 import {
   DEFAULT_CONNECTION,
   settlementId,
   type AgreementId,
+  type Amount,
   type BatchId,
   type GolemActivityId,
 } from '../model/ids';
@@ -26,13 +27,14 @@ import { groupOf, type Search } from './find-orphans';
 import { installationOf } from './installation';
 import { JobRecords, type JobRecord } from './job-records';
 import { describe } from './known-workflow';
+import { liveVms } from './live-vms';
 import { controlHashOfMark, jobOfMark } from './marks';
 import { Bills, mostOf } from './orphan-bills';
 import { beginningOf, budgetParts, planOf } from './orphan-group';
-import { attachedTo, query, rentalsOf, type RentalRecord } from './rental-records';
+import { attachedTo, attachingBefore, query, rentalsOf, type RentalRecord } from './rental-records';
 import { failure, isYagnaError, oneLine, unlessNotFound, type Agreement, type Yagna } from './yagna';
 
-type Found = Omit<ResolvedAttach, 'batchIds' | 'note'> & { former: RentalRecord[] };
+type Found = Omit<ResolvedAttach, 'batchIds' | 'siblings' | 'note'> & { former: RentalRecord[] };
 
 export function attachActivities(
   env: ActivityEnvironment,
@@ -66,7 +68,9 @@ export function attachActivities(
           await findHolder(lookup),
         ]);
         const { former, ...rest } = found;
-        return { ...rest, nonce, ...(await batchesOf(yagna, input, former, signal)) };
+        const siblings = await livingAmong(yagna, agreement, rest.others, signal);
+        const { batchIds, note } = await batchesOf(yagna, input, former, signal);
+        return { ...rest, nonce, batchIds, siblings, note: notesOf(note, siblings) };
       });
     },
 
@@ -76,7 +80,7 @@ export function attachActivities(
      * Effect: none.
      * @throws YagnaUnavailable - (retried with backoff)
      */
-    async golemDescribeDetach({ job, agreementId, activityId, batchId }) {
+    async golemDescribeDetach({ job, agreementId, activityId, batchId, vms = [] }) {
       return await attempt(async ({ signal }) => {
         const yagna = env.connections.get(job.connection);
         const agreement = await yagna.agreement(agreementId, signal);
@@ -88,24 +92,29 @@ export function attachActivities(
         const validTo = new Date(agreement.validTo).toISOString();
         const batch =
           batchId === undefined ? '' : ` The script that runs there goes on, as batch ${batchId}.`;
+        const most = exact(mostOf(agreement, Infinity)).times(1 + vms.length);
         const reserved = paying
           ? `${paying.money.reserved} GLM are reserved, ${paying.money.accepted} of them accepted so far`
           : 'what is reserved could not be asked';
         return {
           says: [
             `The VM goes on until ${validTo}: then the agreement ends by itself, and the VM with it.${batch}`,
+            ...vms.map(besideSays),
             `Until then ${settlement} accepts and pays its debit notes, and its invoice afterwards (${reserved}).`,
             ...(acceptSec !== undefined
               ? [
                   `With worker or yagna away for longer than ${acceptSec} s when a note comes, the provider may end it sooner.`,
                 ]
               : []),
-            ...(paying && exact(mostOf(agreement, Infinity)).gt(exact(paying.money.reserved))
+            ...(paying && most.gt(exact(paying.money.reserved))
               ? [
-                  `At full load it may cost ${mostOf(agreement, Infinity)} GLM by then: what goes beyond the budget is not paid, and the provider ends it.`,
+                  `At full load it may cost ${toAmount(most)} GLM by then: what goes beyond the budget is not paid, and ends it. Whoever attaches can raise it (--budget).`,
                 ]
               : []),
             comeBack(activityId, controlHashOfMark(agreement.demand.properties) !== undefined),
+            ...(vms.length > 0
+              ? ['The id of another of the VMs does as well; one rental at a time can have the agreement.']
+              : []),
           ],
         };
       });
@@ -116,6 +125,11 @@ export function attachActivities(
 function comeBack(activityId: GolemActivityId, hasOwner: boolean): string {
   const whose = hasOwner ? "    # FILE: its owner's private key" : '';
   return `Come back with: ${attachCommand(activityId, hasOwner)}${whose}`;
+}
+
+function besideSays({ name, activityId, batchId }: DetachedVm): string {
+  const batch = batchId === undefined ? '' : `; the script that runs there, as batch ${batchId}`;
+  return `VM "${name}" beside it goes on as well, as Golem activity ${activityId}${batch}.`;
 }
 
 interface CheckedInput extends Pick<ResolveAttachInput, 'attach'> {
@@ -199,8 +213,11 @@ async function findHolder(lookup: Lookup): Promise<Found> {
   const siblings = (await unlessNotFound(yagna.golemActivities(agreementId, signal))) ?? [];
   const others = siblings.filter((id) => id !== activityId);
   const former = await attachedTo(client, others, agreementId);
+  const first = await attachingBefore(client, attachId(activityId), others);
+  if (first !== undefined)
+    throw failure('ActivityInUse', `rental ${first} is attaching to agreement ${agreementId}`);
   const base = {
-    ...{ agreementId, provider: providerOf(agreement.offer) },
+    ...{ agreementId, provider: providerOf(agreement.offer), others },
     approvedAt: agreement.approvedDate ?? agreement.timestamp,
     validToMs: Date.parse(agreement.validTo),
     terms: agreedTerms(agreement),
@@ -212,12 +229,12 @@ async function findHolder(lookup: Lookup): Promise<Found> {
     const there = await describe(client, settlementId(job.jobId));
     const uuid = there?.memo?.golemJob;
     if (there?.status.name === 'RUNNING' && typeof uuid === 'string') {
-      await refuseIfClosing(lookup, job.jobId);
-      return { ...base, job: { ...job, jobUuid: uuid }, former };
+      const topUp = await joined(lookup, job.jobId);
+      return { ...base, job: { ...job, jobUuid: uuid }, topUp, former };
     }
     const { runId = '' } = Context.current().info.workflowExecution ?? {};
     const ours: JobRef = { ...job, jobUuid: runId };
-    return { ...base, job: ours, settlement: freshSettlement(lookup, ours), former };
+    return { ...base, job: ours, settlement: freshSettlement(lookup, ours, siblings.length), former };
   }
   const record = await records.find(jobUuid);
   for (const jobId of new Set([record.jobId ?? jobUuid, jobUuid]))
@@ -225,10 +242,10 @@ async function findHolder(lookup: Lookup): Promise<Found> {
   refuseIfHeld(former, agreementId);
   const { settledAs } = record;
   if (settledAs !== undefined) {
-    await refuseIfClosing(lookup, settledAs);
-    return { ...base, job: { connection, owner, jobId: settledAs, jobUuid }, former };
+    const topUp = await joined(lookup, settledAs);
+    return { ...base, job: { connection, owner, jobId: settledAs, jobUuid }, topUp, former };
   }
-  const settlement = await revivedSettlement(lookup, record);
+  const settlement = await revivedSettlement(lookup, record, siblings.length);
   return { ...base, job: settlement.job, settlement, former };
 }
 
@@ -239,30 +256,49 @@ function refuseIfHeld(rentals: readonly RentalRecord[], agreementId: AgreementId
   throw failure('ActivityInUse', `rental ${holder.workflowId} ${holds} agreement ${agreementId}`);
 }
 
-/** What a settlement is ending already can be taken over by nobody. */
-async function refuseIfClosing({ agreement }: Lookup, jobId: string): Promise<void> {
+/**
+ * What a settlement is ending already can be taken over by nobody.
+ * @returns GLM that its budget lacks of what was asked for
+ * @throws ActivityEnded; Timeout - a budget was asked for, and its own cannot be asked (retried)
+ */
+async function joined({ agreement, input }: Lookup, jobId: string): Promise<Amount | undefined> {
   const { client } = Context.current();
   const progress = await query<SettlementProgress>(client, settlementId(jobId), 'progress');
   if (progress && ['closing', 'settling', 'settled', 'unpaid', 'failed'].includes(progress.phase)) {
     const message = `${settlementId(jobId)} is ending agreement ${agreement.agreementId}: nobody was left to look after it`;
     throw failure('ActivityEnded', message);
   }
+  const { budget } = input.attach;
+  if (budget === undefined) return undefined;
+  if (!progress) throw failure('Timeout', `${settlementId(jobId)} does not answer`);
+  const lacks = exact(budget).minus(exact(progress.money.budget));
+  return lacks.gt(0) ? toAmount(lacks) : undefined;
 }
 
-/** For an agreement that other software made, or another installation of ours. */
-function freshSettlement({ agreement, installation, input }: Lookup, job: JobRef): NewSettlement {
+/**
+ * For an agreement that other software made, or another installation of ours.
+ *
+ * @param vms - Golem activities that yagna lists under it. How many of them may run side by side nobody tells: no more than
+ * that
+ */
+function freshSettlement(
+  { agreement, installation, input }: Lookup,
+  job: JobRef,
+  vms: number,
+): NewSettlement {
   const { properties } = agreement.demand;
   const terms = agreedTerms(agreement);
   const platform = textOf(properties[PROP.chosenPlatform]) ?? '';
-  const most = mostOf(agreement, Infinity);
-  const amount = input.attach.budget ?? most;
+  const vmsAtOnce = Math.max(1, vms);
+  const most = exact(mostOf(agreement, Infinity)).times(vmsAtOnce);
+  const amount = input.attach.budget ?? toAmount(most);
   if (!exact(amount).gt(0)) {
     const problem = "attach.budget: give one; the agreement's prices do not tell what it may cost";
     throw failure('InvalidJobSpec', problem, [problem]);
   }
   const { requestLifetimeMs, allocationLifeSec } = installation;
   return {
-    ...{ job, platform, requestLifetimeMs, allocationLifeSec, tolerance: TOLERANCE },
+    ...{ job, platform, requestLifetimeMs, allocationLifeSec, tolerance: TOLERANCE, vmsAtOnce },
     budget: { ...budgetParts(platform), amount: toAmount(exact(amount)), onLow: 'finish' },
     invoiceWaitSec: INVOICE_WAIT_SEC,
     acceptanceTimeoutSec: terms.debitNotesAcceptanceTimeoutSec,
@@ -271,7 +307,7 @@ function freshSettlement({ agreement, installation, input }: Lookup, job: JobRef
 }
 
 /** As reconcile would, but that the agreement goes on. */
-async function revivedSettlement(lookup: Lookup, record: JobRecord): Promise<NewSettlement> {
+async function revivedSettlement(lookup: Lookup, record: JobRecord, vms: number): Promise<NewSettlement> {
   const { search, connection, agreement, installation, input } = lookup;
   const { yagna, signal } = search;
   const group = await groupOf(search, record);
@@ -279,15 +315,18 @@ async function revivedSettlement(lookup: Lookup, record: JobRecord): Promise<New
   const { agreementId } = agreement;
   const { revival } = await planOf(yagna, group, bills, { connection, ...installation }, signal, agreementId);
   const { budget } = input.attach;
-  if (revival && budget === undefined) return revival;
+  // Nobody knows how many ran at a time where no settlement of ours does.
+  const vmsAtOnce = record.settlement ? record.settlement.terms.vmsAtOnce : Math.max(1, vms);
+  if (revival && budget === undefined) return { ...revival, vmsAtOnce };
   const { freeJobId: jobId, jobUuid } = record;
-  const fresh = freshSettlement(lookup, { connection, owner: search.owner, jobId, jobUuid });
+  const fresh = freshSettlement(lookup, { connection, owner: search.owner, jobId, jobUuid }, vms);
   const amount = fresh.budget.amount;
   const adopt = revival?.adopt ?? { otherEnds: [], since: beginningOf(group), overdue: [], amount };
   // What is reserved is there already; where nothing is, so much is reserved anew.
   const isReserved = adopt.endsAtSec !== undefined;
   return {
     ...(revival ?? fresh),
+    vmsAtOnce,
     budget: { ...(revival ?? fresh).budget, amount, max: undefined },
     adopt: { ...adopt, amount: isReserved ? adopt.amount : amount },
   };
@@ -303,7 +342,9 @@ async function batchesOf(
   const { activityId } = attach;
   const given = attach.batchIds ?? [];
   const known = former.flatMap(({ progress }) =>
-    progress?.activityId === activityId && progress.currentBatch ? [progress.currentBatch] : [],
+    [progress, ...(progress?.vms ?? [])].flatMap((vm) =>
+      vm?.activityId === activityId && vm.currentBatch ? [vm.currentBatch] : [],
+    ),
   );
   const batchIds: BatchId[] = [];
   const problems: string[] = [];
@@ -316,6 +357,24 @@ async function batchesOf(
   const note =
     'yagna lists no batches: whether a script from before still runs is not known, and the results of one can be had only by its batch id (batchIds)';
   return { batchIds, note };
+}
+
+/** Those that have not ended, as far as their provider says. */
+async function livingAmong(
+  yagna: Yagna,
+  agreement: Agreement,
+  others: readonly GolemActivityId[],
+  signal: AbortSignal,
+): Promise<GolemActivityId[]> {
+  if (others.length === 0) return [];
+  const living = (await liveVms(yagna, [agreement], signal)).get(agreement.agreementId) ?? [];
+  return living.filter((id) => others.includes(id));
+}
+
+function notesOf(note: string | undefined, siblings: readonly GolemActivityId[]): string | undefined {
+  if (siblings.length === 0) return note;
+  const beside = `Under its agreement live other Golem activities, which end with it and are billed until then: ${siblings.join(', ')}`;
+  return note === undefined ? beside : `${note}\n${beside}`;
 }
 
 async function isBatch(

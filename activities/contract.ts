@@ -16,7 +16,7 @@ import type {
   Timestamp,
 } from '../model/ids';
 import type { AgreedTerms } from '../model/agreed-terms';
-import type { AttachSpec } from '../model/attach';
+import type { AttachSpec, DetachedVm } from '../model/attach';
 import type { Breach } from '../model/avoid';
 import type { ATTACH, ControlClaim, ControlKey, ControlSpec, Operation, Refusal } from '../model/control';
 import type {
@@ -292,6 +292,8 @@ export interface RentalEnded {
   terminator?: string;
   /** The provider's `golem.provider.code`, where it gave one. */
   code?: string;
+  /** The agreement's own time was over, by our clock: what its provider says alone does not make it so. */
+  expired?: boolean;
   events: NewEvent[];
 }
 
@@ -331,6 +333,8 @@ export interface WatchSettlementInput {
   cursor: { debitNotes: Timestamp; invoices: Timestamp };
   /** Invoices that were accepted and are not known to be paid. */
   awaitingPayment: InvoiceId[];
+  /** Documents that somebody else decides: that he did is news. */
+  decidedElsewhere?: (DebitNoteId | InvoiceId)[];
   /** Agreements whose debit notes are no news any more: they came too often. */
   ignoredNotes?: AgreementId[];
   /** Whose closing to wait for beside the documents. */
@@ -364,6 +368,8 @@ export interface SettlementNews {
   settled: { invoiceId: InvoiceId; agreementId: AgreementId; amount: Amount; event: NewEvent }[];
   /** Debit notes that yagna now says are paid. */
   settledNotes: DebitNoteId[];
+  /** Those of `decidedElsewhere` that yagna tells something new of. */
+  heardOf?: (DebitNoteId | InvoiceId)[];
   owners?: OwnersState;
   /** Those of `detached` that have ended. */
   ended?: { agreementId: AgreementId; events: NewEvent[] }[];
@@ -381,6 +387,8 @@ export interface OwnersState {
   liveRentals: string[];
   /** True when one of them ended without having run its clean-up (terminated, timed out). */
   abrupt: boolean;
+  /** Of `attached`: workflow ids of those that have closed; others go on. */
+  closed?: string[];
 }
 
 export interface DecideInput {
@@ -543,6 +551,8 @@ export interface ResolvedAttach {
   job: JobRef;
   /** To be started first; absent where one lives that pays for the agreement already. */
   settlement?: NewSettlement;
+  /** GLM that the budget of one that lives lacks of what was asked for. */
+  topUp?: Amount;
   agreementId: AgreementId;
   provider: ProviderInfo;
   approvedAt: Timestamp;
@@ -552,6 +562,10 @@ export interface ResolvedAttach {
   nonce?: string;
   /** Scripts in it that were sent before, the oldest first. */
   batchIds: BatchId[];
+  /** All other Golem activities that yagna lists under the agreement. */
+  others: GolemActivityId[];
+  /** Those of them that live, or whose provider does not say that they have ended. */
+  siblings: GolemActivityId[];
   /** What its user should know. */
   note?: string;
 }
@@ -561,6 +575,7 @@ export interface DescribeDetachInput {
   agreementId: AgreementId;
   activityId: GolemActivityId;
   batchId?: BatchId;
+  vms?: DetachedVm[];
 }
 
 export interface FoundOrphans {

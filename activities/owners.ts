@@ -1,4 +1,5 @@
 /** Waits for the workflows that make costs to close, whatever they managed to say before. */
+import { setMaxListeners } from 'node:events';
 import type { Client } from '@temporalio/client';
 import { rentalId } from '../model/ids';
 import type { OwnersState, OwnersToWatch, WatchSettlementInput } from './contract';
@@ -21,7 +22,7 @@ export async function watchOwners(
 ): Promise<OwnersState> {
   const closedAbruptly = async (workflowId: string, runId: string): Promise<boolean> =>
     isAbrupt(await closingOf(client, { workflowId, runId }, signal, onWaiting));
-  if (owners === 'attached') return await attachedClosed(client, attached, closedAbruptly);
+  if (owners === 'attached') return await anyAttachedClosed(client, attached, signal, onWaiting);
   let abrupt = await closedAbruptly(job.jobId, job.jobUuid);
   const liveRentals: string[] = [];
   let last = closedRentals;
@@ -37,16 +38,30 @@ export async function watchOwners(
   return { liveRentals, abrupt };
 }
 
-/** Waits for those that attached to close; each began outside of the job. */
-async function attachedClosed(
+/** Waits for any of those that attached to close; each began outside of the job. */
+async function anyAttachedClosed(
   client: Client,
   attached: readonly { workflowId: string }[],
-  closedAbruptly: (workflowId: string, firstRunId: string) => Promise<boolean>,
+  signal: AbortSignal,
+  onWaiting: () => void,
 ): Promise<OwnersState> {
-  let abrupt = false;
-  for (const { workflowId } of attached) {
+  const stop = new AbortController();
+  const both = AbortSignal.any([signal, stop.signal]);
+  // Each poll listens to it, and Node warns of more than ten.
+  setMaxListeners(0, both);
+  const state = { liveRentals: [], abrupt: false, closed: [] as string[] };
+  const ends = attached.map(async ({ workflowId }) => {
     const found = await describe(client, workflowId);
-    abrupt = !found || (await closedAbruptly(workflowId, firstRunOf(found))) || abrupt;
+    const abrupt =
+      !found || isAbrupt(await closingOf(client, { workflowId, runId: firstRunOf(found) }, both, onWaiting));
+    state.abrupt ||= abrupt;
+    state.closed.push(workflowId);
+  });
+  for (const end of ends) end.catch(() => undefined);
+  try {
+    if (ends.length > 0) await Promise.race(ends);
+    return { ...state, closed: [...state.closed] };
+  } finally {
+    stop.abort();
   }
-  return { liveRentals: [], abrupt };
 }

@@ -62,6 +62,27 @@ export async function attachedTo(
   return found;
 }
 
+/**
+ * Of two that attach to Golem activities of one agreement at the same moment, the one that began first goes on: none of them
+ * has anything yet that could be seen.
+ * @returns id of a workflow that runs and began to attach before
+ */
+export async function attachingBefore(
+  client: Client,
+  workflowId: string,
+  activityIds: readonly GolemActivityId[],
+): Promise<string | undefined> {
+  if (activityIds.length === 0) return undefined;
+  const own = await describe(client, workflowId);
+  for (const id of activityIds.map(attachId)) {
+    const other = await describe(client, id);
+    if (own === undefined || other?.status.name !== 'RUNNING') continue;
+    const [mine, theirs] = [own.startTime.getTime(), other.startTime.getTime()];
+    if (theirs < mine || (theirs === mine && id < workflowId)) return id;
+  }
+  return undefined;
+}
+
 async function rentalAt(
   client: Client,
   workflowId: string,

@@ -6,13 +6,17 @@ import { attempt } from './attempt';
 import type { GolemActivities, RentalEnded, WatchRentalInput } from './contract';
 import type { ActivityEnvironment } from './environment';
 import { stateChanged } from './events';
+import { patienceMs } from './patience';
 import { waitFor } from './wait';
 import { isYagnaError, oneLine, type EventStreams, type Yagna } from './yagna';
 
 /** How often the VM's state is read: nothing tells of its end by itself. */
 const LOOK_MS = 30_000;
-/** Looks in a row at which the provider must be silent before the VM counts as lost. */
-const SILENT_LOOKS = 4;
+/**
+ * So long must the provider be silent at each look before the VM counts as lost; longer where the agreement says so
+ * (`patienceMs`).
+ */
+const SILENT_MS = 4 * LOOK_MS;
 
 export function rentalWatchActivities(env: ActivityEnvironment): Pick<GolemActivities, 'golemWatchRental'> {
   return {
@@ -52,7 +56,7 @@ async function watch(
     for (;;) {
       const look = await lookAt(yagna, input, signal);
       silent = look?.isSilence ? silent + 1 : 0;
-      if (look && (!look.isSilence || silent >= SILENT_LOOKS)) return look.ended;
+      if (look && (!look.isSilence || silent * LOOK_MS >= look.patienceMs)) return look.ended;
       await news.next(LOOK_MS);
     }
   } finally {
@@ -64,6 +68,7 @@ interface Look {
   ended: RentalEnded;
   /** The provider did not answer: only several such looks in a row say that the VM has ended. */
   isSilence: boolean;
+  patienceMs: number;
 }
 
 /** Undefined while all is well. */
@@ -72,21 +77,22 @@ async function lookAt(yagna: Yagna, input: WatchRentalInput, signal: AbortSignal
   const agreement = await yagna.agreement(agreementId, signal);
   if (!agreement || isOver(yagna, agreement)) {
     const ended = await endOfAgreement(yagna, agreementId, agreement, signal);
-    return { ended, isSilence: false };
+    return { ended, isSilence: false, patienceMs: 0 };
   }
   const provider = providerOf(agreement.offer);
+  const patience = { patienceMs: patienceMs(SILENT_MS, agreement) };
   try {
     const found = await yagna.golemActivityState(activityId, signal);
     const state = found?.state[0] ?? 'Unknown';
     if (state !== 'Terminated' && state !== 'Unresponsive' && found) return undefined;
     const why = found?.errorMessage ?? found?.reason;
     // One that its provider has not heard of may be heard of again.
-    return { ended: vmEnded(input, provider, state, why), isSilence: state === 'Unresponsive' };
+    return { ended: vmEnded(input, provider, state, why), isSilence: state === 'Unresponsive', ...patience };
   } catch (error) {
     // A yagna that is away says nothing about the provider.
     if (!isYagnaError(error, 'timeout', 'server', 'gone') || error.isAway) throw error;
     const ended = vmEnded(input, provider, 'Unresponsive', 'the provider does not answer');
-    return { ended: { ...ended, ended: 'silent' }, isSilence: true };
+    return { ended: { ...ended, ended: 'silent' }, isSilence: true, ...patience };
   }
 }
 

@@ -4,6 +4,7 @@ import { attempt, RENTED } from './attempt';
 import type { GolemActivities, WatchedScript, WatchScriptInput } from './contract';
 import type { ActivityEnvironment } from './environment';
 import { event } from './events';
+import { patienceMs } from './patience';
 import { ScriptResults } from './script-results';
 import { waitFor } from './wait';
 import {
@@ -22,8 +23,9 @@ const PAUSE_MS = 1000;
 /** Longer, where yagna does not find the provider or its batch: after a restart it takes a while to. */
 const TROUBLE_PAUSE_MS = 3000;
 /**
- * How long, with yagna there to say so, a provider may be silent or a batch not be found before the VM counts as lost.
- * Whenever yagna itself is away the activity fails, and another attempt begins to count anew.
+ * How long, with yagna there to say so, a provider may be silent or a batch not be found before the VM counts as lost;
+ * longer where the agreement says so (`patienceMs`). Whenever yagna itself is away the activity fails, and another attempt
+ * begins to count anew.
  */
 const PATIENCE_MS = 90_000;
 /** A batch that yagna does not know will not be known later. */
@@ -91,6 +93,12 @@ async function watchToEnd(
   const pause = waitFor(signal);
   const silence = new Lasting();
   const trouble = new Lasting();
+  let knownMs: number | undefined;
+  const patience = async (): Promise<number> => {
+    if (knownMs !== undefined) return knownMs;
+    const agreement = await yagna.agreement(input.agreementId, signal);
+    return (knownMs = agreement ? patienceMs(PATIENCE_MS, agreement) : PATIENCE_MS);
+  };
   for (;;) {
     const askedMs = Date.now();
     const leftSec = (deadlineMs - askedMs) / 1000;
@@ -134,11 +142,15 @@ async function watchToEnd(
       if (Date.now() >= deadlineMs) return tooSlow;
       const unheard = look.unheard ?? look.silent;
       if (unheard === undefined) silence.end();
-      else if (silence.lasts(PATIENCE_MS)) return look.unheard ? lost(look.unheard) : lost(unheard, 'silent');
+      else if (silence.lasts(PATIENCE_MS) && silence.lasts(await patience()))
+        return look.unheard ? lost(look.unheard) : lost(unheard, 'silent');
       if (polled instanceof Error) {
-        const patience = polled.kind === 'notFound' ? FORGOTTEN_MS : PATIENCE_MS;
         // That nobody answers in time says no more than that the command has not ended.
-        if (polled.kind !== 'timeout' && trouble.lasts(patience)) return lost(polled.message);
+        const isEnough =
+          polled.kind === 'notFound'
+            ? trouble.lasts(FORGOTTEN_MS)
+            : polled.kind !== 'timeout' && trouble.lasts(PATIENCE_MS) && trouble.lasts(await patience());
+        if (isEnough) return lost(polled.message);
         await pause.next(TROUBLE_PAUSE_MS);
       } else if (Date.now() - askedMs < PAUSE_MS) await pause.next(PAUSE_MS);
       continue;

@@ -107,7 +107,8 @@ async function watch(
         ended,
       };
       const passedOver = seen.documents.length > 0 && seen.cursor.debitNotes !== cursor.debitNotes;
-      const news = found.documents.length + found.settled.length + ended.length;
+      const heard = found.heardOf?.length ?? 0;
+      const news = found.documents.length + found.settled.length + ended.length + heard;
       const leftMs = (input.untilMs ?? Infinity) - Date.now();
       if (found.settledNotes.length > 0) paidSinceMs = Math.min(paidSinceMs, Date.now());
       const paidLeftMs = paidSinceMs + paymentsWaitSec * 1000 - Date.now();
@@ -186,6 +187,11 @@ async function look(
       .filter(isReceived)
       .map(({ invoiceId, eventDate }) => ({ kind: 'invoice' as const, id: invoiceId, eventDate })),
   ].sort((a, b) => (a.eventDate < b.eventDate ? -1 : a.eventDate > b.eventDate ? 1 : 0));
+  const { decidedElsewhere = [] } = input;
+  const heardOf = [
+    ...notes.events.filter((each) => !isReceived(each)).map(({ debitNoteId }) => debitNoteId),
+    ...invoices.events.filter((each) => !isReceived(each)).map(({ invoiceId }) => invoiceId),
+  ].filter((id) => decidedElsewhere.includes(id));
   await eachAtOnce(documents, async (document) => {
     document.agreementId = await known.agreementOf(document.kind, document.id);
   });
@@ -194,6 +200,7 @@ async function look(
     cursor: { debitNotes: notes.cursor, invoices: invoices.cursor },
     settled: await settledAmong(yagna, input.awaitingPayment, signal),
     isCut: notes.isCut || invoices.isCut,
+    heardOf: [...new Set(heardOf)],
     settledNotes: notes.events.flatMap(({ eventType, debitNoteId }) =>
       eventType === 'DebitNoteSettledEvent' ? [debitNoteId] : [],
     ),

@@ -36,12 +36,12 @@ export async function attachTo(activityId: string, options: AttachOptions): Prom
   });
 }
 
-export async function detachFrom(rentalId: string, options: { key?: string; json?: boolean }): Promise<void> {
+export async function detachFrom(id: string, options: { key?: string; json?: boolean }): Promise<void> {
   const signer = await signerOf(options);
   await withTemporal(async (client) => {
-    const detached = await named(detach({ client, signer }, rentalId));
+    const detached = await named(detach({ client, signer }, id));
     if (options.json) return console.log(JSON.stringify(detached, null, 2));
-    console.log(`${rentalId} is detached from Golem activity ${detached.activityId}`);
+    console.log(`${id} is detached from Golem activity ${detached.activityId}`);
     for (const line of detached.says) console.log(line);
   });
 }

@@ -20,7 +20,7 @@ export function addAttachCommands(program: Command): void {
     .option('--batch <ids...>', 'scripts that were sent before and whose results are wanted, by batch id')
     .option(
       '--budget <glm>',
-      'what to reserve for it, where nothing is (default: what it can cost until its end)',
+      'what may be spent for it in all; raises the budget of who pays already (default: that budget, or what it can cost until its end)',
     )
     .option('--connection <name>', 'which yagna of the worker', DEFAULT_CONNECTION)
     .addOption(taskQueueOption('task queue of the worker'))
@@ -33,7 +33,7 @@ export function addAttachCommands(program: Command): void {
     .description(
       'end a rental and its job, and leave its VM alive, which is paid for until its agreement ends',
     )
-    .argument('<rental>', 'workflow id of the rental, such as JOB/rental/1', notEmpty)
+    .argument('<rental>', 'id of a rental, such as JOB/rental/1, or of its job', notEmpty)
     .addOption(keyOption())
     .option('--json', 'print what becomes of it as JSON')
     .action((...[id, options]: Parameters<typeof attachActions.detachFrom>) =>

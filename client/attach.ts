@@ -1,20 +1,13 @@
-/** Attaches a rental to a Golem activity that runs already, and detaches rentals. */
+/** Attaches a rental to a Golem activity that runs already. */
 import { setTimeout as delay } from 'node:timers/promises';
-import {
-  WorkflowExecutionAlreadyStartedError,
-  WorkflowFailedError,
-  WorkflowUpdateFailedError,
-  type Client,
-} from '@temporalio/client';
-import { ApplicationFailure, WorkflowNotFoundError } from '@temporalio/common';
-import { attachId, attachProblems, type AttachSpec, type Detached } from '../model/attach';
+import { WorkflowExecutionAlreadyStartedError, WorkflowFailedError, type Client } from '@temporalio/client';
+import { ApplicationFailure } from '@temporalio/common';
+import { attachId, attachProblems, type AttachSpec } from '../model/attach';
 import { ATTACH, type ControlSpec } from '../model/control';
 import { DEFAULT_TASK_QUEUE } from '../model/ids';
 import type { RentalProgress } from '../model/result';
 import type { ControlSigner } from './control-signer';
-import { endedRental } from './ended-rental';
-import { isNoAnswer, namedCause, UnknownRentalError } from './errors';
-import { signedFor } from './signed-for';
+import { isNoAnswer, namedCause } from './errors';
 
 export interface AttachOptions extends AttachSpec {
   /** Of the worker. Default `default`. */
@@ -92,33 +85,5 @@ async function stateOf(client: Client, rentalId: string): Promise<RentalProgress
     // No worker answers, or it has not begun.
     if (isNoAnswer(error)) return undefined;
     throw error;
-  }
-}
-
-/**
- * Leaves a rental's VM alive, and ends the rental and the job that it is of. Its settlement pays until the agreement ends.
- *
- * @returns what will happen if nobody comes back
- * @throws ApplicationFailure by its type - `NotDetachable`: no VM is up; `AgreementEnded`: it ended meanwhile;
- * `ControlRefused`: it has an owner. GolemRentalError `RentalDetached`, `AgreementEnded` - it is over; UnknownRentalError
- */
-export async function detach({ client, signer }: AttachTarget, rentalId: string): Promise<Detached> {
-  try {
-    const args: [object] = [
-      signer ? await signer.authorize(await signedFor(client, rentalId), 'detach', {}) : {},
-    ];
-    return await client.workflow.getHandle(rentalId).executeUpdate<Detached, [object]>('detach', { args });
-  } catch (error) {
-    if (error instanceof WorkflowUpdateFailedError) throw error.cause ?? error;
-    if (!(error instanceof WorkflowNotFoundError)) throw error;
-    const isThere = await client.workflow
-      .getHandle(rentalId)
-      .describe()
-      .then(
-        () => true,
-        () => false,
-      );
-    if (!isThere) throw new UnknownRentalError(rentalId, client.options.namespace);
-    throw await endedRental(client, rentalId, signer !== undefined, error);
   }
 }

@@ -31,7 +31,7 @@ import type {
 import type { ExecuteScript, ScriptOutcome } from '../model/script';
 import type { ControlSigner } from './control-signer';
 import { GolemJobError, jobError, NoAnswerError } from './errors';
-import { attach, detach, type AttachedRental, type AttachOptions } from './attach';
+import { attach, type AttachedRental, type AttachOptions } from './attach';
 import { eventsPage, EventsReader, type EventsPage, type JobEvent } from './job-events';
 import { belongsTo, JobWorkflows } from './job-workflows';
 import { Rentals, type ExecOptions, type FollowScriptOptions, type RentOptions } from './rentals';
@@ -366,10 +366,11 @@ export class GolemClient {
 
   /**
    * Ends a rental and its job, and leaves the VM alive; see the function `detach`.
+   * @param rental a rental's id, or that of the job whose newest rental is meant
    * @throws as that
    */
-  async detach(rentalId: string): Promise<Detached> {
-    return await detach(this, rentalId);
+  async detach(rental: string): Promise<Detached> {
+    return await this.rentals.detach(await this.rentals.resolve(rental));
   }
 
   /**

@@ -1,7 +1,8 @@
 /** `golem-temporal/client`: start, follow and end Golem jobs from any Node program. */
-export { attach, detach, type AttachedRental, type AttachOptions, type AttachTarget } from './attach';
+export { attach, type AttachedRental, type AttachOptions, type AttachTarget } from './attach';
 export { ControlSigner, type SignedFor, type SigningOptions } from './control-signer';
 export { signedFor } from './signed-for';
+export { detach } from './detach';
 export {
   GolemJobError,
   GolemRentalError,

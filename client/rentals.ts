@@ -6,6 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { WorkflowUpdateFailedError } from '@temporalio/client';
 import { WorkflowNotFoundError } from '@temporalio/common';
+import type { Detached } from '../model/attach';
 import { rentalId as rentalIdOf } from '../model/ids';
 import { PERMISSIONS, type ControlKey, type GrantRequest, type Operation } from '../model/control';
 import type { CommandResult, JobProgress, RentalProgress, RentalState } from '../model/result';
@@ -163,6 +164,26 @@ export class Rentals {
       }
     } finally {
       over.abort();
+    }
+  }
+
+  /** @throws ApplicationFailure by its type */
+  async detach(rentalId: string): Promise<Detached> {
+    // By this id its answer is found, also when the rental has ended with it.
+    const updateId = randomUUID();
+    try {
+      return await this.update<Detached>(rentalId, 'detach', {}, undefined, updateId);
+    } catch (error) {
+      if (!(error instanceof GolemRentalError)) throw error;
+      const named = namedCause(error);
+      if (named && !isPassing(error.cause)) throw named;
+      const rental = this.golem.client.workflow.getHandle(rentalId);
+      const answered = await rental
+        .getUpdateHandle<Detached>(updateId)
+        .result()
+        .catch(() => undefined);
+      if (answered) return answered;
+      throw error;
     }
   }
 

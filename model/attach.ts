@@ -11,10 +11,17 @@ export interface AttachSpec {
   /** Scripts that were sent before and whose results are wanted: yagna lists none. Default: what our own history tells. */
   batchIds?: BatchId[];
   /**
-   * GLM that is reserved for what it costs, where nobody of ours has reserved anything yet. Default: what its agreement
-   * can cost until its end at full load.
+   * GLM that may be spent for it in all, what was accepted before included. A settlement of ours that pays for it already has
+   * its budget raised to that, never lowered. Default: that settlement's budget; where there is none, what the agreement can
+   * cost until its end at full load.
    */
   budget?: Amount;
+}
+
+export interface DetachedVm {
+  name: string;
+  activityId: GolemActivityId;
+  batchId?: BatchId;
 }
 
 /** Answer of the Update `detach`. */
@@ -23,6 +30,8 @@ export interface Detached {
   activityId: GolemActivityId;
   /** Of the script that goes on in the VM, if one does. */
   batchId?: BatchId;
+  /** VMs beside it under the agreement, by their names, each with the script that goes on there. */
+  vms?: DetachedVm[];
   /** When the agreement ends, if nobody ends it before. */
   validTo: Timestamp;
   /** Workflow that pays until then. */

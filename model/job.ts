@@ -47,7 +47,10 @@ export interface TaskSpec {
   /** True when the user named the `vm`, so that its tasks share files. */
   vmShared: boolean;
   commands: TaskCommand[];
-  /** Longest time for the task's script, seconds. Default 3600. */
+  /**
+   * Longest time for the task's script, seconds. Default 3600. With checkpoints it is that of an attempt, over all the
+   * agreements in which it goes on.
+   */
   timeoutSec: number;
   /** Attempts in all, on different providers where there are any. Default 3. */
   maxAttempts: number;

@@ -157,7 +157,12 @@ export interface RentalProgress {
   /** Batch id of the script under way, once it was sent. */
   currentBatch?: BatchId;
   /** VMs beside it that scripts have asked for by name. */
-  vms?: { name: string; activityId?: GolemActivityId; currentTask?: string }[];
+  vms?: { name: string; activityId?: GolemActivityId; currentTask?: string; currentBatch?: BatchId }[];
+  /**
+   * Of a rental that attached: other Golem activities that lived under the agreement then. It looks after none of them, and
+   * its end ends them; until then they are billed.
+   */
+  siblings?: GolemActivityId[];
   tasksDone: number;
   /** When its agreement ends at the latest. */
   endsAt?: Timestamp;

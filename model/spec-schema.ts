@@ -142,11 +142,13 @@ const task = z.union(
         ),
       timeoutSec: whole('seconds', 1, SECONDS_A_YEAR)
         .describe(
-          'Longest time for the whole task, seconds. Default 3600, or what `demand.expirationSec` leaves.',
+          'Longest time for the whole task, seconds; with a checkpoint, of an attempt over all its agreements. Default 3600, or without one what `demand.expirationSec` leaves.',
         )
         .optional(),
       maxAttempts: whole('attempts', 1, 100)
-        .describe('Attempts in all, on different providers where there are any. Default 3.')
+        .describe(
+          'Attempts in all, on different providers where there are any. Going on from a checkpoint when an agreement has come to its end is no other attempt. Default 3.',
+        )
         .optional(),
       onUncertain: z
         .enum(['freshVm', 'rerun', 'fail'], mustBe('"freshVm", "rerun" or "fail"'))

@@ -73,7 +73,9 @@ function completeTask(written: WrittenTask, index: number, availableSec: number,
     vm: vm ?? '',
     vmShared: vm !== undefined,
     commands,
-    timeoutSec: timeoutSec ?? Math.max(1, Math.min(DEFAULT_TIMEOUT_SEC, Math.floor(availableSec))),
+    timeoutSec:
+      timeoutSec ??
+      Math.max(1, Math.min(DEFAULT_TIMEOUT_SEC, isBound ? Math.floor(availableSec) : DEFAULT_TIMEOUT_SEC)),
     maxAttempts: field('maxAttempts') ?? DEFAULT_ATTEMPTS,
     onUncertain: field('onUncertain') ?? 'freshVm',
     ...completeCheckpoint(field('checkpoint'), commands, [...path, 'checkpoint'], check),

@@ -78,6 +78,20 @@ test('a job that outlives its allocation has it extended, and needs no other', a
   expect(new Set(ends).size).toBe(ends.length);
 });
 
+test('it is extended as well while the VM is detached, and nobody but the settlement is there', async () => {
+  const { jobId, rentalId } = await world.golem.rent({ ...job(), tasks: [], interactive: true });
+  const { activityId } = await world.golem.detach(rentalId);
+  await world.golem.result(jobId);
+  const { seq } = await world.effect('allocation-amended', (await world.effects()).at(-1)?.seq);
+  await world.effect('debit-note-accepted', seq);
+  const settlement = world.client.workflow.getHandle(`${jobId}/settlement`);
+  expect(await settlement.query('progress')).toMatchObject({ phase: 'detached' });
+  const attached = await world.golem.attach({ activityId });
+  await world.golem.terminate(attached.rentalId);
+  expect((await world.golem.settled(jobId)).state).toBe('settled');
+  expect((await expectAllPaidOnce(world, began)).count('allocation-created')).toBe(1);
+});
+
 test('one that lapsed is replaced by what is left of the budget', async () => {
   const { jobId } = await world.golem.startJob(job());
   await world.effect('debit-note-accepted', began);

@@ -3,6 +3,7 @@
  * none of it, and where other software had rented it. What runs in it goes on meanwhile, and what is owed is paid.
  */
 import { join } from 'node:path';
+import { Client, ServiceError, type WorkflowClientInterceptor } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
 import { GolemClient, type AttachedRental } from '../client';
 import { attachId } from '../model/attach';
@@ -103,6 +104,27 @@ async function refusal(doing: Promise<unknown>): Promise<string> {
   return `${cause.type}: ${cause.message}`;
 }
 
+/** Another client, to which the first answer to an Update gets lost, though what it asked for is done. */
+function losingOneAnswer(to: string): GolemClient {
+  let isLost = false;
+  const lossy: WorkflowClientInterceptor = {
+    async startUpdate(input, next) {
+      const answer = await next(input);
+      if (input.updateName !== to || isLost) return answer;
+      isLost = true;
+      const lost = Object.assign(new Error('lost'), { code: 14, details: 'lost', metadata: {} });
+      throw new ServiceError('lost', { cause: lost });
+    },
+  };
+  const { connection, options } = world.client;
+  const client = new Client({
+    connection,
+    namespace: options.namespace,
+    interceptors: { workflow: [lossy] },
+  });
+  return new GolemClient({ client, taskQueue: world.taskQueue });
+}
+
 test('detached, a VM is paid for, and found again with its files and its running script', async () => {
   const { jobId, rental, activityId, batchId, agreementId, door } = await openRental();
   const waiting = refusal(sendUpdate(world, rental, 'executeScript', { commands: ['echo never'] }));
@@ -118,9 +140,15 @@ test('detached, a VM is paid for, and found again with its files and its running
   expect(await progressOf(world, rental)).toMatchObject({ state: 'detached', currentBatch: batchId });
   expect(await world.open()).toMatchObject({ agreements: 1, activities: 1, demands: 0 });
 
-  const attached = await world.golem.attach({ activityId });
+  const settlement = () => progressOf<SettlementProgress>(world, settlementId);
+  const before = (await settlement()).money;
+  const tooMuch = world.golem.attach({ activityId, budget: '1000000000' });
+  expect(await refusal(tooMuch)).toMatch(/^BudgetNotReserved: /);
+  expect((await settlement()).money).toMatchObject({ budget: before.budget, reserved: before.reserved });
+  const attached = await world.golem.attach({ activityId, budget: '1.5' });
   expect(attached.rentalId).toBe(attachId(activityId));
-  expect(attached.progress).toMatchObject({ agreementId, activityId });
+  expect(attached.progress).toMatchObject({ agreementId, activityId, endsAt: detached.validTo });
+  expect((await settlement()).money).toMatchObject({ budget: '1.5', reserved: '1.5' });
   expect(attached.progress.note).toBeUndefined();
   const asked = outcomeOf(world, attached.rentalId, batchId);
   door.open();
@@ -138,7 +166,8 @@ test('detached, a VM is paid for, and found again with its files and its running
   // And once more.
   expect((await world.golem.detach(attached.rentalId)).batchId).toBeUndefined();
   await world.client.workflow.getHandle(attached.rentalId).result();
-  const again = await world.golem.attach({ activityId });
+  const again = await world.golem.attach({ activityId, budget: '0.5' });
+  expect((await settlement()).money.budget).toBe('1.5');
   expect(await run(world, again.rentalId, 'cat /golem/work/x')).toMatchObject({
     results: [{ stdout: 'open\n' }],
   });
@@ -160,9 +189,8 @@ test('a task of a job that is detached is cancelled, and all the rest of the job
     ],
   });
   await door.knocked;
-  const { rentals } = await world.golem.progress(jobId);
-  const rental = rentals.at(-1)?.workflowId ?? '';
-  const { activityId, batchId = '', agreementId } = await world.golem.detach(rental);
+  // The first answer is lost on its way.
+  const { activityId, batchId = '', agreementId } = await losingOneAnswer('detach').detach(jobId);
   const result = await world.golem.result(jobId);
   expect(result.tasks.map(({ state }) => state)).toEqual(['done', 'cancelled', 'cancelled']);
   expect(result.tasks[1]?.attempts).toMatchObject([{ activityId, reason: 'detached' }]);

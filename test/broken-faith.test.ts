@@ -72,13 +72,18 @@ describe('a provider', () => {
 
   test.each([
     ['Requestor', undefined, undefined],
-    ['Provider', 'Expired', undefined],
+    ['Provider', 'Expired', 'agreementEnded'],
     ['Provider', 'Shutdown', undefined],
     ['Provider', 'DebitNotesDeadline', undefined],
     ['Provider', undefined, 'agreementEnded'],
     ['Provider', 'BetterOffer', 'agreementEnded'],
   ])('of whose agreement the %s ended by code %s: %s', (terminator, code, kind) => {
     expect(faultOfEnd({ reason: 'why', terminator, code })?.kind).toBe(kind);
+  });
+
+  test('ends an agreement without blame when its time is over, and not by only saying so', () => {
+    const end = { reason: 'why', terminator: 'Provider', code: 'Expired' };
+    expect(faultOfEnd({ ...end, expired: true })).toBeUndefined();
   });
 });
 

@@ -17,8 +17,9 @@ beforeAll(async () => {
     workerArgs: ['--files', folder, '--files-listen', '127.0.0.1:0'],
     devnet: {
       providers: [
-        { name: 'one', minExpirationSec: 1 },
-        { name: 'two', minExpirationSec: 1 },
+        { name: 'one', minExpirationSec: 1, agreementLimit: 2 },
+        { name: 'two', minExpirationSec: 1, agreementLimit: 2 },
+        { name: 'three', minExpirationSec: 1, agreementLimit: 2 },
       ],
       paymentCycleSec: 0.2,
     },
@@ -32,10 +33,13 @@ afterAll(async () => {
 
 const SPEC = { image: 'golem/alpine:latest', budget: '1' };
 const STEPS = 20;
-/** Counts to twenty, some four steps a second, from where it has been; says with which step it began. */
+/**
+ * Counts to twenty from where it has been, for eight seconds in all: longer than it takes to the first checkpoint on a busy
+ * machine. Says with which step it began.
+ */
 const COUNT =
   'S=/golem/work/step; N=$(cat $S 2>/dev/null || echo 0); echo "from $N"; ' +
-  `while [ $N -lt ${STEPS} ]; do sleep 0.25; N=$((N+1)); echo $N > $S.new; mv $S.new $S; done; echo "to $N"`;
+  `while [ $N -lt ${STEPS} ]; do sleep 0.4; N=$((N+1)); echo $N > $S.new; mv $S.new $S; done; echo "to $N"`;
 
 const counting = (name: string, more: object = {}) => ({
   ...{ name, commands: [COUNT], maxAttempts: 5, timeoutSec: 120 },
@@ -54,7 +58,7 @@ async function checkpointTaken(name: string): Promise<void> {
   for (;;) {
     after = (await world.effect('command-finished', after)).seq;
     try {
-      readFileSync(join(folder, `${name}.tar`));
+      if (!web.files.has(name)) readFileSync(join(folder, `${name}.tar`));
       return;
     } catch {
       // Another command's end.
@@ -62,21 +66,23 @@ async function checkpointTaken(name: string): Promise<void> {
   }
 }
 
-test('a task whose agreement ends early goes on elsewhere from its last checkpoint, with its results whole', async () => {
+test('a task whose agreement ends early goes on elsewhere from its last checkpoint, though that is not to be had at once', async () => {
   const { jobId } = await world.golem.startJob({
     ...SPEC,
     tasks: [
       counting('lost', {
         commands: [COUNT, { transfer: { from: '/golem/work/step', to: 'files:/lost.out' } }],
+        checkpoint: { files: ['/golem/work/step'], to: web.fileUrl('lost'), everySec: 5 },
       }),
     ],
   });
   await checkpointTaken('lost');
   const [rental] = (await world.golem.progress(jobId)).rentals;
   const provider = rental?.provider.name ?? '';
+  web.refuseGets = 3;
   await admin(`/providers/${provider}/shutdown`);
   const { state, tasks } = await world.golem.result(jobId);
-  expect(state).toBe('done');
+  expect([state, web.refuseGets]).toEqual(['done', 0]);
   const [task] = tasks;
   expect(task?.attempts.map(({ state: how }) => how)).toEqual(['lost', 'done']);
   expect(task?.results.map(({ index, result }) => [index, result])).toEqual([
@@ -93,10 +99,20 @@ test('a task whose agreement ends early goes on elsewhere from its last checkpoi
   expect(await world.open()).toEqual(NOTHING_OPEN);
 }, 120_000);
 
-test('a task longer than an agreement lasts goes on in the next, without a failure', async () => {
+test('a task longer than an agreement lasts goes on in the next without a failure, and fails where it gets nowhere', async () => {
+  web.putStatus = 403;
+  const inVain = await world.golem.startJob({
+    ...{ ...SPEC, demand: { expirationSec: 8 } },
+    tasks: [
+      counting('in-vain', {
+        ...{ commands: ['sleep 300'], maxAttempts: 2, timeoutSec: 300 },
+        checkpoint: { files: ['/golem/work'], to: web.fileUrl('in-vain'), everySec: 5 },
+      }),
+    ],
+  });
   const { jobId } = await world.golem.startJob({
     ...{ ...SPEC, demand: { expirationSec: 14 } },
-    tasks: [counting('long', { commands: [COUNT.replace('0.25', '1')], maxAttempts: 1, timeoutSec: 300 })],
+    tasks: [counting('long', { commands: [COUNT.replace('0.4', '1')], maxAttempts: 1, timeoutSec: 300 })],
   });
   const { state, tasks } = await world.golem.result(jobId);
   expect(state).toBe('done');
@@ -105,7 +121,13 @@ test('a task longer than an agreement lasts goes on in the next, without a failu
   expect(Number(/from (\d+)/.exec(printed)?.[1])).toBeGreaterThan(0);
   const { rentals } = await world.golem.progress(jobId);
   expect(rentals.length).toBeGreaterThan(1);
-  await world.golem.settled(jobId);
+  const failed = await world.golem.result(inVain.jobId);
+  expect(failed.tasks[0]).toMatchObject({
+    state: 'failed',
+    attempts: [{ state: 'lost' }, { state: 'lost' }],
+  });
+  expect(failed.tasks[0]?.failure?.message).toMatch(/Expired.*: no checkpoint was stored/);
+  await Promise.all([world.golem.settled(jobId), world.golem.settled(inVain.jobId)]);
 }, 180_000);
 
 test('a program that fails fails its task, with what it printed', async () => {
@@ -119,14 +141,19 @@ test('a program that fails fails its task, with what it printed', async () => {
   await world.golem.settled(jobId);
 });
 
-test('a transfer that fails is tried again where it failed, and nothing before it runs twice', async () => {
+test('a transfer that fails is tried again where it failed, in a setup too, and nothing before it runs twice', async () => {
   const { jobId } = await world.golem.startJob({
     ...SPEC,
+    setup: [
+      'echo setup >> /golem/work/runs',
+      { transfer: { from: web.failsAtFirst(1), to: '/golem/input/setup' } },
+      'echo again >> /golem/work/runs',
+    ],
     tasks: [
       {
         commands: [
           'echo once >> /golem/work/runs',
-          { transfer: { from: web.failsAtFirst(2), to: '/golem/input/x' } },
+          { transfer: { from: web.failsAtFirst(1), to: '/golem/input/x' } },
           'cat /golem/work/runs',
         ],
         maxAttempts: 1,
@@ -138,8 +165,10 @@ test('a transfer that fails is tried again where it failed, and nothing before i
   expect(tasks[0]?.results.map(({ index, result, stdout }) => [index, result, stdout])).toEqual([
     [0, 'Ok', null],
     [1, 'Ok', null],
-    [2, 'Ok', 'once\n'],
+    [2, 'Ok', 'setup\nagain\nonce\n'],
   ]);
+  // Nor was another provider needed.
+  expect((await world.golem.progress(jobId)).rentals).toHaveLength(1);
   await world.golem.settled(jobId);
 });
 

@@ -32,9 +32,9 @@ test('a rental is left alive by detach, which says what becomes of it, and taken
   expect(taken).toMatchObject({ code: 1, stdout: '' });
   expect(taken.stderr).toMatch(/^golem-temporal: ActivityInUse: rental .*\nUse that rental/);
 
-  const detached = await cli('detach', rental);
+  const detached = await cli('detach', jobId);
   expect(detached).toMatchObject({ code: 0, stderr: '' });
-  expect(detached.stdout).toContain(`${rental} is detached from Golem activity ${activityId}`);
+  expect(detached.stdout).toContain(`${jobId} is detached from Golem activity ${activityId}`);
   expect(detached.stdout).toMatch(/goes on until \d{4}-.*\n.*1 GLM are reserved.*\n/);
   expect(detached.stdout).toContain(`golem-temporal attach ${activityId}`);
   await world.golem.result(jobId);

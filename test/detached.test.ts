@@ -1,17 +1,17 @@
 /**
  * Agreements that outlive their rental on purpose: nobody computes for them any more, and their settlement pays until they
- * end, or until somebody attaches. Rentals here are ended by hand, so that only what the settlement does counts.
+ * end, or until somebody attaches.
  */
 import { randomUUID } from 'node:crypto';
 import { reconcile } from '../client';
-import type { RentalProgress, SettlementProgress, SettlementResult } from '../model/result';
-import type { OwnerAttached, OwnerClosed, SettlementInput } from '../workflows/protocol';
+import type { SettlementProgress, SettlementResult } from '../model/result';
+import type { SettlementInput } from '../workflows/protocol';
 import { PLATFORM, Requestor } from './support/devnet-requestor';
 import { expectAllPaidOnce, now, since } from './support/proof';
 import { runsOf } from './support/runs';
-import { startWorld, type World } from './support/world';
+import { NOTHING_OPEN, startWorld, type World } from './support/world';
 
-/** Job, rental and settlement may be ended by Temporal, so that clean-up waits for what may still land. */
+/** Some workflows are ended by Temporal, so that clean-up waits for what may still land. */
 const LONG = 120_000;
 
 let world: World;
@@ -19,9 +19,10 @@ let requestor: Requestor;
 let began: number;
 
 beforeAll(async () => {
-  const fast = { minDebitNoteIntervalSec: 1, debitNoteIntervalSec: 1 };
+  const fast = { minDebitNoteIntervalSec: 1, debitNoteIntervalSec: 1, minExpirationSec: 1 };
   world = await startWorld({
     continueAsNewAfter: 100,
+    env: { GOLEM_DURATION_CLASSES: '{"minExpirationSec":1,"reservedSec":2}' },
     devnet: {
       paymentCycleSec: 0.2,
       providers: [
@@ -63,33 +64,25 @@ async function moreNotes(count: number): Promise<void> {
   for (let n = 0; n < count; n++) after = (await world.effect('debit-note-accepted', after)).seq;
 }
 
-interface Detached {
-  jobId: string;
+interface Left {
   settlement: string;
   agreementId: string;
+  activityId: string;
 }
 
-/** A rental of an interactive job is gone, and its job, and has left its agreement alive. */
-async function detach(): Promise<Detached> {
-  const { jobId } = await world.golem.startJob(SPEC);
-  await world.effect('script-finished', began);
-  await world.effect('debit-note-accepted', began);
-  const rental = `${jobId}/rental/1`;
-  const { agreementId = '' } = await handle(rental).query<RentalProgress>('progress');
+/** A rental of an interactive job has left its VM alive, and is gone, as its job is. */
+async function detach(demand: object = {}): Promise<Left> {
+  const { rentalId, jobId } = await world.golem.rent({ ...SPEC, demand: { ...SPEC.demand, ...demand } });
+  const { agreementId, activityId } = await world.golem.detach(rentalId);
   const settlement = `${jobId}/settlement`;
-  await say(settlement, { workflowId: rental, clean: true, detached: [agreementId] });
-  await Promise.all([jobId, rental].map((id) => handle(id).terminate()));
   const shown = await when(settlement, ({ detached }) => detached !== undefined);
   expect(shown).toMatchObject({
     phase: 'detached',
-    detached: [{ agreementId, activityId: expect.any(String), validTo: expect.any(String) }],
+    detached: [{ agreementId, activityId, validTo: expect.any(String) }],
   });
   expect(await world.open()).toEqual({ allocations: 1, demands: 0, agreements: 1, activities: 1 });
-  return { jobId, settlement, agreementId };
+  return { settlement, agreementId, activityId };
 }
-
-const say = (settlement: string, closed: OwnerClosed): Promise<void> =>
-  handle(settlement).signal('golemOwnerClosed', closed);
 
 async function standIn(): Promise<{ workflowId: string; runId: string }> {
   const workflowId = `attached-${randomUUID()}`;
@@ -98,14 +91,12 @@ async function standIn(): Promise<{ workflowId: string; runId: string }> {
   return { workflowId, runId };
 }
 
-/** A rental that does nothing, since no worker has it, looks after the agreement until the test ends it. */
-async function attach({ settlement, agreementId }: Detached): Promise<string> {
-  const { workflowId } = await standIn();
-  const attached: OwnerAttached = { workflowId, agreementId };
-  await handle(settlement).signal('golemAttached', attached);
+/** Somebody looks after the agreement again. */
+async function attach({ settlement, activityId }: Left): Promise<string> {
+  const { rentalId } = await world.golem.attach({ activityId });
   const shown = await when(settlement, ({ phase }) => phase === 'open');
   expect(shown.detached).toBeUndefined();
-  return workflowId;
+  return rentalId;
 }
 
 async function isSettled(settlement: string): Promise<void> {
@@ -119,12 +110,16 @@ test(
   async () => {
     const detached = await detach();
     await world.worker.kill();
+    const left = await now(world);
+    await world.effect('debit-note-issued', (await world.effect('debit-note-issued', left)).seq);
+    expect((await since(world, left)).count('debit-note-accepted')).toBe(0);
     await world.startWorker();
     await moreNotes(3);
     const found = await reconcile({ client: world.client, taskQueue: world.taskQueue }, { olderThanSec: 0 });
     expect(found).toEqual({ orphans: [], more: 0, settlements: [] });
     const owner = await attach(detached);
     await moreNotes(2);
+    expect(await world.golem.exec(owner, ['echo here'])).toMatchObject({ results: [{ stdout: 'here\n' }] });
     expect((await since(world, began)).count('agreement-terminated')).toBe(0);
     await handle(owner).terminate();
     await isSettled(detached.settlement);
@@ -140,9 +135,7 @@ test(
   async () => {
     const detached = await detach();
     const { settlement, agreementId } = detached;
-    const owner = await attach(detached);
-    await say(settlement, { workflowId: owner, clean: true, detached: [agreementId] });
-    await handle(owner).terminate();
+    await world.golem.detach(await attach(detached));
     await when(settlement, ({ phase, detached: left }) => phase === 'detached' && left !== undefined);
     await moreNotes(2);
     await world.devnet.shutDownProvider('one');
@@ -152,6 +145,21 @@ test(
       { details: { id: agreementId, terminator: 'Provider', reason: expect.stringMatching(/Shutdown/) } },
     ]);
     world.devnet.reopenProvider('one');
+  },
+  LONG,
+);
+
+test(
+  'and that nobody attaches to, is settled when its own time is over, with nothing left open',
+  async () => {
+    const { settlement, agreementId } = await detach({ expirationSec: 15 });
+    await isSettled(settlement);
+    const effects = await since(world, began);
+    expect(effects.count('debit-note-accepted')).toBeGreaterThan(0);
+    // Its provider may say so before yagna sees it.
+    for (const ended of effects.of('agreement-terminated'))
+      expect(ended).toMatchObject({ agreementId, reason: { 'golem.provider.code': 'Expired' } });
+    expect(await world.open()).toEqual(NOTHING_OPEN);
   },
   LONG,
 );

@@ -205,6 +205,22 @@ test('a rental can be terminated by itself, which ends an interactive job', asyn
   expect(await world.open()).toEqual(NOTHING_OPEN);
 });
 
+test('a rental that is terminated before its VM is up ends an interactive job, and no other is rented', async () => {
+  const create = proxy.hold(/^POST .*\/activity$/);
+  const { jobId } = await world.golem.startJob({ ...BASE, interactive: true });
+  await create.reached;
+  const after = (await world.effects()).at(-1)?.seq;
+  await update(`${jobId}/rental/1`, 'terminate', { reason: 'not wanted any more' });
+  create.release();
+  expect(await world.golem.result(jobId)).toMatchObject({ state: 'done', tasks: [] });
+  const { rentals } = await world.golem.progress(jobId);
+  expect(rentals).toMatchObject([{ n: 1, state: 'closed', reason: 'not wanted any more' }]);
+  expect((await world.golem.settled(jobId)).state).toBe('settled');
+  const created = (await world.effects('agreement-created')).filter(({ seq }) => seq > (after ?? 0));
+  expect(created).toEqual([]);
+  expect(await world.open()).toEqual(NOTHING_OPEN);
+});
+
 test('terminate ends a job with tasks: what is done is kept, what is open is cancelled', async () => {
   const door = web.door();
   const { jobId } = await world.golem.startJob({

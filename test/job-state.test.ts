@@ -15,6 +15,7 @@ import {
   forgivableProviders,
   forgive,
   getsOn,
+  isInteractiveOver,
   isUseful,
   newJobState,
   providersToAvoid,
@@ -92,6 +93,27 @@ describe('a job', () => {
     // One that is not ready yet, and has no work, will take some.
     job.rent('q');
     expect(rentalsWanted(job.state, 10, NOW_MS)).toBe(1);
+  });
+
+  test('that is interactive ends with its rental, if that had a VM or its user told it to end', () => {
+    const ended = (...updates: Partial<RentalUpdate>[]): boolean => {
+      const job = new Job();
+      const rental = job.rent('p');
+      for (const update of updates) job.tell(rental, update);
+      expect(isInteractiveOver(job.state)).toBe(false);
+      job.tell(rental, { state: 'closed' });
+      return isInteractiveOver(job.state);
+    };
+    expect(ended({ state: 'deploying' }, { state: 'closing' })).toBe(false);
+    expect(ended({ state: 'ready' }, { state: 'closing' })).toBe(true);
+    expect(ended({ state: 'deploying' }, { state: 'closing', isTerminated: true })).toBe(true);
+    // One that its job gave up before is no user's.
+    const job = new Job();
+    const rental = job.rent('p');
+    rental.closing = true;
+    job.tell(rental, { state: 'closing', isTerminated: true });
+    job.tell(rental, { state: 'closed' });
+    expect(isInteractiveOver(job.state)).toBe(false);
   });
 
   test('gives a rental one task at a time, and the next when that is over', () => {
@@ -408,6 +430,44 @@ describe('a job', () => {
     // The rental is on its way out: it is given nothing more.
     expect(job.give(p)).toBeUndefined();
     expect(job.give(job.rent('q'))?.id).toBe('a#2');
+  });
+
+  describe('a task that the end of an agreement has cut short', () => {
+    const checkpoint = { files: ['/golem/work/x'], to: 'files:/x', everySec: 5 };
+    const expired = { expired: true, reason: 'agreement Expired' };
+    const cut = (job: Job, more: Partial<AssignmentOutcome> = {}): Assignment | undefined => {
+      const rental = job.rent(`p${job.state.rentals.length}`);
+      const given = job.give(rental);
+      job.ready(rental);
+      job.end(rental, 'lost', { ...expired, ...more });
+      return given;
+    };
+
+    test('goes on elsewhere as long as checkpoints are stored, in what is left of its time', () => {
+      const job = new Job(spec('a', { maxAttempts: 1, timeoutSec: 150, checkpoint }));
+      expect(cut(job, { checkpoints: 2 })).toMatchObject({ timeoutSec: 150, restore: false });
+      expect(cut(job, { checkpoints: 1 })).toMatchObject({ timeoutSec: 90, restore: true, stored: true });
+      expect(job.give(job.rent('p'))).toMatchObject({ timeoutSec: 30, stored: true });
+      expect(job.state.tasks[0]).toMatchObject({ attempts: [], failures: 0 });
+    });
+
+    test.each([{ checkpoint }, {}])('and gets nowhere has failed, but for the first time (%j)', (more) => {
+      const job = new Job(spec('a', { maxAttempts: 2, ...more }));
+      cut(job);
+      expect(job.state.tasks[0]).toMatchObject({ state: 'waiting', failures: 0 });
+      cut(job);
+      expect(job.state.tasks[0]).toMatchObject({ state: 'waiting', failures: 1 });
+      expect(cut(job)).toMatchObject({ timeoutSec: 60 });
+      expect(job.states).toEqual(['failed']);
+      expect(job.state.tasks[0]?.failure?.message).toMatch(/^agreement Expired/);
+    });
+
+    test('has all of its time again in an attempt after a failure', () => {
+      const job = new Job(spec('a', { timeoutSec: 150, checkpoint }));
+      cut(job, { checkpoints: 1 });
+      expect(cut(job, { expired: undefined })).toMatchObject({ timeoutSec: 90 });
+      expect(job.give(job.rent('q'))).toMatchObject({ timeoutSec: 150, stored: true });
+    });
   });
 
   describe('a VM that died, when a fresh one takes its place', () => {

@@ -20,9 +20,12 @@ import {
 } from '../workflows/state/ledger';
 import {
   addUndecided,
+  awaited,
+  awaitedIds,
   decided,
   dropNotes,
   failedToDecide,
+  heardOf,
   isDeciding,
   nextDueMs,
   takeDue,
@@ -90,6 +93,22 @@ describe('documents that are not decided', () => {
     addUndecided(undecided, the('a i1'));
     expect(nextDueMs(undecided)).toBe(hourMs);
     expect(taken(undecided, hourMs)).toEqual(['a i1']);
+  });
+
+  test('that somebody else decides are looked at when there is news of them, and now and then without any', () => {
+    const undecided = queue('a n1', 'b n1');
+    taken(undecided);
+    awaited(entry(undecided, 'a n1'), 0);
+    expect(awaitedIds(undecided)).toEqual(['a n1']);
+    expect(nextDueMs(undecided)).toBe(10_000);
+    heardOf(undecided, ['a n1'], 1000);
+    expect(taken(undecided, 1000)).toEqual(['a n1']);
+    // News that comes while it is looked at is not lost.
+    heardOf(undecided, ['a n1'], 2000);
+    awaited(entry(undecided, 'a n1'), 3000);
+    expect(taken(undecided, 3000)).toEqual(['a n1']);
+    awaited(entry(undecided, 'a n1'), 4000);
+    expect(nextDueMs(undecided)).toBe(44_000);
   });
 
   test.each([

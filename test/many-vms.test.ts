@@ -1,23 +1,37 @@
 /** More than one VM under one agreement: one after the other, and side by side where the provider has room for that. */
 import { providerNodeId } from '../devnet/identity';
 import type { ScriptOutcome } from '../client';
+import { foreignJobId } from '../model/attach';
+import type { ExecuteScript } from '../workflows/protocol';
+import { Requestor } from './support/devnet-requestor';
 import { Gate } from './support/gate';
-import { expectAllPaidOnce, now, type Since } from './support/proof';
+import { expectAllPaidOnce, now, since, type Since } from './support/proof';
+import { outcomeOf, sendUpdate } from './support/updates';
+import { startWebServer, type WebServer } from './support/web-server';
 import { startWorld, type World } from './support/world';
 
 let world: World;
 let began: number;
+let web: WebServer;
 
 beforeAll(async () => {
+  web = await startWebServer();
   world = await startWorld({
     devnet: {
       paymentCycleSec: 0.1,
-      providers: [{ name: 'roomy', activityLimit: 3, pricing: { start: '0.001' } }, { name: 'single' }],
+      providers: [
+        { name: 'roomy', activityLimit: 3, pricing: { start: '0.001' } },
+        { name: 'single' },
+        { name: 'theirs', subnet: 'theirs', activityLimit: 2 },
+      ],
     },
     continueAsNewAfter: 80,
   });
 });
-afterAll(() => world?.close());
+afterAll(async () => {
+  await world?.close();
+  await web.close();
+});
 beforeEach(async () => {
   began = await now(world);
 });
@@ -65,10 +79,12 @@ test('scripts of different VMs run side by side, each in files of its own, throu
   const gates = [await Gate.start(), await Gate.start()];
   const { jobId, rentalId } = await world.golem.rent(spec('roomy'));
   const wait = (n: number) => gates[n]!.command as { run: string };
-  const run = (vm: string | undefined, ...commands: (string | { run: string })[]) =>
+  const run = (vm: string | undefined, ...commands: ExecuteScript['commands']) =>
     world.golem.exec(rentalId, commands, { vm });
   await run(undefined, 'echo first > /golem/work/name');
-  const a = run('a', 'echo a > /golem/work/name', wait(0), 'cat /golem/work/name');
+  // A transfer that fails is tried again where it failed.
+  const fetched = { transfer: { from: web.failsAtFirst(1), to: '/golem/work/fetched' } };
+  const a = run('a', 'echo a >> /golem/work/name', fetched, wait(0), 'cat /golem/work/name');
   const b = run('b', 'echo b > /golem/work/name', wait(1), 'cat /golem/work/name');
   await Promise.all(gates.map((gate) => gate.visitor()));
   // All three are up, and one more is one too many, which concerns nobody else.
@@ -128,8 +144,56 @@ test('a provider that refuses a second VM fails that script alone, by name', asy
 
 test('where a job has not asked for it, there is no second VM', async () => {
   const { jobId, rentalId } = await world.golem.rent(spec('roomy', { vmsAtOnce: undefined }));
-  expect(await world.golem.exec(rentalId, ['true'], { vm: 'second' })).toMatchObject({
-    ...{ state: 'returned', failure: { type: 'VmNotCreated' } },
+  await expect(world.golem.exec(rentalId, ['true'], { vm: 'second' })).rejects.toMatchObject({
+    ...{ type: 'InvalidJobSpec', reason: expect.stringContaining('rent it with vmsAtOnce 2') as string },
   });
   await end(jobId);
+});
+
+test('detached, each VM goes on with its script, and is found by its own id; the others end with it', async () => {
+  const gates = [await Gate.start(), await Gate.start()];
+  const { jobId, rentalId } = await world.golem.rent(spec('roomy'));
+  for (const [n, vm] of [undefined, 'a'].entries()) {
+    const commands = [gates[n]!.command, `echo ${vm}`];
+    await sendUpdate(world, rentalId, 'executeScript', { commands, vm });
+  }
+  await Promise.all(gates.map((gate) => gate.visitor()));
+  const { activityId: first, agreementId, vms: [a] = [], says } = await world.golem.detach(rentalId);
+  const { activityId = '', batchId = '' } = a ?? {};
+  expect(a).toEqual({ name: 'a', activityId, batchId: expect.stringMatching(/./) as string });
+  expect(says.join('\n')).toMatch(new RegExp(`VM "a" .*${activityId}.*batch ${batchId}`));
+  await world.golem.result(jobId);
+
+  const attached = await world.golem.attach({ activityId });
+  expect(attached.progress).toMatchObject({ agreementId, siblings: [first] });
+  expect(attached.progress.note).toMatch(new RegExp(`live other Golem activities.*${first}`));
+  for (const gate of gates) gate.open();
+  expect(printed(await outcomeOf(world, attached.rentalId, batchId))).toContain('a\n');
+  // A fresh VM is a new one, and none of those beside.
+  await world.golem.exec(attached.rentalId, ['true'], { fresh: true });
+  expect([first, activityId]).not.toContain((await world.golem.rentalProgress(attached.rentalId)).activityId);
+  const destroyed = (await since(world, began)).of('activity-destroyed');
+  expect(destroyed.map((each) => each.activityId)).toEqual([activityId]);
+  await world.golem.terminate(attached.rentalId);
+  expect((await world.golem.settled(jobId)).state).toBe('settled');
+  for (const gate of gates) await gate.close();
+  expect((await expectAllPaidOnce(world, began)).count('activity-created')).toBe(3);
+});
+
+test('of an agreement of other software, as many VMs are paid for as there are', async () => {
+  const theirs = new Requestor(world.devnet.url, world.devnet.appKey);
+  const agreementId = await theirs.rent('theirs', { 'golem.node.debug.subnet': 'theirs' });
+  const activityId = await theirs.createActivity(agreementId);
+  const sibling = await theirs.createActivity(agreementId);
+  const { rentalId, progress } = await world.golem.attach({ activityId });
+  expect(progress.siblings).toEqual([sibling]);
+  const settlement = world.client.workflow.getHandle(`${foreignJobId(agreementId)}/settlement`);
+  const [begun] = (await settlement.fetchHistory()).events ?? [];
+  const [payload] = begun?.workflowExecutionStartedEventAttributes?.input?.payloads ?? [];
+  expect(JSON.parse(Buffer.from(payload?.data ?? []).toString())).toMatchObject({ vmsAtOnce: 2 });
+  await world.golem.terminate(rentalId);
+  expect(await settlement.result()).toMatchObject({ state: 'settled', agreements: [{ agreementId }] });
+  const all = await since(world, began);
+  expect(all.count('activity-destroyed')).toBe(2);
+  expect(all.of('agreement-terminated')).toMatchObject([{ agreementId, terminator: 'Requestor' }]);
 });

@@ -10,7 +10,7 @@ import type { SettlementResult } from '../model/result';
 import type { ScriptOutcome } from '../workflows/protocol';
 import { startBrokerProcess, type BrokerProcess } from './support/devnet-broker';
 import { adminPost } from './support/devnet-rental';
-import { PLATFORM, Requestor } from './support/devnet-requestor';
+import { PLATFORM } from './support/devnet-requestor';
 import { activityCompleted } from './support/history';
 import { now, since } from './support/proof';
 import { sendUpdate } from './support/updates';
@@ -258,16 +258,9 @@ describe('long intervals', () => {
 describe('on a yagna of today, with neither', () => {
   test('the settlement is the payer that stays: job and rental are gone, and a worker that was away is in time', async () => {
     const demand = { midAgreementDebitNoteIntervalSec: 1, debitNotesAcceptanceTimeoutSec: 60 };
-    const away = await fireAndForget({ budget: '1', demand }, 3);
-    const { jobId, agreementId } = away;
-    const rental = `${jobId}/rental/1`;
-    const signal = (closed: object): Promise<void> =>
-      world.client.workflow
-        .getHandle(`${jobId}/settlement`)
-        .signal('golemOwnerClosed', { clean: true, ...closed });
-    await signal({ workflowId: rental, detached: [agreementId] });
-    await signal({ workflowId: jobId });
-    for (const workflowId of [jobId, rental]) await world.client.workflow.getHandle(workflowId).terminate();
+    const { jobId, agreementId } = await fireAndForget({ budget: '1', demand }, 3);
+    const { activityId, batchId = '' } = await world.golem.detach(jobId);
+    await world.golem.result(jobId);
     await world.worker.kill();
     const left = await now(world);
     await effectOf(agreementId, 'script-finished');
@@ -278,9 +271,12 @@ describe('on a yagna of today, with neither', () => {
     expect(accepted.agreementId).toBe(agreementId);
     expect((await since(world, began)).count('agreement-terminated')).toBe(0);
 
-    // Somebody ends it, by hand say; it is settled then, and nothing is left.
-    const yagna = new Requestor(world.devnet.url, world.devnet.appKey);
-    expect((await yagna.terminate(agreementId)).status).toBe(200);
+    // Back, its results are collected; it is settled when it is terminated, and nothing is left.
+    const { rentalId } = await world.golem.attach({ activityId });
+    expect(await update(rentalId, 'scriptResult', { scriptId: batchId })).toMatchObject({
+      ...{ state: 'done', results: [{ stdout: '30\n' }] },
+    });
+    await update(rentalId, 'terminate');
     const { state, money } = await world.golem.settled(jobId);
     expect(state).toBe('settled');
     expect(paidFor(agreementId)).toEqual({ from: [me()], amount: fixed(money.paid) });

@@ -1,13 +1,15 @@
 /** What a rental takes along into its next run: all that counts, and no more than Temporal carries. */
-import type { DraftProposal } from '../activities/contract';
+import type { DraftProposal, ResolvedAttach } from '../activities/contract';
 import type { CommandResult } from '../model/result';
 import type { Assignment, RentalInput, ScriptOutcome } from '../workflows/protocol';
 import {
+  attachedRecord,
   carriedRecord,
   isCarriable,
   learn,
   newRentalRecord,
   nextInput,
+  queueOf,
   type OutsideScript,
   type RentalRecord,
 } from '../workflows/state/rental-record';
@@ -45,6 +47,30 @@ const carry = (from: RentalRecord, by = input): RentalRecord => {
   if (!carried) throw new Error('nothing is carried');
   return carriedRecord(carried);
 };
+
+test('one that took over a VM shows from its beginning what was agreed, and until when', () => {
+  const { job, proposal } = input;
+  const terms = { debitNotesAcceptanceTimeoutSec: 240 };
+  const found: ResolvedAttach = {
+    ...{ job, terms, provider: proposal.provider, agreementId: 'a', approvedAt: AT, batchIds: [] },
+    ...{ validToMs: Date.parse(AT), others: [], siblings: [] },
+  };
+  const { progress } = attachedRecord({ attach: { activityId: 'vm' } }, found, 'golem-attach-vm');
+  expect(progress).toMatchObject({ state: 'ready', agreementId: 'a', activityId: 'vm', terms, endsAt: AT });
+});
+
+test('names of VMs that were asked for in vain are kept no longer than their scripts', () => {
+  const one = record();
+  queueOf(one, 'there').push(assignment('a'));
+  Object.assign(one.named[0] ?? {}, { activityId: 'vm', queue: [] });
+  queueOf(one, 'died');
+  Object.assign(one.named[1] ?? {}, { gone: 'why' });
+  for (let n = 0; n < 1000; n++) queueOf(one, `invented-${n}`);
+  queueOf(one, 'wanted').push(assignment('b'));
+  expect(queueOf(one, 'wanted')).toHaveLength(1);
+  expect(queueOf(one)).toBe(one.queue);
+  expect(one.named.map(({ name }) => name)).toEqual(['there', 'died', 'wanted']);
+});
 
 test('the next run knows all that this one knew, and does not begin with its first task again', () => {
   const first = assignment('a#1');

@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { TaskCommand } from '../model/job';
+import type { ScriptCommand } from '../activities/contract';
 import type { CommandResult } from '../model/result';
 import {
   commandsOf,
@@ -14,9 +14,9 @@ import {
 } from '../workflows/state/script-parts';
 import { tempDir } from './support/temp-dir';
 
-const OUT: TaskCommand = { transfer: { from: '/golem/output/x', to: 'https://example.org/x' } };
-const IN: TaskCommand = { transfer: { from: 'https://example.org/x', to: '/golem/input/x' } };
-const RUN: TaskCommand = { run: 'work' };
+const OUT: ScriptCommand = { transfer: { from: '/golem/output/x', to: 'https://example.org/x' } };
+const IN: ScriptCommand = { transfer: { from: 'https://example.org/x', to: '/golem/input/x' } };
+const RUN: ScriptCommand = { run: 'work' };
 
 const results = (...ends: ('Ok' | 'Error')[]): CommandResult[] =>
   ends.map((result, index) => ({ index, result, stdout: `${index}`, stderr: null, message: null }));
@@ -26,7 +26,7 @@ const said = (stdout: string, result: 'Ok' | 'Error' = 'Error'): CommandResult[]
 const failed = (...ends: ('Ok' | 'Error')[]) => ({ state: 'failed' as const, results: results(...ends) });
 const done = (...ends: ('Ok' | 'Error')[]) => ({ state: 'done' as const, results: results(...ends) });
 
-const begin = (commands: TaskCommand[], more: Partial<WholeScript> = {}): Parts => {
+const begin = (commands: ScriptCommand[], more: Partial<WholeScript> = {}): Parts => {
   const parts = partsOf({ key: 'k', commands, restore: false, ...more });
   if (!parts) throw new Error('it has no parts');
   return parts;
@@ -35,7 +35,7 @@ const outcome = ({ kept }: Parts) => kept.map(({ index, result }) => [index, res
 
 describe('transfers', () => {
   test('a script that moves nothing out or in is one part', () => {
-    const within: TaskCommand = { transfer: { from: '/golem/a', to: '/golem/b' } };
+    const within: ScriptCommand = { transfer: { from: '/golem/a', to: '/golem/b' } };
     expect(partsOf({ key: 'k', commands: [RUN, within], restore: false })).toBeUndefined();
   });
 
@@ -107,19 +107,54 @@ describe('checkpoints', () => {
     ]);
   });
 
-  test('an attempt elsewhere begins with what the one before has left, if there is anything', () => {
-    const parts = begin([RUN], { checkpoint, restore: true });
-    expect(commandsOf(parts)[0]).toEqual({
-      transfer: { from: 'files:/state.tar', to: '/golem/work/.golem-checkpoint.tar' },
+  describe('an attempt elsewhere', () => {
+    const restoring = (stored?: boolean) => begin([RUN], { checkpoint, restore: true, stored });
+    const says = (message: string) => ({
+      state: 'failed' as const,
+      results: [{ index: 0, result: 'Error' as const, stdout: null, stderr: null, message }],
     });
-    expect(nextPart(parts, failed('Error'))).toMatchObject({ pauseMs: 2000 });
-    expect(nextPart(parts, failed('Error'))).toMatchObject({ pauseMs: 4000 });
-    expect(parts.stage).toBe('restore');
-    nextPart(parts, failed('Error'));
-    expect(parts.stage).toBe('launch');
-    const restored = begin([RUN], { checkpoint, restore: true });
-    nextPart(restored, done('Ok', 'Ok'));
-    expect(restored.stage).toBe('launch');
+    const http = (answer: string) =>
+      says(`Local service error: Transfer error: HTTP error: ${answer} (from x)`);
+
+    test('begins with what the one before has left', () => {
+      const parts = restoring();
+      expect(commandsOf(parts)[0]).toEqual({
+        transfer: { from: 'files:/state.tar', to: '/golem/work/.golem-checkpoint.tar' },
+      });
+      nextPart(parts, done('Ok', 'Ok'));
+      expect(parts.stage).toBe('launch');
+    });
+
+    test.each(['404 Not Found', '410 Gone'])('begins at zero where the server says %s', (status) => {
+      const parts = restoring(true);
+      expect(nextPart(parts, http(`client error: ${status}`))).toMatchObject({ pauseMs: 0 });
+      expect(parts.stage).toBe('launch');
+    });
+
+    test.each([
+      ['503', http('server error: 503 Service Unavailable')],
+      ['403', http('client error: 403 Forbidden')],
+      [
+        'no answer',
+        says('Local service error: Transfer error: HTTP error: io error: refused (from http://x/404)'),
+      ],
+      ['an archive that cannot be unpacked', failed('Ok', 'Error')],
+    ])('never begins at zero over what was stored (%s): after minutes it fails', (_what, end) => {
+      const parts = restoring(true);
+      const pauses: number[] = [];
+      for (let part = nextPart(parts, end); part; part = nextPart(parts, end))
+        pauses.push(part.pauseMs / 1000);
+      expect(pauses).toEqual([2, 4, 8, 16, 32, 60, 60, 60, 60]);
+      expect([parts.stage, outcome(parts)]).toEqual(['restore', [[0, 'Error']]]);
+    });
+
+    test('begins at zero where nothing is known to have been stored, and what comes is no archive', () => {
+      const parts = restoring();
+      expect(nextPart(parts, failed('Ok', 'Error'))).toMatchObject({ pauseMs: 2000 });
+      expect(nextPart(parts, failed('Ok', 'Error'))).toMatchObject({ pauseMs: 4000 });
+      nextPart(parts, failed('Ok', 'Error'));
+      expect(parts.stage).toBe('launch');
+    });
   });
 
   test('a checkpoint that cannot be taken out costs no work', () => {
@@ -128,7 +163,9 @@ describe('checkpoints', () => {
     for (let i = 0; i < 5; i++) expect(nextPart(parts, failed('Ok', 'Error'))).toBeDefined();
     for (let i = 0; i < 5; i++)
       expect(nextPart(parts, { state: 'failed', results: said('golem: nothing yet\n') })).toBeDefined();
-    expect([parts.stage, parts.checkpoints]).toEqual(['wait', 0]);
+    expect([parts.stage, earlierOf(parts)]).toEqual(['wait', {}]);
+    nextPart(parts, done('Ok', 'Ok'));
+    expect(earlierOf(parts)).toEqual({ checkpoints: 1 });
   });
 
   test('a VM in which nothing can be run any more is given up', () => {
@@ -166,7 +203,7 @@ describe('the lines that are run in a VM', () => {
     ...{ key: `test-${process.pid}`, commands: [{ run: line }], restore: false },
     checkpoint: { files, to: 'files:/x', everySec: 1 },
   });
-  const run = (command: TaskCommand | undefined) => {
+  const run = (command: ScriptCommand | undefined) => {
     if (!command || !('run' in command)) throw new Error('it is no program');
     try {
       return { code: 0, out: execFileSync(command.run, command.args ?? [], { encoding: 'utf8' }) };
@@ -196,6 +233,11 @@ describe('the lines that are run in a VM', () => {
     expect(run(commandsOf(again)[1])).toEqual({ code: 0, out: '' });
     expect(readFileSync(join(folder, 'a b'), 'utf8')).toBe('one');
     expect(existsSync(archive)).toBe(false);
+    const noArchive = Buffer.alloc(10_240, 'x');
+    for (const broken of ['', '<html>503 Service Unavailable</html>', noArchive]) {
+      writeFileSync(archive, broken);
+      expect(run(commandsOf(again)[1]).code).not.toBe(0);
+    }
     writeFileSync(go, '');
     const end = run(commandsOf(parts)[0]);
     expect(end).toEqual({ code: 1, out: 'golem: finished\n' });

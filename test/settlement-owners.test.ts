@@ -89,6 +89,15 @@ describe('an agreement that was left alive', () => {
     expect(owners).toMatchObject({ watch: 'none', attached: [], detached: ['a'] });
   });
 
+  test('is kept for those of several who attached that have not closed', () => {
+    const owners = detached();
+    ownerAttached(owners, { workflowId: 'v', agreementId: 'a' });
+    ownerAttached(owners, { workflowId: 'w', agreementId: 'b' });
+    ownersSeen(owners, { liveRentals: [], abrupt: true, closed: ['w'] }, owners.attached);
+    expect(owners).toMatchObject({ watch: 'attached', attached: [{ workflowId: 'v' }], abrupt: true });
+    expect(keptAlive(owners)).toEqual(['a']);
+  });
+
   test('is one that others may have, too: each is kept for its own', () => {
     const owners = detached();
     ownerClosed(owners, JOB, detachedBy('job/rental/1', 'b'));

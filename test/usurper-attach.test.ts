@@ -193,7 +193,17 @@ test('what an earlier run is said to have known is believed of no first run, nor
       ...{ outputLimitBytes: 1000, interactive: true, isAttached: true },
     },
     signed: { agreementId, approvedAt: '', validToMs, terms: {}, retried: false },
-    ...{ vm: activityId, ended: [], deaths: 0, queue: [], named: [], known: [], inherited: [], taken: 0 },
+    ...{
+      vm: activityId,
+      ended: [],
+      others: [],
+      deaths: 0,
+      queue: [],
+      named: [],
+      known: [],
+      inherited: [],
+      taken: 0,
+    },
     ...{
       outside: [],
       forgotten: [],

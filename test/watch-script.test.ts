@@ -141,3 +141,41 @@ test('a VM that its provider has not heard of for a moment is not lost', async (
   };
   expect(await watch(LATER)).toMatchObject({ state: 'done' });
 });
+
+test('a silent provider is waited for as long as the agreement lets the requestor be away, if that is longer than usual', async () => {
+  const looks = async (terms: object): Promise<number> => {
+    const half = { properties: terms, constraints: '()', timestamp: '2026-01-01T00:00:00Z' };
+    const agreement = {
+      ...{ agreementId: 'agreement', state: 'Approved' },
+      ...{ validTo: '2100-01-01T00:00:00Z', timestamp: '2026-01-01T00:00:00Z' },
+      demand: { ...half, demandId: 'demand', requestorId: '0x1' },
+      offer: { ...half, offerId: 'offer', providerId: '0x2' },
+    };
+    let seen = 0;
+    let nowMs = Date.now();
+    const clock = jest.spyOn(Date, 'now').mockImplementation(() => nowMs);
+    fake.answer = ({ path }, response) => {
+      if (path.endsWith('/agreement')) return respond(response, 200, agreement);
+      if (path.endsWith('/state')) {
+        seen += 1;
+        nowMs += 60_000;
+      }
+      respond(response, 408, { message: 'Timeout' });
+    };
+    try {
+      expect(await watch(LATER)).toMatchObject({ state: 'lost', vm: 'silent' });
+    } finally {
+      clock.mockRestore();
+    }
+    return seen;
+  };
+  const agreed = (acceptSec: number, noteSec: number) => ({
+    'golem.com.payment.debit-notes.accept-timeout?': acceptSec,
+    'golem.com.scheme.payu.debit-note.interval-sec?': noteSec,
+  });
+  // A look a minute, from the first on.
+  expect(await looks({})).toBe(3);
+  expect(await looks(agreed(240, 120))).toBe(3);
+  expect(await looks(agreed(600, 120))).toBe(11);
+  expect(await looks(agreed(240, 900))).toBe(16);
+});

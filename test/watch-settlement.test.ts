@@ -29,19 +29,32 @@ afterAll(async () => {
   await devnet?.close();
 });
 
-interface Watched {
+interface Rented {
   agreementId: string;
   activityId: string;
+}
+
+interface Watched extends Rented {
   news: Promise<SettlementNews>;
   /** Looks at the job's invoice events, of which there is one each time. */
   looks: Fault;
 }
 
-/** A job with an agreement and a VM, whose settlement is watched and has looked once. */
-async function watched(jobUuid: string, ignoresNotes = false): Promise<Watched> {
+/** A job with an agreement and a VM. */
+async function rented(jobUuid: string): Promise<Rented> {
   const session = `owner/${jobUuid}`;
   const agreementId = await requestor.rent(session, { 'golem.temporal.mark': `${session}/1` });
-  const activityId = await requestor.createActivity(agreementId);
+  return { agreementId, activityId: await requestor.createActivity(agreementId) };
+}
+
+/** One whose settlement is watched and has looked once. */
+async function watched(
+  jobUuid: string,
+  more: Partial<WatchSettlementInput> = {},
+  rental?: Rented,
+): Promise<Watched> {
+  const session = `owner/${jobUuid}`;
+  const { agreementId, activityId } = rental ?? (await rented(jobUuid));
   const looks = proxy.watch(/^GET .*\/invoiceEvents$/, {
     when: ({ query }) => query.get('appSessionId') === session,
   });
@@ -54,7 +67,7 @@ async function watched(jobUuid: string, ignoresNotes = false): Promise<Watched> 
     job: { connection: 'default', jobId: jobUuid, jobUuid, owner: 'owner' },
     cursor: { debitNotes: now, invoices: now },
     ...{ awaitingPayment: [], owners: 'none', closedRentals: 0 },
-    ignoredNotes: ignoresNotes ? [agreementId] : [],
+    ...more,
   };
   const news = environment.run(golemWatchSettlement, input) as Promise<SettlementNews>;
   await looks.hit();
@@ -147,7 +160,9 @@ test('a document wakes the settlement of its own job, and no other', async () =>
 });
 
 test('debit notes of an agreement whose notes came too often are no news, its invoice is', async () => {
-  const { agreementId, activityId, news, looks } = await watched('flooded', true);
+  const rental = await rented('flooded');
+  const ignoredNotes = [rental.agreementId];
+  const { agreementId, activityId, news, looks } = await watched('flooded', { ignoredNotes }, rental);
   await requestor.delete(`/activity-api/v1/activity/${activityId}`);
   // The look that finds the note, and one for what may be behind it.
   await looks.hit(3);
@@ -158,6 +173,19 @@ test('debit notes of an agreement whose notes came too often are no news, its in
     (each: { agreementId: string }) => each.agreementId === agreementId,
   );
   expect(Date.parse(cursor.debitNotes)).toBeGreaterThanOrEqual(Date.parse(note.timestamp as string));
+});
+
+test('a document that somebody else decides is news again when he has', async () => {
+  const rental = await rented('elsewhere');
+  const issued = devnet.effects.next('debit-note-issued');
+  await requestor.delete(`/activity-api/v1/activity/${rental.activityId}`);
+  const { debitNoteId = '', amount } = (await issued) as { debitNoteId?: string; amount?: string };
+  const { news } = await watched('elsewhere', { decidedElsewhere: [debitNoteId] }, rental);
+  const allocationId = await requestor.allocate('1');
+  const acceptance = { totalAmountAccepted: amount, allocationId };
+  await requestor.post(`/payment-api/v1/debitNotes/${debitNoteId}/accept`, acceptance);
+  expect(await news).toMatchObject({ documents: [], heardOf: [debitNoteId] });
+  await requestor.terminate(rental.agreementId);
 });
 
 test('the end of a job is noticed however fast its documents come', async () => {

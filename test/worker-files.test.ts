@@ -1,5 +1,13 @@
 /** Files that a worker serves to VMs: addresses for one file and one use, and jobs that read and write by them. */
-import { mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { withoutPasses } from '../activities/worker-files';
 import { startFileServer, type FileServer } from '../worker/file-server';
@@ -11,6 +19,7 @@ const SOON = Date.now() + 3_600_000;
 
 describe('the server', () => {
   const folder = tempDir('files');
+  const outside = tempDir('outside');
   let server: FileServer;
   beforeAll(async () => {
     mkdirSync(join(folder, 'in'));
@@ -74,6 +83,23 @@ describe('the server', () => {
     expect((await put(server.sign('/etc/golem-temporal-test', 'PUT', SOON), 'x')).status).toBe(404);
     expect((await put(server.sign(`/${SECRET_FILE}`, 'PUT', SOON), 'x')).status).toBe(404);
     expect(statSync(join(folder, SECRET_FILE)).mode & 0o077).toBe(0);
+    symlinkSync(outside, join(folder, 'out'));
+    symlinkSync(join(outside, 'none'), join(folder, 'nowhere'));
+    for (const path of ['/out/made/x', '/nowhere/made/x'])
+      expect((await put(server.sign(path, 'PUT', SOON), 'x')).status).toBe(404);
+    expect(readdirSync(outside)).toEqual([]);
+  });
+
+  test('at its start nothing is left of what a killed worker was taking; what another takes stays', async () => {
+    mkdirSync(join(folder, 'deep'), { recursive: true });
+    const parts = ['.x.0123456789ab.part', '.y.0123456789ab.part', 'z.part'].map((name) =>
+      join(folder, 'deep', name),
+    );
+    for (const part of parts) writeFileSync(part, 'x');
+    const [left = '', , own = ''] = parts;
+    for (const old of [left, own]) utimesSync(old, 0, 0);
+    await (await startFileServer({ folder, port: 0 })).close();
+    expect(readdirSync(join(folder, 'deep')).sort()).toEqual(['.y.0123456789ab.part', 'z.part']);
   });
 
   test('another that serves the folder, or one after a restart, takes its addresses', async () => {

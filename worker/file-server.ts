@@ -5,7 +5,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
-import { mkdir, realpath, rename, rm, stat } from 'node:fs/promises';
+import { lstat, mkdir, readdir, realpath, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join, sep } from 'node:path';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -46,6 +46,7 @@ export async function startFileServer(options: FileServerOptions): Promise<FileS
     if (error.code === undefined) throw error;
     throw new Error(`cannot use ${join(folder, SECRET_FILE)}: ${fileProblem(error, 'write')}`);
   });
+  await removeLeftParts(root);
   const app = Fastify({ logger: false, forceCloseConnections: true, exposeHeadRoutes: true });
   serve(app, root, secret, maxBytes);
   const listening = await app.listen({ host, port }).catch((error: NodeJS.ErrnoException) => {
@@ -99,6 +100,7 @@ function serve(app: FastifyInstance, root: string, secret: Buffer, maxBytes: num
     const path = admitted(request, 'PUT');
     if (path === undefined) return refuse(reply);
     const file = join(root, path);
+    if (!(await isFolderInside(root, dirname(file)))) return refuse(reply);
     await mkdir(dirname(file), { recursive: true });
     if (!(await isInside(root, dirname(file)))) return refuse(reply);
     return (await take(request.raw, file, maxBytes)) ? reply.code(201).send() : reply.code(413).send();
@@ -116,6 +118,29 @@ async function isInside(root: string, file: string): Promise<boolean> {
   const real = await realpath(file).catch(() => undefined);
   return real === undefined || real === root || real.startsWith(root + sep);
 }
+
+/** One that is not there is where it would be made. A link that leads nowhere leads out. */
+async function isFolderInside(root: string, folder: string): Promise<boolean> {
+  let there = folder;
+  while (!(await lstat(there).catch(() => undefined))) there = dirname(there);
+  return (await realpath(there).catch(() => undefined)) !== undefined && (await isInside(root, there));
+}
+
+/** So long after the last byte nobody writes to it: its worker was killed. */
+const LEFT_AFTER_MS = 3_600_000;
+
+/** Other workers may serve the same folder, and be at it. */
+async function removeLeftParts(folder: string): Promise<void> {
+  for (const entry of await readdir(folder, { withFileTypes: true }).catch(() => [])) {
+    const at = join(folder, entry.name);
+    if (entry.isDirectory()) await removeLeftParts(at);
+    if (!entry.isFile() || !PART.test(entry.name)) continue;
+    const { mtimeMs = Infinity } = (await stat(at).catch(() => undefined)) ?? {};
+    if (mtimeMs < Date.now() - LEFT_AFTER_MS) await rm(at, { force: true });
+  }
+}
+
+const PART = /^\..+\.[0-9a-f]{12}\.part$/;
 
 /** A reader finds the old file or the new one, never a part. @returns false for one that is too long */
 async function take(body: IncomingMessage, file: string, maxBytes: number): Promise<boolean> {

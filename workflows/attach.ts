@@ -4,6 +4,7 @@
  */
 import {
   ApplicationFailure,
+  condition,
   getExternalWorkflowHandle,
   setHandler,
   workflowInfo,
@@ -20,9 +21,13 @@ import {
   controlRefusedSignal,
   eventsQuery,
   rentalProgressQuery,
+  reservationAnswerSignal,
+  reservationSignal,
   type AttachInput,
   type OwnerAttached,
+  type ReservationAnswer,
 } from './protocol';
+import { isReservationAnswer, sound } from './signal-input';
 import { refusalEvent } from './state/refusal-event';
 import { attachedRecord, type RentalRecord } from './state/rental-record';
 
@@ -43,6 +48,7 @@ export async function attachTo(input: AttachInput): Promise<Attached> {
   const provider = { id: '', name: '' };
   setHandler(rentalProgressQuery, () => ({ n: 0, workflowId, provider, state: 'attaching', tasksDone: 0 }));
   const log = listenForEvents();
+  const topUps = new TopUps();
   for (let tries = 1; ; tries++) {
     let found: ResolvedAttach;
     try {
@@ -51,15 +57,53 @@ export async function attachTo(input: AttachInput): Promise<Attached> {
       await tellRefusal(namedFailure(error), log);
       throw error;
     }
+    let refused: NamedFailure | undefined;
     try {
       const { agreementId, nonce } = found;
-      const settlement = await takeUp(found, { workflowId, agreementId, nonce });
-      return { record: attachedRecord({ attach, control }, found, workflowId), settlement };
+      refused = await topUps.raise(found);
+      if (!refused) {
+        const settlement = await takeUp(found, { workflowId, agreementId, nonce });
+        const record = attachedRecord({ attach, control }, found, workflowId);
+        record.settlementRunId = settlement?.firstExecutionRunId;
+        return { record, settlement };
+      }
     } catch (error) {
       // Its settlement has ended meanwhile, or somebody else has started one.
       const isChanged = !found.settlement || namedFailure(error).type === 'JobIdInUse';
       if (!isChanged || tries >= TRIES) throw error;
     }
+    if (refused) throw ApplicationFailure.nonRetryable(refused.message, refused.type);
+  }
+}
+
+/** Has the settlement that lives reserve more, before anything else is asked of it. */
+class TopUps {
+  private answer: ReservationAnswer | undefined;
+
+  constructor() {
+    const onAnswer = (answer: ReservationAnswer): void => {
+      if (answer.id === this.id) this.answer = answer;
+    };
+    setHandler(reservationAnswerSignal, sound('golemReservationAnswer', isReservationAnswer, onAnswer));
+  }
+
+  private get id(): string {
+    return `attach/${workflowInfo().firstExecutionRunId}`;
+  }
+
+  /**
+   * @returns why it cannot; undefined when it is done, or was done before
+   * @throws the settlement has ended meanwhile
+   */
+  async raise({ job, topUp }: ResolvedAttach): Promise<NamedFailure | undefined> {
+    if (topUp === undefined) return undefined;
+    const { workflowId } = workflowInfo();
+    const settlement = getExternalWorkflowHandle(settlementId(job.jobId));
+    const request = { id: this.id, kind: 'topUp' as const, amount: topUp, answerTo: workflowId };
+    // A repeat changes nothing, and tells whether somebody is there to answer.
+    do await settlement.signal(reservationSignal, request);
+    while (!(await condition(() => this.answer !== undefined, '1 minute')));
+    return this.answer?.failure;
   }
 }
 

@@ -1,6 +1,6 @@
 /** The end of a rental that leaves its VM alive: whoever asked for it is told what becomes of that. */
 import { ApplicationFailure, condition, setHandler } from '@temporalio/workflow';
-import { attachCommand, type Detached } from '../model/attach';
+import { attachCommand, type Detached, type DetachedVm } from '../model/attach';
 import type { NewEvent } from '../model/events';
 import { settlementId } from '../model/ids';
 import { detaching } from './activity-options';
@@ -33,12 +33,19 @@ function checkDetachable(rental: Rental): void {
   throw ApplicationFailure.nonRetryable(message, 'NotDetachable');
 }
 
+function vmsBeside({ record }: Rental): DetachedVm[] | undefined {
+  const vms = record.named.flatMap(({ name, activityId, running }) =>
+    activityId === undefined ? [] : [{ name, activityId, batchId: running?.batchId }],
+  );
+  return vms.length > 0 ? vms : undefined;
+}
+
 /** What will happen if nobody comes back. That it cannot be asked keeps nobody. */
 export async function describeDetach(rental: Rental, { agreementId, validToMs }: Signed): Promise<Detached> {
   const { terms, progress } = rental.record;
   const { job } = terms;
   const { activityId = '', currentBatch: batchId } = progress;
-  const base = { agreementId, activityId, batchId };
+  const base = { agreementId, activityId, batchId, vms: vmsBeside(rental) };
   const validTo = new Date(validToMs).toISOString();
   let says: string[];
   try {

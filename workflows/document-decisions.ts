@@ -14,6 +14,7 @@ import type { Reservation } from './reservation';
 import { book, ignoredNotes, isDecided, soFar, type Ledger, paymentConfirmed } from './state/ledger';
 import {
   addUndecided,
+  awaited,
   decided,
   dropNotes,
   failedToDecide,
@@ -89,7 +90,7 @@ export class DocumentDecisions {
         ledger: soFar(ledger, document.agreementId),
       });
       // Who pays decides it, and then its status says so.
-      if (decision.decision === 'awaited') failedToDecide(entry, Date.now(), 0);
+      if (decision.decision === 'awaited') awaited(entry, Date.now());
       else if (reservation.makesRoom(decision, allocationId)) tryAgain(entry, Date.now());
       else {
         isAcceptedNote = document.kind === 'debitNote' && decision.decision === 'accepted';

@@ -36,6 +36,7 @@ import {
 } from './failure-type';
 import { FileTasks } from './file-tasks';
 import { JobBudget } from './job-budget';
+import { isLong } from './long-history';
 import { MarketRounds, whyNobody } from './market-rounds';
 import {
   assignmentOutcomeSignal,
@@ -71,6 +72,7 @@ import {
   freeGroups,
   getsOn,
   hasSigned,
+  isInteractiveOver,
   isLive,
   isUseful,
   newJobState,
@@ -150,8 +152,8 @@ export async function golemJob(given: unknown, carried?: CarriedJob): Promise<Jo
   const failed = (type: string, message: string): void => {
     lastFailure = { type, message, at: now() };
   };
-  const tellFailure = ({ state: how, task, reason = how }: AssignmentOutcome): void => {
-    if (how !== 'done' && how !== 'returned') failed(FAILURE_OF[how], `${task}: ${reason}`);
+  const tellFailure = ({ state: how, task, reason = how, expired }: AssignmentOutcome): void => {
+    if (how !== 'done' && how !== 'returned' && !expired) failed(FAILURE_OF[how], `${task}: ${reason}`);
   };
 
   setHandler(jobProgressQuery, progress);
@@ -344,9 +346,9 @@ export async function golemJob(given: unknown, carried?: CarriedJob): Promise<Jo
     const rounds = new CancellationScope();
     const leaving = new CancellationScope();
     let isLeaving = false;
-    const isLong = (): boolean => workflowInfo().continueAsNewSuggested;
     /** Nothing is under way that the next run could not know of, but for tasks that are on their way. */
-    const isFree = (): boolean => isLeaving && !round && remembered.size === 0 && answering === 0;
+    const isFree = (): boolean =>
+      isLeaving && stopReason === undefined && !round && remembered.size === 0 && answering === 0;
     const isQuiet = (): boolean => isFree() && handingOut.size === 0 && allHandlersFinished();
     try {
       while (!isOver()) {
@@ -472,12 +474,11 @@ export async function golemJob(given: unknown, carried?: CarriedJob): Promise<Jo
     return true;
   }
 
-  /** An interactive job lives as long as its rental. */
   function isOver(): boolean {
     if (stopReason !== undefined) return true;
     if (inFile) return allTasksOver(state) && inFile.isOver;
     if (!spec.interactive) return allTasksOver(state);
-    return allTasksOver(state) && state.rentals.some((rental) => rental.everReady && !isLive(rental));
+    return allTasksOver(state) && isInteractiveOver(state);
   }
 
   function wanted(): number {

@@ -18,10 +18,10 @@ import {
 import type { DraftProposal, SignedAgreement } from '../activities/contract';
 import { readEvents, type NewEvent } from '../model/events';
 import { settlementId } from '../model/ids';
-import { cleanUp, signing } from './activity-options';
+import { cleanUp, signing, workflowWatch } from './activity-options';
 import { attachTo, refuseForged, type Attached } from './attach';
 import { describeDetach, detachedEvent, listenForDetach } from './detach';
-import { namedFailure, settlementFailureOf } from './failure-type';
+import { namedFailure, settlementFailureOf, settlementFailureOfClosed } from './failure-type';
 import { keepNamedVms } from './named-vms';
 import {
   assignmentSignal,
@@ -45,12 +45,15 @@ import { carriedRecord, learn, namedVms, newRentalRecord, nextInput } from './st
 
 /** Most providers sign in less, and what is signed is ended at once and by name: nobody has to look for it. */
 const SIGNING_GRACE = '5 s';
+/** Sending a script may take so long. */
+const DETACHING_GRACE = '30 s';
 
 export async function golemRental(input: RentalInput | AttachInput): Promise<RentalResult> {
   const { rental, settlement } = await begin(input);
   const { record } = rental;
   listen(rental);
-  settlement?.result().catch((error: unknown) => forsake(rental, settlementFailureOf(error)));
+  if (settlement) settlement.result().catch((error: unknown) => forsake(rental, settlementFailureOf(error)));
+  else void watchSettlement(rental);
   let failure: Loss | undefined;
   let cancelled: unknown;
   let goesOn = false;
@@ -73,11 +76,13 @@ export async function golemRental(input: RentalInput | AttachInput): Promise<Ren
     if (failure?.type === 'AgreementRejected') rental.note((failure.details ?? []) as NewEvent[]);
   }
   if (goesOn) return await continueAsNew<typeof golemRental>(nextInput(input, record));
-  return await CancellationScope.nonCancellable(() =>
-    rental.isDetached && !rental.isStopped() && !failure && !cancelled
-      ? concludeDetached(rental)
-      : conclude(rental, failure, cancelled),
-  );
+  return await CancellationScope.nonCancellable(async () => {
+    // A script that is just being sent to a VM beside the first one is left with its batch id.
+    if (rental.isDetached) await condition(() => !rental.isMaking() || rental.isStopped(), DETACHING_GRACE);
+    return rental.isDetached && !rental.isStopped() && !failure && !cancelled
+      ? await concludeDetached(rental)
+      : await conclude(rental, failure, cancelled);
+  });
 }
 
 async function begin(input: RentalInput | AttachInput): Promise<{ rental: Rental } & Partial<Attached>> {
@@ -96,6 +101,15 @@ async function begin(input: RentalInput | AttachInput): Promise<{ rental: Rental
   }
   const attached = await attachTo(input);
   return { ...attached, rental: new Rental(attached.record) };
+}
+
+/** Of the one that an earlier run has started, Temporal tells the end to nobody. */
+async function watchSettlement(rental: Rental): Promise<void> {
+  const { settlementRunId: runId, terms } = rental.record;
+  if (runId === undefined) return;
+  const workflows = [{ workflowId: settlementId(terms.job.jobId), runId }];
+  const { closed } = await workflowWatch().golemWatchWorkflows({ workflows });
+  for (const end of closed) if (end.how !== 'completed') forsake(rental, settlementFailureOfClosed(end));
 }
 
 /** Nobody pays. What runs is left as it was found, where nobody ever did. */
@@ -122,7 +136,9 @@ function listen(rental: Rental): void {
   setHandler(assignmentSignal, sound('golemAssignment', isAssignment, onAssignment));
   const terminate = async (request?: { reason?: string }): Promise<void> => {
     await rental.control.guard('terminate', request);
-    rental.close ??= { reason: request?.reason ?? 'terminated by request' };
+    if (rental.close) return;
+    rental.close = { reason: request?.reason ?? 'terminated by request' };
+    rental.isTerminated = true;
   };
   setHandler(terminateUpdate, terminate, { validator: checkTerminate });
   listenForDetach(rental);
@@ -183,9 +199,10 @@ async function conclude(
   rental.over = true;
   const why = failure ?? lost ?? { type: 'AgreementEnded', message: reason.reason };
   // Before its work is given back, so that the job knows of the failure when it looks for somebody else.
+  const isTerminated = rental.isTerminated || cancelled !== undefined || undefined;
   if (bad && !record.told) {
-    await rental.enter('closing', reason.reason, why, { fault: idleFault(why, everReady) });
-  } else await rental.enter('closing', bad ? reason.reason : undefined);
+    await rental.enter('closing', reason.reason, why, { fault: idleFault(why, everReady), isTerminated });
+  } else await rental.enter('closing', bad ? reason.reason : undefined, undefined, { isTerminated });
   await rental.giveBackQueue(why);
   if (signed && !rental.isForsaken) await end(rental, signed, reason);
   await rental.enter(bad ? 'failed' : 'closed', bad ? reason.reason : undefined);

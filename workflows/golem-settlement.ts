@@ -13,7 +13,6 @@ import {
   setCurrentDetails,
   setHandler,
   sleep,
-  workflowInfo,
 } from '@temporalio/workflow';
 import type { Adopted, CleanedUp, OwnersToWatch, SettlementNews } from '../activities/contract';
 import { backoffMs } from '../model/backoff';
@@ -26,6 +25,7 @@ import { settlementDetails } from './current-details';
 import { DocumentDecisions, HEARTBEAT_MS } from './document-decisions';
 import { namedFailure } from './failure-type';
 import { JobReports } from './job-reports';
+import { isLong } from './long-history';
 import { refusalEvent } from './state/refusal-event';
 import {
   attachedSignal,
@@ -72,7 +72,15 @@ import {
   newLedger,
 } from './state/ledger';
 import { detachedEnded, keptAlive, newOwners, ownerAttached, ownerClosed, ownersSeen } from './state/owners';
-import { awaitsInvoice, compactUndecided, isDeciding, nextDueMs, type Undecided } from './state/undecided';
+import {
+  awaitedIds,
+  awaitsInvoice,
+  compactUndecided,
+  heardOf,
+  isDeciding,
+  nextDueMs,
+  type Undecided,
+} from './state/undecided';
 
 /** Patience with a watch whose worker may be dead, once a signal says that there is news. */
 const NUDGE = '3 s';
@@ -124,7 +132,7 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
   const onRefused = (refused: ControlRefusal): void => {
     note([refusalEvent(refused)]);
     // It changes nothing, and makes the history long all the same.
-    if (workflowInfo().continueAsNewSuggested) changes += 1;
+    if (isLong()) changes += 1;
   };
   setHandler(controlRefusedSignal, sound('golemControlRefused', isControlRefusal, onRefused));
   const failedAs = (type: string, message: string): void => {
@@ -241,7 +249,7 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
    * signal brings meanwhile is known, too.
    */
   async function startAnewIfLong(): Promise<void> {
-    if (!workflowInfo().continueAsNewSuggested) return;
+    if (!isLong()) return;
     await decisions.rest();
     const restOfReservation = await reservation.rest();
     const open = await chores.rest();
@@ -274,8 +282,10 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
       return undefined;
     }
     cursor = news.cursor;
-    const { ended = [] } = news;
-    const count = news.documents.length + news.settled.length + news.settledNotes.length + ended.length;
+    const { ended = [], heardOf: heard = [] } = news;
+    heardOf(undecided, heard, Date.now());
+    const told = [news.documents, news.settled, news.settledNotes, ended, heard];
+    const count = told.reduce((sum, each) => sum + each.length, 0);
     // A worker whose clock is ahead ends a watch too soon, and again at once.
     if (count === 0 && !news.owners && dueMs > Date.now() && dueMs !== Infinity)
       await condition(() => changes > before, dueMs - Date.now());
@@ -306,6 +316,7 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
       const awaited = {
         ...{ owners: watched(), attached: owners.attached, detached: owners.detached },
         ...{ awaitingPayment: awaitingPayment(ledger), ignoredNotes: ignoredNotes(ledger) },
+        decidedElsewhere: awaitedIds(undecided),
       };
       const watching = scope.run(() =>
         settlementWatch(acceptanceTimeoutSec).golemWatchSettlement({
@@ -364,6 +375,12 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
     while (owners.watch !== 'none') {
       const wasWatching = owners.watch;
       const news = await step();
+      // One of several that attached was cut short: what it held is ended at once, and not only with the last of them.
+      if (wasWatching === 'attached' && owners.watch === 'attached' && news?.owners?.abrupt) {
+        const { agreements, invoices } = await lookAndEnd();
+        for (const { agreementId, provider } of agreements) entryOf(ledger, agreementId, provider);
+        decisions.receive(invoices);
+      }
       if (wasWatching !== 'job' || !news?.owners) continue;
       // A job that returns has told its rentals to close; one that was terminated could not.
       if (owners.abrupt || !owners.jobClosed) await closeRentals(news.owners.liveRentals);

@@ -5,8 +5,11 @@
  */
 import { CancellationScope, condition, isCancellation } from '@temporalio/workflow';
 import { rentalWatch } from './activity-options';
+import type { CommandResult } from '../model/result';
+import { fitScriptResults } from '../model/result-size';
 import { namedFailure, type NamedFailure } from './failure-type';
-import type { ScriptEnd } from './protocol';
+import { inParts, nextOf } from './in-parts';
+import type { Assignment, ScriptEnd } from './protocol';
 import type { Rental } from './rental';
 import { createVm, deployVm, destroyVm, VmFailed, type Signed } from './rental-vm';
 import { ScriptRunner, type EndedScript, type Vm } from './script-runner';
@@ -55,6 +58,9 @@ async function keep(rental: Rental, signed: Signed, vm: NamedVm): Promise<void> 
           returnNext(rental, vm, { type: 'VmLost', message });
           continue;
         }
+        const { pauseMs } = script;
+        const isOff = () => isEnding(rental) || rental.leaving || vm.gone !== undefined;
+        if (pauseMs && (await condition(isOff, pauseMs))) continue;
         const isSent = await rental.comingUp(async () => {
           if (vm.activityId === undefined) {
             await bringUp(rental, signed, vm);
@@ -75,9 +81,10 @@ async function keep(rental: Rental, signed: Signed, vm: NamedVm): Promise<void> 
 
 /** Takes the next script; one that cannot have its VM comes back with the reason. */
 async function begin(rental: Rental, signed: Signed, vm: NamedVm): Promise<boolean> {
-  const script = vm.queue[0];
+  const [next] = vm.queue;
   const here = vmOf(signed, vm);
-  if (!script || !here) return false;
+  if (!next || !here) return false;
+  const script = inParts(rental, next);
   const { job, n, outputLimitBytes } = rental.record.terms;
   const runner = new ScriptRunner({
     ...{ job, rental: n, outputLimitBytes, note: (events) => rental.note(events) },
@@ -92,6 +99,7 @@ async function begin(rental: Rental, signed: Signed, vm: NamedVm): Promise<boole
   if (sent === 'notSent') return false;
   vm.queue.shift();
   if (sent === 'sent') return true;
+  nextOf(rental, sent, script);
   await tell(rental, signed, vm, sent);
   return false;
 }
@@ -103,10 +111,14 @@ async function bringUp(rental: Rental, signed: Signed, vm: NamedVm): Promise<voi
     if (isEnding(rental)) return;
     const why = rental.whyNoMoreVms(true);
     if (why) return returnNext(rental, vm, why);
-    await rental.unlessStopped(async () => {
+    const isOff = () => isEnding(rental);
+    const isUp = await unlessStopped(isOff, async () => {
       const { activityId } = await createVm(rental, signed, (id) => (vm.activityId = id));
       await deployVm(rental, { agreementId: signed.agreementId, activityId });
+      return true;
     });
+    // Half made, it is of no use to whoever comes after.
+    if (!isUp && isLeftAlive(rental)) await drop(rental, signed, vm);
   } catch (error) {
     if (isCancellation(error)) throw error;
     const failure =
@@ -129,10 +141,13 @@ async function follow(rental: Rental, signed: Signed, vm: NamedVm): Promise<void
   if (done) {
     vm.running = undefined;
     if (done.event) rental.note([done.event]);
-    await tell(rental, signed, vm, done);
+    const { inParts: script } = running;
+    const next = script && nextOf(rental, done, script);
+    if (next) vm.queue.unshift(next);
+    else await tell(rental, signed, vm, done);
   } else if (vm.gone !== undefined && !isEnding(rental)) {
     vm.running = undefined;
-    finish(rental, running.id, 'lost', { type: 'VmLost', message: vm.gone });
+    lose(rental, running, { type: 'VmLost', message: vm.gone });
     await drop(rental, signed, vm);
   }
 }
@@ -178,19 +193,39 @@ function vmOf({ agreementId }: Signed, { activityId }: NamedVm): Vm | undefined 
   return activityId === undefined ? undefined : { agreementId, activityId };
 }
 
+/** A script that goes on in another part has begun already. */
 function returnNext(rental: Rental, vm: NamedVm, failure: NamedFailure): void {
   const script = vm.queue.shift();
-  if (script) finish(rental, script.id, 'returned', failure);
+  if (script?.since) lose(rental, { id: script.id, inParts: script }, failure);
+  else if (script) finish(rental, script.id, 'returned', [], failure);
+}
+
+function lose(
+  rental: Rental,
+  { id, inParts: script }: { id: string; inParts?: Assignment },
+  failure: NamedFailure,
+): void {
+  const results = fitScriptResults(script?.parts?.kept ?? [], rental.record.terms.outputLimitBytes);
+  finish(rental, id, 'lost', results, failure);
 }
 
 function endScripts(rental: Rental, vm: NamedVm): void {
-  if (rental.leaving && !isEnding(rental)) return;
+  // What runs goes on: the next run of the rental, or whoever attaches, has it.
+  if ((rental.leaving && !isEnding(rental)) || isLeftAlive(rental)) return;
   const { type = 'AgreementEnded', message = 'the rental has ended' } = rental.lost ?? {};
-  if (vm.running) finish(rental, vm.running.id, 'lost', { type, message });
+  if (vm.running) lose(rental, vm.running, { type, message });
   vm.running = undefined;
   while (vm.queue.length > 0) returnNext(rental, vm, { type, message });
 }
 
-function finish(rental: Rental, id: string, state: ScriptEnd, { type, message }: NamedFailure): void {
-  rental.outside.end({ scriptId: id, state, results: [], reason: message, failure: { type, message } });
+const isLeftAlive = (rental: Rental): boolean => rental.isDetached && !rental.isStopped();
+
+function finish(
+  rental: Rental,
+  scriptId: string,
+  state: ScriptEnd,
+  results: CommandResult[],
+  { type, message }: NamedFailure,
+): void {
+  rental.outside.end({ scriptId, state, results, reason: message, failure: { type, message } });
 }

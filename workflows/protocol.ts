@@ -3,7 +3,7 @@
  * are only signals, each with an id or a state that makes a repeat harmless.
  */
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
-import type { Adopted, DraftProposal, JobRef, SettlementTerms } from '../activities/contract';
+import type { Adopted, DraftProposal, JobRef, ScriptCommand, SettlementTerms } from '../activities/contract';
 import type { AgreedTerms } from '../model/agreed-terms';
 import type { AttachSpec, Detached } from '../model/attach';
 import type { EventsQuery, GolemEvent } from '../model/events';
@@ -40,12 +40,14 @@ export interface Assignment {
   /** `<task>#<attempt>`: a repeat of the signal is recognised by it. */
   id: string;
   task: string;
-  commands: TaskCommand[];
+  commands: ScriptCommand[];
   timeoutSec: number;
   onUncertain: OnUncertain;
   checkpoint?: CheckpointSpec;
   /** An attempt before may have left a checkpoint. */
   restore?: boolean;
+  /** One is known to have been stored: nothing is begun without it. */
+  stored?: boolean;
   /** Of a script from outside: whoever sent it may follow its results by it. */
   scriptId?: string;
   /** Its VM is made anew first. */
@@ -61,8 +63,7 @@ export interface Assignment {
 }
 
 /**
- * `lost`: the VM went while it ran. `returned`: it never began, or the agreement's own time was over; no
- * failure of the task.
+ * `lost`: the VM went while it ran. `returned`: it never began, which is no failure of the task.
  */
 export type AssignmentState = ScriptEnd;
 
@@ -81,6 +82,10 @@ export interface AssignmentOutcome {
   batchId?: BatchId;
   /** Of one that was sent in parts: those before, the newest. */
   earlierBatches?: BatchId[];
+  /** How many checkpoints were stored while it ran. */
+  checkpoints?: number;
+  /** It was lost because the agreement's own time was over. */
+  expired?: boolean;
   startedAt: Timestamp;
   finishedAt: Timestamp;
 }
@@ -101,6 +106,8 @@ export interface RentalUpdate {
   fault?: Fault;
   /** A VM died idle, and a fresh one will take its place when there is work: how many have died by now. */
   vmsDied?: number;
+  /** A user told it to end: he wants none in its place. */
+  isTerminated?: boolean;
   /** A command of the job's setup ended with an error: other providers are not likely to do better. */
   setupFailed?: boolean;
 }
@@ -130,6 +137,8 @@ export interface ReservationRequest {
    */
   kind: 'topUp' | 'reserve' | 'check';
   amount?: Amount;
+  /** Id of a workflow other than the job, which is told the answer by `golemReservationAnswer`. */
+  answerTo?: string;
 }
 
 export interface ReservationAnswer {
@@ -177,6 +186,7 @@ export const assignmentOutcomeSignal = defineSignal<[AssignmentOutcome]>('golemA
 export const rentalUpdateSignal = defineSignal<[RentalUpdate]>('golemRentalUpdate');
 export const settlementUpdateSignal = defineSignal<[SettlementUpdate]>('golemSettlementUpdate');
 export const reservationSignal = defineSignal<[ReservationRequest]>('golemReservation');
+export const reservationAnswerSignal = defineSignal<[ReservationAnswer]>('golemReservationAnswer');
 export const ownerClosedSignal = defineSignal<[OwnerClosed]>('golemOwnerClosed');
 export const attachedSignal = defineSignal<[OwnerAttached]>('golemAttached');
 export const controlRefusedSignal = defineSignal<[ControlRefusal]>('golemControlRefused');

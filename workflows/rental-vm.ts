@@ -10,6 +10,7 @@ import { lossBy, type Loss, type Rental } from './rental';
 import { faultOf, type Vm } from './script-runner';
 import type { Fault } from './state/broken-faith';
 import type { RentalRecord } from './state/rental-record';
+import { nextPart, partsOf } from './state/script-parts';
 
 export type Signed = NonNullable<RentalRecord['signed']>;
 
@@ -63,8 +64,8 @@ export async function createVm(
   const { record } = rental;
   const { job, provider } = record.terms;
   return await rental.creating(async () => {
-    // Those beside it are none to adopt either.
-    const ended = [...record.ended, ...rental.vms];
+    // Those beside it are none to adopt either, nor what was there before it was taken over.
+    const ended = [...record.ended, ...rental.vms, ...record.others];
     const created = await vmCreation.golemCreateVm({ job, agreementId, validToMs, provider, ended });
     record.retried ||= created.retried;
     rental.note(created.events);
@@ -84,21 +85,34 @@ export async function deployVm(
 ): Promise<void> {
   const { runner, record } = rental;
   const { provider, setup } = record.terms;
-  const commands: ScriptCommand[] = [{ deploy: true }, { start: true }, ...setup];
-  const batchId = await runner.send(vm, commands);
-  const deadlineMs = Date.now() + DEPLOY_TIMEOUT_SEC * 1000;
-  const watched = await runner.watch(vm, { batchId, commandCount: commands.length, deadlineMs });
-  if (watched.event) rental.note([watched.event]);
-  const isStarted = watched.results.some(({ index, result }) => index === 1 && result === 'Ok');
-  if (isStarted) rental.note([vmReady(vm, provider)]);
-  if (watched.state !== 'done') {
-    const failed = watched.results.find((result) => result.result === 'Error');
+  let commands: ScriptCommand[] = [{ deploy: true }, { start: true }, ...setup];
+  const parts = partsOf({ key: 'setup', commands, restore: false });
+  let deadlineMs: number | undefined;
+  for (;;) {
+    const batchId = await runner.send(vm, commands);
+    deadlineMs ??= Date.now() + DEPLOY_TIMEOUT_SEC * 1000;
+    const watched = await runner.watch(vm, { batchId, commandCount: commands.length, deadlineMs });
+    if (watched.event) rental.note([watched.event]);
+    const offset = parts?.offset ?? 0;
+    const { state, results } = watched;
+    if (results.some(({ index, result }) => offset + index === 1 && result === 'Ok'))
+      rental.note([vmReady(vm, provider)]);
+    if (state === 'done') return;
+    // A transfer failed that another try may bring: the VM goes on from there.
+    const isNext = parts && state === 'failed' && watched.vm === undefined;
+    const next = isNext && nextPart(parts, { state, results });
+    if (next) {
+      ({ commands } = next);
+      await sleep(next.pauseMs);
+      continue;
+    }
+    const failed = results.find((result) => result.result === 'Error');
     // A step that never ended has no result.
-    const index = failed?.index ?? watched.results.length;
+    const index = offset + (failed?.index ?? results.length);
     const step = ['deploy', 'start'][index] ?? `setup[${index - 2}]`;
-    if (watched.state === 'failed') onFailed(index);
+    if (state === 'failed') onFailed(index);
     const stderr = failed?.stderr ? ` (${failed.stderr.trim().slice(-300)})` : '';
-    const why = `${step}: ${watched.reason ?? failed?.message ?? watched.state}${stderr}`;
+    const why = `${step}: ${watched.reason ?? failed?.message ?? state}${stderr}`;
     throw new VmFailed(why, watched.vm === 'dead' ? undefined : faultOf(watched.vm, why));
   }
 }

@@ -1,13 +1,13 @@
 /** What a rental does while it lives: brings a VM up and runs scripts in it one after the other, as they come. */
 import { CancellationScope, condition } from '@temporalio/workflow';
 import { MOST_VMS } from '../model/rental-limits';
-import { fitScriptResults } from '../model/result-size';
+import { inParts, nextOf } from './in-parts';
 import { LEEWAY, VM_DIED, type Loss, type Rental } from './rental';
 import type { Assignment, AssignmentOutcome } from './protocol';
 import { bringUpVm, buryVm, dropVm, vmThatIsUp, watchVm, type Signed } from './rental-vm';
 import { faultOf, type EndedScript, type Vm } from './script-runner';
 import { followInherited, type RunningScript } from './state/rental-record';
-import { commandsOf, earlierOf, nextPart, partsOf } from './state/script-parts';
+import { earlierOf } from './state/script-parts';
 import { unlessStopped } from './unless-stopped';
 
 /**
@@ -156,30 +156,6 @@ async function runScripts(rental: Rental, vm: Vm): Promise<boolean> {
   }
 }
 
-/** A script that may take more than one part begins with its first. */
-function inParts(rental: Rental, script: Assignment): Assignment {
-  if (script.parts) return script;
-  const { id, commands, checkpoint, restore = false } = script;
-  const key = `${rental.record.terms.n}-${id.replace(/[^A-Za-z0-9]+/g, '-').slice(0, 100)}`;
-  const parts = partsOf({ key, commands, checkpoint, restore });
-  return parts ? { ...script, parts, commands: commandsOf(parts) } : script;
-}
-
-/** What of a script follows from the end of a part; where nothing does, that end tells of the whole of it. */
-function nextOf(rental: Rental, { outcome, vm }: EndedScript, script: Assignment): Assignment | undefined {
-  const { parts } = script;
-  if (!parts) return undefined;
-  const { state, results, batchId } = outcome;
-  const wasRun = batchId !== undefined && vm === undefined && (state === 'done' || state === 'failed');
-  const part = wasRun ? nextPart(parts, { state, results, batchId }) : undefined;
-  if (part) return { ...script, ...part };
-  Object.assign(outcome, earlierOf(parts));
-  // Each part's outputs fit into a payload, which does not say that all of them do.
-  if (wasRun || parts.kept.length > 0)
-    outcome.results = fitScriptResults(parts.kept, rental.record.terms.outputLimitBytes);
-  return undefined;
-}
-
 /** A VM is made anew only where there may be one: the script goes back to be the next then. */
 async function isFreshToCome(rental: Rental, script: Assignment): Promise<boolean> {
   const failure = rental.whyNoMoreVms(false);
@@ -204,14 +180,15 @@ function isVmKept(begun: RunningScript | Assignment): boolean {
 async function loseVm(
   rental: Rental,
   vm: Vm,
-  begun: Pick<AssignmentOutcome, 'id' | 'task' | 'startedAt' | 'batchId' | 'earlierBatches'>,
+  begun: Pick<AssignmentOutcome, 'id' | 'task' | 'startedAt' | 'batchId' | 'earlierBatches' | 'checkpoints'>,
   done?: EndedScript,
 ): Promise<void> {
-  const { task, startedAt, batchId, earlierBatches } = begun;
+  const { task, startedAt, batchId, earlierBatches, checkpoints } = begun;
   const message = rental.died ?? VM_DIED.message;
   await buryVm(rental, vm, task);
   const why: Loss = { ...VM_DIED, message, fault: faultOf('dead', message, task) };
-  const more = { activityId: vm.activityId, batchId, earlierBatches, ...done?.outcome, startedAt };
+  const parts = { batchId, earlierBatches, checkpoints };
+  const more = { activityId: vm.activityId, ...parts, ...done?.outcome, startedAt };
   const { deaths } = rental.record;
   const lost = rental.loss();
   if (lost?.type === 'AgreementEnded') await rental.giveBack(begun, lost, more);

@@ -16,6 +16,7 @@ import type { RentalState } from '../model/result';
 import { Control } from './control';
 import { rentalDetails } from './current-details';
 import type { NamedFailure } from './failure-type';
+import { isLong } from './long-history';
 import { OutsideScripts } from './outside-scripts';
 import {
   assignmentOutcomeSignal,
@@ -26,7 +27,7 @@ import {
 } from './protocol';
 import { faultOf, ScriptRunner } from './script-runner';
 import { faultOfEnd, type Fault } from './state/broken-faith';
-import { isCarriable, moreVms, type NamedVm, type RentalRecord } from './state/rental-record';
+import { isCarriable, moreVms, queueOf, type RentalRecord } from './state/rental-record';
 import { earlierOf } from './state/script-parts';
 import { unlessStopped } from './unless-stopped';
 
@@ -39,13 +40,15 @@ export interface Close {
 /** Why a rental can do nothing more. */
 export interface Loss extends NamedFailure {
   fault?: Fault;
+  /** The agreement's own time was over. */
+  expired?: boolean;
 }
 
 export const VM_DIED: NamedFailure = { type: 'VmLost', message: 'the VM is gone' };
 
 export function lossBy(end: RentalEnded): Loss {
-  const { ended, reason: message } = end;
-  if (ended === 'agreement') return { type: 'AgreementEnded', message, fault: faultOfEnd(end) };
+  const { ended, reason: message, expired } = end;
+  if (ended === 'agreement') return { type: 'AgreementEnded', message, fault: faultOfEnd(end), expired };
   return { type: 'VmLost', message, fault: faultOf(ended === 'silent' ? 'silent' : 'dead', message) };
 }
 
@@ -57,6 +60,8 @@ export const LEEWAY = 60;
 
 export class Rental {
   close?: Close;
+  /** A user told it to end, not its job or what pays for it. */
+  isTerminated = false;
   lost?: Loss;
   /** Why the VM that was up died. */
   died?: string;
@@ -89,7 +94,7 @@ export class Rental {
     this.outside = new OutsideScripts(record, {
       guard: (operation, argument) => this.control.guard(operation, argument),
       vmsAtOnce,
-      enqueue: (script, vm) => this.queueOf(vm).push(script),
+      enqueue: (script, vm) => queueOf(record, vm).push(script),
       isOver: () => this.over || this.close !== undefined || this.isDetached,
       isLeaving: () => this.leaving,
       ended: () => this.ended(),
@@ -104,17 +109,6 @@ export class Rental {
         this.outside.sent(script.id);
       },
     });
-  }
-
-  /** Of the first VM, or of the one of that name. */
-  private queueOf(name: string | undefined): Assignment[] {
-    const { queue, named } = this.record;
-    if (name === undefined) return queue;
-    const known = named.find((vm) => vm.name === name);
-    if (known) return known.queue;
-    const vm: NamedVm = { name, queue: [] };
-    named.push(vm);
-    return vm.queue;
   }
 
   /** VMs that are there, as far as is known. */
@@ -212,8 +206,8 @@ export class Rental {
    * @param leeway - so many events more may be written before. Default: none
    */
   isToGoOn(leeway = 0): boolean {
-    const { continueAsNewSuggested, historyLength } = workflowInfo();
-    if (!continueAsNewSuggested || this.isInterrupted()) return false;
+    const { historyLength } = workflowInfo();
+    if (!isLong() || this.isInterrupted()) return false;
     this.suggestedAt ??= historyLength;
     return historyLength >= this.suggestedAt + leeway && this.under === 0 && isCarriable(this.record);
   }
@@ -235,7 +229,7 @@ export class Rental {
     state: RentalState,
     reason?: string,
     broken?: NamedFailure,
-    more: Pick<RentalUpdate, 'fault' | 'vmsDied'> = {},
+    more: Pick<RentalUpdate, 'fault' | 'vmsDied' | 'isTerminated'> = {},
   ): Promise<void> {
     const { record } = this;
     const { progress, setupFailed } = record;
@@ -262,8 +256,8 @@ export class Rental {
   }
 
   /**
-   * Tells the job that a task is without its VM. One that had not begun, or was cut short by the end of the agreement
-   * that was agreed, has not failed.
+   * Tells the job that a task is without its VM. One that had not begun has not failed; what an end that was agreed means for
+   * one that had is the job's to say.
    * @param more.startedAt - when the task began, if it did
    */
   async giveBack(
@@ -273,13 +267,14 @@ export class Rental {
   ): Promise<void> {
     const at = new Date().toISOString();
     const { startedAt } = more;
-    const expired = why.type === 'AgreementEnded' && /\bExpired\b/.test(why.message);
-    const isLost = startedAt !== undefined && !expired;
+    const isLost = startedAt !== undefined;
+    const expired = isLost && why.expired ? true : undefined;
     const isOfJob = await this.tellOutcome({
       ...{ rental: this.record.terms.n, id, task, results: [] },
       ...{ activityId: this.record.progress.activityId, startedAt: at, finishedAt: at },
       ...more,
       ...{ reason: why.message, fault: isLost ? why.fault : undefined, state: isLost ? 'lost' : 'returned' },
+      expired,
     });
     if (more.vmsDied === undefined) this.record.told = this.record.everReady && isOfJob;
   }

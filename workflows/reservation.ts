@@ -4,14 +4,20 @@
  * allocation by reading and writing it as a whole, so that a payment in between would be forgotten, and a request that
  * lands late would undo a later one.
  */
-import { condition, sleep } from '@temporalio/workflow';
+import { condition, getExternalWorkflowHandle, sleep } from '@temporalio/workflow';
 import type { Decision, Reserved, TooLongForDeposit } from '../activities/contract';
 import { addAmounts, exact, ExactDecimal, toAmount } from '../model/amount';
 import type { NewEvent } from '../model/events';
 import type { AllocationId, Amount } from '../model/ids';
 import { amending, payment } from './activity-options';
+import { quietly } from './child-workflows';
 import { namedFailure, type NamedFailure } from './failure-type';
-import type { ReservationAnswer, ReservationRequest, SettlementInput } from './protocol';
+import {
+  reservationAnswerSignal,
+  type ReservationAnswer,
+  type ReservationRequest,
+  type SettlementInput,
+} from './protocol';
 import type { CarriedReservation } from './state/carried-settlement';
 import { moneyOf, type Ledger } from './state/ledger';
 import { isDeciding, riskyUntilMs, type Undecided } from './state/undecided';
@@ -256,17 +262,22 @@ export class Reservation {
     for (let request = this.requests[0]; request; request = this.requests[0]) {
       const failure = request.kind === 'check' ? this.whyReleased() : await this.raise(request);
       this.requests.shift();
-      this.answer(request, failure);
+      await this.answer(request, failure);
       await this.owner.changed();
     }
   }
 
-  private answer({ id }: ReservationRequest, failure: NamedFailure | undefined): void {
+  private async answer(
+    { id, answerTo }: ReservationRequest,
+    failure: NamedFailure | undefined,
+  ): Promise<void> {
     if (id === '') return;
     const { reserved, budget } = this.owner.ledger;
     const said = failure && { type: failure.type, message: failure.message };
-    this.answers.push({ id, reserved, budget, failure: said });
+    const answer: ReservationAnswer = { id, reserved, budget, failure: said };
+    this.answers.push(answer);
     if (this.answers.length > ANSWERS_KEPT) this.answers.shift();
+    if (answerTo) await quietly(getExternalWorkflowHandle(answerTo).signal(reservationAnswerSignal, answer));
   }
 
   private whyReleased(): NamedFailure | undefined {

@@ -12,6 +12,7 @@ import type {
   OwnerAttached,
   OwnerClosed,
   RentalUpdate,
+  ReservationAnswer,
   ReservationRequest,
   SettlementUpdate,
 } from './protocol';
@@ -31,6 +32,7 @@ const id: Check = (value) => typeof value === 'string' && value.length <= LONGES
 const amount: Check = (value) => typeof value === 'string' && AMOUNT.test(value);
 /** What comes of others' amounts may have more digits than one that users write. */
 const sum: Check = (value) => typeof value === 'string' && readExact(value)?.isNegative() === false;
+const flag: Check = (value) => typeof value === 'boolean';
 const whole: Check = (value) => Number.isSafeInteger(value);
 const list =
   (item: Check): Check =>
@@ -72,6 +74,7 @@ export const isOutcome = record({
     activityId: maybe(text),
     batchId: maybe(text),
     earlierBatches: maybe(list(text)),
+    checkpoints: maybe(whole),
     startedAt: text,
     finishedAt: text,
   },
@@ -92,6 +95,7 @@ export const isRentalUpdate = record({
     'detached',
   ),
   ...{ failure: maybe(failure), fault: maybe(fault), vmsDied: maybe(whole), terms: maybe(record({})) },
+  isTerminated: maybe(flag),
 }) as (value: unknown) => value is RentalUpdate;
 
 export const isSettlementUpdate = record({
@@ -104,12 +108,16 @@ export const isSettlementUpdate = record({
 }) as (value: unknown) => value is SettlementUpdate;
 
 export const isReservationRequest = record({
-  ...{ id: text, kind: oneOf('topUp', 'reserve', 'check'), amount: maybe(amount) },
+  ...{ id: text, kind: oneOf('topUp', 'reserve', 'check'), amount: maybe(amount), answerTo: maybe(text) },
 }) as (value: unknown) => value is ReservationRequest;
+
+const answer = record({ id: text, reserved: sum, budget: sum, failure: maybe(failure) });
+
+export const isReservationAnswer = answer as (value: unknown) => value is ReservationAnswer;
 
 export const isOwnerClosed = record({
   workflowId: text,
-  clean: (value) => typeof value === 'boolean',
+  clean: flag,
   detached: maybe((value) => list(id)(value) && (value as unknown[]).length <= MOST_DETACHED),
 }) as (value: unknown) => value is OwnerClosed;
 

@@ -22,6 +22,8 @@ export interface WebServer {
   puts: number;
   /** Answer to PUTs of files from now on. Default 200, and the file is kept. */
   putStatus: number;
+  /** So many GETs of files are answered with 503 from now on. */
+  refuseGets: number;
   door(): Door;
   /** An address that answers all of the first `count` requests once the last of them has come. */
   meeting(count: number): string;
@@ -47,7 +49,7 @@ export async function startWebServer(): Promise<WebServer> {
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const serve = (handler: Handler): string => `${url}/at/${handlers.push(handler) - 1}`;
   const web: WebServer = {
-    ...{ files, puts: 0, putStatus: 200 },
+    ...{ files, puts: 0, putStatus: 200, refuseGets: 0 },
     fileUrl: (name) => `${url}/files/${name}`,
     door() {
       const waiting: ServerResponse[] = [];
@@ -98,7 +100,10 @@ function serveFile(web: WebServer, name: string, request: IncomingMessage, respo
   const { files } = web;
   if (request.method === 'GET') {
     const file = files.get(name);
-    if (!file) response.writeHead(404).end();
+    if (web.refuseGets > 0) {
+      web.refuseGets -= 1;
+      response.writeHead(503).end();
+    } else if (!file) response.writeHead(404).end();
     else sendFile(file, request.headers.range, response);
     return;
   }

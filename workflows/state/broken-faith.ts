@@ -2,6 +2,7 @@
  * What providers of a job have done wrong: who only failed, and may be asked again when nobody else is there, and who
  * broke faith, and is not. Pure functions over plain data.
  */
+import type { RentalEnded } from '../../activities/contract';
 import { BREACHES, type Breach } from '../../model/avoid';
 import type { ProviderId } from '../../model/ids';
 import type { ProviderInfo } from '../../model/result';
@@ -98,12 +99,8 @@ function deathsToBlame({ deaths }: Conduct, id: ProviderId): number {
   return idle + innocent.length;
 }
 
-/**
- * Codes with which a provider says that time is over, that it shuts down, or what we did not do: GAP-3's and
- * ya-provider's `golem.provider.code`.
- */
+/** Codes with which a provider says that it shuts down, or what we did not do: GAP-3's and ya-provider's. */
 const EXCUSES = [
-  'Expired',
   'InitializationError',
   'NoActivity',
   'DebitNotesDeadline',
@@ -115,7 +112,9 @@ const EXCUSES = [
 ];
 
 /** What an end of an agreement under a running script says about its provider; undefined where it had a reason. */
-export function faultOfEnd(end: { reason: string; terminator?: string; code?: string }): Fault | undefined {
-  if (end.terminator !== 'Provider' || EXCUSES.includes(end.code ?? '')) return undefined;
+export function faultOfEnd(
+  end: Pick<RentalEnded, 'reason' | 'terminator' | 'code' | 'expired'>,
+): Fault | undefined {
+  if (end.terminator !== 'Provider' || end.expired || EXCUSES.includes(end.code ?? '')) return undefined;
   return { kind: 'agreementEnded', message: end.reason };
 }

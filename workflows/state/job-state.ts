@@ -36,6 +36,12 @@ export interface TaskState {
   failures: number;
   /** Number of assignments made, for their ids. */
   assigned: number;
+  /** A checkpoint of it was stored. */
+  stored?: boolean;
+  /** Seconds that its present attempt took in agreements before, whose time was over. */
+  spentSec?: number;
+  /** An agreement's end has cut it short, and nothing was stored in that or since. */
+  cutShort?: boolean;
   results: CommandResult[];
   provider?: ProviderInfo;
   startedAt?: Timestamp;
@@ -74,6 +80,8 @@ export interface RentalEntry {
   terms?: AgreedTerms;
   /** Its VM came up once. */
   everReady: boolean;
+  /** Its user, not the job, told it to end. */
+  isTerminated?: boolean;
   /** It is known that its VM will not come up. */
   gaveUp: boolean;
   tasksDone: number;
@@ -184,6 +192,13 @@ export const isLive = (rental: RentalEntry): boolean =>
   rental.state !== 'closed' && rental.state !== 'failed' && rental.state !== 'detached';
 
 export const hasSigned = (rental: RentalEntry): boolean => rental.agreementId !== undefined;
+
+/**
+ * An interactive job lives as long as its rental: until one ended that had a VM, or that its user wants no more. In place of
+ * any other it rents another one.
+ */
+export const isInteractiveOver = (state: JobState): boolean =>
+  state.rentals.some((rental) => !isLive(rental) && (rental.everReady || rental.isTerminated === true));
 
 /** Groups with work to do that no rental holds. */
 export function freeGroups(state: JobState): Group[] {
@@ -342,10 +357,11 @@ export function assign(state: JobState, rental: RentalEntry, now: Timestamp): As
   rental.current = index;
   rental.currentId = `${task.spec.name}#${task.assigned}`;
   rental.currentSince = now;
-  const { name, commands, timeoutSec, onUncertain, checkpoint } = task.spec;
+  const { name, commands, onUncertain, checkpoint } = task.spec;
+  const timeoutSec = Math.max(1, Math.round(task.spec.timeoutSec - (task.spentSec ?? 0)));
   return {
     ...{ id: rental.currentId, task: name, commands, timeoutSec, onUncertain, vmsDied: rental.vmsDied },
-    ...(checkpoint ? { checkpoint, restore: task.assigned > 1 } : {}),
+    ...(checkpoint ? { checkpoint, restore: task.assigned > 1, stored: task.stored } : {}),
   };
 }
 
@@ -364,7 +380,8 @@ export function applyOutcome(state: JobState, outcome: AssignmentOutcome): boole
   // Its VM is no more: it takes no other task while it closes.
   else if (['lost', 'timedOut', 'returned'].includes(outcome.state)) rental.closing = true;
   const stays = isRenewed || outcome.state === 'uncertain';
-  if (outcome.state === 'returned') {
+  if (outcome.checkpoints) task.stored = true;
+  if (outcome.state === 'returned' || isMove(task, outcome)) {
     restart(state, group, stays ? rental.n : undefined);
     return true;
   }
@@ -381,6 +398,7 @@ export function applyOutcome(state: JobState, outcome: AssignmentOutcome): boole
     reason: outcome.reason,
   });
   task.results = outcome.results;
+  task.spentSec = undefined;
   if (outcome.state === 'done') {
     task.state = 'done';
     task.finishedAt = outcome.finishedAt;
@@ -389,7 +407,9 @@ export function applyOutcome(state: JobState, outcome: AssignmentOutcome): boole
     return true;
   }
   task.failures += 1;
-  task.failure = { type: FAILURE_OF[outcome.state], message: outcome.reason ?? outcome.state };
+  const inVain = outcome.expired && task.spec.checkpoint ? ': no checkpoint was stored in its time' : '';
+  const message = `${outcome.reason ?? outcome.state}${inVain}`;
+  task.failure = { type: FAILURE_OF[outcome.state], message };
   const noMore = outcome.state === 'uncertain' && task.spec.onUncertain === 'fail';
   if (noMore || task.failures >= task.spec.maxAttempts) {
     giveUp(state, group, task, outcome.finishedAt);
@@ -398,6 +418,23 @@ export function applyOutcome(state: JobState, outcome: AssignmentOutcome): boole
   restart(state, group, stays ? rental.n : undefined);
   if (!stays) group.avoid.push(rental.provider.id);
   return true;
+}
+
+/**
+ * A task that the end of an agreement has cut short goes on elsewhere in the same attempt where a checkpoint was stored.
+ * Another one had begun too late, which happens once; one that never gets anywhere must not be paid for for ever.
+ */
+function isMove(
+  task: TaskState,
+  { state, expired, checkpoints, startedAt, finishedAt }: AssignmentOutcome,
+): boolean {
+  if (state !== 'lost' || !expired) return false;
+  const isFree = Boolean(checkpoints) || !task.cutShort;
+  task.cutShort = !checkpoints;
+  const tookSec = (Date.parse(finishedAt) - Date.parse(startedAt)) / 1000;
+  // Without checkpoints it begins at zero, with all of its time.
+  if (isFree && task.spec.checkpoint) task.spentSec = (task.spentSec ?? 0) + Math.max(0, tookSec || 0);
+  return isFree;
 }
 
 export const FAILURE_OF = {
@@ -450,6 +487,7 @@ export function applyRentalUpdate(
   rental.activityId = update.activityId;
   rental.reason = update.reason ?? rental.reason;
   const ending = update.state === 'closing' || !isLive(rental);
+  if (update.isTerminated && !rental.closing) rental.isTerminated = true;
   if (ending) rental.closing = true;
   if (update.state === 'ready' || update.state === 'busy') rental.everReady = true;
   // A VM came up, the first or a fresh one: what it was given before begins now.

@@ -80,15 +80,16 @@ export function ownerAttached(owners: Owners, { workflowId, agreementId, nonce }
   return true;
 }
 
-/** What a watch has found: those whom it waited for have closed. */
+/** What a watch has found: those whom it waited for have closed; of those that attached, one or more. */
 export function ownersSeen(
   owners: Owners,
-  { liveRentals, abrupt }: OwnersState,
+  { liveRentals, abrupt, closed }: OwnersState,
   watched: readonly Attached[],
 ): void {
   owners.abrupt ||= abrupt;
   if (owners.watch === 'attached') {
-    const gone = new Set(watched.map(({ n }) => n));
+    const isClosed = ({ workflowId }: Attached): boolean => !closed || closed.includes(workflowId);
+    const gone = new Set(watched.filter(isClosed).map(({ n }) => n));
     owners.attached = owners.attached.filter(({ n }) => !gone.has(n));
   }
   const haveRentals = owners.watch === 'job' && liveRentals.length > 0;

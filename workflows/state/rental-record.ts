@@ -45,10 +45,14 @@ export interface NamedVm {
 export interface RentalRecord {
   terms: RentalTerms;
   signed?: Omit<SignedAgreement, 'events'>;
+  /** First run of the settlement that was started for it, where it attached and none was there. */
+  settlementRunId?: string;
   /** The VM that came up last. */
   vm?: GolemActivityId;
   /** Golem activities that were ended under the agreement, or buried. */
   ended: GolemActivityId[];
+  /** Golem activities that were there before the VM was taken over: none of them is its own. */
+  others: GolemActivityId[];
   deaths: number;
   queue: Assignment[];
   named: NamedVm[];
@@ -106,7 +110,9 @@ export function attachedRecord(
   workflowId: string,
 ): RentalRecord {
   const { job, provider, agreementId, approvedAt, validToMs, terms, batchIds, note } = found;
+  const siblings = found.siblings.length > 0 ? found.siblings : undefined;
   const { activityId } = attach;
+  const endsAt = new Date(validToMs).toISOString();
   const base = {
     control: control ?? undefined,
     setup: [],
@@ -117,25 +123,25 @@ export function attachedRecord(
   const record = emptyRecord({ job, n: 0, provider, ...base }, workflowId);
   return {
     ...record,
-    ...{ vm: activityId, everReady: true, inherited: batchIds },
+    ...{ vm: activityId, everReady: true, inherited: batchIds, others: found.others },
     signed: { agreementId, approvedAt, validToMs, terms, retried: false },
     outside: batchIds.map((scriptId) => ({ scriptId, sent: true })),
-    progress: { ...record.progress, state: 'ready', agreementId, activityId, note },
+    progress: { ...record.progress, state: 'ready', agreementId, activityId, terms, endsAt, siblings, note },
   };
 }
 
 /** Of a rental that a run before has taken this far. */
 export function carriedRecord(carried: RentalRecord): RentalRecord {
   // A run of an earlier version has carried no such lists.
-  const { named = [], forgotten = [], inherited = [] } = carried;
-  return { ...carried, named, forgotten, inherited, log: resumeEvents(carried.log) };
+  const { named = [], forgotten = [], inherited = [], others = [] } = carried;
+  return { ...carried, named, forgotten, inherited, others, log: resumeEvents(carried.log) };
 }
 
 function emptyRecord(terms: RentalTerms, workflowId: string): RentalRecord {
   const { n, provider, control } = terms;
   return {
     terms,
-    ...{ ended: [], deaths: 0, queue: [], known: [], inherited: [] },
+    ...{ ended: [], others: [], deaths: 0, queue: [], known: [], inherited: [] },
     ...{ named: [], taken: 0, outside: [], forgotten: [], seq: 0, log: emptyEventLog() },
     ...{ everReady: false, told: false, setupFailed: false, retried: false },
     progress: { n, workflowId, provider, state: 'signing', tasksDone: 0 },
@@ -154,10 +160,26 @@ export function followInherited(record: RentalRecord, nowMs: number): void {
   Object.assign(record.progress, { state: 'busy', currentTask: batchId, currentBatch: batchId });
 }
 
+/** Of the first VM, or of the one of that name. */
+export function queueOf(record: Pick<RentalRecord, 'queue' | 'named'>, name?: string): Assignment[] {
+  if (name === undefined) return record.queue;
+  const known = record.named.find((vm) => vm.name === name);
+  if (known) return known.queue;
+  const vm: NamedVm = { name, queue: [] };
+  // Of a name that was asked for in vain nothing is kept: anybody may invent any number of them.
+  record.named = [...record.named.filter((each) => !isUnused(each)), vm];
+  return vm.queue;
+}
+
+const isUnused = ({ activityId, gone, queue, running }: NamedVm): boolean =>
+  activityId === undefined && gone === undefined && running === undefined && queue.length === 0;
+
 /** As progress shows them; undefined where there are none. */
 export function namedVms({ named }: RentalRecord): RentalProgress['vms'] {
   if (named.length === 0) return undefined;
-  return named.map(({ name, activityId, running }) => ({ name, activityId, currentTask: running?.task }));
+  return named.map(({ name, activityId, running }) => ({
+    ...{ name, activityId, currentTask: running?.task, currentBatch: running?.batchId },
+  }));
 }
 
 /** @returns false for an assignment that was known before */
@@ -178,7 +200,8 @@ export function forget<T extends Pick<RentalRecord, 'outside' | 'forgotten'>>(
 
 /** False while too much waits to be carried. */
 export const isCarriable = ({ queue, named, running }: RentalRecord): boolean =>
-  JSON.stringify([queue, running?.inParts, ...named.map((vm) => vm.queue)]).length <= QUEUE_JSON;
+  JSON.stringify([queue, running?.inParts, ...named.map((vm) => [vm.queue, vm.running?.inParts])]).length <=
+  QUEUE_JSON;
 
 /**
  * Input of the next run. Where it would be too much, the oldest outcomes of scripts from outside are left out, as they

@@ -4,17 +4,20 @@
  * functions over plain data: which part comes first, and what follows from how a part ended.
  */
 import type { BatchId } from '../../model/ids';
-import type { CheckpointSpec, RunCommand, TaskCommand } from '../../model/job';
+import type { ScriptCommand } from '../../activities/contract';
+import type { CheckpointSpec, RunCommand } from '../../model/job';
 import type { CommandResult } from '../../model/result';
 
-/** What a task's parts are made from. */
+/** What the parts of a task, a script from outside or a VM's setup are made from. */
 export interface WholeScript {
   /** Unique in the VM, of letters, digits and `-`. */
   key: string;
-  commands: TaskCommand[];
+  commands: ScriptCommand[];
   checkpoint?: CheckpointSpec;
   /** An attempt before may have left a checkpoint. */
   restore: boolean;
+  /** One is known to have been stored: nothing is begun without it. Default false. */
+  stored?: boolean;
 }
 
 export interface Parts {
@@ -33,7 +36,7 @@ export interface Parts {
 
 /** A part to be sent, after a pause. */
 export interface Part {
-  commands: TaskCommand[];
+  commands: ScriptCommand[];
   pauseMs: number;
 }
 
@@ -46,12 +49,15 @@ export interface PartEnd {
 /** A transfer is tried so often, where its other end is outside of the VM: networks and servers have bad moments. */
 const TRANSFER_TRIES = 3;
 const FIRST_PAUSE_MS = 2_000;
-/** As exe-units and ya-runtimes word it. */
+/** A checkpoint is worth waiting for: so often, which is some five minutes, it is asked for. */
+const RESTORE_TRIES = 10;
+const LONGEST_PAUSE_MS = 60_000;
+/** As exe-units and ya-runtimes word it. Nothing else says that there is no checkpoint. */
 const NOT_THERE = /\bTransfer error: HTTP error: client error: (404|410)\b/;
 /** A task of days has a part for each checkpoint. */
 const BATCHES_KEPT = 100;
 
-const isOutward = (command: TaskCommand | undefined): boolean =>
+const isOutward = (command: ScriptCommand | undefined): boolean =>
   command !== undefined &&
   'transfer' in command &&
   Object.values(command.transfer).some((place) => !place.startsWith('/'));
@@ -68,12 +74,16 @@ export function partsOf(whole: WholeScript): Parts | undefined {
 export const isRepeatable = ({ stage }: Parts): boolean => stage === 'restore' || stage === 'wait';
 
 /** What an outcome tells of the parts before. */
-export function earlierOf(parts: Parts | undefined): { earlierBatches?: BatchId[] } {
-  return parts && parts.batches.length > 0 ? { earlierBatches: parts.batches } : {};
+export function earlierOf(parts: Parts | undefined): { earlierBatches?: BatchId[]; checkpoints?: number } {
+  const { batches = [], checkpoints = 0 } = parts ?? {};
+  return {
+    ...(batches.length > 0 ? { earlierBatches: batches } : {}),
+    ...(checkpoints > 0 ? { checkpoints } : {}),
+  };
 }
 
 /** Commands of the present part. */
-export function commandsOf({ whole, stage, offset }: Parts): TaskCommand[] {
+export function commandsOf({ whole, stage, offset }: Parts): ScriptCommand[] {
   const { commands, checkpoint, key } = whole;
   const at = programAt(commands);
   const program = commands[at];
@@ -93,7 +103,7 @@ export function commandsOf({ whole, stage, offset }: Parts): TaskCommand[] {
 }
 
 /** The only program of a task with checkpoints. */
-const programAt = (commands: readonly TaskCommand[]): number =>
+const programAt = (commands: readonly ScriptCommand[]): number =>
   commands.findIndex((command) => 'run' in command);
 
 /**
@@ -114,13 +124,21 @@ function whatFollows(parts: Parts, { state, results }: PartEnd): Part | undefine
     parts.offset = from;
     return { commands: commandsOf(parts), pauseMs: 0 };
   };
-  const pause = (): number => FIRST_PAUSE_MS * 2 ** (parts.failures - 1);
+  const pause = (): number => Math.min(FIRST_PAUSE_MS * 2 ** (parts.failures - 1), LONGEST_PAUSE_MS);
   if (stage === 'restore') {
     parts.failures += 1;
-    const isThere = state === 'done' || parts.failures >= TRANSFER_TRIES;
-    if (!isThere) return { ...go('restore', 0), pauseMs: pause() };
-    parts.failures = 0;
-    return go('launch', 0);
+    if (state === 'done' || isNothingThere(parts, results)) {
+      parts.failures = 0;
+      return go('launch', 0);
+    }
+    if (parts.failures < RESTORE_TRIES) return { ...go('restore', 0), pauseMs: pause() };
+    // To begin at zero would be to write over what may be there.
+    keep(
+      parts,
+      results.slice(-1).map((last) => ({ ...last, index: 0 })),
+      0,
+    );
+    return undefined;
   }
   if (stage === 'wait') {
     const [packed] = results;
@@ -160,6 +178,15 @@ function whatFollows(parts: Parts, { state, results }: PartEnd): Part | undefine
 const isNotThere = (last: CommandResult | undefined): boolean =>
   last?.result === 'Error' && NOT_THERE.test(last.message ?? '');
 
+/**
+ * A transfer may succeed with what a server says in place of a file: exe-units of today do not look at the status of an
+ * answer. What then is no archive tells that there is no checkpoint, unless one is known to have been stored.
+ */
+function isNothingThere({ whole, failures }: Parts, [moved]: readonly CommandResult[]): boolean {
+  if (moved?.result === 'Error') return isNotThere(moved);
+  return moved !== undefined && !whole.stored && failures >= TRANSFER_TRIES;
+}
+
 function keep(parts: Parts, results: readonly CommandResult[], offset: number): void {
   parts.kept.push(...results.map((result) => ({ ...result, index: offset + result.index })));
 }
@@ -179,13 +206,16 @@ const shell = (lines: string, ...args: string[]): RunCommand => ({
   args: ['-c', lines, 'golem', ...args],
 });
 
-function restoring(checkpoint: CheckpointSpec): TaskCommand[] {
+/** Whole or not at all: one that was cut off is not unpacked in part. */
+const UNPACK = '[ -s "$1" ] && tar -tf "$1" >/dev/null && tar -xf "$1" -C / && rm "$1"';
+
+function restoring(checkpoint: CheckpointSpec): ScriptCommand[] {
   const archive = archiveOf(checkpoint);
   const from = checkpoint.from ?? checkpoint.to;
-  return [{ transfer: { from, to: archive } }, shell('tar -xf "$1" -C / && rm "$1"', archive)];
+  return [{ transfer: { from, to: archive } }, shell(UNPACK, archive)];
 }
 
-function launching({ run, args }: RunCommand, key: string): TaskCommand {
+function launching({ run, args }: RunCommand, key: string): ScriptCommand {
   const program = args ? [run, ...args] : ['/bin/sh', '-c', run];
   const lines =
     'D="$1"; shift; rm -rf "$D"; mkdir -p "$D" || exit 1; ' +
@@ -194,7 +224,7 @@ function launching({ run, args }: RunCommand, key: string): TaskCommand {
 }
 
 /** Says when the program has ended; else packs those of the files that are there, for the transfer that follows. */
-function waiting(checkpoint: CheckpointSpec, key: string): TaskCommand[] {
+function waiting(checkpoint: CheckpointSpec, key: string): ScriptCommand[] {
   const archive = archiveOf(checkpoint);
   const lines =
     'D="$1"; N="$2"; A="$3"; shift 3; I=0; ' +
@@ -210,7 +240,7 @@ function waiting(checkpoint: CheckpointSpec, key: string): TaskCommand[] {
   ];
 }
 
-function collecting(key: string): TaskCommand {
+function collecting(key: string): ScriptCommand {
   const lines = 'cat "$1/out"; cat "$1/err" >&2; C=$(cat "$1/code"); rm -rf "$1"; exit "$C"';
   return shell(lines, folderOf(key));
 }

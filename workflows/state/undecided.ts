@@ -15,6 +15,10 @@ export interface UndecidedDocument {
   /** Until when a try that failed may still take effect on yagna. */
   riskyUntilMs: number;
   isBeingDecided: boolean;
+  /** Somebody else decides it, who pays. */
+  isAwaited?: boolean;
+  /** There was news of it while it was looked at. */
+  isHeardOf?: boolean;
 }
 
 export type Undecided = UndecidedDocument[];
@@ -88,6 +92,29 @@ export function failedToDecide(entry: UndecidedDocument, nowMs: number, lifetime
   entry.dueMs = nowMs + (isLast ? Math.max(backoffMs, lifetimeMs + TURN_MS) : backoffMs);
   entry.tries += 1;
   entry.riskyUntilMs = nowMs + lifetimeMs;
+}
+
+/**
+ * Somebody else decides it. yagna's events tell when he has; a look all the same now and then, later and later, is for a
+ * yagna that tells less than it should.
+ */
+export function awaited(entry: UndecidedDocument, nowMs: number): void {
+  failedToDecide(entry, nowMs, 0);
+  entry.isAwaited = true;
+  if (entry.isHeardOf) entry.dueMs = nowMs;
+  entry.isHeardOf = false;
+}
+
+export const awaitedIds = (undecided: Undecided): DocumentRef['id'][] =>
+  undecided.filter(({ isAwaited }) => isAwaited).map(({ document }) => document.id);
+
+/** What somebody else decides has very likely been decided. */
+export function heardOf(undecided: Undecided, ids: readonly DocumentRef['id'][], nowMs: number): void {
+  for (const each of undecided) {
+    if (!ids.includes(each.document.id)) continue;
+    if (each.isBeingDecided) each.isHeardOf = true;
+    else each.dueMs = nowMs;
+  }
 }
 
 /** It did not fit into what was reserved, which was raised since. Where that was no help before, it waits. */
