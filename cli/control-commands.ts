@@ -22,7 +22,7 @@ export function addControlCommands(program: Command): void {
     .command('grant')
     .description('pass control of a closed rental on to another key, fully or in part')
     .argument('<rental>', 'id of the rental; or of a job, for its budget and its end', notEmpty)
-    .argument('<key>', 'public key of whom it is passed on to', publicKey)
+    .argument('<key>', 'public key of whom it is passed on to; after -- where it begins with -', publicKey)
     .option('--may <what>', `all, or some of ${PERMISSIONS.join(',')}`, permissions)
     .option('--until <when>', 'for so long, such as 2h, or until a time, such as 2030-01-31T12:00:00Z', end)
     .addOption(keyOption('of the owner, or of whom may grant'))
