@@ -32,9 +32,8 @@ export const NO_FAULT: Armed = { isReached: () => true, over: () => Promise.reso
 /** Takes effect at the first matching moment of the job's run, once. */
 export function arm(world: ChaosWorld, { point, mode }: Row, jobId: string): Armed {
   if ('task' in point) return armTask(world, jobId, point);
-  const { activity, call } = point;
-  if (call === undefined) return armActivity(world, activity, mode as ActivityMode);
-  return armCall(world, activity, call, mode as CallMode);
+  if (point.call === undefined) return armActivity(world, point, mode as ActivityMode);
+  return armCall(world, point.activity, point.call, mode as CallMode);
 }
 
 function armCall(world: ChaosWorld, activity: string, call: string, mode: CallMode): Armed {
@@ -50,11 +49,18 @@ function armCall(world: ChaosWorld, activity: string, call: string, mode: CallMo
   return { isReached: () => work !== undefined, over: async () => await work };
 }
 
-function armActivity(world: ChaosWorld, activity: string, mode: ActivityMode): Armed {
+function armActivity(
+  world: ChaosWorld,
+  { activity, time }: { activity: string; time: number },
+  mode: ActivityMode,
+): Armed {
   const { temporal } = world;
   let killing: Promise<void> | undefined;
+  let times = 0;
   const act = (task: { activity: string }): boolean => {
     if (killing || task.activity !== activity) return true;
+    times += 1;
+    if (times < time) return true;
     killing = world.killWorker();
     return false;
   };

@@ -23,6 +23,8 @@ export interface ChaosWorldOptions {
    * 3: long enough on loopback, unless the machine is busy with other things.
    */
   requestTimeoutSec?: number;
+  /** That Temporal suggests soon that workflows continue as new. Default false. */
+  isHurried?: boolean;
 }
 
 const PRELOAD = join(__dirname, 'tag-requests.js');
@@ -50,6 +52,7 @@ export class ChaosWorld {
     readonly client: Client,
     private readonly connection: Connection,
     readonly requestTimeoutMs: number,
+    readonly isHurried: boolean,
   ) {
     this.golem = new GolemClient({ client, taskQueue: this.taskQueue });
     this.yagna.onCall = (call) => {
@@ -58,7 +61,8 @@ export class ChaosWorld {
     };
   }
 
-  static async start({ temporalAddress, requestTimeoutSec = 3 }: ChaosWorldOptions): Promise<ChaosWorld> {
+  static async start(options: ChaosWorldOptions): Promise<ChaosWorld> {
+    const { temporalAddress, requestTimeoutSec = 3, isHurried = false } = options;
     const devnet = await startDevnet({
       providers: [{ name: 'one' }, { name: 'two' }],
       paymentCycleSec: 0.1,
@@ -71,6 +75,7 @@ export class ChaosWorld {
       client,
       connection,
       requestTimeoutSec * 1000,
+      isHurried,
     );
     const [yagnaUrl, temporal] = await Promise.all([
       world.yagna.start(devnet.url),

@@ -1,26 +1,30 @@
 /**
  * Where things can die: every call to yagna that a Temporal activity of ours makes and that changes something there, for
- * activities that only read their first call, those that call nobody as a whole, and every workflow task. Found out by
+ * activities that only read their first call, each run of those that call nobody, and every workflow task. Found out by
  * running jobs without faults; the activities are those that a worker registers, so that a new one is missed if no job
  * reaches it.
  */
 import { Connections, createGolemActivities } from '../../activities';
 import { CALLS, callName } from '../../devnet/faults/operations';
+import { attachId } from '../../model/attach';
 import type { Call } from '../support/fault-proxy';
 
 /** A call of an activity, an activity that makes none, or a workflow task. */
 export type CrashPoint =
   | { scenario: string; activity: string; call: string }
-  | { scenario: string; activity: string; call?: undefined }
-  /** `workflow`: what its id has after the job's, empty for the job itself; or {@link RECONCILE}. */
+  /** `time`: the how-manieth attempt of the run it is, from 1. */
+  | { scenario: string; activity: string; call?: undefined; time: number }
+  /** `workflow`: what its id has after the job's, empty for the job itself; {@link RECONCILE} or {@link ATTACHED}. */
   | { scenario: string; workflow: string; task: number };
 
 /** What the ids of all reconciles begin with: they are of no job. */
 export const RECONCILE = 'golem-reconcile-';
+/** The same of rentals that have taken a VM over. */
+export const ATTACHED = attachId('');
 
 /** The `workflow` of a {@link CrashPoint}; undefined for one of another job. */
 export function pointOfWorkflow(workflowId: string, jobId: string): string | undefined {
-  if (workflowId.startsWith(RECONCILE)) return RECONCILE;
+  for (const prefix of [RECONCILE, ATTACHED]) if (workflowId.startsWith(prefix)) return prefix;
   return workflowId.startsWith(jobId) ? workflowId.slice(jobId.length) : undefined;
 }
 
@@ -56,6 +60,8 @@ export interface Reach {
   scenario: string;
   /** Activities whose points are to be taken in it. */
   isFor: readonly string[];
+  /** Workflows whose tasks are to be taken in it. */
+  workflows: readonly string[];
   /** In the order in which they came. */
   calls: SeenCall[];
   /** Types of the activities that were begun, in that order. */
@@ -114,25 +120,13 @@ export function activityPoints(reached: readonly Reach[]): CrashPoint[] {
     const [first] = calls;
     if (first) return [{ scenario: first.scenario, activity, call: first.call }];
     const run = runs.find(({ activities }) => activities.includes(activity));
-    return run ? [{ scenario: run.scenario, activity }] : [];
+    const times = run?.activities.filter((each) => each === activity) ?? [];
+    return run ? times.map((_, i) => ({ scenario: run.scenario, activity, time: i + 1 })) : [];
   });
 }
 
-/**
- * Activities that change nothing on yagna and that no job of the matrix comes to, with the test in which their worker is
- * killed instead.
- */
-const ELSEWHERE: Readonly<Record<string, string>> = {
-  golemReadTasks: 'file-tasks',
-  golemWriteResults: 'file-tasks',
-  golemWatchWorkflows: 'file-tasks',
-  golemResolveAttach: 'attach',
-  golemDescribeDetach: 'attach',
-  golemVerifyControl: 'usurper',
-};
-
 /** Activities that a worker registers and that are not among those begun: each is a gap in the matrix. */
 export function notReached(begun: Iterable<string>): string[] {
-  const seen = new Set([...begun, ...Object.keys(ELSEWHERE)]);
+  const seen = new Set(begun);
   return registeredActivities().filter((activity) => !seen.has(activity));
 }

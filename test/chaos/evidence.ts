@@ -4,7 +4,8 @@
  */
 import type { Devnet, Effect, LedgerEntry, OpenThings } from '../../devnet';
 import type { OnUncertain } from '../../model/job';
-import type { JobResult, SettlementResult } from '../../model/result';
+import type { JobResult, SettlementResult, TaskResult } from '../../model/result';
+import type { ScriptOutcome } from '../../model/script';
 import { isAllPaid } from './money-verdict';
 
 export interface JobEvidence {
@@ -17,6 +18,8 @@ export interface JobEvidence {
   result?: JobResult;
   /** Undefined where the settlement was terminated, and somebody else ended the job's money. */
   settlement?: SettlementResult;
+  /** In the order in which they were sent; one that is uncertain may have been sent again. Default: none. */
+  scripts?: readonly ScriptEvidence[];
 }
 
 export interface TaskEvidence {
@@ -27,8 +30,20 @@ export interface TaskEvidence {
   onUncertain?: OnUncertain;
   /** The name of the VM that it shares with others, as in a spec. */
   vm?: string;
-  /** It must fail; `mustBeDone` is about the others. */
-  fails?: boolean;
+  /** How it must end, where the job must be done. Default `done`. */
+  ends?: TaskResult['state'];
+}
+
+/** A script that came to a rental of the job by Update. */
+export interface ScriptEvidence {
+  /** For people to read. */
+  what: string;
+  /** What the rental says of it. */
+  outcome: ScriptOutcome;
+  /** What its last command must print. Undefined: anything. */
+  stdout?: RegExp;
+  /** A task's, which went on under another rental: the task's attempt knows it. */
+  isInherited?: boolean;
 }
 
 export interface Evidence {

@@ -7,15 +7,17 @@ import { describeRow, runMatrix, summarize } from './matrix';
 
 interface Options {
   only?: string;
+  jobs?: string;
   parallel: string;
   patience: string;
   json?: string;
 }
 
 export async function main(argv: string[]): Promise<number> {
-  const { only, parallel, patience, json } = new Command('npm run chaos:matrix --')
+  const { only, jobs, parallel, patience, json } = new Command('npm run chaos:matrix --')
     .description('Breaks a job at every crash point, and checks by the devnet that its promises are kept.')
     .option('--only <text>', 'only crash points whose label contains it, or one of several with | between')
+    .option('--jobs <names>', 'only these of the jobs, with | between, and only what they are there for')
     .option('--parallel <n>', 'crash points at the same time', '4')
     .option('--patience <sec>', 'how long a worker waits for an answer; more on a busy machine', '3')
     .option('--json <file>', 'write all results there')
@@ -28,6 +30,7 @@ export async function main(argv: string[]): Promise<number> {
       ...{ temporalAddress: server.address, parallel: Number(parallel) },
       requestTimeoutSec: Number(patience),
       ...(only !== undefined && { only: (label) => only.split('|').some((text) => label.includes(text)) }),
+      jobs: jobs?.split('|'),
       onRow: (row) => console.log(describeRow(row)),
       log: (line) => console.log(line),
     });

@@ -14,7 +14,8 @@ import {
   type SeenCall,
 } from './crash-points';
 import { lastSeq, takeEvidence } from './evidence';
-import { SCENARIOS, type Scenario } from './scenarios';
+import type { Scenario } from './scenario';
+import { SCENARIOS } from './scenarios';
 import { judge, type Counts } from './verdict';
 
 export interface RowResult extends Row {
@@ -51,7 +52,7 @@ export async function runRow(
   const isUncertain = isUncertainAt(row);
   const broken = [...outcome.broken];
   const reached = fault.isReached();
-  if (!reached && !('task' in row.point)) broken.push('the run did not come to this point');
+  if (!reached && !mayLackPoint(row.point)) broken.push('the run did not come to this point');
   if (!isUncertain && outcome.counts?.uncertain) {
     broken.push(
       `${outcome.counts.uncertain} attempts are uncertain, and no request to run a script was touched`,
@@ -72,8 +73,13 @@ export async function reach(world: ChaosWorld, scenario: Scenario): Promise<Reac
     const workflow = pointOfWorkflow(id, jobId);
     return workflow === undefined ? [] : [[workflow, count]];
   });
-  return { scenario: scenario.name, isFor: scenario.isFor ?? [], ...seen, tasks: new Map(tasks), broken };
+  const { name, isFor = [], workflows = [] } = scenario;
+  return { scenario: name, isFor, workflows, ...seen, tasks: new Map(tasks), broken };
 }
+
+/** Not every run has so many workflow tasks, or comes to an activity so often. */
+export const mayLackPoint = (point: CrashPoint): boolean =>
+  'task' in point || (point.call === undefined && point.time > 1);
 
 export function scenarioOf({ scenario }: CrashPoint): Scenario {
   const found = SCENARIOS.find(({ name }) => name === scenario);
@@ -107,7 +113,8 @@ async function runJob(
 ): Promise<Ran> {
   const { devnet, golem } = world;
   const since = lastSeq(devnet);
-  const { spec, during } = scenario.prepare(world);
+  const prepared = await scenario.prepare(world);
+  const { spec, during, scripts } = prepared;
   const jobId = `chaos-${randomUUID()}`;
   world.onCall = (call) => {
     if (!call.sender || !isOwn(call)) return;
@@ -129,15 +136,18 @@ async function runJob(
       return { fault, jobId, broken, attempts: '' };
     }
     const { tasks, budget, mustBeDone } = scenario;
+    const { settlement } = over;
+    const result = over.result && (prepared.wholeResult?.(over.result) ?? over.result);
     const evidence = await takeEvidence(devnet, since, {
-      jobs: [{ tasks, budget, mustBeDone, ...over }],
+      jobs: [{ tasks, budget, mustBeDone, result, settlement, scripts }],
       lostReservations,
     });
     const { broken, counts } = judge(evidence);
-    if (over.settlement.state !== scenario.settles) {
-      broken.push(`the settlement is ${over.settlement.state} instead of ${scenario.settles}`);
+    broken.push(...((await prepared.judge?.(jobId)) ?? []));
+    if (settlement.state !== scenario.settles) {
+      broken.push(`the settlement is ${settlement.state} instead of ${scenario.settles}`);
     }
-    return { fault, jobId, broken, counts, attempts: attemptsOf(over.result) };
+    return { fault, jobId, broken, counts, attempts: attemptsOf(result) };
   } catch (error) {
     return { fault, jobId, broken: [String(error), ...(await whereItStands(world, jobId))], attempts: '' };
   } finally {

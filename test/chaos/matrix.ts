@@ -3,6 +3,7 @@ import type { ChaosWorldOptions } from './chaos-world';
 import {
   activityPoints,
   ACTIVITY_MODES,
+  ATTACHED,
   CALL_MODES,
   notReached,
   RECONCILE,
@@ -10,8 +11,8 @@ import {
   type Reach,
 } from './crash-points';
 import type { Row } from './armed';
-import { reach, runRow, type RowResult } from './matrix-row';
-import { ORPHANED, REFERENCE, SCENARIOS } from './scenarios';
+import { mayLackPoint, reach, runRow, scenarioOf, type RowResult } from './matrix-row';
+import { SCENARIOS } from './scenarios';
 import { WorldPool } from './world-pool';
 
 export interface MatrixOptions extends ChaosWorldOptions {
@@ -19,6 +20,8 @@ export interface MatrixOptions extends ChaosWorldOptions {
   parallel: number;
   /** Only rows whose label this is true of. */
   only?: (label: string) => boolean;
+  /** Only these jobs, and only what they are there for. Default: all. */
+  jobs?: readonly string[];
   onRow?: (result: RowResult) => void;
   log?: (line: string) => void;
 }
@@ -35,12 +38,12 @@ export function labelOf({ point, mode }: Row): string {
   const what =
     'task' in point
       ? `${workflowOf(point.workflow)} · task ${point.task}`
-      : `${point.activity} · ${point.call ?? 'no call'}`;
+      : `${point.activity} · ${point.call ?? `time ${point.time}`}`;
   return `${point.scenario} · ${what} · ${mode}`;
 }
 
-/** A workflow has not always the same number of tasks; what lies beyond its last is no crash point. */
-export const isCounted = ({ point, reached }: RowResult): boolean => reached || !('task' in point);
+/** A run has not always the same number of workflow tasks and activities; what lies beyond its last is no crash point. */
+export const isCounted = ({ point, reached }: RowResult): boolean => reached || !mayLackPoint(point);
 
 /** A line of the table, and one for each promise that was broken. */
 export function describeRow(row: RowResult): string {
@@ -74,7 +77,7 @@ export function summarize({ rows, missing, broken }: MatrixResult): Summary {
     lines: [
       ...broken.map((line) => `BROKEN  ${line}`),
       ...missing.map((activity) => `BROKEN  ${activity} · not reached by any of the reference jobs`),
-      `${rows.length - counted.length} workflow tasks beyond the last of their run; ` +
+      `${rows.length - counted.length} points beyond the last of their run; ` +
         `${uncertain} crash points with an uncertain attempt; ${again} scripts run again`,
       `${all} crash points, ${all - bad} kept, ${bad} broken`,
     ],
@@ -84,33 +87,35 @@ export function summarize({ rows, missing, broken }: MatrixResult): Summary {
 
 function workflowOf(suffix: string): string {
   if (suffix === RECONCILE) return 'golemReconcile';
+  if (suffix === ATTACHED) return 'golemRental that attaches';
   return `golem${suffix === '' ? 'Job' : suffix === '/settlement' ? 'Settlement' : `Rental ${suffix.slice(8)}`}`;
 }
 
 export async function runMatrix(options: MatrixOptions): Promise<MatrixResult> {
-  const { parallel, only = () => true, onRow, log } = options;
+  const { parallel, only = () => true, jobs, onRow, log } = options;
+  const scenarios = SCENARIOS.filter(({ name }) => jobs?.includes(name) ?? true);
   const pool = new WorldPool(options, parallel);
   try {
     const reached = await Promise.all(
-      SCENARIOS.map((scenario) =>
-        pool.use(
-          (world) => reach(world, scenario),
-          ({ broken }) => broken.length > 0,
-        ),
+      scenarios.map((scenario) =>
+        pool.use((world) => reach(world, scenario), {
+          isSpoilt: ({ broken }) => broken.length > 0,
+          isHurried: scenario.isHurried,
+        }),
       ),
     );
     const results: RowResult[] = [];
     const run = async (row: Row): Promise<RowResult | undefined> => {
       if (!only(labelOf(row))) return undefined;
-      const result = await pool.use(
-        (world) => runRow(world, row),
-        ({ broken }) => broken.length > 0,
-      );
+      const result = await pool.use((world) => runRow(world, row), {
+        isSpoilt: ({ broken }) => broken.length > 0,
+        isHurried: scenarioOf(row.point).isHurried,
+      });
       results.push(result);
       onRow?.(result);
       return result;
     };
-    const ofActivities = activityRows(reached);
+    const ofActivities = activityRows(reached, jobs !== undefined);
     const ofWorkflows = workflowsOf(reached);
     log?.(
       `${ofActivities.length} crash points in activities, ${ofWorkflows.map(({ count }) => count).join(' + ')} workflow tasks`,
@@ -118,7 +123,7 @@ export async function runMatrix(options: MatrixOptions): Promise<MatrixResult> {
     await Promise.all([...ofActivities.map(run), ...ofWorkflows.map((workflow) => runTasks(workflow, run))]);
     return {
       rows: results,
-      missing: notReached(reached.flatMap(({ activities }) => activities)),
+      missing: jobs ? [] : notReached(reached.flatMap(({ activities }) => activities)),
       broken: reached.flatMap(({ scenario, broken }) =>
         broken.map((line) => `${scenario} without faults: ${line}`),
       ),
@@ -128,9 +133,12 @@ export async function runMatrix(options: MatrixOptions): Promise<MatrixResult> {
   }
 }
 
-function activityRows(reached: readonly Reach[]): Row[] {
+/** @param isPart - of the activities, some may be others' to break */
+function activityRows(reached: readonly Reach[], isPart: boolean): Row[] {
+  const taken = reached.flatMap(({ isFor }) => isFor);
   return activityPoints(reached).flatMap((point): Row[] => {
-    const modes = 'call' in point ? CALL_MODES : ACTIVITY_MODES;
+    if (isPart && 'activity' in point && !taken.includes(point.activity)) return [];
+    const modes = 'call' in point && point.call !== undefined ? CALL_MODES : ACTIVITY_MODES;
     return modes.map((mode) => ({ point, mode }));
   });
 }
@@ -142,13 +150,9 @@ interface TasksOf {
   count: number;
 }
 
-/** Those of the reference job, and the one that closes what is orphaned. */
 function workflowsOf(reached: readonly Reach[]): TasksOf[] {
-  return reached.flatMap(({ scenario, tasks }) =>
-    [...tasks].flatMap(([workflow, count]): TasksOf[] => {
-      const isTaken = workflow === RECONCILE ? scenario === ORPHANED : scenario === REFERENCE;
-      return isTaken ? [{ scenario, workflow, count }] : [];
-    }),
+  return reached.flatMap(({ scenario, workflows, tasks }) =>
+    workflows.map((workflow) => ({ scenario, workflow, count: tasks.get(workflow) ?? 0 })),
   );
 }
 

@@ -56,7 +56,7 @@ export function plannedJob(plan: Plan, web: WebServer): PlannedJob {
       stdout: stdoutOf(task, job),
       onUncertain: task.onUncertain,
       vm: task.vm,
-      fails: task.kind === 'fails',
+      ends: task.kind === 'fails' ? 'failed' : 'done',
     })),
   };
 }

@@ -1,43 +1,16 @@
 /**
  * The jobs that the matrix breaks. The first is the reference: two providers, four tasks, a setup, a task that fails and
- * is retried, debit notes, invoices. The others go where it does not: what is only done when something is amiss.
+ * is retried, debit notes, invoices. The others go where it does not: what is only done when something is amiss, here; files
+ * of tasks and rentals that are talked to, in file-scenarios.ts and rental-scenarios.ts.
  */
 import type { Client } from '@temporalio/client';
 import { reconcile } from '../../client';
 import { rentalId, settlementId } from '../../model/ids';
 import type { ChaosWorld } from './chaos-world';
-import type { JobEvidence } from './evidence';
-
-export interface Scenario {
-  name: string;
-  tasks: JobEvidence['tasks'];
-  budget: string;
-  /** The job returns a result with every task done. */
-  mustBeDone: boolean;
-  /** What the settlement ends with. */
-  settles: 'settled' | 'unpaid';
-  /** An attempt is uncertain even where the matrix breaks nothing. */
-  isUncertain?: boolean;
-  /** Activities that it is there for: others may come to them too, on a slow machine. */
-  isFor?: readonly string[];
-  /** Makes ready what the job meets. */
-  prepare(world: ChaosWorld): Prepared;
-}
-
-export interface Prepared {
-  spec: object;
-  /** What happens to the job while it runs; `since` is the number of the last effect before it. */
-  during?(jobId: string, since: number): Promise<void>;
-}
-
-const COMMON = {
-  image: 'golem/alpine:latest',
-  budget: '1',
-  // Seconds, so that there are notes in a run of seconds.
-  demand: { midAgreementDebitNoteIntervalSec: 1, debitNotesAcceptanceTimeoutSec: 60 },
-  providers: { max: 2 },
-  setup: [{ run: 'echo set up > /golem/work/setup' }],
-};
+import { RECONCILE } from './crash-points';
+import { FILE_SCENARIOS } from './file-scenarios';
+import { RENTAL_SCENARIOS } from './rental-scenarios';
+import { COMMON, type Prepared, type Scenario } from './scenario';
 
 const NAMES = ['a', 'b', 'c', 'd'];
 const ALL_DONE = NAMES.map((name) => ({ name, stdout: `${name}\n` }));
@@ -57,15 +30,11 @@ function fourTasks(world: ChaosWorld, first: object = { run: 'sleep 1.5' }): obj
 
 const done = { tasks: ALL_DONE, budget: COMMON.budget, mustBeDone: true, settles: 'settled' as const };
 
-/** The scenario whose workflow tasks are crash points, too. */
-export const REFERENCE = 'reference';
-/** The scenario that comes to the workflow that no job starts. */
-export const ORPHANED = 'orphaned';
-
-export const SCENARIOS: readonly Scenario[] = [
+const OF_FOUR_TASKS: readonly Scenario[] = [
   {
-    name: REFERENCE,
+    name: 'reference',
     ...done,
+    workflows: ['', '/settlement', '/rental/1', '/rental/2'],
     prepare: (world) => ({ spec: { ...COMMON, tasks: fourTasks(world) } }),
   },
   {
@@ -155,8 +124,10 @@ export const SCENARIOS: readonly Scenario[] = [
     },
   },
   {
-    name: ORPHANED,
+    // A workflow that no job starts.
+    name: 'orphaned',
     ...done,
+    workflows: [RECONCILE],
     isFor: ['golemFindOrphans'],
     mustBeDone: false,
     prepare: (world) => ({
@@ -170,6 +141,8 @@ export const SCENARIOS: readonly Scenario[] = [
     }),
   },
 ];
+
+export const SCENARIOS: readonly Scenario[] = [...OF_FOUR_TASKS, ...FILE_SCENARIOS, ...RENTAL_SCENARIOS];
 
 /** A job whose first task is not over before its door is opened. */
 function waitingAtDoor(world: ChaosWorld): { spec: object; door: ReturnType<ChaosWorld['web']['door']> } {

@@ -1,7 +1,7 @@
 /** Whether the promises about scripts were kept: results are right, and nothing ran twice but where that may be. */
 import type { Effect } from '../../devnet';
 import type { JobResult, TaskAttempt, TaskResult } from '../../model/result';
-import type { Evidence, JobEvidence, TaskEvidence } from './evidence';
+import type { Evidence, JobEvidence, ScriptEvidence, TaskEvidence } from './evidence';
 
 type Started = Extract<Effect, { kind: 'script-started' }>;
 
@@ -26,6 +26,8 @@ export function judgeScripts({ effects, jobs }: Evidence): ScriptVerdict {
   const broken: string[] = [...startedTwice(started), ...setUpTwice(started)];
   const ofTasks = started.filter((script) => !isSetup(script));
   for (const job of jobs) broken.push(...judgeTasks(job));
+  const outside = jobs.flatMap(({ scripts = [] }) => scripts);
+  for (const script of outside) broken.push(...judgeOutside(script));
   const attempts = jobs.flatMap(({ result }) => attemptsOf(result));
   const known = new Set(
     attempts.flatMap(({ batchId, earlierBatches = [] }) => [
@@ -43,19 +45,25 @@ export function judgeScripts({ effects, jobs }: Evidence): ScriptVerdict {
   if (jobs.every(({ result }) => result && !result.failure)) {
     const strangers = ofTasks.filter(({ batchId }) => !known.has(batchId));
     broken.push(...judgeStrangers(strangers, jobs));
+    const sent = outside.filter((script) => !script.isInherited && isCertain(script)).length;
+    if (strangers.length < sent)
+      broken.push(`${sent} scripts from outside ended, and only ${strangers.length} were started`);
   }
   const counted = attempts.filter(
     ({ batchId, state }) => batchId && (state === 'done' || state === 'failed'),
   );
   const again = jobs.flatMap(({ result }) => result?.tasks ?? []).map((task) => timesDone(task) - 1);
   const returned = jobs.some(({ result }) => result);
+  const ended = counted.length + outside.filter(isCertain).length;
   return {
     broken,
     scripts: ofTasks.length,
     scriptsRunAgain: returned
-      ? ofTasks.length - counted.length + again.reduce((sum, times) => sum + Math.max(0, times), 0)
+      ? ofTasks.length - ended + again.reduce((sum, times) => sum + Math.max(0, times), 0)
       : 0,
-    uncertain: attempts.filter(({ state }) => state === 'uncertain').length,
+    uncertain:
+      attempts.filter(({ state }) => state === 'uncertain').length +
+      outside.filter(({ outcome }) => outcome.state === 'uncertain').length,
   };
 }
 
@@ -94,9 +102,21 @@ function setUpTwice(started: readonly Started[]): string[] {
   });
 }
 
+const isCertain = ({ outcome: { state } }: ScriptEvidence): boolean => state === 'done' || state === 'failed';
+
+/** A script from outside that is uncertain may be sent again; whoever sends it says so by one more. */
+function judgeOutside({ what, outcome, stdout }: ScriptEvidence): string[] {
+  const { state, results, reason = '' } = outcome;
+  if (state === 'uncertain') return [];
+  if (state !== 'done') return [`the script ${what} is ${state} (${reason})`];
+  const printed = results.at(-1)?.stdout ?? '';
+  if (!stdout || stdout.test(printed)) return [];
+  return [`the script ${what} printed ${JSON.stringify(printed)} instead of ${stdout}`];
+}
+
 /**
- * Scripts that no attempt knows by its id: each must be that of an attempt that is uncertain, or that its VM was lost
- * under, in the same VM.
+ * Scripts that no attempt knows by its id: each must be one from outside, or that of an attempt that is uncertain or that
+ * its VM was lost under, in the same VM.
  */
 function judgeStrangers(strangers: readonly Started[], jobs: readonly JobEvidence[]): string[] {
   const allowed = new Map<string, number>();
@@ -108,10 +128,16 @@ function judgeStrangers(strangers: readonly Started[], jobs: readonly JobEvidenc
       allowed.set(activityId, (allowed.get(activityId) ?? 0) + more);
     }
   }
+  let fromOutside = jobs
+    .flatMap(({ scripts = [] }) => scripts)
+    .filter((script) => !script.isInherited).length;
   return strangers.flatMap(({ batchId, activityId }) => {
     const left = allowed.get(activityId) ?? 0;
     allowed.set(activityId, left - 1);
-    return left > 0 ? [] : [`script ${batchId} was run in ${activityId}, and no attempt accounts for it`];
+    if (left <= 0) fromOutside -= 1;
+    return left > 0 || fromOutside >= 0
+      ? []
+      : [`script ${batchId} was run in ${activityId}, and no attempt accounts for it`];
   });
 }
 
@@ -130,16 +156,19 @@ function judgeTasks(job: JobEvidence): string[] {
   return broken;
 }
 
+/** Its end, which is what tells one from another. */
+const shown = (output: string | null | undefined): string => JSON.stringify(output?.slice(-100));
+
 function judgeTask(found: TaskResult, expected: TaskEvidence, job: JobEvidence): string[] {
-  const { name, onUncertain = 'freshVm', stdout, fails = false } = expected;
+  const { name, onUncertain = 'freshVm', stdout, ends = 'done' } = expected;
   const broken: string[] = [];
-  if (job.mustBeDone !== false && found.state !== (fails ? 'failed' : 'done')) {
+  if (job.mustBeDone !== false && found.state !== ends) {
     const why = found.failure ? ` (${found.failure.type}: ${found.failure.message})` : '';
     broken.push(`task ${name} is ${found.state}${why}`);
   }
   const printed = found.results.at(-1)?.stdout;
   if (found.state === 'done' && stdout !== undefined && printed !== stdout) {
-    broken.push(`task ${name} printed ${JSON.stringify(printed)} instead of ${JSON.stringify(stdout)}`);
+    broken.push(`task ${name} printed ${shown(printed)} instead of ${shown(stdout)}`);
   }
   if (found.state === 'done' && found.attempts.at(-1)?.state !== 'done') {
     broken.push(`task ${name} is done, its last attempt is not`);

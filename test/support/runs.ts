@@ -11,7 +11,7 @@ export interface Run {
 }
 
 /** All runs, from the first. */
-export async function runsOf(world: World, workflowId: string): Promise<Run[]> {
+export async function runsOf(world: Pick<World, 'client'>, workflowId: string): Promise<Run[]> {
   const newest = await world.client.workflow.getHandle(workflowId).describe();
   const runs: Run[] = [];
   let runId = newest.raw.workflowExecutionInfo?.firstRunId || newest.runId;
@@ -45,7 +45,11 @@ export function activitiesIn(runs: readonly Run[]): Record<string, number> {
 }
 
 /** Resolves when a workflow has gone on as a new run, by Temporal's long poll for the closing event of the first. */
-export async function continued(world: World, workflowId: string, firstRunId: string): Promise<void> {
+export async function continued(
+  world: Pick<World, 'client'>,
+  workflowId: string,
+  firstRunId: string,
+): Promise<void> {
   await world.client.workflow
     .getHandle(workflowId, firstRunId, { followRuns: false })
     .result()

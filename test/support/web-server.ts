@@ -18,6 +18,8 @@ export interface WebServer {
   /** What `PUT <url>/files/<name>` wrote, and `GET` reads, from some byte on where it is asked for; each has its ETag. */
   files: Map<string, Buffer>;
   fileUrl(name: string): string;
+  /** All that was written to files of each name, in order. */
+  written: Map<string, Buffer[]>;
   /** Number of PUTs to files so far, refused ones included. */
   puts: number;
   /** Answer to PUTs of files from now on. Default 200, and the file is kept. */
@@ -38,6 +40,7 @@ type Handler = (request: IncomingMessage, response: ServerResponse) => void;
 
 export async function startWebServer(): Promise<WebServer> {
   const files = new Map<string, Buffer>();
+  const written = new Map<string, Buffer[]>();
   const handlers: Handler[] = [];
   const server = createServer((request, response) => {
     const [, kind, name = ''] = /^\/(files|at)\/([^?]+)/.exec(request.url ?? '') ?? [];
@@ -49,7 +52,7 @@ export async function startWebServer(): Promise<WebServer> {
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const serve = (handler: Handler): string => `${url}/at/${handlers.push(handler) - 1}`;
   const web: WebServer = {
-    ...{ files, puts: 0, putStatus: 200, refuseGets: 0 },
+    ...{ files, written, puts: 0, putStatus: 200, refuseGets: 0 },
     fileUrl: (name) => `${url}/files/${name}`,
     door() {
       const waiting: ServerResponse[] = [];
@@ -112,7 +115,11 @@ function serveFile(web: WebServer, name: string, request: IncomingMessage, respo
   request.on('end', () => {
     web.puts += 1;
     const { putStatus } = web;
-    if (putStatus < 300) files.set(name, Buffer.concat(chunks));
+    if (putStatus < 300) {
+      const content = Buffer.concat(chunks);
+      files.set(name, content);
+      web.written.set(name, [...(web.written.get(name) ?? []), content]);
+    }
     response.writeHead(putStatus).end();
   });
 }
