@@ -36,8 +36,8 @@ export async function requireOwner(
   const settlement = jobId === undefined ? undefined : settlementId(jobId);
   const signed = await ownersSignature(given, hash);
   if (typeof signed === 'string') throw refused(signed, { settlement });
-  const { key, nonce, refusal } = signed;
-  if (refusal) throw refused(refusal, { settlement, key });
+  const { key, nonce, refusal, why } = signed;
+  if (refusal) throw refused(refusal, { settlement, key }, why);
   if (settlement !== undefined && nonce !== undefined) {
     const used = await query<string[]>(client, settlement, 'attachNonces');
     // Who cannot be asked may know of it.
@@ -50,10 +50,14 @@ export async function requireOwner(
 async function ownersSignature(
   given: ResolveAttachInput,
   hash: string,
-): Promise<Refusal | { key?: ControlKey; nonce?: string; refusal?: Refusal }> {
+): Promise<Refusal | { key?: ControlKey; nonce?: string; refusal?: Refusal; why?: string }> {
   const { attach, connection, control, authorization, askedAtMs } = given;
   const owner = control?.owner;
-  if (owner === undefined || controlHash(owner) !== hash) return 'OwnerIgnored';
+  // A key that it names is not yet one that has signed it.
+  if (owner === undefined || controlHash(owner) !== hash) {
+    const other = owner === undefined ? 'it names none' : `${owner} is not his key`;
+    return { refusal: 'OwnerIgnored', why: `the activity has an owner, and ${other}` };
+  }
   if (typeof authorization !== 'string') return 'NoSignature';
   const rental = attachId(attach.activityId);
   const args = { attach, connection, control };
@@ -68,6 +72,10 @@ async function ownersSignature(
   return { key, nonce: claim.nonce };
 }
 
-function refused(refusal: Refusal, details: AttachRefusal): ApplicationFailure {
-  return failure('ControlRefused', `${ATTACH}: ${REFUSALS[refusal]}`, [refusal, details]);
+function refused(
+  refusal: Refusal,
+  details: AttachRefusal,
+  why: string = REFUSALS[refusal],
+): ApplicationFailure {
+  return failure('ControlRefused', `${ATTACH}: ${why}`, [refusal, details]);
 }

@@ -4,7 +4,7 @@
  */
 import { Context } from '@temporalio/activity';
 import { agreedTerms } from '../model/agreed-terms';
-import { attachId, attachProblems, foreignJobId, type DetachedVm } from '../model/attach';
+import { attachCommand, attachId, attachProblems, foreignJobId, type DetachedVm } from '../model/attach';
 import { exact, toAmount } from '../model/amount';
 import {
   DEFAULT_CONNECTION,
@@ -28,7 +28,7 @@ import { installationOf } from './installation';
 import { JobRecords, type JobRecord } from './job-records';
 import { describe } from './known-workflow';
 import { liveVms } from './live-vms';
-import { jobOfMark } from './marks';
+import { controlHashOfMark, jobOfMark } from './marks';
 import { Bills, mostOf } from './orphan-bills';
 import { beginningOf, budgetParts, planOf } from './orphan-group';
 import { attachedTo, attachingBefore, query, rentalsOf, type RentalRecord } from './rental-records';
@@ -111,7 +111,7 @@ export function attachActivities(
                   `At full load it may cost ${toAmount(most)} GLM by then: what goes beyond the budget is not paid, and ends it. Whoever attaches can raise it (--budget).`,
                 ]
               : []),
-            `Come back with: golem-temporal attach ${activityId}`,
+            comeBack(activityId, controlHashOfMark(agreement.demand.properties) !== undefined),
             ...(vms.length > 0
               ? ['The id of another of the VMs does as well; one rental at a time can have the agreement.']
               : []),
@@ -120,6 +120,11 @@ export function attachActivities(
       });
     },
   };
+}
+
+function comeBack(activityId: GolemActivityId, hasOwner: boolean): string {
+  const whose = hasOwner ? "    # FILE: its owner's private key" : '';
+  return `Come back with: ${attachCommand(activityId, hasOwner)}${whose}`;
 }
 
 function besideSays({ name, activityId, batchId }: DetachedVm): string {

@@ -17,6 +17,7 @@ export function prepareActivities(env: ActivityEnvironment): Pick<GolemActivitie
      *
      * Effect: none.
      * @throws InvalidJobSpec - every problem with its path (not retried)
+     * @throws FilesNotServed - it has files of the worker transferred, which serves none (not retried)
      * @throws TasksNotFound - the server of `tasks.from` refuses it (not retried)
      * @throws ImageNotFound - the registry does not know the tag (not retried)
      * @throws UnknownConnection, YagnaUnauthorized - (not retried)
@@ -31,9 +32,8 @@ export function prepareActivities(env: ActivityEnvironment): Pick<GolemActivitie
         });
         if (!checked.ok) throw failure('InvalidJobSpec', checked.problems.join('\n'), checked.problems);
         // Best known before anything is rented.
-        const { setup, tasks } = checked.spec;
-        const unserved = env.files ? undefined : unservedFile([{ commands: setup }, ...tasks]);
-        if (unserved) throw failure('InvalidJobSpec', unserved, [unserved]);
+        const unserved = env.files ? undefined : unservedFile(checked.spec);
+        if (unserved) throw failure('FilesNotServed', unserved);
         const { taskFile: unread, ...spec } = checked.spec;
         const { payer, ...budget } = spec.budget;
         const yagna = env.connections.get(spec.connection);

@@ -13,7 +13,7 @@ import {
 import { attempt } from './attempt';
 import type { GolemActivities, ReadTasksInput, TasksPage } from './contract';
 import { isSameVersion, linesOf, openFile, putFile, withoutQuery, type FileLine } from './web-file';
-import { unservedFile } from './worker-files';
+import { unservedFileOfTask } from './worker-files';
 import { failure } from './yagna';
 
 /** So many mistakes are told at once. */
@@ -79,7 +79,7 @@ export async function scanTaskFile(
       if (!read) continue;
       problems.push(...read.problems);
       if (read.task) problems.push(...check.add(read.task, line.line));
-      const unserved = read.task && !servesFiles ? unservedFile([read.task]) : undefined;
+      const unserved = read.task && !servesFiles ? unservedFileOfTask(read.task) : undefined;
       if (unserved) problems.push(`tasks line ${line.line}: ${unserved}`);
       if (check.count > MAX_FILE_TASKS)
         problems.push(`tasks: are more than ${MAX_FILE_TASKS}; start several jobs`);

@@ -1,5 +1,5 @@
 /** What activities need of the files that their worker serves, if it serves any. */
-import type { TaskSpec } from '../model/job';
+import type { JobSpec, TaskCommand, TaskSpec } from '../model/job';
 import { isWorkerFile, workerPath } from '../model/worker-files';
 import { failure } from './yagna';
 
@@ -12,19 +12,48 @@ export interface WorkerFiles {
   sign(path: string, access: 'GET' | 'PUT', untilMs: number): string;
 }
 
-/** Why tasks cannot run on a worker that serves no files, in one line; undefined where they can. */
-export function unservedFile(
-  tasks: readonly Pick<TaskSpec, 'commands' | 'checkpoint'>[],
-): string | undefined {
-  const place = tasks.flatMap(placesOf).find(isWorkerFile);
-  return place && `${place}: the worker serves no files; start it with --files DIR, or give an http(s) URL`;
+type Place = [field: string, place: string | undefined];
+
+/** Why a job cannot run on a worker that serves no files, in one line; undefined where it can. */
+export function unservedFile({ setup, tasks }: Pick<JobSpec, 'setup' | 'tasks'>): string | undefined {
+  return unserved([
+    ...transfersIn(setup, 'setup'),
+    ...tasks.flatMap((task, i) => placesOf(task, `tasks[${i}].`)),
+  ]);
 }
 
-function placesOf({ commands, checkpoint }: Pick<TaskSpec, 'commands' | 'checkpoint'>): string[] {
-  const transfers = commands.flatMap((command) =>
-    'transfer' in command ? [command.transfer.from, command.transfer.to] : [],
+/** The same of one task. */
+export function unservedFileOfTask(task: Pick<TaskSpec, 'commands' | 'checkpoint'>): string | undefined {
+  return unserved(placesOf(task, ''));
+}
+
+function unserved(places: readonly Place[]): string | undefined {
+  const found = places.find(([, place]) => place !== undefined && isWorkerFile(place));
+  if (!found) return undefined;
+  const [field, place] = found;
+  return `${field}: ${place}: the worker serves no files; start it with --files DIR, or give an http(s) URL`;
+}
+
+function placesOf(
+  { commands, checkpoint }: Pick<TaskSpec, 'commands' | 'checkpoint'>,
+  path: string,
+): Place[] {
+  const ofCheckpoint = (['to', 'from'] as const).map((end): Place => [
+    `${path}checkpoint.${end}`,
+    checkpoint?.[end],
+  ]);
+  return [...transfersIn(commands, `${path}commands`), ...ofCheckpoint];
+}
+
+function transfersIn(commands: readonly TaskCommand[], path: string): Place[] {
+  return commands.flatMap((command, i) =>
+    'transfer' in command
+      ? (['from', 'to'] as const).map((end): Place => [
+          `${path}[${i}].transfer.${end}`,
+          command.transfer[end],
+        ])
+      : [],
   );
-  return checkpoint ? [...transfers, checkpoint.to, checkpoint.from ?? ''] : transfers;
 }
 
 /** How long an address is good beyond the time of its script, which waits for its turn: an hour. */

@@ -1,11 +1,12 @@
 /** What `golem-temporal attach` and `detach` do: thin over the client. */
 import { ApplicationFailure } from '@temporalio/common';
 import { attach, detach } from '../client/index';
-import { FAILURES } from '../model/failures';
-import { CliError, EXIT_FAILED, EXIT_REFUSED, EXIT_USAGE } from './failure';
-import { warnWithoutWorker } from './job-actions';
+import { CORRECT_ARGUMENT, FAILURES } from '../model/failures';
+import { CliError } from './failure';
+import { rentalExitCode } from './job-failure';
 import { signerOf } from './key-file';
 import { withTemporal } from './temporal-client';
+import { warnWithoutWorker } from './worker-there';
 
 export interface AttachOptions {
   batch?: string[];
@@ -23,12 +24,15 @@ export async function attachTo(activityId: string, options: AttachOptions): Prom
     await warnWithoutWorker(client, taskQueue);
     const spec = { activityId, batchIds, budget, connection };
     const { rentalId, progress } = await named(attach({ client, taskQueue, signer }, spec));
-    if (json) return console.log(JSON.stringify({ rentalId, ...progress }, null, 2));
+    const owner = signer?.key;
+    if (json) return console.log(JSON.stringify({ rentalId, ...progress, owner }, null, 2));
     const { provider, agreementId, currentBatch, note } = progress;
     console.log(rentalId);
     console.log(`${provider.name} (${provider.id}), agreement ${agreementId}`);
     if (currentBatch !== undefined) console.log(`batch ${currentBatch} is under way`);
     if (note !== undefined) console.log(note);
+    if (owner !== undefined)
+      console.log(`closed from now on: it obeys ${owner} alone, and those whom that grants something`);
   });
 }
 
@@ -49,11 +53,9 @@ async function named<T>(doing: Promise<T>): Promise<T> {
   } catch (error) {
     if (!(error instanceof ApplicationFailure) || !error.type || !Object.hasOwn(FAILURES, error.type))
       throw error;
-    const { action } = FAILURES[error.type as keyof typeof FAILURES];
-    const isUsage = error.type === 'InvalidJobSpec' || error.type === 'UnknownConnection';
+    const isInvalid = error.type === 'InvalidJobSpec';
+    const action = isInvalid ? CORRECT_ARGUMENT : FAILURES[error.type as keyof typeof FAILURES].action;
     const text = `${error.type}: ${error.message}\n${action}`;
-    const isRefused = error.type === 'ControlRefused';
-    const code = isUsage ? EXIT_USAGE : isRefused ? EXIT_REFUSED : EXIT_FAILED;
-    throw new CliError(text, code, { cause: error });
+    throw new CliError(text, rentalExitCode(error.type), { cause: error });
   }
 }

@@ -7,6 +7,7 @@ import { readSigner } from './key-file';
 import { withTemporal } from './temporal-client';
 
 export async function key(file: string, { show }: { show?: boolean }): Promise<void> {
+  if (file === '') throw usageError('no file is named for the private key');
   const signer = show ? await readSigner(file) : await newKey(file);
   console.log(signer.key);
 }
@@ -17,7 +18,7 @@ async function newKey(file: string): Promise<ControlSigner> {
     await writeFile(file, `${JSON.stringify(signer.toJwk())}\n`, { mode: 0o600, flag: 'wx' });
   } catch (error) {
     const isThere = (error as NodeJS.ErrnoException).code === 'EEXIST';
-    const why = isThere ? 'it is there already, and no key is written over' : fileProblem(error);
+    const why = isThere ? 'it is there already, and no key is written over' : fileProblem(error, 'write');
     throw usageError(`cannot write ${file}: ${why}`);
   }
   return signer;

@@ -3,6 +3,7 @@ import { InvalidArgumentError, Option, type Command } from 'commander';
 import { CONTROL_KEY, PERMISSIONS, type Permission } from '../model/control';
 import type * as controlActions from './control-actions';
 import { durationSec } from './duration';
+import { notEmpty } from './names';
 import { loadTemporal } from './temporal-sdk';
 
 const actions = (): typeof controlActions =>
@@ -20,24 +21,36 @@ export function addControlCommands(program: Command): void {
   program
     .command('grant')
     .description('pass control of a closed rental on to another key, fully or in part')
-    .argument('<rental>', 'id of the rental; or of a job, for its budget and its end')
-    .argument('<key>', 'public key of whom it is passed on to', publicKey)
-    .requiredOption('--may <what>', `all, or some of ${PERMISSIONS.join(',')}`, permissions)
-    .requiredOption('--until <when>', 'for so long, such as 2h, or a time, such as 2030-01-31T12:00:00Z', end)
-    .addOption(keyOption('of the owner, or of whom may grant').makeOptionMandatory())
-    .action((...[rental, key, options]: Parameters<typeof controlActions.grant>) =>
-      actions().grant(rental, key, options),
-    );
+    .argument('<rental>', 'id of the rental; or of a job, for its budget and its end', notEmpty)
+    .argument('<key>', 'public key of whom it is passed on to; after -- where it begins with -', publicKey)
+    .option('--may <what>', `all, or some of ${PERMISSIONS.join(',')}`, permissions)
+    .option('--until <when>', 'for so long, such as 2h, or until a time, such as 2030-01-31T12:00:00Z', end)
+    .addOption(keyOption('of the owner, or of whom may grant'))
+    .action((...[rental, key, options, command]: [...Parameters<typeof controlActions.grant>, Command]) => {
+      requireOptions(command, 'may', 'until', 'key');
+      return actions().grant(rental, key, options);
+    });
 
   program
     .command('revoke')
     .description('take back what a key was granted, and what it has passed on')
-    .argument('<rental>', 'id of the rental, or of the job')
+    .argument('<rental>', 'id of the rental, or of the job', notEmpty)
     .argument('<key>', 'public key that was granted something', publicKey)
-    .addOption(keyOption('of the owner, or of whom it has its grant from').makeOptionMandatory())
-    .action((...[rental, key, options]: Parameters<typeof controlActions.revoke>) =>
-      actions().revoke(rental, key, options),
-    );
+    .addOption(keyOption('of the owner, or of whom it has its grant from'))
+    .action((...[rental, key, options, command]: [...Parameters<typeof controlActions.revoke>, Command]) => {
+      requireOptions(command, 'key');
+      return actions().revoke(rental, key, options);
+    });
+}
+
+/** Commander asks for mandatory options before arguments; who has given nothing yet is best told of the rental. */
+function requireOptions(command: Command, ...names: string[]): void {
+  for (const option of command.options)
+    if (
+      names.includes(option.attributeName()) &&
+      command.getOptionValue(option.attributeName()) === undefined
+    )
+      command.error(`error: required option '${option.flags}' not specified`);
 }
 
 /** @param whose - what the key must be good for */
@@ -62,8 +75,15 @@ function permissions(value: string): Permission[] {
   return named;
 }
 
-/** RFC 3339. */
+/** @returns RFC 3339 */
 function end(value: string): string {
   const isTime = /^\d{4}-\d\d-\d\dT/.test(value) && !Number.isNaN(Date.parse(value));
-  return new Date(isTime ? value : Date.now() + durationSec(value) * 1000).toISOString();
+  if (isTime) return new Date(value).toISOString();
+  try {
+    return new Date(Date.now() + durationSec(value) * 1000).toISOString();
+  } catch {
+    throw new InvalidArgumentError(
+      'give a duration, a whole number with s, m, h or d such as 2h, or a time such as 2030-01-31T12:00:00Z.',
+    );
+  }
 }

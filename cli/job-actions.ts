@@ -3,20 +3,25 @@ import type { Client } from '@temporalio/client';
 import { GolemClient } from '../client/index';
 import type { GolemEvent } from '../model/events';
 import { foreignText } from '../model/foreign-text';
-import { DEFAULT_TASK_QUEUE } from '../model/ids';
+import { settlementId } from '../model/ids';
 import type { JobResult, ProviderInfo, TaskResult } from '../model/result';
+import { requireSound } from './check-spec';
 import { CliError, EXIT_FAILED } from './failure';
+import { interruptible } from './interruptible';
 import { jobView } from './job-view';
 import { signerOf } from './key-file';
+import { shellWord } from './names';
 import { readSpecFile } from './spec-file';
 import { withTemporal } from './temporal-client';
 import { watchJob } from './watch-job';
+import { warnWithoutWorker } from './worker-there';
 
 export async function start(
   file: string,
   options: { id?: string; taskQueue: string; watch?: boolean },
 ): Promise<void> {
   const spec = await readSpecFile(file);
+  requireSound(spec);
   await withTemporal(async (client) => {
     const golem = new GolemClient({ client, taskQueue: options.taskQueue });
     const { jobId } = await golem.startJob(spec, { jobId: options.id });
@@ -32,8 +37,11 @@ export function watch(id: string): Promise<void> {
 
 export function result(id: string, options: { settled?: boolean }): Promise<void> {
   return withGolem(async (golem, client) => {
-    await warnIfItWaits(client, golem, id);
+    const isRunning = await warnIfItWaits(client, golem, id);
+    if (isRunning) console.error(`waiting for job ${id} to end${options.settled ? ' and to be paid' : ''}`);
     if (options.settled) {
+      if (!isRunning && (await isRunningStill(client, settlementId(id))))
+        console.error(`waiting for the payments of job ${id}`);
       const settlement = await golem.settled(id);
       console.log(JSON.stringify(settlement, null, 2));
       if (settlement.state !== 'settled') throw new CliError(`not all of job ${id} is paid`, EXIT_FAILED);
@@ -74,24 +82,20 @@ async function withGolem(use: (golem: GolemClient, client: Client) => Promise<vo
 
 async function watchToEnd(client: Client, golem: GolemClient, jobId: string): Promise<void> {
   await warnIfItWaits(client, golem, jobId);
-  const stop = new AbortController();
-  const onSignal = (): void =>
-    stop.abort(new CliError(`the job goes on: golem-temporal watch ${jobId}`, 130));
-  process.once('SIGINT', onSignal);
-  process.once('SIGTERM', onSignal);
-  try {
-    const result = await watchJob(golem, jobId, jobView(), { signal: stop.signal });
-    for (const line of taskLines(result)) console.log(line);
-    console.log(`all of it: golem-temporal result ${jobId}`);
-    requireDone(result);
-  } finally {
-    process.off('SIGINT', onSignal);
-    process.off('SIGTERM', onSignal);
-  }
+  const id = shellWord(jobId);
+  const result = await interruptible(`the job goes on: golem-temporal watch ${id}`, (signal) =>
+    watchJob(golem, jobId, jobView(), { signal }),
+  );
+  for (const line of taskLines(result)) console.log(line);
+  console.log(`all of it: golem-temporal result ${id}`);
+  requireDone(result);
 }
 
 /** Lines of a task's output that are shown; all of it is in the result. */
 const LINES_SHOWN = 10;
+/** Of more tasks only those that failed are named, so many of them. */
+const TASKS_SHOWN = 50;
+const FAILED_SHOWN = 10;
 
 /** How each task ended, and below it the end of what its commands printed. */
 function taskLines({ tasks, results }: JobResult): string[] {
@@ -101,7 +105,15 @@ function taskLines({ tasks, results }: JobResult): string[] {
         `${count.done} tasks done, ${count.failed} failed, ${count.cancelled} cancelled: results in ${parts} parts`,
       ]
     : [];
-  return [...[...tasks, ...firstFailed].flatMap(linesOfTask), ...written];
+  return [...linesOfTasks([...tasks, ...firstFailed]), ...written];
+}
+
+function linesOfTasks(tasks: readonly TaskResult[]): string[] {
+  if (tasks.length <= TASKS_SHOWN) return tasks.flatMap(linesOfTask);
+  const states = [...new Set(tasks.map(({ state }) => state))];
+  const counts = states.map((state) => `${tasks.filter((task) => task.state === state).length} ${state}`);
+  const failed = tasks.filter(({ state }) => state !== 'done').slice(0, FAILED_SHOWN);
+  return [...failed.flatMap(linesOfTask), `${tasks.length} tasks: ${counts.join(', ')}`];
 }
 
 function linesOfTask(task: TaskResult): string[] {
@@ -147,22 +159,17 @@ function eventLine(event: GolemEvent): string {
   return [event.at, event.name, ...details].join(' ');
 }
 
-async function warnIfItWaits(client: Client, golem: GolemClient, jobId: string): Promise<void> {
+/** @returns whether it runs */
+async function warnIfItWaits(client: Client, golem: GolemClient, jobId: string): Promise<boolean> {
   const { running, taskQueue } = await golem.whereabouts(jobId);
   if (running) await warnWithoutWorker(client, taskQueue);
+  return running;
 }
 
-/** A job without a worker waits silently, so say it. */
-export async function warnWithoutWorker(client: Client, taskQueue: string): Promise<void> {
-  const described = await client.workflowService
-    .describeTaskQueue({
-      namespace: client.options.namespace,
-      taskQueue: { name: taskQueue },
-      taskQueueType: 1,
-    })
-    // The job is started: that Temporal does not let us look, or does not answer now, is no failure of it.
+async function isRunningStill(client: Client, workflowId: string): Promise<boolean> {
+  const seen = await client.workflow
+    .getHandle(workflowId)
+    .describe()
     .catch(() => undefined);
-  if (!described || (described.pollers?.length ?? 0) > 0) return;
-  const command = `golem-temporal worker${taskQueue === DEFAULT_TASK_QUEUE ? '' : ` --task-queue ${taskQueue}`}`;
-  console.error(`no worker is there to run it yet: start one with \`${command}\``);
+  return seen?.status.name === 'RUNNING';
 }

@@ -10,12 +10,23 @@ import {
 import { CliError, EXIT_FAILED, EXIT_GONE, EXIT_NOT_NOW, EXIT_REFUSED, EXIT_USAGE } from './failure';
 
 /** Failures that the caller has to mend. */
-const BAD_INPUT = ['InvalidJobSpec', 'JobIdInUse', 'UnknownConnection', 'InvalidTopUp', 'UnknownScript'];
+const BAD_INPUT = [
+  ...['InvalidJobSpec', 'JobIdInUse', 'UnknownConnection', 'InvalidTopUp', 'UnknownScript'],
+  ...['UnknownActivity', 'FilesNotServed'],
+];
 
 function exitCodeOf(type: string): number {
   if (BAD_INPUT.includes(type)) return EXIT_USAGE;
   if (type === 'ControlRefused') return EXIT_REFUSED;
   return type === 'RentalNotReady' ? EXIT_NOT_NOW : EXIT_FAILED;
+}
+
+/** Its rental, or what it was to take over, has ended. */
+const GONE = ['AgreementEnded', 'RentalDetached', 'ActivityEnded'];
+
+/** @param type - of a failure of a rental */
+export function rentalExitCode(type: string): number {
+  return GONE.includes(type) ? EXIT_GONE : exitCodeOf(type);
 }
 
 export function asCliError(error: unknown): CliError {
@@ -24,8 +35,9 @@ export function asCliError(error: unknown): CliError {
   const failed = (text: string, exitCode: number): CliError => new CliError(text, exitCode, { cause: error });
   if (error instanceof GolemJobError || error instanceof GolemRentalError) {
     const text = error.action === undefined ? message : `${message}\n${error.action}`;
-    const isGone = error instanceof GolemRentalError && error.type === 'AgreementEnded';
-    return failed(isGone ? message : text, isGone ? EXIT_GONE : exitCodeOf(error.type));
+    if (error instanceof GolemJobError) return failed(text, exitCodeOf(error.type));
+    // Nothing can be done about an end; and where its VM lives on, the message says what can.
+    return failed(GONE.includes(error.type) ? message : text, rentalExitCode(error.type));
   }
   if (error instanceof NoAnswerError) return failed(message, EXIT_NOT_NOW);
   const isUnknown =

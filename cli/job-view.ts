@@ -33,6 +33,36 @@ export function describeMoney({ money }: JobProgress): string {
   return owed.isZero() ? paid : `owed ${short(owed)}, ${paid}`;
 }
 
+/** `0.0004 more has accrued, 0.12 an hour, enough for 3 h 20 min`; nothing where nothing runs. */
+export function describeCost({ cost, rentals }: JobProgress): string {
+  if (!rentals.some(isAlive)) return '';
+  const lasts = cost.budgetLastsSec === undefined ? '' : `, enough for ${timeText(cost.budgetLastsSec)}`;
+  return `${short(cost.accrued)} more has accrued, ${short(cost.perHour)} an hour${lasts}`;
+}
+
+/** `3 h 20 min`. */
+function timeText(seconds: number): string {
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 1) return `${Math.floor(seconds)} s`;
+  return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
+
+/** What went wrong last, or what is waited for; undefined when nothing. */
+function describeFailure({ lastFailure, phase, rentals }: JobProgress): string | undefined {
+  if (!lastFailure) return undefined;
+  const { type, message } = lastFailure;
+  // As long as the job goes on looking it is none.
+  if (type !== 'NoProviders' || phase === 'failed') return `${type}: ${message}`;
+  return `${rentals.some(isAlive) ? 'no more providers yet' : 'no provider yet'}: ${message}`;
+}
+
+/** The same for what is the same but for how often it was tried, or how many offers were seen. */
+const kindOf = (line: string): string =>
+  line.replace(/\(attempt \d+, tried again\)/, '').replace(/^(no .*provider.*?: )\d+/, '$1');
+
+const isAlive = ({ state }: RentalProgress): boolean =>
+  state !== 'closed' && state !== 'failed' && state !== 'detached';
+
 /** An amount to look at, not to reckon with. */
 function short(amount: Decimal.Value): string {
   return new Decimal(amount).toSignificantDigits(4).toFixed();
@@ -61,16 +91,17 @@ class PlainView implements JobView {
   update(progress: JobProgress): void {
     for (const rental of progress.rentals) this.show(rental.workflowId, describeRental(rental));
     if (progress.tasks.total > 0) this.show('tasks', describeTasks(progress));
-    if (progress.lastFailure)
-      this.show('failure', `${progress.lastFailure.type}: ${progress.lastFailure.message}`);
+    const failure = describeFailure(progress);
+    if (failure !== undefined) this.show('failure', failure, kindOf(failure));
     if (progress.waitingFor) this.show('waiting', `waits for ${progress.waitingFor}`);
     // Last, so that the end is the last line.
     this.show('phase', `phase: ${progress.phase}`);
   }
 
-  private show(what: string, line: string): void {
-    if (this.last.get(what) === line) return;
-    this.last.set(what, line);
+  /** @param kind - a line of the same kind is not printed again */
+  private show(what: string, line: string, kind = line): void {
+    if (this.last.get(what) === kind) return;
+    this.last.set(what, kind);
     this.print(line);
   }
 
@@ -108,12 +139,13 @@ class TerminalView implements JobView {
 
   update(progress: JobProgress): void {
     this.tasks.setTotal(Math.max(1, progress.tasks.total));
+    const money = [describeMoney(progress), describeCost(progress)].filter(Boolean).join(' · ');
     this.tasks.update(progress.tasks.done, {
-      text: `${pc.bold(progress.phase)} · ${describeTasks(progress)} · ${pc.dim(describeMoney(progress))}`,
+      text: `${pc.bold(progress.phase)} · ${describeTasks(progress)} · ${pc.dim(money)}`,
     });
     for (const rental of progress.rentals) {
       let bar = this.rentals.get(rental.n);
-      if (rental.state === 'closed' || rental.state === 'failed') {
+      if (!isAlive(rental)) {
         // Only rentals that live have a line: a job may have had hundreds.
         if (bar) this.bars.remove(bar);
         this.rentals.delete(rental.n);
@@ -129,9 +161,9 @@ class TerminalView implements JobView {
     if (progress.waitingFor !== this.waitingFor && progress.waitingFor !== undefined)
       this.print(pc.yellow(`waits for ${progress.waitingFor}`));
     this.waitingFor = progress.waitingFor;
-    const failure = progress.lastFailure && `${progress.lastFailure.type}: ${progress.lastFailure.message}`;
-    if (failure !== undefined && failure !== this.lastFailure) {
-      this.lastFailure = failure;
+    const failure = describeFailure(progress);
+    if (failure !== undefined && kindOf(failure) !== this.lastFailure) {
+      this.lastFailure = kindOf(failure);
       this.print(pc.yellow(failure));
     }
   }

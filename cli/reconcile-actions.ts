@@ -5,9 +5,9 @@ import type { ReconcileResult } from '../model/reconcile';
 import type { SettlementResult } from '../model/result';
 import { durationText } from './duration';
 import { CliError, EXIT_FAILED } from './failure';
-import { warnWithoutWorker } from './job-actions';
 import { orphanLines } from './orphan-view';
 import { withTemporal } from './temporal-client';
+import { warnWithoutWorker } from './worker-there';
 
 export interface Options {
   dryRun?: boolean;

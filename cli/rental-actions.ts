@@ -1,40 +1,71 @@
 /** What `golem-temporal rent | exec | terminate` do: thin over GolemClient. */
 import { randomUUID } from 'node:crypto';
 import { GolemClient, type ExecuteScript, type ScriptOutcome } from '../client/index';
+import { detachedRental } from '../client/ended-rental';
 import { given } from '../model/given';
-import { CliError, EXIT_GONE, EXIT_NOT_NOW, EXIT_TIMED_OUT, EXIT_UNCERTAIN, usageError } from './failure';
-import { warnWithoutWorker } from './job-actions';
+import type { JobProgress } from '../model/result';
+import { requireSound } from './check-spec';
+import { durationText } from './duration';
+import {
+  CliError,
+  EXIT_FAILED,
+  EXIT_GONE,
+  EXIT_NOT_NOW,
+  EXIT_TIMED_OUT,
+  EXIT_UNCERTAIN,
+  usageError,
+} from './failure';
+import { interruptible, WaitOver } from './interruptible';
 import { jobView } from './job-view';
 import { signerOf } from './key-file';
+import { shellWord } from './names';
 import { resultPrinter } from './script-output';
 import { readJsonFile, readSpecFile } from './spec-file';
 import { withTemporal } from './temporal-client';
+import { missingWorker } from './worker-there';
 
-const EXIT_INTERRUPTED = 130;
+const DEFAULT_WAIT_SEC = 600;
 
 interface RentOptions {
   image?: string;
   budget?: string;
   id?: string;
   taskQueue: string;
+  wait?: number;
   owner?: string;
   json?: boolean;
 }
 
 export async function rent(file: string | undefined, options: RentOptions): Promise<void> {
   const spec = closedFor(await rentalSpec(file, options), options.owner);
+  requireSound({ tasks: [], ...spec, interactive: true });
+  const { wait: waitSec = DEFAULT_WAIT_SEC } = options;
   await withTemporal(async (client) => {
     const golem = new GolemClient({ client, taskQueue: options.taskQueue });
     const jobId = options.id ?? `golem-${randomUUID()}`;
     // Standard output has the id and nothing else, for scripts.
     const view = jobView(process.stderr);
-    await warnWithoutWorker(client, options.taskQueue);
-    const message = `the job goes on: golem-temporal watch ${jobId}, or golem-temporal terminate ${jobId}`;
-    const { rentalId } = await interruptible(message, (signal) =>
-      golem.rent(spec, { jobId, signal, onProgress: (progress) => view.update(progress) }),
-    ).finally(() => view.stop());
-    console.log(options.json ? JSON.stringify({ jobId, rentalId }) : rentalId);
+    const missing = await missingWorker(client, options.taskQueue, { isPatient: true });
+    if (missing) throw new CliError(`nothing is rented: ${missing}`, EXIT_NOT_NOW);
     const key = 'control' in spec ? ' --key FILE' : '';
+    const message = `job ${jobId} goes on: golem-temporal watch ${jobId} shows it, golem-temporal terminate ${jobId}${key} ends it`;
+    let why = '';
+    const onProgress = (progress: JobProgress): void => {
+      const { lastFailure } = progress;
+      if (lastFailure) why = ` (${lastFailure.type}: ${lastFailure.message})`;
+      view.update(progress);
+    };
+    const rented = (signal: AbortSignal) => golem.rent(spec, { jobId, signal, onProgress });
+    const { rentalId } = await interruptible(message, rented, waitSec)
+      .catch(async (error: unknown) => {
+        if (!(error instanceof WaitOver)) throw error;
+        await golem.cancel(jobId);
+        const time = durationText(waitSec).replace(/^(?!\d)/, '1 ');
+        const late = `no VM was up within ${time}${why}: job ${jobId} is cancelled`;
+        throw new CliError(late, EXIT_NOT_NOW);
+      })
+      .finally(() => view.stop());
+    console.log(options.json ? JSON.stringify({ jobId, rentalId }) : rentalId);
     console.error(
       `golem-temporal exec ${rentalId}${key} -- uname -a    # golem-temporal terminate ${jobId}${key} ends it`,
     );
@@ -78,15 +109,17 @@ export async function exec(rental: string, program: string[], options: ScriptOpt
     const golem = new GolemClient({ client, signer });
     const rentalId = await rentalThatAnswers(golem, rental, script !== undefined);
     const scriptId = script?.scriptId ?? options.result ?? '';
-    const key = options.key === undefined ? '' : ` --key ${options.key}`;
-    const message = `the script goes on: golem-temporal exec ${rentalId}${key} --result ${scriptId}`;
-    const outcome = await interruptible(message, (signal) => {
-      const follow = { signal, onResult: options.json ? undefined : resultPrinter() };
+    const key = options.key === undefined ? '' : ` --key ${shellWord(options.key)}`;
+    const again = `exec ${shellWord(rentalId)}${key} --result ${shellWord(scriptId)}`;
+    const printer = resultPrinter();
+    const outcome = await interruptible(`the script goes on: golem-temporal ${again}`, (signal) => {
+      const follow = { signal, onResult: options.json ? undefined : printer.print };
       if (!script) return golem.followScript(rentalId, scriptId, follow);
       return golem.exec(rentalId, script.commands, { ...script, ...follow });
     });
     if (options.json) console.log(JSON.stringify(outcome, null, 2));
-    requireDone(outcome);
+    printer.end();
+    requireDone(outcome, script);
   });
 }
 
@@ -115,9 +148,11 @@ function programCommand(program: string, args: string[]): ExecuteScript['command
 
 /** Before anything is sent: what would wait for long is told in place of waiting. */
 async function rentalThatAnswers(golem: GolemClient, rental: string, isForScript: boolean): Promise<string> {
-  const { workflowId, state, reason } = await golem.rentalProgress(rental);
+  const { workflowId, state, reason, activityId = '' } = await golem.rentalProgress(rental);
   if (!isForScript) return workflowId;
   switch (state) {
+    case 'detached':
+      throw detachedRental(workflowId, activityId, golem.signer !== undefined);
     case 'closing':
     case 'closed':
     case 'failed': {
@@ -140,11 +175,24 @@ const EXIT_CODES: Partial<Record<ScriptOutcome['state'], number>> = {
   lost: EXIT_GONE,
   returned: EXIT_GONE,
   uncertain: EXIT_UNCERTAIN,
-  timedOut: EXIT_TIMED_OUT,
 };
 
-function requireDone({ state, reason, scriptId, results }: ScriptOutcome): void {
+/** @param script - undefined where only its outcome was asked for */
+function requireDone(
+  { state, reason, scriptId, results, failure }: ScriptOutcome,
+  script: ExecuteScript | undefined,
+): void {
   if (state === 'done') return;
+  if (state === 'timedOut') {
+    const first = script
+      ? 'its VM and the rental end with it'
+      : 'its VM ends with it, and the rental with the first VM';
+    const ends = script?.vm === undefined ? first : `VM ${script.vm} ends with it`;
+    throw new CliError(`script ${scriptId} took longer than its time: ${ends}`, EXIT_TIMED_OUT);
+  }
+  // Its rental lives, and has no room for its VM.
+  if (state === 'returned' && failure?.type === 'VmNotCreated')
+    throw new CliError(`script ${scriptId} was not run: ${failure.message}`, EXIT_FAILED);
   const failed = results.find(({ result }) => result === 'Error');
   const where = failed && failed.index > 0 ? `command ${failed.index + 1} of ` : '';
   throw new CliError(`${where}script ${scriptId}: ${state}${reason ? `: ${reason}` : ''}`, EXIT_CODES[state]);
@@ -157,18 +205,4 @@ export async function terminate(id: string, options: { reason: string; key?: str
     const ended = await new GolemClient({ client, signer }).terminate(id, reason);
     console.log(ended ? `terminating ${id}` : `${id} is over already: there is nothing to terminate`);
   });
-}
-
-/** Ctrl-C ends the waiting alone. */
-async function interruptible<T>(message: string, wait: (signal: AbortSignal) => Promise<T>): Promise<T> {
-  const stop = new AbortController();
-  const onSignal = (): void => stop.abort(new CliError(message, EXIT_INTERRUPTED));
-  process.once('SIGINT', onSignal);
-  process.once('SIGTERM', onSignal);
-  try {
-    return await wait(stop.signal);
-  } finally {
-    process.off('SIGINT', onSignal);
-    process.off('SIGTERM', onSignal);
-  }
 }

@@ -11,6 +11,7 @@ export function readSpecFile(file: string): Promise<object> {
 
 /** @param what - names what the file should hold */
 export async function readJsonFile(file: string, what: string): Promise<object> {
+  if (file === '') throw usageError(`no file is named for the ${what}`);
   const content =
     file === '-'
       ? await text(process.stdin)

@@ -39,10 +39,13 @@ export class ControlSigner {
     private readonly jwk: JWK,
   ) {}
 
-  /** With a new key. */
+  /** With a new key, whose public one no command line takes for an option. */
   static async generate(): Promise<ControlSigner> {
-    const { privateKey } = await generateKeyPair('EdDSA', { crv: 'Ed25519', extractable: true });
-    return ControlSigner.fromJwk(await exportJWK(privateKey));
+    for (;;) {
+      const { privateKey } = await generateKeyPair('EdDSA', { crv: 'Ed25519', extractable: true });
+      const signer = await ControlSigner.fromJwk(await exportJWK(privateKey));
+      if (!signer.key.startsWith('-')) return signer;
+    }
   }
 
   /**

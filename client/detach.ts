@@ -10,8 +10,8 @@ import { GolemClient } from './golem-client';
  * @param id of a rental, or of the job whose newest rental is meant
  * @returns what will happen if nobody comes back
  * @throws ApplicationFailure by its type - `NotDetachable`: no VM is up; `AgreementEnded`: it ended meanwhile;
- * `ControlRefused`: it has an owner; GolemRentalError `RentalNotReady`, `AgreementEnded` - the job has no rental;
- * UnknownRentalError
+ * `ControlRefused`: it has an owner. GolemRentalError `RentalNotReady` - the job has no rental; `RentalDetached`,
+ * `AgreementEnded` - it is over; UnknownRentalError
  */
 export async function detach({ client, signer }: AttachTarget, id: string): Promise<Detached> {
   return await new GolemClient({ client, signer }).detach(id);

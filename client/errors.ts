@@ -13,7 +13,7 @@ import {
   WorkflowUpdateFailedError,
   WorkflowUpdateRPCTimeoutOrCancelledError,
 } from '@temporalio/client';
-import { FAILURES } from '../model/failures';
+import { CORRECT_ARGUMENT, FAILURES } from '../model/failures';
 
 /** A job, or its settlement, ended badly. */
 export class GolemJobError extends Error {
@@ -50,7 +50,8 @@ export class GolemRentalError extends Error {
     options?: ErrorOptions,
   ) {
     super(`${rentalId}: ${type}: ${reason}`, options);
-    if (Object.hasOwn(FAILURES, type)) this.action = FAILURES[type as keyof typeof FAILURES].action;
+    if (type === 'InvalidJobSpec') this.action = CORRECT_ARGUMENT;
+    else if (Object.hasOwn(FAILURES, type)) this.action = FAILURES[type as keyof typeof FAILURES].action;
   }
 }
 
@@ -59,7 +60,7 @@ function noSuch(what: string, id: string, namespace: string, otherType?: string)
   return `there is no ${what} ${id} in the namespace ${namespace}${is}`;
 }
 
-/** There is no such rental in the namespace. */
+/** There is neither such a rental nor such a job in the namespace. */
 export class UnknownRentalError extends WorkflowNotFoundError {
   constructor(
     readonly rentalId: string,
@@ -67,7 +68,7 @@ export class UnknownRentalError extends WorkflowNotFoundError {
     /** Type of the workflow that has this id. */
     otherType?: string,
   ) {
-    super(noSuch('rental', rentalId, namespace, otherType), rentalId, undefined);
+    super(noSuch('job or rental', rentalId, namespace, otherType), rentalId, undefined);
   }
 }
 

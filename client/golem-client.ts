@@ -367,7 +367,7 @@ export class GolemClient {
   /**
    * Ends a rental and its job, and leaves the VM alive; see the function `detach`.
    * @param rental a rental's id, or that of the job whose newest rental is meant
-   * @throws ApplicationFailure by its type - see there
+   * @throws as that
    */
   async detach(rental: string): Promise<Detached> {
     return await this.rentals.detach(await this.rentals.resolve(rental));
@@ -394,7 +394,8 @@ export class GolemClient {
 
   /**
    * Takes back what a key was granted, and what it has passed on.
-   * @throws GolemRentalError `ControlRefused` - the signer may not, or that key has no grant; UnknownRentalError
+   * @throws GolemRentalError `ControlRefused` - the signer may not; `InvalidJobSpec` - that key has no grant, or there is no
+   * owner; UnknownRentalError
    */
   async revoke(id: string, key: ControlKey): Promise<void> {
     await this.rentals.revoke(id, key);

@@ -5,13 +5,14 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { WorkflowUpdateFailedError } from '@temporalio/client';
-import { ApplicationFailure, WorkflowNotFoundError } from '@temporalio/common';
+import { WorkflowNotFoundError } from '@temporalio/common';
 import type { Detached } from '../model/attach';
 import { rentalId as rentalIdOf } from '../model/ids';
 import { PERMISSIONS, type ControlKey, type GrantRequest, type Operation } from '../model/control';
 import type { CommandResult, JobProgress, RentalProgress, RentalState } from '../model/result';
 import type { ExecuteScript, ScriptOutcome } from '../model/script';
 import type { ControlSigner, SignedFor } from './control-signer';
+import { endedRental } from './ended-rental';
 import {
   GolemJobError,
   GolemRentalError,
@@ -182,7 +183,7 @@ export class Rentals {
         .result()
         .catch(() => undefined);
       if (answered) return answered;
-      throw ApplicationFailure.nonRetryable(`no rental "${rentalId}" runs`, 'NotDetachable');
+      throw error;
     }
   }
 
@@ -271,7 +272,7 @@ export class Rentals {
       });
       if (seen === undefined) throw this.unknown(rentalId);
       if (seen === 'unseen' || seen.running) return;
-      throw new GolemRentalError(rentalId, 'AgreementEnded', 'the rental is over', { cause: error });
+      throw await endedRental(this.golem.client, rentalId, this.signer !== undefined, error);
     }
     const named = error instanceof WorkflowUpdateFailedError && namedCause(error);
     if (!named) throw error;

@@ -43,6 +43,10 @@ export interface Detached {
 /** The workflow id of the rental that attaches: Temporal lets only one of that id run at a time. */
 export const attachId = (activityId: GolemActivityId): string => `golem-attach-${activityId}`;
 
+/** How a VM that was left alive is taken over again. */
+export const attachCommand = (activityId: GolemActivityId, hasOwner: boolean): string =>
+  `golem-temporal attach ${activityId}${hasOwner ? ' --key FILE' : ''}`;
+
 /** Job id of a settlement that pays for an agreement which is of no job of ours. */
 export const foreignJobId = (agreementId: AgreementId): string => `golem-agreement-${agreementId}`;
 

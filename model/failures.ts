@@ -211,7 +211,8 @@ export const FAILURES = {
   },
   RentalDetached: {
     means: 'The rental was detached: its VM lives on, but nobody talks to it.',
-    action: 'Attach to its Golem activity: `golem-temporal attach ACTIVITY_ID`.',
+    action:
+      'Attach to its Golem activity: `golem-temporal attach ACTIVITY_ID`; `golem-temporal events JOB` tells its id.',
     retryable: false,
   },
   Timeout: {
@@ -227,3 +228,6 @@ export const FAILURES = {
 } as const satisfies Record<string, FailureKind>;
 
 export type FailureType = keyof typeof FAILURES;
+
+/** What to do about `InvalidJobSpec` where it is an argument that has mistakes, and no spec. */
+export const CORRECT_ARGUMENT = 'Correct what is named, and try again.';

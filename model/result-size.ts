@@ -15,6 +15,14 @@ const MARK = /\n… \[(\d+) bytes cut\]$/;
 
 const mark = (bytes: number): string => `\n… [${bytes} bytes cut]`;
 
+/** An output without its mark, and how many bytes that says are missing. */
+export function withoutMark(text: string): { whole: string; missing: number } {
+  const found = MARK.exec(text);
+  return found
+    ? { whole: text.slice(0, found.index), missing: Number(found[1]) }
+    : { whole: text, missing: 0 };
+}
+
 /** UTF-8 bytes of one code point. */
 function utf8Bytes(code: number): number {
   return code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
@@ -51,10 +59,9 @@ function cut(text: string, limit: number, bytesOf: (code: number) => number): st
     end += character.length;
   }
   if (end === text.length) return text;
-  const before = MARK.exec(text);
-  const whole = before ? text.slice(0, before.index) : text;
+  const { whole, missing: before } = withoutMark(text);
   const kept = whole.slice(0, end);
-  const missing = lengthOf(whole.slice(kept.length), utf8Bytes) + Number(before?.[1] ?? 0);
+  const missing = lengthOf(whole.slice(kept.length), utf8Bytes) + before;
   return missing === 0 ? kept : kept + mark(missing);
 }
 

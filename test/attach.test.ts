@@ -275,7 +275,7 @@ test('what cannot be attached to is refused by name, and nothing has changed', a
   expect(await attach(activityId)).toMatch(/^ActivityInUse: /);
   await end(world, attached, `${jobId}/settlement`, agreementId);
   expect(await attach(activityId)).toMatch(/^ActivityEnded: /);
-  expect(await refusal(world.golem.detach(rental))).toMatch(/^NotDetachable: /);
+  await expect(world.golem.detach(rental)).rejects.toMatchObject({ type: 'RentalDetached' });
   expect(await world.open()).toEqual(NOTHING_OPEN);
 });
 

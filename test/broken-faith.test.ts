@@ -89,8 +89,8 @@ describe('a provider', () => {
 
 describe('a file of providers to avoid', () => {
   const folder = tempDir('avoid');
-  const path = join(folder, 'deep', 'avoid.jsonl');
-  afterEach(() => rmSync(join(folder, 'deep'), { recursive: true, force: true }));
+  const path = join(folder, 'avoid.jsonl');
+  afterEach(() => rmSync(path, { recursive: true, force: true }));
   const NOW = Date.parse('2026-01-01T00:00:00Z');
   const entry = (id: string, breach: Breach = 'billRefused', nowMs = NOW) =>
     avoided({ id, name: id, breach, reason: 'why' }, nowMs);

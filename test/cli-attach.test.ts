@@ -1,9 +1,12 @@
 /** `golem-temporal detach` and `attach` as they are used. */
 import type { RentalProgress } from '../model/result';
+import { join } from 'node:path';
 import { runCli, type CliRun } from './support/cli';
+import { tempDir } from './support/temp-dir';
 import { temporalAddress } from './support/temporal';
 import { NOTHING_OPEN, startWorld, type World } from './support/world';
 
+const folder = tempDir('attach');
 let world: World;
 beforeAll(async () => {
   world = await startWorld({ devnet: { paymentCycleSec: 0.1 } });
@@ -35,10 +38,18 @@ test('a rental is left alive by detach, which says what becomes of it, and taken
   expect(detached.stdout).toMatch(/goes on until \d{4}-.*\n.*1 GLM are reserved.*\n/);
   expect(detached.stdout).toContain(`golem-temporal attach ${activityId}`);
   await world.golem.result(jobId);
-  expect(await cli('detach', rental)).toMatchObject({
-    code: 1,
-    stderr: expect.stringMatching(/^golem-temporal: NotDetachable: /) as string,
-  });
+  const left = `${rental}: RentalDetached: the rental was detached, and its VM lives on: golem-temporal attach ${activityId}`;
+  for (const args of [
+    ['detach', rental],
+    ['exec', jobId, '--', 'ls'],
+    ['exec', rental, '--result', 'x'],
+  ])
+    expect(await cli(...args)).toEqual({ code: 3, stdout: '', stderr: `golem-temporal: ${left}\n` });
+  expect((await cli('events', jobId)).stdout).toMatch(
+    new RegExp(
+      ` ActivityStateChanged id=${activityId} .* state=Detached .* attach=golem-temporal attach ${activityId}`,
+    ),
+  );
 
   const attached = await attach(activityId);
   expect(attached).toMatchObject({ code: 0, stderr: '' });
@@ -48,9 +59,30 @@ test('a rental is left alive by detach, which says what becomes of it, and taken
   const again = await cli('detach', id, '--json');
   expect(JSON.parse(again.stdout)).toMatchObject({ activityId, agreementId });
   await world.client.workflow.getHandle(id).result();
+  const file = join(folder, 'key.json');
+  const key = (await cli('key', file)).stdout.trim();
+  const closed = await attach(activityId, '--connection', 'default', '--key', file);
+  expect(closed.stdout).toContain(`closed from now on: it obeys ${key} alone`);
+  expect(await cli('detach', id, '--key', file)).toMatchObject({ code: 0 });
+  await world.client.workflow.getHandle(id).result();
   const json = await attach(activityId, '--json', '--connection', 'default');
   expect(JSON.parse(json.stdout)).toMatchObject({ rentalId: id, activityId, state: 'ready' });
-  await world.client.workflow.getHandle(id).executeUpdate('terminate', { args: [{}] });
+  expect(await cli('revoke', id, key, '--key', file)).toMatchObject({
+    ...{
+      code: 2,
+      stderr: expect.stringMatching(/it has no owner, .*: rent with --owner KEY to close it/) as string,
+    },
+  });
+  expect(await cli('exec', id, '--timeout', '1s', '--', 'sleep', '30')).toMatchObject({
+    ...{ code: 124, stdout: '' },
+    stderr: expect.stringMatching(
+      /took longer than its time: its VM and the rental end with it\n$/,
+    ) as string,
+  });
+  await world.client.workflow.getHandle(id).result();
+  expect((await cli('exec', id, '--', 'ls')).stderr).toMatch(
+    /has ended \(script \S+ ran longer than its 1 s\)/,
+  );
   expect((await world.golem.settled(jobId)).state).toBe('settled');
   expect(await world.open()).toEqual(NOTHING_OPEN);
 });
@@ -62,5 +94,15 @@ test('what cannot be an id, a batch or a budget is refused before anything is as
   const help = await cli('attach', '--help');
   for (const option of ['--batch', '--budget', '--connection', '--task-queue', '--json'])
     expect(help.stdout).toContain(option);
+  expect(bad.stderr).toMatch(/\nCorrect what is named, and try again\.\n$/);
   expect((await cli('detach')).code).toBe(2);
+  for (const args of [
+    ['exec', 'nosuch', '--', 'ls'],
+    ['terminate', 'nosuch'],
+    ['detach', 'nosuch'],
+  ])
+    expect(await cli(...args)).toEqual({
+      ...{ code: 2, stdout: '' },
+      stderr: `golem-temporal: there is no job or rental nosuch in the namespace ${world.client.options.namespace}\n`,
+    });
 });

@@ -79,10 +79,13 @@ test('what is no key, no permission and no time is told before anything is asked
       ['grant', 'x', keyB, '--may', 'exec,fly', '--until', '2h', '--key', A],
       /exec,read,terminate,settle,grant/,
     ],
-    [['grant', 'x', keyB, '--may', 'exec', '--until', 'soon', '--key', A], /duration is a whole number/],
+    [['grant', 'x', keyB, '--may', 'exec', '--until', 'soon', '--key', A], /give a duration, a whole number/],
     [['grant', 'x', 'bob', '--may', 'exec', '--until', '2h', '--key', A], /public key has 43 characters/],
     [['grant', 'x', keyB, '--may', 'exec', '--until', '2h'], /required option '--key <file>'/],
-    [['grant', 'nobody', keyB, '--may', 'exec', '--until', '2h', '--key', A], /there is no rental nobody/],
+    [
+      ['grant', 'nobody', keyB, '--may', 'exec', '--until', '2h', '--key', A],
+      /there is no job or rental nobody/,
+    ],
     [['rent', '--image', 'x', '--budget', '1', '--owner', 'me'], /public key has 43 characters/],
   ];
   for (const [args, message] of wrong)
@@ -139,6 +142,12 @@ test('3.2, in part: B sends scripts and reads, and A stays in control and takes 
   const grant = ['grant', rentalId, keyB, '--may', 'all', '--until', '1h', '--key', B];
   expect(await golem(...grant)).toMatchObject(refused(no));
 
+  expect(await golem('revoke', rentalId, keyA, '--key', A)).toMatchObject({
+    ...{
+      code: 2,
+      stderr: expect.stringMatching(/: \S+ has no grant here: nothing to revoke\nCorrect/) as string,
+    },
+  });
   expect(await golem('revoke', rentalId, keyB, '--key', A)).toMatchObject({ code: 0, stderr: '' });
   expect(await golem('exec', rentalId, '--key', B, '--', 'ls')).toMatchObject(refused(/was revoked/));
   const events = (await golem('events', jobId, '--json')).stdout.trim().split('\n');
@@ -153,14 +162,19 @@ test('3.2, in part: B sends scripts and reads, and A stays in control and takes 
 
   // And away and back again: only A.
   const { activityId = '' } = await world.golem.rentalProgress(rentalId);
-  expect(await golem('detach', rentalId, '--key', A)).toMatchObject({ code: 0, stderr: '' });
+  const detached = await golem('detach', rentalId, '--key', A);
+  expect(detached).toMatchObject({ code: 0, stderr: '' });
+  expect(detached.stdout).toContain(`golem-temporal attach ${activityId} --key FILE`);
+  expect(await golem('exec', rentalId, '--key', A, '--', 'ls')).toMatchObject({
+    ...{ code: 3, stderr: expect.stringContaining(`attach ${activityId} --key FILE`) as string },
+  });
   await world.golem.result(jobId);
   const attach = (...args: string[]) => golem('attach', activityId, '--task-queue', world.taskQueue, ...args);
   expect(await attach()).toMatchObject(
     refused(/^golem-temporal: ControlRefused: attach: the activity has an owner/),
   );
   expect(await attach('--key', B)).toMatchObject(
-    refused(/ControlRefused: attach: the activity has an owner/),
+    refused(new RegExp(`ControlRefused: attach: the activity has an owner, and ${keyB} is not his key`)),
   );
   const attached = await attach('--key', A, '--json');
   const { rentalId: id } = JSON.parse(attached.stdout) as { rentalId: string };

@@ -9,16 +9,21 @@ import { openTemporal, type TestTemporal } from './support/temporal';
 let devnet: Devnet;
 let temporal: TestTemporal;
 let worker: Child;
+const logged: string[] = [];
 beforeAll(async () => {
   requireBuild();
   devnet = await startDevnet();
   temporal = await openTemporal();
-  worker = await startCli(['worker'], {
-    ...temporal.env,
-    YAGNA_API_URL: devnet.url,
-    YAGNA_APPKEY: devnet.appKey,
-    GOLEM_REGISTRY_URL: `${devnet.url}/registry`,
-  });
+  worker = await startCli(
+    ['worker'],
+    {
+      ...temporal.env,
+      YAGNA_API_URL: devnet.url,
+      YAGNA_APPKEY: devnet.appKey,
+      GOLEM_REGISTRY_URL: `${devnet.url}/registry`,
+    },
+    (line) => void logged.push(line),
+  );
   await worker.line(/^worker ready/);
 });
 afterAll(async () => {
@@ -88,6 +93,18 @@ test('a bad spec ends with code 2 and a line for each mistake', async () => {
   expect(run.stderr).toContain('InvalidJobSpec');
   expect(run.stderr).toMatch(/tasks\[0\]\.comands: .*commands/);
   expect(run.stderr).toMatch(/budget: is a JSON number/);
+  // Nothing was started.
+  expect(run.stdout).toBe('');
+});
+
+test('why a job has failed stands in the log of its worker, in one line', async () => {
+  // Only a worker knows its strategies.
+  const bad = { ...SPEC, tasks: ['true'], providers: { select: 'mine' } };
+  expect(await golem(['start', '-', '--watch', '--id', 'bad'], bad)).toMatchObject({ code: 2 });
+  const told = logged.filter((line) => line.includes('bad'));
+  expect(told).toEqual([
+    expect.stringMatching(/golemPrepareJob of bad: InvalidJobSpec: providers\.select: /),
+  ]);
 });
 
 test('an id that is in use ends with code 2; cancel ends the job, and it is paid all the same', async () => {

@@ -1,4 +1,5 @@
 /** `golem-temporal rent | exec | terminate`, as users run them. */
+import { randomUUID } from 'node:crypto';
 import { spawnCli, runCli, type CliRun } from './support/cli';
 import { Gate } from './support/gate';
 import { expectAllPaidOnce, now } from './support/proof';
@@ -44,6 +45,11 @@ test('exec runs a program with its arguments as they are, and prints each output
   expect(await golem(['exec', rental, '--shell', 'echo $((1 + 1))'])).toMatchObject({ stdout: '2\n' });
   const script = { commands: ['echo one', { run: '/bin/echo', args: ['two'] }] };
   expect(await golem(['exec', rental, '--file', '-'], script)).toMatchObject({ stdout: 'one\ntwo\n' });
+  const long = await golem(['exec', rental, '--shell', 'head -c 70000 /dev/zero | tr "\\0" x']);
+  expect(long).toMatchObject({ code: 0, stdout: 'x'.repeat(65_536) });
+  expect(long.stderr).toMatch(
+    /^golem-temporal: 4464 bytes of the output were cut off: .*transfer.*outputLimitBytes/,
+  );
   const json = await golem(['exec', rental, '--json', '--timeout', '1m', '--', 'echo', 'x']);
   expect(JSON.parse(json.stdout)).toMatchObject({ state: 'done', results: [{ stdout: 'x\n' }] });
 });
@@ -58,8 +64,12 @@ test('a program that fails ends exec with 1, and what is no script with 2', asyn
     [['exec', rental, '--', ''], /the command is empty/],
     [['exec', rental, '--shell', ''], /the command is empty/],
     [['exec', rental, '--result', 'none'], /no script "none" in this rental/],
-    [['exec', 'nobody', '--', 'ls'], /there is no rental nobody in the namespace/],
-    [['terminate', 'nobody'], /there is no rental nobody in the namespace/],
+    [['exec', 'nobody', '--', 'ls'], /there is no job or rental nobody in the namespace/],
+    [['terminate', 'nobody'], /there is no job or rental nobody in the namespace/],
+    [
+      ['exec', rental, '--vm', 'two', '--', 'ls'],
+      /allows 1 VM at a time: rent it with vmsAtOnce 2\nCorrect what/,
+    ],
     [['rent'], /give a spec file, or both --image and --budget/],
   ];
   for (const [args, message] of wrong)
@@ -110,8 +120,17 @@ test('terminate ends the rental with its reason, and exec then says that it has 
 test('a VM that is not up yet, or a worker that is not there, is told at once and by a code of its own', async () => {
   const closed = await Gate.start();
   const spec = { image: 'golem/alpine:latest', budget: '1', setup: [closed.command] };
-  const job = await world.golem.rent(spec, { waitReady: false });
+  const job = { jobId: `slow-${randomUUID()}` };
+  const child = spawnCli(['rent', '-', '--id', job.jobId, '--task-queue', world.taskQueue], env());
+  child.stdin.end(JSON.stringify(spec));
+  let told = '';
+  child.stderr.on('data', (chunk: Buffer) => (told += chunk.toString()));
+  const ended = new Promise<number | null>((resolve) => child.on('close', resolve));
   await closed.visitor();
+  child.kill('SIGTERM');
+  expect(await ended).toBe(130);
+  expect(told).toContain(`job ${job.jobId} goes on: `);
+  expect(told).toContain(`golem-temporal terminate ${job.jobId} ends it`);
   expect(await golem(['exec', job.jobId, '--', 'ls'])).toMatchObject({
     ...{
       code: 4,
@@ -129,4 +148,21 @@ test('a VM that is not up yet, or a worker that is not there, is told at once an
   await closed.close();
   await world.golem.terminate(job.jobId);
   await world.golem.settled(job.jobId);
+});
+
+test('rent waits no longer than it is told to, and not at all where no worker is', async () => {
+  const id = `none-${randomUUID()}`;
+  const spec = { image: 'golem/alpine:latest', budget: '1', demand: { minMemGib: 4000 } };
+  const rent = ['rent', '-', '--wait', '1s', '--id', id, '--task-queue'];
+  expect(await golem([...rent, 'nobody'], spec)).toEqual({
+    ...{ code: 4, stdout: '' },
+    stderr: expect.stringMatching(
+      /: nothing is rented: no worker .*worker --task-queue nobody`\n$/,
+    ) as string,
+  });
+  expect(await golem([...rent, world.taskQueue], spec)).toMatchObject({
+    ...{ code: 4, stdout: '' },
+    stderr: expect.stringMatching(/no VM was up within 1 second.*: job none-\S+ is cancelled\n$/) as string,
+  });
+  await expect(world.golem.result(id)).rejects.toMatchObject({ type: 'Cancelled' });
 });

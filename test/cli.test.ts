@@ -56,8 +56,66 @@ describe('golem-temporal', () => {
   });
 
   test('without Temporal it says what to start', async () => {
-    const run = await runCli(['start', '-'], { env: { TEMPORAL_ADDRESS: '127.0.0.1:1' }, input: '{}' });
+    const input = JSON.stringify({ image: 'golem/alpine:latest', budget: '1', tasks: ['true'] });
+    const run = await runCli(['start', '-'], { env: { TEMPORAL_ADDRESS: '127.0.0.1:1' }, input });
     expectRefusal(run, 1, /no Temporal server answers at 127\.0\.0\.1:1: start one with/);
+  });
+
+  test('what no worker would take is refused before Temporal is asked, by its name and with what to do', async () => {
+    const env = { TEMPORAL_ADDRESS: '127.0.0.1:1', YAGNA_APPKEY: 'key' };
+    const key = join(folder, 'key.json');
+    const { stdout } = await runCli(['key', key]);
+    const to = stdout.trim();
+    const rent = ['rent', '--image', 'golem/alpine:latest', '--budget', '1'];
+    const grant = ['grant', 'x', to, '--may', 'all', '--key', key];
+    const refused: [string[], RegExp][] = [
+      [['rent', '--image', 'a b', '--budget', '-1'], /InvalidJobSpec:\nbudget: .*\nimage: .*\nCorrect the/],
+      [[...rent, '--id', 'a/b c'], /no spaces and slashes/],
+      [[...rent, '--id', ''], /an id has letters, digits/],
+      [[...rent, '--task-queue', ''], /'--task-queue <name>' argument '' is invalid\. it is empty/],
+      [['worker', '--task-queue', ' '], /'--task-queue <name>' argument ' ' is invalid/],
+      [['exec', '', '--', 'ls'], /for argument 'rental'\. it is empty/],
+      [['detach', ''], /invalid for argument 'rental'/],
+      [['watch', ''], /invalid for argument 'id'/],
+      [['grant'], /missing required argument 'rental'/],
+      [['revoke'], /missing required argument 'rental'/],
+      [['revoke', 'x', to], /required option '--key <file>' not specified/],
+      [
+        [...grant, '--until', 'yesterday'],
+        /a duration, .* such as 2h, or a time such as 2030-01-31T12:00:00Z/,
+      ],
+      [
+        [...grant, '--until', '2026-12-01'],
+        /a duration, .* such as 2h, or a time such as 2030-01-31T12:00:00Z/,
+      ],
+      [['key', ''], /no file is named for the private key/],
+      [['key', join(folder, 'no', 'key.json')], /cannot write .*: its folder is not there/],
+      [['key', join(key, 'in')], /cannot write .*: what it is to be in is no folder/],
+      [
+        ['worker', '--files-listen', '0.0.0.0:7480'],
+        /--files-listen says how .*: name the folder with --files/,
+      ],
+      [
+        ['worker', '--files-url', 'https://a.example'],
+        /--files-url says how .*: name the folder with --files/,
+      ],
+    ];
+    await Promise.all(
+      refused.map(async ([args, complaint]) => {
+        const run = await runCli(args, { env });
+        expect([args, run]).toEqual([
+          args,
+          { code: 2, stdout: '', stderr: expect.stringMatching(complaint) as string },
+        ]);
+      }),
+    );
+    const avoid = join(folder, 'no', 'avoid.jsonl');
+    const worker = { ...env, YAGNA_API_URL: 'http://127.0.0.1:1', TEMPORAL_ADDRESS: temporalAddress() };
+    expectRefusal(
+      await runCli(['worker', '--avoid', avoid], { env: worker }),
+      2,
+      /avoid\.jsonl: its folder is not there/,
+    );
   });
 
   test('a worker that has no yagna says what to set, before it polls', async () => {

@@ -1,6 +1,15 @@
 /** Who may control a closed rental: grants, what is passed on from them, and what is refused. */
 import { LONGEST_LIFE_SEC, type Grant, type Permission } from '../model/control';
-import { beginCheck, endCheck, grant, newGrants, revoke, take, type Grants } from '../workflows/state/grants';
+import {
+  beginCheck,
+  endCheck,
+  grant,
+  newGrants,
+  revoke,
+  take,
+  whyTooLong,
+  type Grants,
+} from '../workflows/state/grants';
 
 const NOW = 1_000_000_000;
 let state: Grants;
@@ -89,6 +98,10 @@ test('nobody grants more than he may, nor for longer', () => {
   grant(state, given('owner', 'agent', ['exec', 'grant'], NOW + 1000), NOW);
   expect(grant(state, given('agent', 'other', ['read'], NOW + 500), NOW)).toBe('GrantTooWide');
   expect(grant(state, given('agent', 'other', ['exec'], NOW + 1001), NOW)).toBe('GrantTooWide');
+  expect(whyTooLong(state, given('agent', 'other', ['exec'], NOW + 1001))).toContain(
+    `the grant of agent ends at ${new Date(NOW + 1000).toISOString()}`,
+  );
+  expect(whyTooLong(state, given('agent', 'other', ['read'], NOW + 500))).toBeUndefined();
   expect(grant(state, given('agent', 'agent', ['exec'], NOW + 500), NOW)).toBe('GrantTooWide');
   expect(grant(state, given('agent', 'owner', ['exec'], NOW + 500), NOW)).toBe('GrantTooWide');
   expect(grant(state, given('agent', 'other', ['exec', 'grant'], NOW + 1000), NOW)).toBeUndefined();

@@ -145,6 +145,8 @@ describe('a transfer', () => {
     expect(result).toMatchObject({ result: 'Error', stdout: null });
     expect(result.message).toMatch(/^Local service error: Transfer error: ./);
     expect(result.message).toContain(why);
+    // Of this machine's files nothing is told.
+    expect(result.message).not.toMatch(/, \w+ '\//);
     expect(await vm.state()).toEqual({ state: ['Ready', null] });
     expect(await vm.sh('ls /golem/work')).toMatchObject({ stdout: 'file\n' });
   });

@@ -66,8 +66,8 @@ test('every mistake of the file is told by its line, and nothing is rented', asy
     'tasks line 5: name: "task-1" is the name of line 1 already; give each task its own',
     'tasks line 8: commands[0].rum: unknown key, did you mean "run"?',
     'tasks line 9: vm: "a" was that of earlier lines; put all tasks of a vm one after the other',
-    'tasks line 10: files:/in.txt: the worker serves no files; start it with --files DIR, or give an http(s) URL',
-    'tasks line 11: files:/state.tar: the worker serves no files; start it with --files DIR, or give an http(s) URL',
+    'tasks line 10: commands[0].transfer.from: files:/in.txt: the worker serves no files; start it with --files DIR, or give an http(s) URL',
+    'tasks line 11: checkpoint.to: files:/state.tar: the worker serves no files; start it with --files DIR, or give an http(s) URL',
     expect.stringMatching(/^tasks line 12: checkpoint\.files/),
   ]);
   expect((await since(world, bad.began)).all()).toEqual([]);

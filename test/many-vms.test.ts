@@ -144,8 +144,8 @@ test('a provider that refuses a second VM fails that script alone, by name', asy
 
 test('where a job has not asked for it, there is no second VM', async () => {
   const { jobId, rentalId } = await world.golem.rent(spec('roomy', { vmsAtOnce: undefined }));
-  expect(await world.golem.exec(rentalId, ['true'], { vm: 'second' })).toMatchObject({
-    ...{ state: 'returned', failure: { type: 'VmNotCreated' } },
+  await expect(world.golem.exec(rentalId, ['true'], { vm: 'second' })).rejects.toMatchObject({
+    ...{ type: 'InvalidJobSpec', reason: expect.stringContaining('rent it with vmsAtOnce 2') as string },
   });
   await end(jobId);
 });

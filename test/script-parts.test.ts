@@ -65,6 +65,14 @@ describe('transfers', () => {
     ]);
   });
 
+  test('of a file that is not there it is not tried again', () => {
+    const parts = begin([IN, RUN]);
+    const [moved] = results('Error');
+    const message = 'Local service error: Transfer error: HTTP error: client error: 404 Not Found (from x)';
+    expect(nextPart(parts, { state: 'failed', results: [{ ...moved!, message }] })).toBeUndefined();
+    expect(outcome(parts)).toEqual([[0, 'Error']]);
+  });
+
   test('a program that fails is not run again', () => {
     const parts = begin([IN, RUN, OUT]);
     expect(nextPart(parts, failed('Ok', 'Error'))).toBeUndefined();

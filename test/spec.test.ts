@@ -1,5 +1,6 @@
 /** A job spec: what a user may write, what it is completed to, and how mistakes are told. */
 import { jobSpecJsonSchema } from '../model/json-schema';
+import { specProblems } from '../model/spec-anywhere';
 import { type ParsedSpec, parseJobSpec, type SpecSettings } from '../model/spec';
 
 const HASH = 'd73cc921276b01be2abe29596997cd92ad0a8a50566d4925c743bcd8';
@@ -549,6 +550,23 @@ describe('duration classes', () => {
     expect(
       refused({ expirationSec: 200 }, { durationClasses: { minExpirationSec: undefined } }),
     ).toHaveLength(1);
+  });
+});
+
+describe('what no worker would take', () => {
+  test('is told without one, and what its settings decide is left to the worker', () => {
+    for (const spec of [SMALL, FULL]) expect(specProblems(spec)).toEqual([]);
+    const demands = [
+      { expirationSec: 20 },
+      { expirationSec: 90_000, debitNotesAcceptanceTimeoutSec: null },
+      { expirationSec: 90_000, midAgreementPaymentTimeoutSec: 60 },
+    ];
+    for (const demand of demands) expect(specProblems({ ...SMALL, demand })).toEqual([]);
+    expect(specProblems({ ...SMALL, tasks: [{ commands: ['a'], timeoutSec: 90_000 }] })).toEqual([]);
+    expect(specProblems({ ...SMALL, providers: { select: 'mine' } })).toEqual([]);
+    const bad = { ...SMALL, budget: { amount: '0', max: '2' }, tasks: [] };
+    expect(specProblems(bad)).toEqual((parseJobSpec(bad) as { problems: string[] }).problems);
+    expect(specProblems(bad)).toHaveLength(3);
   });
 });
 

@@ -116,3 +116,8 @@ test('canonical JSON is that of RFC 8785 for what an argument may hold', () => {
   const value = { b: [3, { z: null, a: 'ä\n' }], a: 1e21, '10': true, '9': 0.1 };
   expect(canonicalJson(value)).toBe('{"10":true,"9":0.1,"a":1e+21,"b":[3,{"a":"ä\\n","z":null}]}');
 });
+
+test('a new key is one that a command line takes for no option', async () => {
+  const keys = await Promise.all(Array.from({ length: 400 }, () => ControlSigner.generate()));
+  expect(keys.filter(({ key }) => key.startsWith('-'))).toEqual([]);
+});

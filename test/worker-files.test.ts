@@ -184,7 +184,9 @@ test('a worker that serves nothing refuses a job that reads its files, before it
   try {
     const tasks = [{ commands: [{ transfer: { from: 'files:/x', to: '/golem/input/x' } }] }];
     const { jobId } = await world.golem.startJob({ image: 'golem/alpine:latest', budget: '1', tasks });
-    await expect(world.golem.result(jobId)).rejects.toThrow(/files:\/x: the worker serves no files.*--files/);
+    await expect(world.golem.result(jobId)).rejects.toThrow(
+      /FilesNotServed: tasks\[0\]\.commands\[0\]\.transfer\.from: files:\/x: the worker serves no files.*--files/,
+    );
     expect(await world.effects('demand-created')).toEqual([]);
   } finally {
     await world.close();

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { ApplicationFailure } from '@temporalio/common';
 import { DefaultLogger, Runtime } from '@temporalio/worker';
 import { Connections } from '../activities';
-import { logLine } from '../worker/log';
+import { isWorthTelling, logLine } from '../worker/log';
 import { runWorker } from '../worker/run';
 import { temporalAddress } from './support/temporal';
 
@@ -37,4 +37,9 @@ test('a worker tells a failure by its name in one line, and a bug with its stack
     /Activity failed: TypeError: x is undefined\n +at /,
   );
   expect(logLine({ ...entry, message: 'slow' })).toBe('2027-01-15T08:00:00.000Z WARN slow');
+  expect(isWorthTelling(entry)).toBe(true);
+  expect(
+    isWorthTelling({ message: 'Workflow failed', meta: { error: new TypeError('x is undefined') } }),
+  ).toBe(true);
+  expect(isWorthTelling({ message: 'Workflow failed', meta: { error: '' } })).toBe(false);
 });

@@ -2,8 +2,7 @@
  * A file in which the workers of one machine remember providers that broke faith: one JSON object a line, only ever
  * added to, so that a killed worker and several at once spoil nothing. Delete a line to trust its provider again.
  */
-import { appendFile, mkdir, open, readFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { appendFile, open, readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { BREACHES, type AvoidedProvider, type Breach, type ProviderAvoidStore } from '../model/avoid';
 import { fileProblem } from '../model/file-problem';
@@ -20,7 +19,7 @@ const entrySchema = z.object({
 });
 
 /**
- * @param path - the file; it, and the folder it is in, are made at the first entry
+ * @param path - the file; it is made at the first entry, and the folder it is in must be there
  * @returns a store whose `list` gives the newest entry of each provider, and leaves out lines that are none
  */
 export function fileAvoidStore(path: string): ProviderAvoidStore {
@@ -43,27 +42,25 @@ export function fileAvoidStore(path: string): ProviderAvoidStore {
       if (isKnown) return;
       const text = `${JSON.stringify({ ...entry, reason: foreignText(entry.reason, 500) })}\n`;
       try {
-        await mkdir(dirname(path), { recursive: true });
         // One write at the file's end: entries of several workers do not mix.
         await appendFile(path, (await isLineOpen(path)) ? `\n${text}` : text);
       } catch (error) {
-        throw new Error(`cannot write ${path}: ${fileProblem(error)}`, { cause: error });
+        throw new Error(`cannot write ${path}: ${fileProblem(error, 'write')}`, { cause: error });
       }
     },
   };
 }
 
 /**
- * Makes sure, before the first job, that a file can be such a store; makes it and its folder where they are not there.
+ * Makes sure, before the first job, that a file can be such a store; makes it where it is not there.
  * @throws Error, one line - it cannot be read or written, or it is a file of something else
  */
 export async function prepareAvoidFile(path: string): Promise<void> {
   if (path === '') throw new Error('no file is named for the providers to avoid');
   try {
-    await mkdir(dirname(path), { recursive: true });
     await appendFile(path, '');
   } catch (error) {
-    throw new Error(`cannot write ${path}: ${fileProblem(error)}`, { cause: error });
+    throw new Error(`cannot write ${path}: ${fileProblem(error, 'write')}`, { cause: error });
   }
   const isOther = (await readEntries(path)).length === 0 && (await readFile(path, 'utf8')).trim() !== '';
   if (isOther) throw new Error(`${path} is no file of providers to avoid: give it a name of its own`);

@@ -13,6 +13,7 @@ import type { IncomingMessage } from 'node:http';
 import { send } from '@fastify/send';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { WorkerFiles } from '../activities/worker-files';
+import { fileProblem } from '../model/file-problem';
 import { admits, folderSecret, pass, SECRET_FILE, type Access } from './signed-paths';
 
 export interface FileServerOptions {
@@ -41,7 +42,10 @@ export interface FileServer extends WorkerFiles {
 export async function startFileServer(options: FileServerOptions): Promise<FileServer> {
   const { folder, host = '127.0.0.1', port = DEFAULT_FILES_PORT, maxBytes = DEFAULT_MAX_BYTES } = options;
   const root = await realFolder(folder);
-  const secret = await folderSecret(root);
+  const secret = await folderSecret(root).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === undefined) throw error;
+    throw new Error(`cannot use ${join(folder, SECRET_FILE)}: ${fileProblem(error, 'write')}`);
+  });
   await removeLeftParts(root);
   const app = Fastify({ logger: false, forceCloseConnections: true, exposeHeadRoutes: true });
   serve(app, root, secret, maxBytes);

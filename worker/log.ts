@@ -4,17 +4,31 @@
  */
 import { DefaultLogger, Runtime, type LogEntry } from '@temporalio/worker';
 
-/** Said at each start because the long polls have a worker without workflows; nothing is wrong. */
-const EXPECTED = ['No workflows registered, not polling for workflow tasks'];
+/** Nothing is wrong with these. */
+const EXPECTED = [
+  // Said at each start, because the long polls have a worker without workflows.
+  'No workflows registered, not polling for workflow tasks',
+  // What was answered by a worker that had been away, or had ended meanwhile.
+  'Activity not found on completion',
+  'Query not found when attempting to respond to it',
+];
 
 /** To be called once in a process, before anything else of Temporal's worker. */
 export function logPlainly(
   write: (line: string) => void = (line) => void process.stderr.write(`${line}\n`),
 ): void {
   const logger = new DefaultLogger('WARN', (entry) => {
-    if (!EXPECTED.includes(entry.message)) write(logLine(entry));
+    if (isWorthTelling(entry)) write(logLine(entry));
   });
-  Runtime.install({ logger });
+  // Else the native part writes lines of its own make.
+  const logging = { forward: {}, filter: { core: 'WARN' as const, other: 'ERROR' as const } };
+  Runtime.install({ logger, telemetryOptions: { logging } });
+}
+
+export function isWorthTelling({ message, meta }: Pick<LogEntry, 'message' | 'meta'>): boolean {
+  if (EXPECTED.some((each) => message.startsWith(each))) return false;
+  // What an activity made it fail for is told already, by its name; of that nothing comes from the workflow's thread.
+  return message !== 'Workflow failed' || named((meta as { error?: unknown } | undefined)?.error) !== '';
 }
 
 export function logLine({ level, message, meta = {}, timestampNanos }: LogEntry): string {

@@ -24,7 +24,7 @@ import type { VerifiedControl } from '../activities/contract';
 import type { NewEvent } from '../model/events';
 import { verifying } from './activity-options';
 import { namedFailure } from './failure-type';
-import { beginCheck, endCheck, grant, revoke, take, type Grants } from './state/grants';
+import { beginCheck, endCheck, grant, revoke, take, whyTooLong, type Grants } from './state/grants';
 import { refusalEvent } from './state/refusal-event';
 
 /** Every Update of a closed workflow has it beside its own fields. */
@@ -97,19 +97,29 @@ export class Control {
     const { key, permissions, until } = request;
     const given: Grant = { key, permissions, untilMs: Date.parse(until), by: by ?? '' };
     const { grants } = this.kept;
-    const refusal = grants ? grant(grants, given, Date.now()) : 'WrongKey';
-    if (refusal) throw this.refused('grant', refusal, by);
+    if (!grants) throw invalid([NO_OWNER]);
+    const refusal = grant(grants, given, Date.now());
+    if (refusal) throw this.refused('grant', refusal, by, whyTooLong(grants, given));
   }
 
   private async revoke(request: { key: ControlKey } & Authorized): Promise<void> {
     const by = await this.guard('revoke', request);
     const { grants } = this.kept;
-    const refusal = grants && by !== undefined ? revoke(grants, request.key, by) : 'WrongKey';
+    if (!grants || by === undefined) throw invalid([NO_OWNER]);
+    const refusal = revoke(grants, request.key, by);
+    // Nobody has tried what he may not.
+    if (refusal === 'WrongKey') throw invalid([`${request.key} has no grant here: nothing to revoke`]);
     if (refusal) throw this.refused('revoke', refusal, by);
   }
 
-  private refused(operation: Operation, refusal: Refusal, key?: ControlKey): ApplicationFailure {
-    const reason = `${operation}: ${this.kept.grants ? REFUSALS[refusal] : 'it has no owner, so everybody may'}`;
+  /** @param why - where it is known better than by the refusal's name */
+  private refused(
+    operation: Operation,
+    refusal: Refusal,
+    key?: ControlKey,
+    why: string = REFUSALS[refusal],
+  ): ApplicationFailure {
+    const reason = `${operation}: ${why}`;
     const { workflowId } = workflowInfo();
     this.note([refusalEvent({ workflowId, operation, refusal, key }, reason)]);
     return ApplicationFailure.nonRetryable(reason, 'ControlRefused', refusal);
@@ -136,8 +146,12 @@ function checkRevoke(request: unknown): void {
 }
 
 const NO_KEY = 'key: expected an Ed25519 public key, 43 characters of base64url';
+const NO_OWNER = 'it has no owner, so everybody may do everything: rent with --owner KEY to close it';
 
 function refuseIf(problems: string[]): void {
-  if (problems.length > 0)
-    throw ApplicationFailure.nonRetryable(problems.join('\n'), 'InvalidJobSpec', problems);
+  if (problems.length > 0) throw invalid(problems);
+}
+
+function invalid(problems: string[]): ApplicationFailure {
+  return ApplicationFailure.nonRetryable(problems.join('\n'), 'InvalidJobSpec', problems);
 }

@@ -1,6 +1,7 @@
 /** The end of a rental that leaves its VM alive: whoever asked for it is told what becomes of that. */
 import { ApplicationFailure, condition, setHandler } from '@temporalio/workflow';
-import type { Detached, DetachedVm } from '../model/attach';
+import { attachCommand, type Detached, type DetachedVm } from '../model/attach';
+import type { NewEvent } from '../model/events';
 import { settlementId } from '../model/ids';
 import { detaching } from './activity-options';
 import { detachUpdate } from './protocol';
@@ -55,4 +56,12 @@ export async function describeDetach(rental: Rental, { agreementId, validToMs }:
     ];
   }
   return { ...base, validTo, settlementId: settlementId(job.jobId), says };
+}
+
+/** For whoever has lost the answer: it tells how to come back. */
+export function detachedEvent({ record }: Rental, { agreementId, activityId, validTo }: Detached): NewEvent {
+  const { provider } = record.progress;
+  const attach = attachCommand(activityId, record.grants !== undefined);
+  const details = { id: activityId, agreementId, provider, state: 'Detached', validTo, attach };
+  return { name: 'ActivityStateChanged', at: new Date().toISOString(), details };
 }

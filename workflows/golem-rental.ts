@@ -20,7 +20,7 @@ import { readEvents, type NewEvent } from '../model/events';
 import { settlementId } from '../model/ids';
 import { cleanUp, signing, workflowWatch } from './activity-options';
 import { attachTo, refuseForged, type Attached } from './attach';
-import { describeDetach, listenForDetach } from './detach';
+import { describeDetach, detachedEvent, listenForDetach } from './detach';
 import { namedFailure, settlementFailureOf, settlementFailureOfClosed } from './failure-type';
 import { keepNamedVms } from './named-vms';
 import {
@@ -221,6 +221,7 @@ async function concludeDetached(rental: Rental): Promise<RentalResult> {
   const { agreementId } = signed;
   const reason = 'detached';
   const answer = await describeDetach(rental, signed);
+  rental.note([detachedEvent(rental, answer)]);
   await tellSettlement(rental, { clean: !isUnclean, detached: [agreementId] });
   await rental.enter('detached', reason);
   rental.leaving = false;
@@ -228,7 +229,7 @@ async function concludeDetached(rental: Rental): Promise<RentalResult> {
   rental.over = true;
   await rental.giveBackQueue({ type: 'RentalDetached', message: 'the rental was detached' });
   await condition(allHandlersFinished);
-  return { agreementId, tasksDone: progress.tasksDone, reason };
+  return { agreementId, detached: answer.activityId, tasksDone: progress.tasksDone, reason };
 }
 
 async function tellSettlement(rental: Rental, closed: Omit<OwnerClosed, 'workflowId'>): Promise<void> {

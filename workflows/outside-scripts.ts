@@ -13,7 +13,7 @@ import {
 } from './protocol';
 import { checkScript, scriptCommands } from './script-input';
 import { checkScriptResult } from './signal-input';
-import { forget, type OutsideScript, type RentalRecord } from './state/rental-record';
+import { forget, moreVms, type OutsideScript, type RentalRecord } from './state/rental-record';
 
 /** Outcomes kept for `scriptResult`; an Update's answer must not grow with a rental's life. */
 const KEPT = 20;
@@ -23,6 +23,8 @@ const DEFAULT_TIMEOUT_SEC = 3600;
 export interface OutsideScriptsOptions {
   /** @throws ControlRefused - who asks may not */
   guard(operation: 'executeScript' | 'scriptResult', argument: unknown): Promise<unknown>;
+  /** VMs that scripts may have at a time, by name. */
+  vmsAtOnce: number;
   /** Puts a script behind those that wait already for the VM, the first one or that of a name. */
   enqueue(script: Assignment, vm?: string): void;
   /** The rental takes and runs nothing more. */
@@ -43,6 +45,9 @@ export class OutsideScripts {
       validator: (script) => {
         checkScript(script);
         if (options.isOver()) throw this.options.ended();
+        const noRoom =
+          script.vm !== undefined && options.vmsAtOnce < 2 && `vm: ${moreVms(options.vmsAtOnce)}`;
+        if (noRoom) throw ApplicationFailure.nonRetryable(noRoom, 'InvalidJobSpec', [noRoom]);
       },
     });
     setHandler(scriptResultUpdate, (query) => this.result(query), {

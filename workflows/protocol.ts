@@ -266,6 +266,8 @@ export interface SettlementInput extends SettlementTerms {
 /** What `golemRental` returns. */
 export interface RentalResult {
   agreementId?: AgreementId;
+  /** The VM that it has left alive. */
+  detached?: GolemActivityId;
   tasksDone: number;
   reason: string;
 }

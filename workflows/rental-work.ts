@@ -144,7 +144,10 @@ async function runScripts(rental: Rental, vm: Vm): Promise<boolean> {
       const message = outcome.reason ?? 'the VM is gone';
       rental.lost ??=
         outcome.state === 'timedOut'
-          ? { type: 'TaskTimedOut', message: `task ${task} ran longer than its ${timeoutSec} s` }
+          ? {
+              type: 'TaskTimedOut',
+              message: `${isOfJob ? 'task' : 'script'} ${task} ran longer than its ${timeoutSec} s`,
+            }
           : { type: 'VmLost', message, fault: outcome.fault };
       return false;
     }

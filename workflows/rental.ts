@@ -8,7 +8,7 @@ import {
 } from '@temporalio/workflow';
 import type { Duration } from '@temporalio/common';
 import type { RentalEnded } from '../activities/contract';
-import type { Detached } from '../model/attach';
+import { attachCommand, type Detached } from '../model/attach';
 import { appendEvents, type NewEvent } from '../model/events';
 import type { GolemActivityId } from '../model/ids';
 import { MOST_VMS } from '../model/rental-limits';
@@ -27,7 +27,7 @@ import {
 } from './protocol';
 import { faultOf, ScriptRunner } from './script-runner';
 import { faultOfEnd, type Fault } from './state/broken-faith';
-import { isCarriable, queueOf, type RentalRecord } from './state/rental-record';
+import { isCarriable, moreVms, queueOf, type RentalRecord } from './state/rental-record';
 import { earlierOf } from './state/script-parts';
 import { unlessStopped } from './unless-stopped';
 
@@ -88,11 +88,12 @@ export class Rental {
   private readonly job;
 
   constructor(readonly record: RentalRecord) {
-    const { job, n, outputLimitBytes } = record.terms;
+    const { job, n, outputLimitBytes, vmsAtOnce = 1 } = record.terms;
     this.job = getExternalWorkflowHandle(job.jobId);
     this.control = new Control(record, (events) => this.note(events));
     this.outside = new OutsideScripts(record, {
       guard: (operation, argument) => this.control.guard(operation, argument),
+      vmsAtOnce,
       enqueue: (script, vm) => queueOf(record, vm).push(script),
       isOver: () => this.over || this.close !== undefined || this.isDetached,
       isLeaving: () => this.leaving,
@@ -127,8 +128,7 @@ export class Rental {
   whyNoMoreVms(isBeside: boolean): NamedFailure | undefined {
     const type = 'VmNotCreated';
     const { vmsAtOnce = 1 } = this.record.terms;
-    if (isBeside && this.vms.length >= vmsAtOnce)
-      return { type, message: `the rental has ${vmsAtOnce} at a time: set vmsAtOnce of its job` };
+    if (isBeside && this.vms.length >= vmsAtOnce) return { type, message: moreVms(vmsAtOnce) };
     const made = this.record.ended.length + this.vms.length;
     if (made < MOST_VMS) return undefined;
     return { type, message: `${made} VMs were made under the agreement, and there may be ${MOST_VMS}` };
@@ -193,7 +193,8 @@ export class Rental {
     const { isDetached, close, record } = this;
     if (isDetached && !this.isStopped()) {
       const { activityId } = record.progress;
-      const message = `the rental was detached: attach to Golem activity ${activityId}`;
+      const attach = attachCommand(activityId ?? '', record.grants !== undefined);
+      const message = `the rental was detached, and its VM lives on: ${attach}`;
       return ApplicationFailure.nonRetryable(message, 'RentalDetached');
     }
     const reason = close?.reason ?? record.progress.reason ?? this.lost?.message ?? 'closed';

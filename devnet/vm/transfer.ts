@@ -182,7 +182,8 @@ function statusComplaint(status: number, text: string): string {
 /** Without the query and credentials of a URL, which may be secret. */
 function complaint(error: unknown, { from, to }: TransferCommand): string {
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
-  const message = cause instanceof Error ? cause.message : String(cause);
+  // Node's end with the path on this machine, which is none of the requestor's business.
+  const message = (cause instanceof Error ? cause.message : String(cause)).replace(/, \w+ '.*$/s, '');
   return withoutSecrets(`${message} (from ${from} to ${to})`);
 }
 

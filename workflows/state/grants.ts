@@ -136,9 +136,7 @@ export function grant(state: Grants, given: Grant, nowMs: number): Refusal | und
   const { by, key, permissions, untilMs } = given;
   if (key === state.owner || key === by) return 'GrantTooWide';
   const own = permissionsOf(state, by, nowMs);
-  const ownUntilMs =
-    by === state.owner ? Infinity : (state.grants.find((each) => each.key === by)?.untilMs ?? 0);
-  if (untilMs > ownUntilMs || !permissions.every((each) => own.includes(each))) return 'GrantTooWide';
+  if (untilMs > endOf(state, by) || !permissions.every((each) => own.includes(each))) return 'GrantTooWide';
   const earlier = state.grants.find((each) => each.key === key && each.untilMs > nowMs);
   // What a key has from somebody else is not his to change.
   if (earlier && by !== state.owner && !comesFrom(state, earlier, by)) return 'NotPermitted';
@@ -148,6 +146,18 @@ export function grant(state: Grants, given: Grant, nowMs: number): Refusal | und
   state.revoked = state.revoked.filter((each) => each !== key);
   narrow(state);
   return undefined;
+}
+
+/** When what a key may ends, ms since the epoch. */
+function endOf({ owner, grants }: Grants, key: ControlKey): number {
+  return key === owner ? Infinity : (grants.find((each) => each.key === key)?.untilMs ?? 0);
+}
+
+/** That a grant would outlast its granter's own, and when that ends; undefined where it would not. */
+export function whyTooLong(state: Grants, { by, untilMs }: Grant): string | undefined {
+  const endMs = endOf(state, by);
+  if (untilMs <= endMs) return undefined;
+  return `nobody grants for longer than he may himself: the grant of ${by} ends at ${new Date(endMs).toISOString()}`;
 }
 
 /** Takes a key's grant back, and all that was passed on from it. @returns why it is refused */

@@ -245,3 +245,7 @@ function cutToFit(script: OutsideScript, limit: number): OutsideScript {
   const results = fitOutputs(outcome.results, Math.max(0, limit - frame - 1));
   return { ...script, outcome: { ...outcome, results } };
 }
+
+/** What to do for more VMs than the job's spec allows. */
+export const moreVms = (vmsAtOnce: number): string =>
+  `this rental allows ${vmsAtOnce === 1 ? '1 VM' : `${vmsAtOnce} VMs`} at a time: rent it with vmsAtOnce ${vmsAtOnce + 1}`;

@@ -163,7 +163,8 @@ function whatFollows(parts: Parts, { state, results }: PartEnd): Part | undefine
   }
   const failed = offset + good.length;
   if (good.length > 0) parts.failures = 0;
-  if (state === 'failed' && isOutward(whole.commands[failed]) && parts.failures + 1 < TRANSFER_TRIES) {
+  const isWorthATry = isOutward(whole.commands[failed]) && !isNotThere(results.at(-1));
+  if (state === 'failed' && isWorthATry && parts.failures + 1 < TRANSFER_TRIES) {
     parts.failures += 1;
     keep(parts, good, offset);
     const { commands } = go(stage, failed);
@@ -173,12 +174,16 @@ function whatFollows(parts: Parts, { state, results }: PartEnd): Part | undefine
   return undefined;
 }
 
+/** What its server does not have it will not have in a moment. */
+const isNotThere = (last: CommandResult | undefined): boolean =>
+  last?.result === 'Error' && NOT_THERE.test(last.message ?? '');
+
 /**
  * A transfer may succeed with what a server says in place of a file: exe-units of today do not look at the status of an
  * answer. What then is no archive tells that there is no checkpoint, unless one is known to have been stored.
  */
 function isNothingThere({ whole, failures }: Parts, [moved]: readonly CommandResult[]): boolean {
-  if (moved?.result === 'Error') return NOT_THERE.test(moved.message ?? '');
+  if (moved?.result === 'Error') return isNotThere(moved);
   return moved !== undefined && !whole.stored && failures >= TRANSFER_TRIES;
 }
 

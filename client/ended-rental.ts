@@ -1,0 +1,39 @@
+/** What is told of a rental that is over and answers nobody any more: it has ended, or its VM was left alive. */
+import type { Client } from '@temporalio/client';
+import { attachCommand } from '../model/attach';
+import type { GolemActivityId } from '../model/ids';
+import { GolemRentalError } from './errors';
+
+/** @param isSigned - what is asked of it is signed, as a VM with an owner wants it */
+export async function endedRental(
+  client: Client,
+  rentalId: string,
+  isSigned: boolean,
+  cause?: unknown,
+): Promise<GolemRentalError> {
+  const activityId = await leftAlive(client, rentalId);
+  if (activityId === undefined)
+    return new GolemRentalError(rentalId, 'AgreementEnded', 'the rental is over', { cause });
+  return detachedRental(rentalId, activityId, isSigned, cause);
+}
+
+export function detachedRental(
+  rentalId: string,
+  activityId: GolemActivityId,
+  isSigned: boolean,
+  cause?: unknown,
+): GolemRentalError {
+  const message = `the rental was detached, and its VM lives on: ${attachCommand(activityId, isSigned)}`;
+  return new GolemRentalError(rentalId, 'RentalDetached', message, { cause });
+}
+
+/** Its result tells it also where no worker is there to be asked. */
+async function leftAlive(client: Client, rentalId: string): Promise<GolemActivityId | undefined> {
+  try {
+    const result = (await client.workflow.getHandle(rentalId).result()) as { detached?: unknown } | null;
+    return typeof result?.detached === 'string' ? result.detached : undefined;
+  } catch {
+    // It failed, was terminated, or is forgotten.
+    return undefined;
+  }
+}
