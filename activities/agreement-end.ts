@@ -7,6 +7,8 @@ import { oneLine, type Agreement, type Yagna } from './yagna';
 
 /** A provider ends an agreement by its own clock, and may do so a little before its time. */
 const CLOCKS_MS = 60_000;
+/** One whose clock is off by more is blamed for what it ends too early. */
+const WORST_CLOCK_MS = 15 * 60_000;
 
 export const isOver = (yagna: Yagna, agreement: Agreement | undefined): boolean =>
   agreement?.state !== 'Approved' || yagna.now() > Date.parse(agreement.validTo);
@@ -22,8 +24,9 @@ export async function endOfAgreement(
   const code = why?.reason?.['golem.provider.code'];
   const words = oneLine([code, why?.reason?.message].filter((part) => typeof part === 'string').join(': '));
   const state = agreement?.state === 'Approved' ? 'Expired' : (agreement?.state ?? 'unknown');
-  const isTime = agreement !== undefined && yagna.now() >= Date.parse(agreement.validTo) - CLOCKS_MS;
-  const expired = isTime && (state === 'Expired' || code === 'Expired');
+  const leftMs = agreement === undefined ? Infinity : Date.parse(agreement.validTo) - yagna.now();
+  const expired = leftMs <= CLOCKS_MS && (state === 'Expired' || code === 'Expired');
+  const excused = leftMs <= WORST_CLOCK_MS && code === 'Expired';
   const reason = `agreement ${state}${by}${words ? ` (${words})` : ''}`;
   const details = {
     id: agreementId,
@@ -35,6 +38,7 @@ export async function endOfAgreement(
     ...{ ended: 'agreement', reason, terminator: why?.terminator },
     code: typeof code === 'string' ? oneLine(code) : undefined,
     expired: expired || undefined,
+    excused: excused || undefined,
     events: [event('AgreementTerminated', details)],
   };
 }

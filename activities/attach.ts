@@ -34,7 +34,7 @@ import { beginningOf, budgetParts, planOf } from './orphan-group';
 import { attachedTo, attachingBefore, query, rentalsOf, type RentalRecord } from './rental-records';
 import { failure, isYagnaError, oneLine, unlessNotFound, type Agreement, type Yagna } from './yagna';
 
-type Found = Omit<ResolvedAttach, 'batchIds' | 'siblings' | 'note'> & { former: RentalRecord[] };
+type Found = Omit<ResolvedAttach, 'batchIds' | 'note'> & { former: RentalRecord[] };
 
 export function attachActivities(
   env: ActivityEnvironment,
@@ -68,9 +68,8 @@ export function attachActivities(
           await findHolder(lookup),
         ]);
         const { former, ...rest } = found;
-        const siblings = await livingAmong(yagna, agreement, rest.others, signal);
         const { batchIds, note } = await batchesOf(yagna, input, former, signal);
-        return { ...rest, nonce, batchIds, siblings, note: notesOf(note, siblings) };
+        return { ...rest, nonce, batchIds, note: notesOf(note, rest.siblings) };
       });
     },
 
@@ -210,14 +209,16 @@ async function findHolder(lookup: Lookup): Promise<Found> {
   const { client } = Context.current();
   const { agreementId } = agreement;
   const { activityId } = input.attach;
-  const siblings = (await unlessNotFound(yagna.golemActivities(agreementId, signal))) ?? [];
-  const others = siblings.filter((id) => id !== activityId);
+  const all = (await unlessNotFound(yagna.golemActivities(agreementId, signal))) ?? [];
+  const others = all.filter((id) => id !== activityId);
+  const siblings = await livingAmong(yagna, agreement, others, signal);
+  const vms = 1 + siblings.length;
   const former = await attachedTo(client, others, agreementId);
   const first = await attachingBefore(client, attachId(activityId), others);
   if (first !== undefined)
     throw failure('ActivityInUse', `rental ${first} is attaching to agreement ${agreementId}`);
   const base = {
-    ...{ agreementId, provider: providerOf(agreement.offer), others },
+    ...{ agreementId, provider: providerOf(agreement.offer), others, siblings },
     approvedAt: agreement.approvedDate ?? agreement.timestamp,
     validToMs: Date.parse(agreement.validTo),
     terms: agreedTerms(agreement),
@@ -234,7 +235,7 @@ async function findHolder(lookup: Lookup): Promise<Found> {
     }
     const { runId = '' } = Context.current().info.workflowExecution ?? {};
     const ours: JobRef = { ...job, jobUuid: runId };
-    return { ...base, job: ours, settlement: freshSettlement(lookup, ours, siblings.length), former };
+    return { ...base, job: ours, settlement: freshSettlement(lookup, ours, vms), former };
   }
   const record = await records.find(jobUuid);
   for (const jobId of new Set([record.jobId ?? jobUuid, jobUuid]))
@@ -245,7 +246,7 @@ async function findHolder(lookup: Lookup): Promise<Found> {
     const topUp = await joined(lookup, settledAs);
     return { ...base, job: { connection, owner, jobId: settledAs, jobUuid }, topUp, former };
   }
-  const settlement = await revivedSettlement(lookup, record, siblings.length);
+  const settlement = await revivedSettlement(lookup, record, vms);
   return { ...base, job: settlement.job, settlement, former };
 }
 
@@ -278,8 +279,7 @@ async function joined({ agreement, input }: Lookup, jobId: string): Promise<Amou
 /**
  * For an agreement that other software made, or another installation of ours.
  *
- * @param vms - Golem activities that yagna lists under it. How many of them may run side by side nobody tells: no more than
- * that
+ * @param vms - Golem activities that live under it. Those that have ended ran before them
  */
 function freshSettlement(
   { agreement, installation, input }: Lookup,
@@ -289,8 +289,7 @@ function freshSettlement(
   const { properties } = agreement.demand;
   const terms = agreedTerms(agreement);
   const platform = textOf(properties[PROP.chosenPlatform]) ?? '';
-  const vmsAtOnce = Math.max(1, vms);
-  const most = exact(mostOf(agreement, Infinity)).times(vmsAtOnce);
+  const most = exact(mostOf(agreement, Infinity)).times(vms);
   const amount = input.attach.budget ?? toAmount(most);
   if (!exact(amount).gt(0)) {
     const problem = "attach.budget: give one; the agreement's prices do not tell what it may cost";
@@ -298,7 +297,7 @@ function freshSettlement(
   }
   const { requestLifetimeMs, allocationLifeSec } = installation;
   return {
-    ...{ job, platform, requestLifetimeMs, allocationLifeSec, tolerance: TOLERANCE, vmsAtOnce },
+    ...{ job, platform, requestLifetimeMs, allocationLifeSec, tolerance: TOLERANCE, vmsAtOnce: vms },
     budget: { ...budgetParts(platform), amount: toAmount(exact(amount)), onLow: 'finish' },
     invoiceWaitSec: INVOICE_WAIT_SEC,
     acceptanceTimeoutSec: terms.debitNotesAcceptanceTimeoutSec,
@@ -316,7 +315,7 @@ async function revivedSettlement(lookup: Lookup, record: JobRecord, vms: number)
   const { revival } = await planOf(yagna, group, bills, { connection, ...installation }, signal, agreementId);
   const { budget } = input.attach;
   // Nobody knows how many ran at a time where no settlement of ours does.
-  const vmsAtOnce = record.settlement ? record.settlement.terms.vmsAtOnce : Math.max(1, vms);
+  const vmsAtOnce = record.settlement ? record.settlement.terms.vmsAtOnce : vms;
   if (revival && budget === undefined) return { ...revival, vmsAtOnce };
   const { freeJobId: jobId, jobUuid } = record;
   const fresh = freshSettlement(lookup, { connection, owner: search.owner, jobId, jobUuid }, vms);

@@ -259,6 +259,8 @@ export interface WatchScriptInput {
   outputLimitBytes: number;
   /** Who follows the script by this id finds its results so far in the heartbeats. */
   scriptId?: string;
+  /** Of a part: the position in the script of its first command. What failed in it may be tried again, and is not told yet. */
+  offset?: number;
 }
 
 /**
@@ -294,6 +296,8 @@ export interface RentalEnded {
   code?: string;
   /** The agreement's own time was over, by our clock: what its provider says alone does not make it so. */
   expired?: boolean;
+  /** Its provider said so, and may have believed it: clocks differ by minutes. */
+  excused?: boolean;
   events: NewEvent[];
 }
 

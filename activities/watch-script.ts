@@ -70,10 +70,12 @@ async function watch(
   signal: AbortSignal,
   tell: (soFar: ScriptSoFar) => void,
 ): Promise<WatchedScript> {
-  const { scriptId } = input;
+  const { scriptId, offset } = input;
   const results = new ScriptResults(input.commandCount ?? Infinity, input.outputLimitBytes);
   const onResult = (): void => {
-    if (scriptId !== undefined) tell({ scriptId, results: results.newest });
+    if (scriptId === undefined) return;
+    const good = results.newest.filter(({ result }) => offset === undefined || result === 'Ok');
+    tell({ scriptId, results: good.map((each) => ({ ...each, index: each.index + (offset ?? 0) })) });
   };
   const { state, reason, vm } = await watchToEnd(yagna, input, results, onResult, signal);
   return { state, results: results.all, reason: reason === undefined ? undefined : oneLine(reason), vm };

@@ -39,6 +39,11 @@ export async function attachTo(activityId: string, options: AttachOptions): Prom
 export async function detachFrom(id: string, options: { key?: string; json?: boolean }): Promise<void> {
   const signer = await signerOf(options);
   await withTemporal(async (client) => {
+    const there = await client.workflow
+      .getHandle(id)
+      .describe()
+      .catch(() => undefined);
+    if (there) await warnWithoutWorker(client, there.taskQueue);
     const detached = await named(detach({ client, signer }, id));
     if (options.json) return console.log(JSON.stringify(detached, null, 2));
     console.log(`${id} is detached from Golem activity ${detached.activityId}`);

@@ -23,7 +23,8 @@ export async function interruptible<T>(
     stop.signal.addEventListener('abort', () => reject(stop.signal.reason as Error));
   });
   const onSignal = (): void => stop.abort(new CliError(message, EXIT_INTERRUPTED));
-  const timer = setTimeout(() => stop.abort(new WaitOver()), Math.min(limitSec * 1000, LONGEST_MS));
+  const limitMs = limitSec * 1000;
+  const timer = limitMs <= LONGEST_MS ? setTimeout(() => stop.abort(new WaitOver()), limitMs) : undefined;
   process.once('SIGINT', onSignal);
   process.once('SIGTERM', onSignal);
   try {

@@ -24,7 +24,8 @@ import { readJsonFile, readSpecFile } from './spec-file';
 import { withTemporal } from './temporal-client';
 import { missingWorker } from './worker-there';
 
-const DEFAULT_WAIT_SEC = 600;
+/** An image may take half an hour to come up. */
+const DEFAULT_WAIT_SEC = 45 * 60;
 
 interface RentOptions {
   image?: string;
@@ -55,12 +56,19 @@ export async function rent(file: string | undefined, options: RentOptions): Prom
       if (lastFailure) why = ` (${lastFailure.type}: ${lastFailure.message})`;
       view.update(progress);
     };
-    const rented = (signal: AbortSignal) => golem.rent(spec, { jobId, signal, onProgress });
+    let isOurs = false;
+    const onStarted = (): void => void (isOurs = true);
+    const rented = (signal: AbortSignal) => golem.rent(spec, { jobId, signal, onStarted, onProgress });
     const { rentalId } = await interruptible(message, rented, waitSec)
       .catch(async (error: unknown) => {
         if (!(error instanceof WaitOver)) throw error;
-        await golem.cancel(jobId);
         const time = durationText(waitSec).replace(/^(?!\d)/, '1 ');
+        if (!isOurs)
+          throw new CliError(
+            `Temporal took no job within ${time}; if it still does: ${message}`,
+            EXIT_NOT_NOW,
+          );
+        await golem.cancel(jobId);
         const late = `no VM was up within ${time}${why}: job ${jobId} is cancelled`;
         throw new CliError(late, EXIT_NOT_NOW);
       })

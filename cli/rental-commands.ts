@@ -21,7 +21,7 @@ export function addRentalCommands(program: Command): void {
     .addOption(taskQueueOption())
     .option(
       '--wait <duration>',
-      'longest wait for its VM; then its job is cancelled, so that nothing is rented (default: 10m)',
+      'longest wait for its VM; then its job is cancelled, so that nothing is rented (default: 45m)',
       durationSec,
     )
     .option(

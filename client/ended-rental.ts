@@ -30,7 +30,12 @@ export function detachedRental(
 /** Its result tells it also where no worker is there to be asked. */
 async function leftAlive(client: Client, rentalId: string): Promise<GolemActivityId | undefined> {
   try {
-    const result = (await client.workflow.getHandle(rentalId).result()) as { detached?: unknown } | null;
+    const { runId, status } = await client.workflow.getHandle(rentalId).describe();
+    // Its id is in use again.
+    if (status.name === 'RUNNING') return undefined;
+    const result = (await client.workflow.getHandle(rentalId, runId).result()) as {
+      detached?: unknown;
+    } | null;
     return typeof result?.detached === 'string' ? result.detached : undefined;
   } catch {
     // It failed, was terminated, or is forgotten.

@@ -257,8 +257,8 @@ export class GolemClient {
       try {
         const page = await reader.page(DEFAULT_LIMIT);
         yield* page.events;
-        if (page.over || (untilNow && page.events.length === 0)) return;
-        if (reader.hasMore || untilNow) continue;
+        if (page.over || (untilNow && !page.more)) return;
+        if (page.more) continue;
         // Who looks on takes no more than half of the workers' time, however many workflows there are to ask.
         waitMs = Math.min(Math.max(ASK_EVERY_MS, performance.now() - askedMs), ASK_RARELY_MS);
       } catch (error) {

@@ -30,6 +30,8 @@ export interface EventsPage {
 export interface EventsPageState extends EventsPage {
   /** True when nothing more can come. */
   over: boolean;
+  /** True when more has happened already. */
+  more: boolean;
 }
 
 /** How far one workflow has been read. */
@@ -100,11 +102,6 @@ export class EventsReader {
     this.cursor = decodeCursor(after);
   }
 
-  /** True when events have been read that no page has told yet. */
-  get hasMore(): boolean {
-    return [...this.held.values()].some(({ events }) => events.length > 0);
-  }
-
   /** The next events, at most `limit`. @throws NoAnswerError - then the same page can be asked for again */
   async page(limit: number): Promise<EventsPageState> {
     const { positions } = this.cursor;
@@ -139,7 +136,8 @@ export class EventsReader {
       else this.held.delete(workflowId);
     }
     const over = sources.every(({ workflowId }) => positions[workflowId]?.over);
-    return { events: page.map(({ event }) => event), cursor: encodeCursor(this.cursor), over };
+    const more = this.held.size > 0 || sources.some(({ complete }) => !complete);
+    return { events: page.map(({ event }) => event), cursor: encodeCursor(this.cursor), over, more };
   }
 
   /** Those that belong to the job and may have something to tell. */

@@ -35,6 +35,8 @@ const AGAIN_AFTER_MS = 1_000;
 export interface RentOptions extends StartJobOptions {
   /** Wait until the VM is up. Default true. */
   waitReady?: boolean;
+  /** Told when the job has been started. */
+  onStarted?: (jobId: string) => void;
   /** Told where the job stands while the VM comes up, about once a second. */
   onProgress?: (progress: JobProgress) => void;
   /** Ends the waiting; the job goes on. */
@@ -62,8 +64,9 @@ export class Rentals {
   ) {}
 
   async rent(spec: object, options: RentOptions): Promise<{ jobId: string; rentalId: string }> {
-    const { waitReady = true, onProgress, signal, ...start } = options;
+    const { waitReady = true, onStarted, onProgress, signal, ...start } = options;
     const { jobId } = await this.golem.startJob({ tasks: [], ...spec, interactive: true }, start);
+    onStarted?.(jobId);
     if (!waitReady) return { jobId, rentalId: rentalIdOf(jobId, 1) };
     return { jobId, rentalId: await this.untilReady(jobId, onProgress, signal) };
   }

@@ -3,7 +3,9 @@ import { appendFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from '
 import { join } from 'node:path';
 import { DefaultLogger } from '@temporalio/worker';
 import { MockActivityEnvironment } from '@temporalio/testing';
+import { endOfAgreement } from '../activities/agreement-end';
 import { avoidActivities } from '../activities/avoid';
+import type { Agreement, Yagna } from '../activities/yagna';
 import { avoided, type Breach, type ProviderAvoidStore } from '../model/avoid';
 import { fileAvoidStore, prepareAvoidFile } from '../worker/avoid-file';
 import {
@@ -84,6 +86,28 @@ describe('a provider', () => {
   test('ends an agreement without blame when its time is over, and not by only saying so', () => {
     const end = { reason: 'why', terminator: 'Provider', code: 'Expired' };
     expect(faultOfEnd({ ...end, expired: true })).toBeUndefined();
+    expect(faultOfEnd({ ...end, excused: true })).toBeUndefined();
+  });
+
+  test.each([
+    ['half a minute', 30, { expired: true, excused: true }],
+    ['five minutes', 300, { expired: undefined, excused: true }],
+    ['an hour', 3600, { expired: undefined, excused: undefined }],
+  ])('may be ahead with its clock, though not by any time: %s', async (_, leftSec, means) => {
+    const now = Date.parse('2026-01-01T00:00:00Z');
+    const reason = { message: 'Agreement expired', 'golem.provider.code': 'Expired' };
+    const yagna: Partial<Yagna> = {
+      now: () => now,
+      terminationReason: async () => ({
+        ...{ agreementId: 'a', eventType: 'AgreementTerminatedEvent', eventDate: '' },
+        ...{ terminator: 'Provider' as const, reason },
+      }),
+    };
+    const validTo = new Date(now + leftSec * 1000).toISOString();
+    const agreement = { state: 'Terminated', validTo, offer: { providerId: '0xp', properties: {} } };
+    const { signal } = new AbortController();
+    const end = await endOfAgreement(yagna as Yagna, 'a', agreement as unknown as Agreement, signal);
+    expect(end).toMatchObject(means);
   });
 });
 

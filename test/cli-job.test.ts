@@ -97,16 +97,6 @@ test('a bad spec ends with code 2 and a line for each mistake', async () => {
   expect(run.stdout).toBe('');
 });
 
-test('why a job has failed stands in the log of its worker, in one line', async () => {
-  // Only a worker knows its strategies.
-  const bad = { ...SPEC, tasks: ['true'], providers: { select: 'mine' } };
-  expect(await golem(['start', '-', '--watch', '--id', 'bad'], bad)).toMatchObject({ code: 2 });
-  const told = logged.filter((line) => line.includes('bad'));
-  expect(told).toEqual([
-    expect.stringMatching(/golemPrepareJob of bad: InvalidJobSpec: providers\.select: /),
-  ]);
-});
-
 test('an id that is in use ends with code 2; cancel ends the job, and it is paid all the same', async () => {
   const spec = { ...SPEC, tasks: ['sleep 1000'] };
   expect(await golem(['start', '-', '--id', 'long'], spec)).toMatchObject({ code: 0, stdout: 'long\n' });
@@ -162,4 +152,15 @@ test('start on a task queue without a worker starts the job, and says which work
   expect(run.stderr).toContain('`golem-temporal worker --task-queue other`');
   expect((await temporal.client.workflow.getHandle('elsewhere').describe()).taskQueue).toBe('other');
   await temporal.client.workflow.getHandle('elsewhere').terminate();
+});
+
+test('why a job has failed stands in the log of its worker, in one line', async () => {
+  // Only a worker knows its strategies.
+  const bad = { ...SPEC, tasks: ['true'], providers: { select: 'mine' } };
+  expect(await golem(['start', '-', '--watch', '--id', 'bad'], bad)).toMatchObject({ code: 2 });
+  await worker.stop();
+  const told = logged.filter((line) => line.includes('bad'));
+  expect(told).toEqual([
+    expect.stringMatching(/golemPrepareJob of bad: InvalidJobSpec: providers\.select: /),
+  ]);
 });

@@ -98,6 +98,23 @@ test('scripts run one after the other in the same VM, and tell what they came to
   await rental.end();
 });
 
+test('each command is told of once, in order, though a transfer among them is tried again', async () => {
+  const rental = await Rental.open();
+  const flaky = { transfer: { from: web.failsAtFirst(1), to: '/golem/work/x' } };
+  const told: unknown[] = [];
+  await world.golem.exec(rental.jobId, ['echo a', flaky, 'echo b', 'echo c', 'sleep 6'], {
+    onResult: ({ index, result, stdout }) => void told.push([index, result, stdout]),
+  });
+  expect(told).toEqual([
+    [0, 'Ok', 'a\n'],
+    [1, 'Ok', null],
+    [2, 'Ok', 'b\n'],
+    [3, 'Ok', 'c\n'],
+    [4, 'Ok', null],
+  ]);
+  await rental.end();
+});
+
 test('a script that fails tells where and why, and the VM takes the next', async () => {
   const rental = await Rental.open();
   const failed = await rental.run('echo before', 'exit 4', 'echo never');
@@ -201,6 +218,15 @@ test('a rental can be terminated by itself, which ends an interactive job', asyn
   await rental.run('true');
   await update(rental.workflowId, 'terminate', { reason: 'done with it' });
   expect(await world.golem.result(rental.jobId)).toMatchObject({ state: 'done', tasks: [] });
+  expect((await world.golem.settled(rental.jobId)).state).toBe('settled');
+  expect(await world.open()).toEqual(NOTHING_OPEN);
+});
+
+test('a rental that is cancelled in Temporal ends in good order, and its job with it', async () => {
+  const rental = await Rental.open();
+  expect(await rental.run('echo hello')).toMatchObject({ state: 'done' });
+  await world.client.workflow.getHandle(rental.workflowId).cancel();
+  await world.golem.result(rental.jobId);
   expect((await world.golem.settled(rental.jobId)).state).toBe('settled');
   expect(await world.open()).toEqual(NOTHING_OPEN);
 });

@@ -115,6 +115,13 @@ test('scripts of different VMs run side by side, each in files of its own, throu
   expect(new Set(starts).size).toBe(starts.length);
 });
 
+test('two that are asked for in one moment are no more than may live at a time', async () => {
+  const { jobId, rentalId } = await world.golem.rent(spec('roomy', { vmsAtOnce: 2 }));
+  const both = await Promise.all(['a', 'b'].map((vm) => world.golem.exec(rentalId, ['true'], { vm })));
+  expect(both.map(({ state }) => state).sort()).toEqual(['done', 'returned']);
+  expect((await end(jobId)).count('activity-created')).toBe(2);
+});
+
 test('a VM of a name that is lost is missed by its own scripts alone, until one asks for a fresh one', async () => {
   const { jobId, rentalId } = await world.golem.rent(spec('roomy'));
   await world.golem.exec(rentalId, ['echo kept > /golem/work/file']);

@@ -8,6 +8,8 @@ import {
   compactLedger,
   earlierOf,
   entryOf,
+  isSettled,
+  know,
   moneyOf,
   newLedger,
 } from '../workflows/state/ledger';
@@ -183,7 +185,14 @@ describe('into the next run', () => {
         decision: 'refused',
       }),
     );
+    know(
+      again,
+      paid.map((agreementId) => ({ agreementId, provider: { id: '0x1', name: 'one' } })),
+    );
     expect(again.entries).toEqual(carried.entries);
+    expect(isSettled({ ...again, entries: again.entries.filter(({ state }) => state === 'settled') })).toBe(
+      true,
+    );
   });
 
   test('go all invoices that are not decided, and of very many notes the newest', () => {

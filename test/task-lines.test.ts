@@ -63,7 +63,7 @@ test('files of the worker are refused by their line where it serves none, and ta
   const transfer = { transfer: { from: 'files:/in', to: '/golem/in' } };
   const [url = ''] = serve(`"true"\n${JSON.stringify({ commands: [transfer] })}\n`);
   await expect(scan(url, { servesFiles: false })).rejects.toThrow(
-    /^tasks line 2: files:\/in: the worker serves/,
+    /^tasks line 2: commands\[0\]\.transfer\.from: files:\/in: the worker serves/,
   );
   expect((await scan(url)).taskFile.count).toBe(2);
 });

@@ -83,9 +83,9 @@ describe('the server', () => {
     expect((await put(server.sign('/etc/golem-temporal-test', 'PUT', SOON), 'x')).status).toBe(404);
     expect((await put(server.sign(`/${SECRET_FILE}`, 'PUT', SOON), 'x')).status).toBe(404);
     expect(statSync(join(folder, SECRET_FILE)).mode & 0o077).toBe(0);
-    symlinkSync(outside, join(folder, 'out'));
+    symlinkSync(outside, join(folder, 'beyond'));
     symlinkSync(join(outside, 'none'), join(folder, 'nowhere'));
-    for (const path of ['/out/made/x', '/nowhere/made/x'])
+    for (const path of ['/beyond/made/x', '/nowhere/made/x'])
       expect((await put(server.sign(path, 'PUT', SOON), 'x')).status).toBe(404);
     expect(readdirSync(outside)).toEqual([]);
   });

@@ -13,12 +13,19 @@ const EXPECTED = [
   'Query not found when attempting to respond to it',
 ];
 
+const TOLD_KEPT = 50;
+
 /** To be called once in a process, before anything else of Temporal's worker. */
 export function logPlainly(
   write: (line: string) => void = (line) => void process.stderr.write(`${line}\n`),
 ): void {
+  const told: string[] = [];
   const logger = new DefaultLogger('WARN', (entry) => {
-    if (isWorthTelling(entry)) write(logLine(entry));
+    if (!isWorthTelling(entry) || isToldAlready(entry, told)) return;
+    const line = logLine(entry);
+    told.push(line);
+    if (told.length > TOLD_KEPT) told.shift();
+    write(line);
   });
   // Else the native part writes lines of its own make.
   const logging = { forward: {}, filter: { core: 'WARN' as const, other: 'ERROR' as const } };
@@ -29,6 +36,14 @@ export function isWorthTelling({ message, meta }: Pick<LogEntry, 'message' | 'me
   if (EXPECTED.some((each) => message.startsWith(each))) return false;
   // What an activity made it fail for is told already, by its name; of that nothing comes from the workflow's thread.
   return message !== 'Workflow failed' || named((meta as { error?: unknown } | undefined)?.error) !== '';
+}
+
+/** What an activity fails for, its workflow very likely fails for next. */
+function isToldAlready({ message, meta }: LogEntry, told: readonly string[]): boolean {
+  if (message !== 'Workflow failed') return false;
+  const { workflowId, error } = (meta ?? {}) as Record<string, unknown>;
+  const why = named(error);
+  return told.some((line) => line.includes(` of ${String(workflowId)}`) && line.endsWith(why));
 }
 
 export function logLine({ level, message, meta = {}, timestampNanos }: LogEntry): string {

@@ -91,19 +91,24 @@ class TopUps {
     return `attach/${workflowInfo().firstExecutionRunId}`;
   }
 
+  private heard(): ReservationAnswer | undefined {
+    return this.answer;
+  }
+
   /**
    * @returns why it cannot; undefined when it is done, or was done before
    * @throws the settlement has ended meanwhile
    */
   async raise({ job, topUp }: ResolvedAttach): Promise<NamedFailure | undefined> {
     if (topUp === undefined) return undefined;
+    this.answer = undefined;
     const { workflowId } = workflowInfo();
     const settlement = getExternalWorkflowHandle(settlementId(job.jobId));
     const request = { id: this.id, kind: 'topUp' as const, amount: topUp, answerTo: workflowId };
     // A repeat changes nothing, and tells whether somebody is there to answer.
     do await settlement.signal(reservationSignal, request);
     while (!(await condition(() => this.answer !== undefined, '1 minute')));
-    return this.answer?.failure;
+    return this.heard()?.failure;
   }
 }
 

@@ -34,8 +34,8 @@ function checkDetachable(rental: Rental): void {
 }
 
 function vmsBeside({ record }: Rental): DetachedVm[] | undefined {
-  const vms = record.named.flatMap(({ name, activityId, running }) =>
-    activityId === undefined ? [] : [{ name, activityId, batchId: running?.batchId }],
+  const vms = record.named.flatMap(({ name, activityId, running, gone }) =>
+    activityId === undefined || gone !== undefined ? [] : [{ name, activityId, batchId: running?.batchId }],
   );
   return vms.length > 0 ? vms : undefined;
 }

@@ -53,7 +53,7 @@ export async function golemRental(input: RentalInput | AttachInput): Promise<Ren
   const { record } = rental;
   listen(rental);
   if (settlement) settlement.result().catch((error: unknown) => forsake(rental, settlementFailureOf(error)));
-  else void watchSettlement(rental);
+  else void watchSettlement(rental).catch(() => undefined);
   let failure: Loss | undefined;
   let cancelled: unknown;
   let goesOn = false;
@@ -62,7 +62,7 @@ export async function golemRental(input: RentalInput | AttachInput): Promise<Ren
     const { signed } = record;
     if (signed && !rental.isClosing()) {
       rental.show();
-      if (record.terms.interactive) void keepNamedVms(rental, signed);
+      if (record.terms.interactive) void keepNamedVms(rental, signed).catch(() => undefined);
       while (!goesOn && (await work(rental, signed))) goesOn = await isFreeToGo(rental);
     }
   } catch (error) {

@@ -63,7 +63,7 @@ import {
   bookPayment,
   compactLedger,
   earlierOf,
-  entryOf,
+  know,
   giveUpInvoices,
   giveUpWaiting,
   ignoredNotes,
@@ -377,9 +377,7 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
       const news = await step();
       // One of several that attached was cut short: what it held is ended at once, and not only with the last of them.
       if (wasWatching === 'attached' && owners.watch === 'attached' && news?.owners?.abrupt) {
-        const { agreements, invoices } = await lookAndEnd();
-        for (const { agreementId, provider } of agreements) entryOf(ledger, agreementId, provider);
-        decisions.receive(invoices);
+        await lookAndEnd();
       }
       if (wasWatching !== 'job' || !news?.owners) continue;
       // A job that returns has told its rentals to close; one that was terminated could not.
@@ -431,8 +429,6 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
       while (Date.now() < ending.untilMs) await step(ending.untilMs);
       await startAnewIfLong();
       const look = await lookAndEnd();
-      for (const agreement of look.agreements) entryOf(ledger, agreement.agreementId, agreement.provider);
-      decisions.receive(look.invoices);
       if (look.empty && ending.calm) {
         place.ending = undefined;
         return look;
@@ -452,6 +448,8 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
     const keep: AgreementId[] = keptAlive(owners);
     const look = await persist(() => cleanUp.golemCleanUp({ job, since: place.since, keep }));
     note(look.events);
+    know(ledger, look.agreements);
+    decisions.receive(look.invoices);
     return look;
   }
 

@@ -109,12 +109,14 @@ async function bringUp(rental: Rental, signed: Signed, vm: NamedVm): Promise<voi
     // Where there is room for one only, that is the first.
     await condition(() => isEnding(rental) || rental.isFirstUp());
     if (isEnding(rental)) return;
-    const why = rental.whyNoMoreVms(true);
-    if (why) return returnNext(rental, vm, why);
+    // A detach waits for its id: what nobody knows of would be billed until the agreement ends.
+    const created = await rental.unlessStopped(() =>
+      createVm(rental, signed, (id) => (vm.activityId = id), true),
+    );
+    if (!created) return;
     const isOff = () => isEnding(rental);
     const isUp = await unlessStopped(isOff, async () => {
-      const { activityId } = await createVm(rental, signed, (id) => (vm.activityId = id));
-      await deployVm(rental, { agreementId: signed.agreementId, activityId });
+      await deployVm(rental, { agreementId: signed.agreementId, activityId: created.activityId });
       return true;
     });
     // Half made, it is of no use to whoever comes after.

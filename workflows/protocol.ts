@@ -46,7 +46,7 @@ export interface Assignment {
   checkpoint?: CheckpointSpec;
   /** An attempt before may have left a checkpoint. */
   restore?: boolean;
-  /** One is known to have been stored: nothing is begun without it. */
+  /** One is known to have been stored: it is waited for, unless its server says that there is none. */
   stored?: boolean;
   /** Of a script from outside: whoever sent it may follow its results by it. */
   scriptId?: string;

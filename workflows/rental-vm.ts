@@ -1,5 +1,5 @@
 /** The life of a rental's VM: how it comes up, is watched, is dropped for a fresh one, or dies. */
-import { type CancellationScope, isCancellation, sleep } from '@temporalio/workflow';
+import { ApplicationFailure, type CancellationScope, isCancellation, sleep } from '@temporalio/workflow';
 import type { ScriptCommand } from '../activities/contract';
 import type { NewEvent } from '../model/events';
 import type { GolemActivityId } from '../model/ids';
@@ -55,15 +55,19 @@ export async function bringUpVm(rental: Rental, signed: Signed, watching: Cancel
 /**
  * Creates a VM under the agreement. Throws a named failure when there can be none.
  * @param know - is told its id before another one is created
+ * @param isBeside - beside the first one: as many as were agreed may live at a time
  */
 export async function createVm(
   rental: Rental,
   { agreementId, validToMs }: Signed,
   know: (activityId: GolemActivityId) => void,
+  isBeside = false,
 ): Promise<{ activityId: GolemActivityId }> {
   const { record } = rental;
   const { job, provider } = record.terms;
   return await rental.creating(async () => {
+    const why = isBeside ? rental.whyNoMoreVms(true) : undefined;
+    if (why) throw ApplicationFailure.nonRetryable(why.message, why.type);
     // Those beside it are none to adopt either, nor what was there before it was taken over.
     const ended = [...record.ended, ...rental.vms, ...record.others];
     const created = await vmCreation.golemCreateVm({ job, agreementId, validToMs, provider, ended });

@@ -146,7 +146,8 @@ export class Rental {
 
   /** One VM is created at a time: what a lost request has made is found by its being the only new one. */
   async creating<T>(act: () => Promise<T>): Promise<T> {
-    await condition(() => !this.isCreating);
+    // Several may wait for the same moment.
+    while (this.isCreating) await condition(() => !this.isCreating);
     this.isCreating = true;
     try {
       return await act();

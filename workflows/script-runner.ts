@@ -104,12 +104,13 @@ export class ScriptRunner {
 
   async watch(
     vm: Vm,
-    script: Pick<RunningScript, 'batchId' | 'commandCount' | 'deadlineMs' | 'scriptId'>,
+    script: Pick<RunningScript, 'batchId' | 'commandCount' | 'deadlineMs' | 'scriptId' | 'inParts'>,
   ): Promise<WatchedScript> {
     const { job, outputLimitBytes } = this.options;
-    const { batchId, commandCount, deadlineMs, scriptId } = script;
+    const { batchId, commandCount, deadlineMs, scriptId, inParts } = script;
     return await scriptWatch().golemWatchScript({
       ...{ job, ...vm, batchId, commandCount, outputLimitBytes, deadlineMs, scriptId },
+      offset: inParts?.parts?.offset,
     });
   }
 

@@ -113,8 +113,9 @@ const EXCUSES = [
 
 /** What an end of an agreement under a running script says about its provider; undefined where it had a reason. */
 export function faultOfEnd(
-  end: Pick<RentalEnded, 'reason' | 'terminator' | 'code' | 'expired'>,
+  end: Pick<RentalEnded, 'reason' | 'terminator' | 'code' | 'expired' | 'excused'>,
 ): Fault | undefined {
-  if (end.terminator !== 'Provider' || end.expired || EXCUSES.includes(end.code ?? '')) return undefined;
+  if (end.terminator !== 'Provider' || end.expired || end.excused || EXCUSES.includes(end.code ?? ''))
+    return undefined;
   return { kind: 'agreementEnded', message: end.reason };
 }

@@ -76,6 +76,18 @@ export function entryOf(ledger: Ledger, agreementId: AgreementId, provider: Prov
   return entry;
 }
 
+/** Gives agreements that were found on yagna their place in the books; those that are paid and forgotten have had it. */
+export function know(
+  ledger: Ledger,
+  agreements: readonly { agreementId: AgreementId; provider: ProviderInfo }[],
+): void {
+  for (const { agreementId, provider } of agreements)
+    if (!isEarlier(ledger, agreementId)) entryOf(ledger, agreementId, provider);
+}
+
+const isEarlier = ({ earlier }: Ledger, agreementId: AgreementId): boolean =>
+  earlier?.ids.includes(shortId(agreementId)) ?? false;
+
 const DECIDED_KEPT = 200;
 /** Accepted notes of one Golem activity that are not known to be paid. The payment of a newer one counts for those before. */
 const UNPAID_KEPT = 200;
@@ -106,7 +118,7 @@ export function book(ledger: Ledger, decision: Decision): PaidNote[] {
   if (['foreign', 'awaited'].includes(decision.decision) || ledger.decided.includes(decision.document.id))
     return [];
   // It is paid, and nothing that still comes changes that.
-  if (ledger.earlier?.ids.includes(shortId(decision.agreementId))) return [];
+  if (isEarlier(ledger, decision.agreementId)) return [];
   ledger.decided.push(decision.document.id);
   if (ledger.decided.length > DECIDED_KEPT) ledger.decided.shift();
   const entry = entryOf(ledger, decision.agreementId, decision.provider);

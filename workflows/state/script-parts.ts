@@ -16,7 +16,7 @@ export interface WholeScript {
   checkpoint?: CheckpointSpec;
   /** An attempt before may have left a checkpoint. */
   restore: boolean;
-  /** One is known to have been stored: nothing is begun without it. Default false. */
+  /** One is known to have been stored: it is waited for, unless its server says that there is none. Default false. */
   stored?: boolean;
 }
 
