@@ -16,6 +16,6 @@ module.exports = {
   globalSetup: '<rootDir>/test/support/global-setup.ts',
   globalTeardown: '<rootDir>/test/support/global-teardown.ts',
   testTimeout: 60_000,
-  // Most of a test is waiting for processes; two cores bear one more than there are of them.
-  maxWorkers: 3,
+  // Most of a test is waiting for processes; two cores bear two more than there are of them.
+  maxWorkers: 4,
 };

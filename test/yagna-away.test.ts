@@ -52,9 +52,9 @@ async function tried(workflowId: string, attempts: number): Promise<void> {
   }
 }
 
-/** Lines that the worker has written since, but for those of Temporal's own core. */
+/** Lines that the worker has written since about its connection. */
 const told = (from: number): string[] =>
-  world.workerLog.slice(from).filter((line) => !line.includes('temporalio_sdk_core'));
+  world.workerLog.slice(from).filter((line) => line.includes('connection default: '));
 
 const AWAY =
   /connection default: yagna at http:\/\/127\.0\.0\.1:\d+ does not answer \(E\w+.*\); waiting for it$/;
