@@ -1,5 +1,7 @@
 /** Whom a settlement looks after, without Temporal; and what it takes along when it continues as new. */
 import type { Decision } from '../activities/contract';
+import { emptyEventLog } from '../model/events';
+import { fitSettlement, type CarriedSettlement } from '../workflows/state/carried-settlement';
 import { addUndecided, compactUndecided, type Undecided } from '../workflows/state/undecided';
 import {
   agreementsOf,
@@ -206,6 +208,8 @@ describe('into the next run', () => {
     expect(ids[0]).toBe('7');
     expect(ids.at(-1)).toBe('1999');
     expect(compactUndecided(undecided.slice(0, 20))).toHaveLength(20);
+    const carried = { undecided, log: emptyEventLog() } as Partial<CarriedSettlement>;
+    expect(fitSettlement(carried as CarriedSettlement).undecided).toEqual(undecided);
   });
 
   test('go of notes that wait for their payment the newest: it counts for those before', () => {

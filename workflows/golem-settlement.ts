@@ -72,15 +72,7 @@ import {
   newLedger,
 } from './state/ledger';
 import { detachedEnded, keptAlive, newOwners, ownerAttached, ownerClosed, ownersSeen } from './state/owners';
-import {
-  awaitedIds,
-  awaitsInvoice,
-  compactUndecided,
-  heardOf,
-  isDeciding,
-  nextDueMs,
-  type Undecided,
-} from './state/undecided';
+import { awaitedIds, awaitsInvoice, heardOf, isDeciding, nextDueMs, type Undecided } from './state/undecided';
 
 /** Patience with a watch whose worker may be dead, once a signal says that there is news. */
 const NUDGE = '3 s';
@@ -256,7 +248,7 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
     await reports.stop();
     const next = fitSettlement({
       ...{ place, owners, cursor, refusedProviders, seq, lastFailure },
-      ...{ ledger: compactLedger(ledger), undecided: compactUndecided(undecided), chores: open },
+      ...{ ledger: compactLedger(ledger), undecided, chores: open },
       ...{ reservation: restOfReservation(), log },
     });
     await continueAsNew<typeof golemSettlement>({ ...input, carried: next });

@@ -9,7 +9,7 @@ import { jsonSize } from '../../model/result-size';
 import type { ReservationAnswer, ReservationRequest, SettlementUpdate } from '../protocol';
 import type { Ledger } from './ledger';
 import type { Owners } from './owners';
-import type { Undecided } from './undecided';
+import { compactUndecided, type Undecided } from './undecided';
 
 /** Begun, and not waited for. */
 export type Chore =
@@ -71,8 +71,10 @@ export interface CarriedSettlement {
 /** Temporal takes 2 MB, with what is around it. */
 const ALL_JSON = 1_900_000;
 
-/** With as many of its events as there is room for beside what it must know. */
+/** With as many documents that are not decided, and then of its events, as there is room for. */
 export function fitSettlement(carried: CarriedSettlement): CarriedSettlement {
-  const room = ALL_JSON - jsonSize({ ...carried, log: [] });
-  return { ...carried, log: carryEvents(carried.log, Math.max(0, Math.min(EVENTS_CARRIED_JSON, room))) };
+  const room = ALL_JSON - jsonSize({ ...carried, undecided: [], log: [] });
+  const undecided = compactUndecided(carried.undecided, room);
+  const left = Math.max(0, room - jsonSize(undecided));
+  return { ...carried, undecided, log: carryEvents(carried.log, Math.min(EVENTS_CARRIED_JSON, left)) };
 }

@@ -28,8 +28,10 @@ const AT_ONCE = 50;
 const FIRST_RETRY_SEC = 10;
 const LAST_RETRY_SEC = 300;
 const TURN_MS = 60_000;
-/** That go along into the next run. */
-const CARRIED = 1000;
+/** For so many there is room in the next run, however much else goes along. */
+const LEAST_CARRIED = 1000;
+/** JSON of one, bytes. */
+const JSON_OF_ONE = 400;
 
 /** One that is there already may be told again with the agreement it is of. */
 export function addUndecided(undecided: Undecided, document: DocumentRef): void {
@@ -73,9 +75,12 @@ export function dropNotes(undecided: Undecided, agreementId: AgreementId): void 
   undecided.splice(0, undecided.length, ...kept);
 }
 
-/** The newest notes, where there are very many: each asks for all that those before it do. */
-export function compactUndecided(undecided: Undecided): Undecided {
-  let spare = undecided.length - CARRIED;
+/**
+ * The newest notes, where there are more than there is room for: each asks for all that those before it do.
+ * @param json - room for them, bytes
+ */
+export function compactUndecided(undecided: Undecided, json = 0): Undecided {
+  let spare = undecided.length - Math.max(LEAST_CARRIED, Math.floor(json / JSON_OF_ONE));
   return undecided.filter(({ document }) => document.kind === 'invoice' || (spare -= 1) < 0);
 }
 
