@@ -56,7 +56,7 @@ test(
     const began = await now(world);
     const { jobId } = await world.golem.startJob({
       ...{ ...BASE, demand: TWELVE_HOURS },
-      tasks: [{ commands: [`sleep ${SOAK ? 11 * HOUR : 3 * HOUR}`], timeoutSec: 11 * HOUR }],
+      tasks: [{ commands: [`sleep ${SOAK ? 10 * HOUR : 3 * HOUR}`], timeoutSec: 11 * HOUR }],
     });
     const promised = {
       ...{ expirationSec: 120, debitNotesAcceptanceTimeoutSec: 20 },

@@ -1,6 +1,6 @@
 /** A task's script in parts: transfers tried again, and a program with checkpoints. */
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ScriptCommand } from '../activities/contract';
 import type { CommandResult } from '../model/result';
@@ -199,6 +199,8 @@ test('the batches of parts before are told, the newest of many', () => {
 describe('the lines that are run in a VM', () => {
   const folder = tempDir('parts');
   const files = [join(folder, 'a b'), join(folder, 'deep'), join(folder, 'none')];
+  // Where the lines keep what the program prints, unless it is collected.
+  afterAll(() => rmSync(`/tmp/golem-test-${process.pid}`, { recursive: true, force: true }));
   const whole = (line: string): WholeScript => ({
     ...{ key: `test-${process.pid}`, commands: [{ run: line }], restore: false },
     checkpoint: { files, to: 'files:/x', everySec: 1 },
