@@ -313,7 +313,7 @@ describe('an invoice', () => {
       events.filter(({ eventType }) => eventType !== 'InvoiceReceivedEvent'),
     );
     const hidden = proxy.rewrite<object[]>(/^GET .*\/invoices$/, () => []);
-    const { jobId } = await world.golem.startJob({ ...JOB, invoiceWaitSec: 12, tasks: ['echo done'] });
+    const { jobId } = await world.golem.startJob({ ...JOB, invoiceWaitSec: 5, tasks: ['echo done'] });
     await world.golem.result(jobId);
     const settlement = world.client.workflow.getHandle(`${jobId}/settlement`);
     const phase = async () => (await settlement.query<{ phase: string }>('progress')).phase;

@@ -471,10 +471,9 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
 
   /** What no event has told of, for whatever reason, is in yagna's list. */
   async function findsInvoices(): Promise<boolean> {
-    const look = await lookAndEnd();
-    const before = undecided.length;
-    decisions.receive(look.invoices);
-    return undecided.length > before;
+    const known = new Set(undecided.map(({ document }) => document.id));
+    await lookAndEnd();
+    return undecided.some(({ document }) => !known.has(document.id));
   }
 
   async function releaseAll(twice: boolean): Promise<void> {
