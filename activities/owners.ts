@@ -1,7 +1,7 @@
 /** Waits for the workflows that make costs to close, whatever they managed to say before. */
-import { setMaxListeners } from 'node:events';
 import type { Client } from '@temporalio/client';
 import { rentalId } from '../model/ids';
+import { anyEnded } from './any-ended';
 import type { OwnersState, OwnersToWatch, WatchSettlementInput } from './contract';
 import { closingOf, isAbrupt } from './closing-event';
 import { describe, firstRunOf } from './known-workflow';
@@ -45,23 +45,16 @@ async function anyAttachedClosed(
   signal: AbortSignal,
   onWaiting: () => void,
 ): Promise<OwnersState> {
-  const stop = new AbortController();
-  const both = AbortSignal.any([signal, stop.signal]);
-  // Each poll listens to it, and Node warns of more than ten.
-  setMaxListeners(0, both);
-  const state = { liveRentals: [], abrupt: false, closed: [] as string[] };
-  const ends = attached.map(async ({ workflowId }) => {
+  if (attached.length === 0) return { liveRentals: [], abrupt: false, closed: [] };
+  const ends = await anyEnded(attached, signal, async ({ workflowId }, both) => {
     const found = await describe(client, workflowId);
     const abrupt =
       !found || isAbrupt(await closingOf(client, { workflowId, runId: firstRunOf(found) }, both, onWaiting));
-    state.abrupt ||= abrupt;
-    state.closed.push(workflowId);
+    return { workflowId, abrupt };
   });
-  for (const end of ends) end.catch(() => undefined);
-  try {
-    if (ends.length > 0) await Promise.race(ends);
-    return { ...state, closed: [...state.closed] };
-  } finally {
-    stop.abort();
-  }
+  return {
+    liveRentals: [],
+    abrupt: ends.some(({ abrupt }) => abrupt),
+    closed: ends.map(({ workflowId }) => workflowId),
+  };
 }

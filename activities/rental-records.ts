@@ -3,7 +3,7 @@ import type { Client } from '@temporalio/client';
 import { attachId } from '../model/attach';
 import { rentalId, type AgreementId, type GolemActivityId } from '../model/ids';
 import type { JobProgress, RentalProgress } from '../model/result';
-import { describe } from './known-workflow';
+import { describe, firstRunOf } from './known-workflow';
 
 export interface RentalRecord {
   workflowId: string;
@@ -35,7 +35,7 @@ export async function rentalsOf(
   agreementId: AgreementId,
 ): Promise<RentalRecord[]> {
   const job = await describe(client, jobId);
-  const isOurs = job && (job.raw.workflowExecutionInfo?.firstRunId || job.runId) === jobUuid;
+  const isOurs = job && firstRunOf(job) === jobUuid;
   const told = isOurs ? await query<JobProgress>(client, jobId, 'progress') : undefined;
   const named = told?.rentals.filter((rental) => rental.agreementId === agreementId).map(({ n }) => n);
   const found: RentalRecord[] = [];

@@ -1,6 +1,6 @@
 /** Watches workflows that a job has begun and, being a new run, is no longer told the end of by Temporal. */
-import { setMaxListeners } from 'node:events';
 import { Context } from '@temporalio/activity';
+import { anyEnded } from './any-ended';
 import { attempt } from './attempt';
 import { closingOf } from './closing-event';
 import type { ClosedWorkflow, GolemActivities, StartedWorkflow } from './contract';
@@ -20,20 +20,8 @@ export const workflowWatchActivities: Pick<GolemActivities, 'golemWatchWorkflows
 
 async function watch(workflows: readonly StartedWorkflow[], signal: AbortSignal): Promise<ClosedWorkflow[]> {
   const { client } = Context.current();
-  const stop = new AbortController();
-  const both = AbortSignal.any([signal, stop.signal]);
-  // Each poll listens to it, and Node warns of more than ten.
-  setMaxListeners(0, both);
-  const closed: ClosedWorkflow[] = [];
-  const ends = workflows.map(async (workflow) => {
-    const closing = await closingOf(client, workflow, both);
-    closed.push({ workflowId: workflow.workflowId, ...closing });
-  });
-  for (const end of ends) end.catch(() => undefined);
-  try {
-    await Promise.race(ends);
-    return [...closed];
-  } finally {
-    stop.abort();
-  }
+  return await anyEnded(workflows, signal, async (workflow, both) => ({
+    workflowId: workflow.workflowId,
+    ...(await closingOf(client, workflow, both)),
+  }));
 }

@@ -1,6 +1,6 @@
 /** What is told of a rental that is over and answers nobody any more: it has ended, or its VM was left alive. */
 import type { Client } from '@temporalio/client';
-import { attachCommand } from '../model/attach';
+import { detachedMessage } from '../model/attach';
 import type { GolemActivityId } from '../model/ids';
 import { GolemRentalError } from './errors';
 
@@ -23,7 +23,7 @@ export function detachedRental(
   isSigned: boolean,
   cause?: unknown,
 ): GolemRentalError {
-  const message = `the rental was detached, and its VM lives on: ${attachCommand(activityId, isSigned)}`;
+  const message = detachedMessage(activityId, isSigned);
   return new GolemRentalError(rentalId, 'RentalDetached', message, { cause });
 }
 

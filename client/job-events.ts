@@ -200,10 +200,11 @@ async function readSource(
   // What this run doesn't know, because too much was there to carry or it began from nothing, those before it do.
   const first = events[0]?.event.seq ?? position.seq + 1;
   const from = last ?? { ...position, runId: firstRunId };
-  const isBehind = last && !goesOn ? last.seq > 0 : first > position.seq + 1;
+  const isOther = last !== undefined && !goesOn;
+  const isBehind = isOther ? last.seq > 0 : first > position.seq + 1;
   if (from.runId !== runId && isBehind) {
     const earlier = await earlierEvents(workflows, workflowId, from, runId, limit);
-    const missing = earlier.events.filter(({ event }) => (last && !goesOn) || event.seq < first);
+    const missing = earlier.events.filter(({ event }) => isOther || event.seq < first);
     if (missing.length > 0) return { ...none, position: earlier.position, events: missing, complete: false };
   }
   return { ...none, position, events, complete: events.length < limit };

@@ -47,6 +47,10 @@ export const attachId = (activityId: GolemActivityId): string => `golem-attach-$
 export const attachCommand = (activityId: GolemActivityId, hasOwner: boolean): string =>
   `golem-temporal attach ${activityId}${hasOwner ? ' --key FILE' : ''}`;
 
+/** For whoever meets a rental that has left its VM alive. */
+export const detachedMessage = (activityId: GolemActivityId, hasOwner: boolean): string =>
+  `the rental was detached, and its VM lives on: ${attachCommand(activityId, hasOwner)}`;
+
 /** Job id of a settlement that pays for an agreement which is of no job of ours. */
 export const foreignJobId = (agreementId: AgreementId): string => `golem-agreement-${agreementId}`;
 

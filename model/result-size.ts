@@ -6,8 +6,8 @@ import type { CommandResult, TaskResult } from './result';
 
 /** JSON of all outputs of one script. */
 const SCRIPT_OUTPUT_JSON = 1_200_000;
-/** JSON of a job's result. */
-const JOB_RESULT_JSON = 1_900_000;
+/** JSON of what a workflow is given or returns: Temporal takes 2 MB, with what is around it. */
+export const PAYLOAD_JSON = 1_900_000;
 /** Of which at most this is not output; beyond it, the oldest attempts of each task are left out. */
 const JOB_FRAME_JSON = 1_500_000;
 
@@ -115,7 +115,7 @@ export function fitScriptResults(results: readonly CommandResult[], limitBytes: 
 
 /** Results of a whole job as they go to whoever started it. */
 export function fitTaskResults(tasks: readonly TaskResult[]): TaskResult[] {
-  return fitTasks(tasks, { json: JOB_RESULT_JSON, frameJson: JOB_FRAME_JSON });
+  return fitTasks(tasks, { json: PAYLOAD_JSON, frameJson: JOB_FRAME_JSON });
 }
 
 /** What is cut of a task. */

@@ -6,7 +6,7 @@ import { carryEvents, type EventLog } from '../model/events';
 import type { AgreementId, AllocationId, Timestamp } from '../model/ids';
 import type { Installation, JobSpec } from '../model/job';
 import type { JobPhase, LastFailure } from '../model/result';
-import { fitTasks, jsonSize } from '../model/result-size';
+import { fitTasks, jsonSize, PAYLOAD_JSON } from '../model/result-size';
 import type { NamedFailure } from './failure-type';
 import type { CarriedFileTasks } from './file-tasks';
 import type { CarriedBudget } from './job-budget';
@@ -45,8 +45,6 @@ export interface CarriedJob {
   log: EventLog;
 }
 
-/** Temporal takes 2 MB, with what is around it. */
-const ALL_JSON = 1_900_000;
 const EVENTS_JSON = 200_000;
 
 /** Cut to what one payload can hold: what is done is not to be done again, and of outputs a part may have to do. */
@@ -57,7 +55,7 @@ export function fitCarried(job: CarriedJob): CarriedJob {
     log: carryEvents(job.log, EVENTS_JSON),
     state: { ...job.state, tasks: [] },
   };
-  const json = ALL_JSON - jsonSize(fitting);
+  const json = PAYLOAD_JSON - jsonSize(fitting);
   const tasks = withoutDoneWork(job.state);
   return { ...fitting, state: { ...fitting.state, tasks: fitTasks(tasks, { json, frameJson: json }) } };
 }

@@ -1,4 +1,5 @@
 /** Scripts that are sent in parts, in whichever VM: how one begins, and what a part's end means for the whole. */
+import type { CommandResult } from '../model/result';
 import { fitScriptResults } from '../model/result-size';
 import type { Assignment } from './protocol';
 import type { Rental } from './rental';
@@ -29,8 +30,11 @@ export function nextOf(
   Object.assign(outcome, earlierOf(parts));
   if (wasRun && parts.stage === 'restore')
     outcome.reason = `its checkpoint could not be restored: ${outcome.reason ?? state}`;
-  // Each part's outputs fit into a payload, which does not say that all of them do.
-  if (wasRun || parts.kept.length > 0)
-    outcome.results = fitScriptResults(parts.kept, rental.record.terms.outputLimitBytes);
+  if (wasRun || parts.kept.length > 0) outcome.results = resultsSoFar(rental, script);
   return undefined;
+}
+
+/** Of the parts that have ended. Each one's outputs fit into a payload, which does not say that all of them do. */
+export function resultsSoFar(rental: Rental, script?: Assignment): CommandResult[] {
+  return fitScriptResults(script?.parts?.kept ?? [], rental.record.terms.outputLimitBytes);
 }

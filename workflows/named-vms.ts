@@ -6,9 +6,8 @@
 import { CancellationScope, condition, isCancellation } from '@temporalio/workflow';
 import { rentalWatch } from './activity-options';
 import type { CommandResult } from '../model/result';
-import { fitScriptResults } from '../model/result-size';
 import { namedFailure, type NamedFailure } from './failure-type';
-import { inParts, nextOf } from './in-parts';
+import { inParts, nextOf, resultsSoFar } from './in-parts';
 import type { Assignment, ScriptEnd } from './protocol';
 import type { Rental } from './rental';
 import { createVm, deployVm, destroyVm, VmFailed, type Signed } from './rental-vm';
@@ -207,8 +206,7 @@ function lose(
   { id, inParts: script }: { id: string; inParts?: Assignment },
   failure: NamedFailure,
 ): void {
-  const results = fitScriptResults(script?.parts?.kept ?? [], rental.record.terms.outputLimitBytes);
-  finish(rental, id, 'lost', results, failure);
+  finish(rental, id, 'lost', resultsSoFar(rental, script), failure);
 }
 
 function endScripts(rental: Rental, vm: NamedVm): void {

@@ -8,7 +8,7 @@ import {
 } from '@temporalio/workflow';
 import type { Duration } from '@temporalio/common';
 import type { RentalEnded } from '../activities/contract';
-import { attachCommand, type Detached } from '../model/attach';
+import { detachedMessage, type Detached } from '../model/attach';
 import { appendEvents, type NewEvent } from '../model/events';
 import type { GolemActivityId } from '../model/ids';
 import { MOST_VMS } from '../model/rental-limits';
@@ -194,8 +194,7 @@ export class Rental {
     const { isDetached, close, record } = this;
     if (isDetached && !this.isStopped()) {
       const { activityId } = record.progress;
-      const attach = attachCommand(activityId ?? '', record.grants !== undefined);
-      const message = `the rental was detached, and its VM lives on: ${attach}`;
+      const message = detachedMessage(activityId ?? '', record.grants !== undefined);
       return ApplicationFailure.nonRetryable(message, 'RentalDetached');
     }
     const reason = close?.reason ?? record.progress.reason ?? this.lost?.message ?? 'closed';

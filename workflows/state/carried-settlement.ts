@@ -5,7 +5,7 @@
 import { carryEvents, EVENTS_CARRIED_JSON, type EventLog } from '../../model/events';
 import type { AgreementId, AllocationId, Amount, Timestamp } from '../../model/ids';
 import type { DetachedAgreement, LastFailure, ProviderInfo, SettlementPhase } from '../../model/result';
-import { jsonSize } from '../../model/result-size';
+import { jsonSize, PAYLOAD_JSON } from '../../model/result-size';
 import type { ReservationAnswer, ReservationRequest, SettlementUpdate } from '../protocol';
 import type { Ledger } from './ledger';
 import type { Owners } from './owners';
@@ -68,12 +68,9 @@ export interface CarriedSettlement {
   log: EventLog;
 }
 
-/** Temporal takes 2 MB, with what is around it. */
-const ALL_JSON = 1_900_000;
-
 /** With as many documents that are not decided, and then of its events, as there is room for. */
 export function fitSettlement(carried: CarriedSettlement): CarriedSettlement {
-  const room = ALL_JSON - jsonSize({ ...carried, undecided: [], log: [] });
+  const room = PAYLOAD_JSON - jsonSize({ ...carried, undecided: [], log: [] });
   const undecided = compactUndecided(carried.undecided, room);
   const left = Math.max(0, room - jsonSize(undecided));
   return { ...carried, undecided, log: carryEvents(carried.log, Math.min(EVENTS_CARRIED_JSON, left)) };

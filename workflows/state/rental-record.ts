@@ -6,7 +6,7 @@ import type { ResolvedAttach, SignedAgreement } from '../../activities/contract'
 import { carryEvents, emptyEventLog, resumeEvents, type EventLog } from '../../model/events';
 import type { BatchId, GolemActivityId, Timestamp } from '../../model/ids';
 import type { RentalProgress } from '../../model/result';
-import { fitOutputs, jsonSize } from '../../model/result-size';
+import { fitOutputs, jsonSize, PAYLOAD_JSON } from '../../model/result-size';
 import type { Assignment, AttachInput, RentalInput, RentalTerms, ScriptOutcome } from '../protocol';
 import { newGrants, type Grants } from './grants';
 import type { Parts } from './script-parts';
@@ -85,8 +85,6 @@ export interface RentalRecord {
 const KNOWN = 100;
 /** Whoever repeats a script may have been away for long. */
 const FORGOTTEN = 1000;
-/** Temporal takes 2 MB for the input of a run; what wraps it is little. */
-const INPUT_JSON = 1_900_000;
 /** Kept of each output where no job says how much; a job's default is the same. */
 const OUTPUT_LIMIT_BYTES = 65_536;
 /** More of the events can be read from the run before. */
@@ -216,7 +214,7 @@ export function nextInput<Input extends RentalInput | AttachInput>(
   const carried = { ...forget(record, record.outside), outside: [], log };
   // Its terms are in the record.
   const next = { ...input, first: undefined, ...('setup' in input ? { setup: [] } : {}), carried };
-  const outside = fitOutside(record.outside, INPUT_JSON - jsonSize(next));
+  const outside = fitOutside(record.outside, PAYLOAD_JSON - jsonSize(next));
   const left = record.outside.filter(({ scriptId }) => !outside.some((each) => each.scriptId === scriptId));
   return { ...next, carried: { ...forget(record, left), outside, log } };
 }
