@@ -7,7 +7,7 @@ import { ATTACH, type ControlSpec } from '../model/control';
 import { DEFAULT_TASK_QUEUE } from '../model/ids';
 import type { RentalProgress } from '../model/result';
 import type { ControlSigner } from './control-signer';
-import { isNoAnswer, namedCause } from './errors';
+import { isAskAgain, isNoAnswer, namedCause } from './errors';
 
 export interface AttachOptions extends AttachSpec {
   /** Of the worker. Default `default`. */
@@ -83,7 +83,7 @@ async function stateOf(client: Client, rentalId: string): Promise<RentalProgress
     return await client.workflow.getHandle(rentalId).query<RentalProgress>('progress');
   } catch (error) {
     // No worker answers, or it has not begun.
-    if (isNoAnswer(error)) return undefined;
+    if (isNoAnswer(error) || isAskAgain(error)) return undefined;
     throw error;
   }
 }

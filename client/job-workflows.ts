@@ -1,7 +1,7 @@
 /** The workflows of one job as a client sees them: the job, its settlement, its rentals; found by id and memo. */
 import { WorkflowNotFoundError } from '@temporalio/common';
 import { isGrpcServiceError, type Client, type WorkflowExecutionDescription } from '@temporalio/client';
-import { isNoAnswer, NoAnswerError, UnknownJobError } from './errors';
+import { isAskAgain, isNoAnswer, NoAnswerError, UnknownJobError } from './errors';
 import { firstRunIdOf } from './signed-for';
 
 const JOB_TYPE = 'golemJob';
@@ -68,13 +68,17 @@ export class JobWorkflows {
 
   /** @throws NoAnswerError - no worker answers; WorkflowNotFoundError */
   async query<T>(workflowId: string, name: string, args: unknown[] = [], runId?: string): Promise<T> {
-    try {
-      return await this.client.withDeadline(Date.now() + this.answerLimitMs, () =>
-        this.client.workflow.getHandle(workflowId, runId).query<T, unknown[]>(name, ...args),
-      );
-    } catch (error) {
-      if (isNoAnswer(error)) throw new NoAnswerError(workflowId, { cause: error });
-      throw error;
+    const deadlineMs = Date.now() + this.answerLimitMs;
+    for (;;) {
+      try {
+        return await this.client.withDeadline(deadlineMs, () =>
+          this.client.workflow.getHandle(workflowId, runId).query<T, unknown[]>(name, ...args),
+        );
+      } catch (error) {
+        if (isAskAgain(error)) continue;
+        if (isNoAnswer(error)) throw new NoAnswerError(workflowId, { cause: error });
+        throw error;
+      }
     }
   }
 

@@ -56,13 +56,15 @@ export interface GolemPluginOptions {
 }
 
 const DEFAULT_WATCHES = 2000;
+const QUERY_GUARD = require.resolve('../workflows/query-guard');
 
 export class GolemPlugin extends SimplePlugin {
   private readonly activities: GolemActivities;
   private readonly maxConcurrentWatches: number;
 
   constructor(options: GolemPluginOptions = {}) {
-    super({ name: 'golem-temporal' });
+    // Wherever workflows are bundled: by a worker, or beforehand with this plugin.
+    super({ name: 'golem-temporal', workerInterceptors: { workflowModules: [QUERY_GUARD] } });
     const env = options.env ?? process.env;
     const connections = options.connections ?? new Connections(env);
     connections.onChange(options.onConnectionChange ?? logged);
@@ -94,7 +96,7 @@ export class GolemPlugin extends SimplePlugin {
         throw new TypeError(`golem-temporal: an activity named ${name} is registered already; rename yours`);
       }
     }
-    return { ...options, activities: { ...theirs, ...this.activities } };
+    return super.configureWorker({ ...options, activities: { ...theirs, ...this.activities } });
   }
 
   override async runWorker(worker: Worker, next: (worker: Worker) => Promise<void>): Promise<void> {

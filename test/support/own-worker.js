@@ -1,0 +1,19 @@
+/** A user's own worker with our plugin, as a process that can be killed: `own-worker.js ADDRESS TASK_QUEUE WORKFLOWS`. */
+const { DefaultLogger, NativeConnection, Runtime, Worker } = require('@temporalio/worker');
+const { GolemPlugin } = require('../../dist/worker');
+
+async function main([address, taskQueue, workflowsPath]) {
+  Runtime.install({ logger: new DefaultLogger('ERROR') });
+  const connection = await NativeConnection.connect({ address });
+  const worker = await Worker.create({
+    ...{ connection, taskQueue, workflowsPath },
+    // Tasks of the workflows of a worker that was killed wait so long for it.
+    stickyQueueScheduleToStartTimeout: '3 s',
+    plugins: [new GolemPlugin({ env: { YAGNA_APPKEY: 'none' } })],
+  });
+  const running = worker.run();
+  console.log('worker ready');
+  await running;
+}
+
+void main(process.argv.slice(2));
