@@ -7,9 +7,10 @@ import type { FaultInput } from '../../devnet/faults/faults';
 import { rentalId, settlementId } from '../../model/ids';
 import type { JobResult, SettlementResult } from '../../model/result';
 import { takeEvidence } from './evidence';
-import { JobControl, type Ending, type History } from './job-control';
+import { JobControl, type Ending } from './job-control';
 import type { Plan } from './plan';
 import { plannedJob } from './planned-job';
+import { judgeReplays, type RecordedRun } from './replay-verdict';
 import { judgeSeed } from './seed-verdict';
 import { SeedWorld } from './seed-world';
 import { Strokes } from './strokes';
@@ -109,6 +110,7 @@ async function runIn(world: SeedWorld, plan: Plan, deadlineMs: number): Promise<
       ...{ plan, evidence, strokes, histories, appKey: world.appKey },
       ...{ ending, settlement, output: world.output, deaths: world.deaths },
     });
+    broken.push(...(await judgeReplays(histories)));
     return report(broken, outcomeOf(ending, result), counts);
   } catch (error) {
     if (!deadline.signal.aborted) throw error;
@@ -154,8 +156,8 @@ async function untilLateRequestsHaveLanded(world: SeedWorld, armed: readonly Arm
   if (last > Date.now()) await delay(last - Date.now());
 }
 
-async function allHistories(job: JobControl): Promise<{ workflowId: string; history: History }[]> {
-  const histories = [];
+async function allHistories(job: JobControl): Promise<RecordedRun[]> {
+  const histories: RecordedRun[] = [];
   for (const workflow of await job.workflows()) {
     histories.push({ workflowId: workflow.workflowId, history: await job.history(workflow) });
   }

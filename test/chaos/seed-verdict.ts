@@ -5,9 +5,10 @@
 import { FAILURES } from '../../model/failures';
 import type { JobResult, TaskResult } from '../../model/result';
 import type { Evidence } from './evidence';
-import type { Ending, History } from './job-control';
+import type { Ending } from './job-control';
 import { mayLackInvoice, type Plan } from './plan';
 import { judgePrices } from './price-verdict';
+import type { RecordedRun } from './replay-verdict';
 import type { Strokes } from './strokes';
 import { judge, type Verdict } from './verdict';
 
@@ -17,7 +18,7 @@ export interface SeedEvidence {
   strokes: Strokes;
   ending: Ending | undefined;
   settlement: Ending | undefined;
-  histories: { workflowId: string; history: History }[];
+  histories: RecordedRun[];
   appKey: string;
   /** What the workers wrote. */
   output: string[];

@@ -1,4 +1,5 @@
 /** A job whose tasks are the lines of a file on a test's web server, where its results go, too. */
+import { NoAnswerError } from '../../client/errors';
 import type { JobProgress, JobResult, TaskResult } from '../../model/result';
 import { now } from './proof';
 import { runsOf, type Run } from './runs';
@@ -39,10 +40,14 @@ export class FileJob {
     return this.world.golem.result(this.jobId);
   }
 
+  /** A killed worker's task holds answers back for longer than a client waits for one. */
   async progressed(isSo: (progress: JobProgress) => boolean): Promise<JobProgress> {
     for (;;) {
-      const progress = await this.world.golem.progress(this.jobId);
-      if (isSo(progress)) return progress;
+      const progress = await this.world.golem.progress(this.jobId).catch((error: unknown) => {
+        if (error instanceof NoAnswerError) return undefined;
+        throw error;
+      });
+      if (progress && isSo(progress)) return progress;
     }
   }
 
