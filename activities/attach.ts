@@ -2,7 +2,7 @@
  * Finds, from the id of a Golem activity alone, all that a rental must know to take it over; and says what becomes of one
  * that is left alone.
  */
-import { Context } from '@temporalio/activity';
+import { ApplicationFailure, Context } from '@temporalio/activity';
 import { agreedTerms } from '../model/agreed-terms';
 import { attachCommand, attachId, attachProblems, foreignJobId, type DetachedVm } from '../model/attach';
 import { exact, toAmount } from '../model/amount';
@@ -24,6 +24,7 @@ import { attempt } from './attempt';
 import type { GolemActivities, JobRef, NewSettlement, ResolveAttachInput, ResolvedAttach } from './contract';
 import type { ActivityEnvironment } from './environment';
 import { groupOf, type Search } from './find-orphans';
+import { withPayer } from './foreign-attach';
 import { installationOf } from './installation';
 import { JobRecords, type JobRecord } from './job-records';
 import { describe } from './known-workflow';
@@ -55,14 +56,22 @@ export function attachActivities(
         const { connection } = input;
         const yagna = env.connections.get(connection);
         const { client } = Context.current();
-        const agreement = await liveAgreement(yagna, input.attach.activityId, signal);
+        const { activityId } = input.attach;
         const installation = await installationOf(env);
-        const records = new JobRecords(client);
         const documents = env.connections.documents(connection);
+        const records = new JobRecords(client);
         const search = { yagna, documents, owner: installation.owner, records, signal };
+        const agreement = await liveAgreement(yagna, activityId, signal).catch(async (error: unknown) => {
+          if (!(error instanceof ApplicationFailure && error.type === 'ActivityForeign')) throw error;
+          const { connections } = env;
+          throw await withPayer(error, {
+            ...{ connections, connection, activityId, signal },
+            payerOf: (theirs) => client.withAbortSignal(signal, () => payerOf(search, theirs)),
+          });
+        });
         const lookup: Lookup = { search, connection, installation, agreement, input };
         const { properties } = agreement.demand;
-        const paidBy = () => payerOf(lookup);
+        const paidBy = () => payerOf(search, agreement);
         const [nonce, found] = await client.withAbortSignal(signal, async () => [
           await requireOwner(given, { client, properties, paidBy }),
           await findHolder(lookup),
@@ -194,7 +203,10 @@ interface Lookup {
 }
 
 /** Job id of the settlement that runs and pays for the agreement. */
-async function payerOf({ search, agreement }: Lookup): Promise<string | undefined> {
+async function payerOf(
+  search: Pick<Search, 'owner' | 'records'>,
+  agreement: Agreement,
+): Promise<string | undefined> {
   const jobUuid = jobOfMark(search.owner, agreement.demand.properties);
   if (jobUuid !== undefined) return (await search.records.find(jobUuid)).settledAs;
   const jobId = foreignJobId(agreement.agreementId);

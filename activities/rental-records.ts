@@ -1,5 +1,6 @@
 /** Which of our rentals has, or had, an agreement: asked of the workflows themselves, closed ones too. */
 import type { Client } from '@temporalio/client';
+import { isAskAgain } from '../model/ask-again';
 import { attachId } from '../model/attach';
 import { rentalId, type AgreementId, type GolemActivityId } from '../model/ids';
 import type { JobProgress, RentalProgress } from '../model/result';
@@ -18,13 +19,17 @@ const ANSWER_MS = 10_000;
 const MISSING_IN_A_ROW = 8;
 
 export async function query<T>(client: Client, workflowId: string, name: string): Promise<T | undefined> {
-  try {
-    return await client.withDeadline(Date.now() + ANSWER_MS, () =>
-      client.workflow.getHandle(workflowId).query<T>(name),
-    );
-  } catch {
-    // It is gone, or nobody can say.
-    return undefined;
+  const deadlineMs = Date.now() + ANSWER_MS;
+  for (;;) {
+    try {
+      return await client.withDeadline(deadlineMs, () =>
+        client.workflow.getHandle(workflowId).query<T>(name),
+      );
+    } catch (error) {
+      if (isAskAgain(error)) continue;
+      // It is gone, or nobody can say.
+      return undefined;
+    }
   }
 }
 

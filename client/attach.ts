@@ -2,12 +2,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { WorkflowExecutionAlreadyStartedError, WorkflowFailedError, type Client } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
+import { isAskAgain } from '../model/ask-again';
 import { attachId, attachProblems, type AttachSpec } from '../model/attach';
 import { ATTACH, type ControlSpec } from '../model/control';
 import { DEFAULT_TASK_QUEUE } from '../model/ids';
 import type { RentalProgress } from '../model/result';
 import type { ControlSigner } from './control-signer';
-import { isAskAgain, isNoAnswer, namedCause } from './errors';
+import { isNoAnswer, namedCause } from './errors';
 
 export interface AttachOptions extends AttachSpec {
   /** Of the worker. Default `default`. */

@@ -13,7 +13,6 @@ import {
   WorkflowUpdateFailedError,
   WorkflowUpdateRPCTimeoutOrCancelledError,
 } from '@temporalio/client';
-import { ASK_AGAIN } from '../model/ask-again';
 import { CORRECT_ARGUMENT, FAILURES } from '../model/failures';
 
 /** A job, or its settlement, ended badly. */
@@ -143,9 +142,4 @@ export function isNoAnswer(error: unknown): boolean {
   if (isGrpcDeadlineError(error) || isGrpcCancelledError(error)) return true;
   const cause = error instanceof Error ? (error.cause ?? error) : error;
   return isGrpcServiceError(cause) && cause.code === FAILED_PRECONDITION;
-}
-
-/** True of a query that came when a worker was just reading the workflow: it will be answered the next time. */
-export function isAskAgain(error: unknown): boolean {
-  return error instanceof Error && error.message.includes(ASK_AGAIN);
 }

@@ -1,7 +1,8 @@
 /** The workflows of one job as a client sees them: the job, its settlement, its rentals; found by id and memo. */
 import { WorkflowNotFoundError } from '@temporalio/common';
 import { isGrpcServiceError, type Client, type WorkflowExecutionDescription } from '@temporalio/client';
-import { isAskAgain, isNoAnswer, NoAnswerError, UnknownJobError } from './errors';
+import { isAskAgain } from '../model/ask-again';
+import { isNoAnswer, NoAnswerError, UnknownJobError } from './errors';
 import { firstRunIdOf } from './signed-for';
 
 const JOB_TYPE = 'golemJob';

@@ -9,12 +9,13 @@ import {
   type Payload,
   type StorageDriver,
 } from '@temporalio/common';
+import { startTemporalServer, type TemporalServer } from '../cli/temporal-server';
 import { startDevnet, type Devnet } from '../devnet';
 import { GolemClient } from '../client';
 import { runWorker } from '../worker';
 import { temporal as proto } from '@temporalio/proto';
+import { runsOf, type Run } from './support/runs';
 import { tempDir } from './support/temp-dir';
-import { temporalAddress } from './support/temporal';
 
 const folder = tempDir('storage');
 
@@ -47,14 +48,18 @@ const converter = (): DataConverter => ({
 });
 
 let devnet: Devnet;
+let temporal: TemporalServer;
 let golem: GolemClient;
 let worker: Promise<void>;
 const stop = new AbortController();
 beforeAll(async () => {
   mkdirSync(folder, { recursive: true });
   devnet = await startDevnet();
+  temporal = await startTemporalServer({
+    dynamicConfig: { 'limit.historyCount.suggestContinueAsNew': 100 },
+  });
   const taskQueue = `golem-${randomUUID()}`;
-  const address = temporalAddress();
+  const { address } = temporal;
   golem = await GolemClient.connect({ address, taskQueue, dataConverter: converter() });
   const env = {
     YAGNA_APPKEY: devnet.appKey,
@@ -73,8 +78,22 @@ afterAll(async () => {
   stop.abort();
   await worker;
   await golem.close();
+  await temporal.close();
   await devnet.close();
 });
+
+const PARTS = (jobId: string): string[] => [jobId, `${jobId}/rental/1`, `${jobId}/settlement`];
+
+/** @returns the runs of a job's workflows, of which none has a large event */
+async function smallRuns(jobId: string): Promise<Run[]> {
+  const runs: Run[] = [];
+  for (const id of PARTS(jobId)) runs.push(...(await runsOf(golem, id)));
+  const large = runs
+    .flatMap(({ events }) => events)
+    .filter((event) => proto.api.history.v1.HistoryEvent.encode(event).finish().length > 3_000);
+  expect(large.map(({ eventType }) => eventType)).toEqual([]);
+  return runs;
+}
 
 test('outputs of a job go through it, and its settlement reads what it needs', async () => {
   const { jobId } = await golem.startJob({
@@ -90,16 +109,23 @@ test('outputs of a job go through it, and its settlement reads what it needs', a
   expect((await golem.settled(jobId)).state).toBe('settled');
   expect((await golem.progress(jobId)).tasks).toMatchObject({ done: 2 });
   expect(readdirSync(folder).length).toBeGreaterThan(0);
-  for (const id of [jobId, `${jobId}/rental/1`, `${jobId}/settlement`]) {
-    const { events } = await golem.client.workflowService
-      .getWorkflowExecutionHistory({
-        namespace: 'default',
-        execution: { workflowId: id },
-      })
-      .then(({ history }) => history ?? { events: [] });
-    const large = (events ?? []).filter(
-      (event) => proto.api.history.v1.HistoryEvent.encode(event).finish().length > 3_000,
-    );
-    expect(large.map(({ eventType }) => eventType)).toEqual([]);
-  }
+  await smallRuns(jobId);
+});
+
+test('what a job takes along into its next runs goes through it, too', async () => {
+  const { jobId } = await golem.startJob({
+    ...{ image: 'golem/alpine:latest', budget: '1', providers: { max: 1 } },
+    tasks: Array.from({ length: 24 }, (_, n) => `yes ${n + 100} | head -c 4000`),
+  });
+  const { state, tasks } = await golem.result(jobId);
+  expect(state).toBe('done');
+  expect(tasks.map(({ results: [only] }) => only?.stdout)).toEqual(
+    tasks.map((_, n) => `${n + 100}\n`.repeat(1000)),
+  );
+  expect((await golem.settled(jobId)).state).toBe('settled');
+  const runs = await smallRuns(jobId);
+  const jobs = runs.filter(
+    ({ events }) => events[0]?.workflowExecutionStartedEventAttributes?.workflowType?.name === 'golemJob',
+  );
+  expect(jobs.length).toBeGreaterThan(1);
 });

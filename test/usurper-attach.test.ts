@@ -253,12 +253,15 @@ async function secondRun(workflowId: string, firstRunId: string): Promise<string
 test('an app key of another identity has nothing of it, whoever signs', async () => {
   const left = await detached();
   const { activityId } = left;
+  const workflowId = attachId(activityId);
   const before = await effectsOf(left);
-  for (const who of [world.golem, asOwner]) {
+  const refused = expect.objectContaining({ workflowId, refusal: 'OtherIdentity' }) as unknown;
+  for (const [index, who] of [world.golem, asOwner].entries()) {
     const { type } = await failureOf(who.attach({ activityId, connection: 'stranger' }));
     expect(type).toBe('ActivityForeign');
-    const told = await eventsOf(attachId(activityId));
-    expect(told.map(({ details }) => details.refusal)).toEqual(['OtherIdentity']);
+    expect((await eventsOf(workflowId)).map(({ details }) => details)).toEqual([refused]);
+    const told = (await eventsOf(`${left.jobId}/settlement`)).map(({ details }) => details);
+    expect(told).toEqual(Array.from({ length: index + 1 }, () => refused));
   }
   expect(await effectsOf(left)).toBe(before);
   const { rentalId } = await asOwner.attach({ activityId });

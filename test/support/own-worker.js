@@ -1,14 +1,12 @@
-/** A user's own worker with our plugin, as a process that can be killed: `own-worker.js ADDRESS TASK_QUEUE WORKFLOWS`. */
+/** A user's own worker with our plugin, as a process that can be killed: `own-worker.js ADDRESS TASK_QUEUE BUNDLE`. */
 const { DefaultLogger, NativeConnection, Runtime, Worker } = require('@temporalio/worker');
 const { GolemPlugin } = require('../../dist/worker');
 
-async function main([address, taskQueue, workflowsPath]) {
+async function main([address, taskQueue, codePath]) {
   Runtime.install({ logger: new DefaultLogger('ERROR') });
   const connection = await NativeConnection.connect({ address });
   const worker = await Worker.create({
-    ...{ connection, taskQueue, workflowsPath },
-    // Tasks of the workflows of a worker that was killed wait so long for it.
-    stickyQueueScheduleToStartTimeout: '3 s',
+    ...{ connection, taskQueue, workflowBundle: { codePath } },
     plugins: [new GolemPlugin({ env: { YAGNA_APPKEY: 'none' } })],
   });
   const running = worker.run();
