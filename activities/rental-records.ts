@@ -1,6 +1,6 @@
 /** Which of our rentals has, or had, an agreement: asked of the workflows themselves, closed ones too. */
 import type { Client } from '@temporalio/client';
-import { isAskAgain } from '../model/ask-again';
+import { askedAgain } from '../model/ask-again';
 import { attachId } from '../model/attach';
 import { rentalId, type AgreementId, type GolemActivityId } from '../model/ids';
 import type { JobProgress, RentalProgress } from '../model/result';
@@ -19,17 +19,14 @@ const ANSWER_MS = 10_000;
 const MISSING_IN_A_ROW = 8;
 
 export async function query<T>(client: Client, workflowId: string, name: string): Promise<T | undefined> {
-  const deadlineMs = Date.now() + ANSWER_MS;
-  for (;;) {
-    try {
-      return await client.withDeadline(deadlineMs, () =>
-        client.workflow.getHandle(workflowId).query<T>(name),
-      );
-    } catch (error) {
-      if (isAskAgain(error)) continue;
-      // It is gone, or nobody can say.
-      return undefined;
-    }
+  const handle = client.workflow.getHandle(workflowId);
+  const ask = (more: string[]): Promise<T> => handle.query<T, string[]>(name, ...more);
+  const isClosed = async (): Promise<boolean> => (await handle.describe()).status.name !== 'RUNNING';
+  try {
+    return await client.withDeadline(Date.now() + ANSWER_MS, () => askedAgain(ask, isClosed));
+  } catch {
+    // It is gone, or nobody can say.
+    return undefined;
   }
 }
 

@@ -1,7 +1,7 @@
 /** The workflows of one job as a client sees them: the job, its settlement, its rentals; found by id and memo. */
 import { WorkflowNotFoundError } from '@temporalio/common';
 import { isGrpcServiceError, type Client, type WorkflowExecutionDescription } from '@temporalio/client';
-import { isAskAgain } from '../model/ask-again';
+import { askedAgain } from '../model/ask-again';
 import { isNoAnswer, NoAnswerError, UnknownJobError } from './errors';
 import { firstRunIdOf } from './signed-for';
 
@@ -69,17 +69,14 @@ export class JobWorkflows {
 
   /** @throws NoAnswerError - no worker answers; WorkflowNotFoundError */
   async query<T>(workflowId: string, name: string, args: unknown[] = [], runId?: string): Promise<T> {
-    const deadlineMs = Date.now() + this.answerLimitMs;
-    for (;;) {
-      try {
-        return await this.client.withDeadline(deadlineMs, () =>
-          this.client.workflow.getHandle(workflowId, runId).query<T, unknown[]>(name, ...args),
-        );
-      } catch (error) {
-        if (isAskAgain(error)) continue;
-        if (isNoAnswer(error)) throw new NoAnswerError(workflowId, { cause: error });
-        throw error;
-      }
+    const handle = this.client.workflow.getHandle(workflowId, runId);
+    const ask = (more: string[]): Promise<T> => handle.query<T, unknown[]>(name, ...args, ...more);
+    const isClosed = async (): Promise<boolean> => (await handle.describe()).status.name !== 'RUNNING';
+    try {
+      return await this.client.withDeadline(Date.now() + this.answerLimitMs, () => askedAgain(ask, isClosed));
+    } catch (error) {
+      if (isNoAnswer(error)) throw new NoAnswerError(workflowId, { cause: error });
+      throw error;
     }
   }
 

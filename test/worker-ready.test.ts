@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { ApplicationFailure } from '@temporalio/common';
 import { DefaultLogger, Runtime } from '@temporalio/worker';
 import { Connections } from '../activities';
+import { ASK_AGAIN } from '../model/ask-again';
 import { isWorthTelling, logLine } from '../worker/log';
 import { runWorker } from '../worker/run';
 import { temporalAddress } from './support/temporal';
@@ -42,4 +43,6 @@ test('a worker tells a failure by its name in one line, and a bug with its stack
     isWorthTelling({ message: 'Workflow failed', meta: { error: new TypeError('x is undefined') } }),
   ).toBe(true);
   expect(isWorthTelling({ message: 'Workflow failed', meta: { error: '' } })).toBe(false);
+  const putOff = { message: 'Failed to process Workflow Activation', meta: { error: new Error(ASK_AGAIN) } };
+  expect(isWorthTelling(putOff)).toBe(false);
 });

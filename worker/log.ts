@@ -3,6 +3,7 @@
  * a yagna, so failures are told by their names and without the stack of our own code.
  */
 import { DefaultLogger, Runtime, type LogEntry } from '@temporalio/worker';
+import { isAskAgain } from '../model/ask-again';
 
 /** Nothing is wrong with these. */
 const EXPECTED = [
@@ -11,6 +12,8 @@ const EXPECTED = [
   // What was answered by a worker that had been away, or had ended meanwhile.
   'Activity not found on completion',
   'Query not found when attempting to respond to it',
+  // Whoever asked is told why.
+  'Failing legacy query request',
 ];
 
 const TOLD_KEPT = 50;
@@ -33,9 +36,10 @@ export function logPlainly(
 }
 
 export function isWorthTelling({ message, meta }: Pick<LogEntry, 'message' | 'meta'>): boolean {
-  if (EXPECTED.some((each) => message.startsWith(each))) return false;
+  const { error } = (meta ?? {}) as { error?: unknown };
+  if (EXPECTED.some((each) => message.startsWith(each)) || isAskAgain(error)) return false;
   // What an activity made it fail for is told already, by its name; of that nothing comes from the workflow's thread.
-  return message !== 'Workflow failed' || named((meta as { error?: unknown } | undefined)?.error) !== '';
+  return message !== 'Workflow failed' || named(error) !== '';
 }
 
 /** What an activity fails for, its workflow very likely fails for next. */

@@ -6,8 +6,14 @@
  *
  * Loaded by the worker as a module of workflow interceptors.
  */
-import { ApplicationFailure, workflowInfo, type WorkflowInterceptors } from '@temporalio/workflow';
-import { ASK_AGAIN } from '../model/ask-again';
+import {
+  ApplicationFailure,
+  defaultPayloadConverter,
+  workflowInfo,
+  type ActivateInput,
+  type WorkflowInterceptors,
+} from '@temporalio/workflow';
+import { ASK_AGAIN, OF_CLOSED } from '../model/ask-again';
 
 /** What a workflow task changes; Temporal's numbers as text. */
 interface Seen {
@@ -16,22 +22,27 @@ interface Seen {
   time: string;
 }
 
+type Query = NonNullable<NonNullable<ActivateInput['activation']['jobs']>[number]['queryWorkflow']>;
+
 export const interceptors = (): WorkflowInterceptors => {
   let before: Seen | undefined;
+  /** It has run over events that no task has brought. */
+  let isAhead = false;
   return {
     internals: [
       {
         activate(input, next) {
           const { activation, batchIndex } = input;
-          const isQuery = activation.jobs?.some(({ queryWorkflow }) => queryWorkflow) ?? false;
-          if (!isQuery && batchIndex === 0) {
+          const queries = (activation.jobs ?? []).flatMap(({ queryWorkflow }) => queryWorkflow ?? []);
+          if (batchIndex === 0 && isAhead && !queries.some(isOfClosed))
+            throw ApplicationFailure.nonRetryable(ASK_AGAIN, 'AskAgain');
+          if (batchIndex === 0 && queries.length === 0) {
             const seen = {
               historyLength: activation.historyLength ?? 0,
               historySize: String(activation.historySizeBytes ?? 0),
               time: `${activation.timestamp?.seconds}.${activation.timestamp?.nanos}`,
             };
-            if (before && !activation.isReplaying && isOurs() && isNoTask(before, seen))
-              throw ApplicationFailure.nonRetryable(ASK_AGAIN, 'AskAgain');
+            isAhead = before !== undefined && !activation.isReplaying && isOurs() && isNoTask(before, seen);
             before = seen;
           }
           next(input);
@@ -40,6 +51,12 @@ export const interceptors = (): WorkflowInterceptors => {
     ],
   };
 };
+
+/** Whoever asks knows that no task will come any more. */
+function isOfClosed({ arguments: given }: Query): boolean {
+  const last = given?.at(-1);
+  return last !== undefined && defaultPayloadConverter.fromPayload(last) === OF_CLOSED;
+}
 
 /**
  * The event that begins a task tells the time and the size of the history. With new events and neither changed there is
