@@ -14,9 +14,20 @@ export interface RecordedRun {
 }
 
 let isQuiet = false;
+let before: Promise<unknown> = Promise.resolve();
 
-/** @returns what went another way, in plain words */
+/**
+ * One after the other, for the SDK stops its native part when the last worker of the process has ended.
+ *
+ * @returns what went another way, in plain words
+ */
 export async function judgeReplays(runs: readonly RecordedRun[]): Promise<string[]> {
+  const judging = before.then(() => replay(runs));
+  before = judging.catch(() => undefined);
+  return await judging;
+}
+
+async function replay(runs: readonly RecordedRun[]): Promise<string[]> {
   if (!isQuiet) Runtime.install({ logger: new DefaultLogger('ERROR') });
   isQuiet = true;
   const broken: string[] = [];
