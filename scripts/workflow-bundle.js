@@ -16,7 +16,7 @@ async function bundleWorkflows() {
   const { version } = require('@temporalio/worker/package.json');
   const { code } = await bundleWorkflowCode({
     workflowsPath,
-    workflowInterceptorModules: [path.join(ROOT, 'workflows', 'query-guard.ts')],
+    workflowInterceptorModules: [path.join(ROOT, 'workflows', 'interceptors.ts')],
     logger: new DefaultLogger('WARN'),
     // A worker needs a source map. This one tells files and lines, without the sources and without where they lay.
     webpackConfigHook: (config) => ({

@@ -104,5 +104,5 @@ test("a user's other workflows are left as the SDK has them", async () => {
 
 test('a worker that bundles workflows itself has it, too', () => {
   const { interceptors } = plugin.configureWorker({ taskQueue: 'x', workflowsPath });
-  expect(interceptors?.workflowModules).toEqual([require.resolve('../workflows/query-guard')]);
+  expect(interceptors?.workflowModules).toEqual([require.resolve('../workflows/interceptors')]);
 });

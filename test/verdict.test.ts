@@ -271,3 +271,17 @@ test('of a job that was terminated only what is certain is judged', () => {
   const [job] = given.jobs;
   expect(judge({ ...given, jobs: [{ ...job!, mustBeDone: false }] }).broken).toEqual([]);
 });
+
+test('a setup that goes on in another script is no script of a task', () => {
+  const finished = (batchId: string, how: 'Ok' | 'Error'): [EffectKind, Record<string, unknown>] => [
+    'script-finished',
+    { agreementId: 'A', activityId: 'V', batchId, commands: ['transfer'], result: how },
+  ];
+  const setup = [...RENTED, finished('deploy', 'Error'), script('more'), finished('more', 'Ok')];
+  const rest = [note('n', '0.1'), ...invoice('i', '0.3'), RELEASED];
+  expect(judge(run({ effects: effects(...setup, script('b'), ...rest) }))).toMatchObject({
+    ...{ broken: [], counts: { scripts: 1 } },
+  });
+  const twice = run({ effects: effects(...setup, script('x'), script('b'), ...rest) });
+  expect(judge(twice).broken).toEqual([expect.stringMatching(/^script x was run in V, and no attempt/)]);
+});

@@ -56,7 +56,7 @@ export interface GolemPluginOptions {
 }
 
 const DEFAULT_WATCHES = 2000;
-const QUERY_GUARD = require.resolve('../workflows/query-guard');
+const INTERCEPTORS = require.resolve('../workflows/interceptors');
 
 export class GolemPlugin extends SimplePlugin {
   private readonly activities: GolemActivities;
@@ -64,7 +64,7 @@ export class GolemPlugin extends SimplePlugin {
 
   constructor(options: GolemPluginOptions = {}) {
     // Wherever workflows are bundled: by a worker, or beforehand with this plugin.
-    super({ name: 'golem-temporal', workerInterceptors: { workflowModules: [QUERY_GUARD] } });
+    super({ name: 'golem-temporal', workerInterceptors: { workflowModules: [INTERCEPTORS] } });
     const env = options.env ?? process.env;
     const connections = options.connections ?? new Connections(env);
     connections.onChange(options.onConnectionChange ?? logged);

@@ -3,15 +3,12 @@
  * that while, and the SDK runs the workflow over them before it answers. The workflow task that is due later then adds only
  * what came since: the workflow has seen in two parts what every later replay shows it in one, its commands may be others,
  * and it is stuck for good. Here such a query fails instead, the SDK forgets what it has read, and the task reads it whole.
- *
- * Loaded by the worker as a module of workflow interceptors.
  */
 import {
   ApplicationFailure,
   defaultPayloadConverter,
-  workflowInfo,
   type ActivateInput,
-  type WorkflowInterceptors,
+  type WorkflowInternalsInterceptor,
 } from '@temporalio/workflow';
 import { ASK_AGAIN, OF_CLOSED } from '../model/ask-again';
 
@@ -24,33 +21,29 @@ interface Seen {
 
 type Query = NonNullable<NonNullable<ActivateInput['activation']['jobs']>[number]['queryWorkflow']>;
 
-export const interceptors = (): WorkflowInterceptors => {
+export function queryGuard(): WorkflowInternalsInterceptor {
   let before: Seen | undefined;
   /** It has run over events that no task has brought. */
   let isAhead = false;
   return {
-    internals: [
-      {
-        activate(input, next) {
-          const { activation, batchIndex } = input;
-          const queries = (activation.jobs ?? []).flatMap(({ queryWorkflow }) => queryWorkflow ?? []);
-          if (batchIndex === 0 && isAhead && !queries.some(isOfClosed))
-            throw ApplicationFailure.nonRetryable(ASK_AGAIN, 'AskAgain');
-          if (batchIndex === 0 && queries.length === 0) {
-            const seen = {
-              historyLength: activation.historyLength ?? 0,
-              historySize: String(activation.historySizeBytes ?? 0),
-              time: `${activation.timestamp?.seconds}.${activation.timestamp?.nanos}`,
-            };
-            isAhead = before !== undefined && !activation.isReplaying && isOurs() && isNoTask(before, seen);
-            before = seen;
-          }
-          next(input);
-        },
-      },
-    ],
+    activate(input, next) {
+      const { activation, batchIndex } = input;
+      const queries = (activation.jobs ?? []).flatMap(({ queryWorkflow }) => queryWorkflow ?? []);
+      if (batchIndex === 0 && isAhead && !queries.some(isOfClosed))
+        throw ApplicationFailure.nonRetryable(ASK_AGAIN, 'AskAgain');
+      if (batchIndex === 0 && queries.length === 0) {
+        const seen = {
+          historyLength: activation.historyLength ?? 0,
+          historySize: String(activation.historySizeBytes ?? 0),
+          time: `${activation.timestamp?.seconds}.${activation.timestamp?.nanos}`,
+        };
+        isAhead = before !== undefined && !activation.isReplaying && isNoTask(before, seen);
+        before = seen;
+      }
+      next(input);
+    },
   };
-};
+}
 
 /** Whoever asks knows that no task will come any more. */
 function isOfClosed({ arguments: given }: Query): boolean {
@@ -67,6 +60,3 @@ function isNoTask(before: Seen, now: Seen): boolean {
   if (historySize === '0' || historyLength <= before.historyLength) return false;
   return historySize === before.historySize && time === before.time;
 }
-
-/** In a user's own worker: what theirs do is theirs. */
-const isOurs = (): boolean => workflowInfo().workflowType.startsWith('golem');

@@ -24,7 +24,8 @@ const MOST_RERUNS = 3;
 export function judgeScripts({ effects, jobs }: Evidence): ScriptVerdict {
   const started = effects.filter((effect): effect is Started => effect.kind === 'script-started');
   const broken: string[] = [...startedTwice(started), ...setUpTwice(started)];
-  const ofTasks = started.filter((script) => !isSetup(script));
+  const ofSetup = setupScripts(effects);
+  const ofTasks = started.filter(({ batchId }) => !ofSetup.has(batchId));
   for (const job of jobs) broken.push(...judgeTasks(job));
   const outside = jobs.flatMap(({ scripts = [] }) => scripts);
   for (const script of outside) broken.push(...judgeOutside(script));
@@ -68,6 +69,21 @@ export function judgeScripts({ effects, jobs }: Evidence): ScriptVerdict {
 }
 
 const isSetup = ({ commands }: Started): boolean => commands[0] === 'deploy';
+
+/** Batch ids: a setup goes on in another script where a transfer of it has failed and is tried again. */
+function setupScripts(effects: readonly Effect[]): Set<string> {
+  const ids = new Set<string>();
+  /** Golem activities whose setup has failed so far. */
+  const failed = new Set<string>();
+  for (const effect of effects) {
+    if (effect.kind === 'script-started' && (isSetup(effect) || failed.has(effect.activityId)))
+      ids.add(effect.batchId);
+    if (effect.kind !== 'script-finished' || !ids.has(effect.batchId)) continue;
+    if (effect.result === 'Error') failed.add(effect.activityId);
+    else failed.delete(effect.activityId);
+  }
+  return ids;
+}
 
 type AttemptOfTask = TaskAttempt & { task: string };
 
