@@ -1,4 +1,5 @@
 /** Waits that Ctrl-C or a time limit ends, while what is waited for goes on. */
+import { setMaxListeners } from 'node:events';
 import { CliError } from './failure';
 
 const EXIT_INTERRUPTED = 130;
@@ -19,6 +20,8 @@ export async function interruptible<T>(
   limitSec = Infinity,
 ): Promise<T> {
   const stop = new AbortController();
+  // What is waited for may be asked for again and again.
+  setMaxListeners(0, stop.signal);
   const stopped = new Promise<never>((_, reject) => {
     stop.signal.addEventListener('abort', () => reject(stop.signal.reason as Error));
   });

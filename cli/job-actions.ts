@@ -71,7 +71,12 @@ export function cancel(id: string): Promise<void> {
 export async function topUp(id: string, amount: string, options: { key?: string }): Promise<void> {
   const signer = await signerOf(options);
   await withTemporal(async (client) => {
-    const { reserved, budget } = await new GolemClient({ client, signer }).topUp(id, amount);
+    const golem = new GolemClient({ client, signer });
+    await warnIfItWaits(client, golem, id);
+    const message = `the budget of ${id} may still be raised: golem-temporal watch ${shellWord(id)} shows it`;
+    const { reserved, budget } = await interruptible(message, (signal) =>
+      client.withAbortSignal(signal, () => golem.topUp(id, amount)),
+    );
     console.log(`${id}: ${reserved} GLM are reserved, of a budget of ${budget}`);
   });
 }
@@ -102,7 +107,7 @@ function taskLines({ tasks, results }: JobResult): string[] {
   const { parts = 0, tasks: count, firstFailed = [] } = results ?? {};
   const written = count
     ? [
-        `${count.done} tasks done, ${count.failed} failed, ${count.cancelled} cancelled: results in ${parts} parts`,
+        `${count.done} tasks done, ${count.failed} failed, ${count.cancelled} cancelled: results in ${parts} ${parts === 1 ? 'part' : 'parts'}`,
       ]
     : [];
   return [...linesOfTasks([...tasks, ...firstFailed]), ...written];

@@ -88,8 +88,13 @@ export class UnknownJobError extends WorkflowNotFoundError {
 export class NoAnswerError extends Error {
   override readonly name = 'NoAnswerError';
 
-  constructor(workflowId: string, options?: ErrorOptions) {
-    super(`${workflowId} does not answer: is a golem-temporal worker running in its namespace?`, options);
+  /** @param options.isAsked - it was asked to do something, and not only to tell */
+  constructor(workflowId: string, { isAsked, ...options }: ErrorOptions & { isAsked?: boolean } = {}) {
+    const later = isAsked ? ' What was asked may still be done, once one is.' : '';
+    super(
+      `${workflowId} does not answer: is a golem-temporal worker running in its namespace?${later}`,
+      options,
+    );
   }
 }
 

@@ -193,8 +193,14 @@ export class Rentals {
   async terminate(id: string, reason: string | undefined): Promise<boolean> {
     const seen = await this.workflows.describe(id);
     if (seen?.type !== JOB_TYPE && seen?.type !== RENTAL_TYPE) throw this.unknown(id, seen?.type);
-    if (!seen.running) return false;
     const { client } = this.golem;
+    if (!seen.running) {
+      // A VM that was left alive on purpose is not ended by its old name.
+      const last = seen.type === RENTAL_TYPE ? id : await this.resolve(id).catch(() => undefined);
+      const ended = last && (await endedRental(client, last, this.signer !== undefined, undefined));
+      if (ended && ended.type === 'RentalDetached') throw ended;
+      return false;
+    }
     const of = { workflowId: id, firstRunId: seen.firstRunId };
     const args: [object] = [await this.signed(of, 'terminate', { reason })];
     try {
@@ -204,7 +210,7 @@ export class Rentals {
       return true;
     } catch (error) {
       if (error instanceof WorkflowNotFoundError) return false;
-      if (isPassing(error)) throw new NoAnswerError(id, { cause: error });
+      if (isPassing(error)) throw new NoAnswerError(id, { cause: error, isAsked: true });
       const named = error instanceof WorkflowUpdateFailedError && namedCause(error);
       if (named) throw new GolemRentalError(id, named.type ?? 'Error', named.message, { cause: error });
       throw error;

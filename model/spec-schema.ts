@@ -440,7 +440,7 @@ export const jobSpecSchema = z.strictObject(
       )
       .optional()
       .describe(
-        'Closes the job and what it rents: scripts from outside and control are taken only with a signature by this key, or by one that it has granted that.',
+        "Closes the job and what it rents: scripts from outside and control are taken only with a signature by this key, or by one that it has granted that. Temporal's own cancel and terminate are not closed.",
       ),
     notify: z
       .strictObject({ signal: name('the name of a signal') }, mustBe('an object with signal'))

@@ -41,6 +41,8 @@ test('a rental is left alive by detach, which says what becomes of it, and taken
   const left = `${rental}: RentalDetached: the rental was detached, and its VM lives on: golem-temporal attach ${activityId}`;
   for (const args of [
     ['detach', rental],
+    ['terminate', rental],
+    ['terminate', jobId],
     ['exec', jobId, '--', 'ls'],
     ['exec', rental, '--result', 'x'],
   ])

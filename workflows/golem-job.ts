@@ -396,8 +396,12 @@ export async function golemJob(given: unknown, carried?: CarriedJob): Promise<Jo
             round = rounds
               .run(() => negotiate().catch((error: unknown) => allocationGone(error)))
               .catch((error: unknown) => {
-                if (isLeaving && isCancellation(error)) retried ||= risky;
-                else roundFailure = error;
+                if (!isLeaving || !isCancellation(error)) {
+                  roundFailure = error;
+                  return;
+                }
+                retried ||= risky;
+                market.cutShort();
               })
               .finally(() => {
                 round = undefined;

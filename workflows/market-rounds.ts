@@ -25,7 +25,7 @@ export interface MarketState {
   leftOver: OfferSummary[];
   unanswered: Unanswered[];
   drafts: DraftProposal[];
-  /** Nobody answers under the demand. */
+  /** Nobody answers under the demand, or what they have answered is lost: the next round makes another one. */
   silent: boolean;
 }
 
@@ -58,6 +58,11 @@ export class MarketRounds {
   makesDemand(): boolean {
     const { demand, silent } = this.state;
     return !demand || silent || demand.expiresAtMs - Date.now() <= this.spec.demand.leastLifeSec * 1000;
+  }
+
+  /** A round was cancelled: offers that it had read are gone, and another demand brings fresh ones. */
+  cutShort(): void {
+    this.state = { ...this.state, silent: true };
   }
 
   async round({ wanted, avoid, brokeFaith, forgivable }: RoundInput): Promise<Negotiated> {

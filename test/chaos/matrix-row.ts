@@ -192,8 +192,10 @@ async function ended(
 }
 
 /** For whoever has to find out why a run never ends. */
-async function whereItStands({ client, worker, log }: ChaosWorld, jobId: string): Promise<string[]> {
+async function whereItStands({ client, golem, worker, log }: ChaosWorld, jobId: string): Promise<string[]> {
   const lines = [`the worker ${worker?.running ? 'runs' : 'is dead'}`];
+  const progress = await golem.progress(jobId).catch((error: unknown) => String(error));
+  lines.push(JSON.stringify(progress));
   for (const id of [jobId, settlementId(jobId), ...[1, 2, 3].map((n) => rentalId(jobId, n))]) {
     const found = await client.workflow
       .getHandle(id)
