@@ -20,10 +20,8 @@ const MISSING_IN_A_ROW = 8;
 
 export async function query<T>(client: Client, workflowId: string, name: string): Promise<T | undefined> {
   const handle = client.workflow.getHandle(workflowId);
-  const ask = (more: string[]): Promise<T> => handle.query<T, string[]>(name, ...more);
-  const isClosed = async (): Promise<boolean> => (await handle.describe()).status.name !== 'RUNNING';
   try {
-    return await client.withDeadline(Date.now() + ANSWER_MS, () => askedAgain(ask, isClosed));
+    return await client.withDeadline(Date.now() + ANSWER_MS, () => askedAgain<T>(handle, name));
   } catch {
     // It is gone, or nobody can say.
     return undefined;

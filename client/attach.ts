@@ -2,7 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { WorkflowExecutionAlreadyStartedError, WorkflowFailedError, type Client } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
-import { isAskAgain } from '../model/ask-again';
+import { askedAgain } from '../model/ask-again';
 import { attachId, attachProblems, type AttachSpec } from '../model/attach';
 import { ATTACH, type ControlSpec } from '../model/control';
 import { DEFAULT_TASK_QUEUE } from '../model/ids';
@@ -81,10 +81,10 @@ export async function attach(
 /** Undefined while it cannot tell yet. */
 async function stateOf(client: Client, rentalId: string): Promise<RentalProgress | undefined> {
   try {
-    return await client.workflow.getHandle(rentalId).query<RentalProgress>('progress');
+    return await askedAgain<RentalProgress>(client.workflow.getHandle(rentalId), 'progress');
   } catch (error) {
     // No worker answers, or it has not begun.
-    if (isNoAnswer(error) || isAskAgain(error)) return undefined;
+    if (isNoAnswer(error)) return undefined;
     throw error;
   }
 }

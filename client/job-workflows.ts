@@ -70,10 +70,10 @@ export class JobWorkflows {
   /** @throws NoAnswerError - no worker answers; WorkflowNotFoundError */
   async query<T>(workflowId: string, name: string, args: unknown[] = [], runId?: string): Promise<T> {
     const handle = this.client.workflow.getHandle(workflowId, runId);
-    const ask = (more: string[]): Promise<T> => handle.query<T, unknown[]>(name, ...args, ...more);
-    const isClosed = async (): Promise<boolean> => (await handle.describe()).status.name !== 'RUNNING';
     try {
-      return await this.client.withDeadline(Date.now() + this.answerLimitMs, () => askedAgain(ask, isClosed));
+      return await this.client.withDeadline(Date.now() + this.answerLimitMs, () =>
+        askedAgain<T>(handle, name, args),
+      );
     } catch (error) {
       if (isNoAnswer(error)) throw new NoAnswerError(workflowId, { cause: error });
       throw error;

@@ -197,7 +197,7 @@ export class Rentals {
     if (!seen.running) {
       // A VM that was left alive on purpose is not ended by its old name.
       const last = seen.type === RENTAL_TYPE ? id : await this.resolve(id).catch(() => undefined);
-      const ended = last && (await endedRental(client, last, this.signer !== undefined, undefined));
+      const ended = last && (await endedRental(client, last, this.signer !== undefined));
       if (ended && ended.type === 'RentalDetached') throw ended;
       return false;
     }

@@ -5,26 +5,25 @@ export const OF_CLOSED = 'closed';
 
 export const ASK_AGAIN = `golem-temporal: a new worker is just reading the workflow: ask again, or with the argument "${OF_CLOSED}" where it is closed`;
 
-export function isAskAgain(error: unknown): boolean {
+export function isPutOff(error: unknown): boolean {
   return error instanceof Error && error.message.includes(ASK_AGAIN);
 }
 
-/**
- * Asks until there is another answer than that.
- *
- * @param ask - sends the query, with `more` behind its arguments
- * @param isClosed - whether the workflow is
- */
-export async function askedAgain<T>(
-  ask: (more: string[]) => Promise<T>,
-  isClosed: () => Promise<boolean>,
-): Promise<T> {
+/** What is needed of Temporal's handle of a workflow. */
+export interface Asked {
+  query(name: string, ...args: unknown[]): Promise<unknown>;
+  describe(): Promise<{ status: { name: string } }>;
+}
+
+/** Asks until there is another answer than that. */
+export async function askedAgain<T>(asked: Asked, name: string, args: readonly unknown[] = []): Promise<T> {
   for (;;) {
     try {
-      return await ask([]);
+      return (await asked.query(name, ...args)) as T;
     } catch (error) {
-      if (!isAskAgain(error)) throw error;
+      if (!isPutOff(error)) throw error;
     }
-    if (await isClosed()) return await ask([OF_CLOSED]);
+    const { status } = await asked.describe();
+    if (status.name !== 'RUNNING') return (await asked.query(name, ...args, OF_CLOSED)) as T;
   }
 }

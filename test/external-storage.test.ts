@@ -14,7 +14,7 @@ import { startDevnet, type Devnet } from '../devnet';
 import { GolemClient } from '../client';
 import { runWorker } from '../worker';
 import { temporal as proto } from '@temporalio/proto';
-import { runsOf, type Run } from './support/runs';
+import { runsOfJob } from './support/runs';
 import { tempDir } from './support/temp-dir';
 
 const folder = tempDir('storage');
@@ -82,14 +82,11 @@ afterAll(async () => {
   await devnet.close();
 });
 
-const PARTS = (jobId: string): string[] => [jobId, `${jobId}/rental/1`, `${jobId}/settlement`];
-
 /** @returns the runs of a job's workflows, of which none has a large event */
-async function smallRuns(jobId: string): Promise<Run[]> {
-  const runs: Run[] = [];
-  for (const id of PARTS(jobId)) runs.push(...(await runsOf(golem, id)));
+async function smallRuns(jobId: string): ReturnType<typeof runsOfJob> {
+  const runs = await runsOfJob(golem, jobId);
   const large = runs
-    .flatMap(({ events }) => events)
+    .flatMap(({ history }) => history.events)
     .filter((event) => proto.api.history.v1.HistoryEvent.encode(event).finish().length > 3_000);
   expect(large.map(({ eventType }) => eventType)).toEqual([]);
   return runs;
@@ -124,8 +121,6 @@ test('what a job takes along into its next runs goes through it, too', async () 
   );
   expect((await golem.settled(jobId)).state).toBe('settled');
   const runs = await smallRuns(jobId);
-  const jobs = runs.filter(
-    ({ events }) => events[0]?.workflowExecutionStartedEventAttributes?.workflowType?.name === 'golemJob',
-  );
+  const jobs = runs.filter(({ workflowId }) => workflowId === jobId);
   expect(jobs.length).toBeGreaterThan(1);
 });

@@ -3,7 +3,7 @@
  * a yagna, so failures are told by their names and without the stack of our own code.
  */
 import { DefaultLogger, Runtime, type LogEntry } from '@temporalio/worker';
-import { isAskAgain } from '../model/ask-again';
+import { isPutOff } from '../model/ask-again';
 
 /** Nothing is wrong with these. */
 const EXPECTED = [
@@ -37,7 +37,7 @@ export function logPlainly(
 
 export function isWorthTelling({ message, meta }: Pick<LogEntry, 'message' | 'meta'>): boolean {
   const { error } = (meta ?? {}) as { error?: unknown };
-  if (EXPECTED.some((each) => message.startsWith(each)) || isAskAgain(error)) return false;
+  if (EXPECTED.some((each) => message.startsWith(each)) || isPutOff(error)) return false;
   // What an activity made it fail for is told already, by its name; of that nothing comes from the workflow's thread.
   return message !== 'Workflow failed' || named(error) !== '';
 }

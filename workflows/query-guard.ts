@@ -28,10 +28,13 @@ export function queryGuard(): WorkflowInternalsInterceptor {
   return {
     activate(input, next) {
       const { activation, batchIndex } = input;
+      if (batchIndex > 0) {
+        next(input);
+        return;
+      }
       const queries = (activation.jobs ?? []).flatMap(({ queryWorkflow }) => queryWorkflow ?? []);
-      if (batchIndex === 0 && isAhead && !queries.some(isOfClosed))
-        throw ApplicationFailure.nonRetryable(ASK_AGAIN, 'AskAgain');
-      if (batchIndex === 0 && queries.length === 0) {
+      if (isAhead && !queries.some(isOfClosed)) throw ApplicationFailure.nonRetryable(ASK_AGAIN, 'AskAgain');
+      if (queries.length === 0) {
         const seen = {
           historyLength: activation.historyLength ?? 0,
           historySize: String(activation.historySizeBytes ?? 0),

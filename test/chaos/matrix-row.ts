@@ -1,6 +1,5 @@
 /** Runs a job in which one thing is broken, and judges what came of it. */
 import { randomUUID } from 'node:crypto';
-import { WorkflowNotFoundError } from '@temporalio/client';
 import { rentalId, settlementId } from '../../model/ids';
 import type { JobResult, SettlementResult } from '../../model/result';
 import { arm, NO_FAULT, within, type Armed, type Row } from './armed';
@@ -18,8 +17,8 @@ import { lastSeq, takeEvidence } from './evidence';
 import type { Scenario } from './scenario';
 import { SCENARIOS } from './scenarios';
 import { judge, type Counts } from './verdict';
-import { judgeReplays, type RecordedRun } from './replay-verdict';
-import { runsOf } from '../support/runs';
+import { judgeReplays } from './replay-verdict';
+import { runsOfJob } from '../support/runs';
 
 export interface RowResult extends Row {
   /** False: the run was over before it came to the point. */
@@ -147,7 +146,7 @@ async function runJob(
     });
     const { broken, counts } = judge(evidence);
     broken.push(...((await prepared.judge?.(jobId)) ?? []));
-    broken.push(...(await judgeReplays(await allRuns(world, jobId))));
+    broken.push(...(await judgeReplays(await runsOfJob(world, jobId))));
     if (settlement.state !== scenario.settles) {
       broken.push(`the settlement is ${settlement.state} instead of ${scenario.settles}`);
     }
@@ -157,25 +156,6 @@ async function runJob(
   } finally {
     world.reset();
   }
-}
-
-/** All runs of the job, its settlement and its rentals. */
-async function allRuns({ client }: ChaosWorld, jobId: string): Promise<RecordedRun[]> {
-  const all: RecordedRun[] = [];
-  const look = async (workflowId: string): Promise<boolean> => {
-    try {
-      const runs = await runsOf({ client }, workflowId);
-      all.push(...runs.map(({ events }) => ({ workflowId, history: { events } })));
-      return true;
-    } catch (error) {
-      if (error instanceof WorkflowNotFoundError) return false;
-      throw error;
-    }
-  };
-  await look(jobId);
-  await look(settlementId(jobId));
-  for (let n = 1; await look(rentalId(jobId, n)); n++);
-  return all;
 }
 
 async function ended(

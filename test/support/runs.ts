@@ -1,4 +1,6 @@
 /** The runs of a workflow that continues as new, and what each of them recorded. */
+import { WorkflowNotFoundError } from '@temporalio/client';
+import { rentalId, settlementId } from '../../model/ids';
 import type { World } from './world';
 
 type Events = NonNullable<
@@ -21,6 +23,28 @@ export async function runsOf(world: Pick<World, 'client'>, workflowId: string): 
     runId = events?.at(-1)?.workflowExecutionContinuedAsNewEventAttributes?.newExecutionRunId ?? '';
   }
   return runs;
+}
+
+/** All runs of the job, of its settlement and of its rentals, as they are replayed. */
+export async function runsOfJob(
+  world: Pick<World, 'client'>,
+  jobId: string,
+): Promise<{ workflowId: string; history: { events: Events } }[]> {
+  const all: { workflowId: string; history: { events: Events } }[] = [];
+  const look = async (workflowId: string): Promise<boolean> => {
+    try {
+      const runs = await runsOf(world, workflowId);
+      all.push(...runs.map(({ events }) => ({ workflowId, history: { events } })));
+      return true;
+    } catch (error) {
+      if (error instanceof WorkflowNotFoundError) return false;
+      throw error;
+    }
+  };
+  await look(jobId);
+  await look(settlementId(jobId));
+  for (let n = 1; await look(rentalId(jobId, n)); n++);
+  return all;
 }
 
 /** By the type of their workflow. */
