@@ -1,6 +1,7 @@
 /** Starts Golem jobs on Temporal and follows them: a thin client over workflow ids, queries and results. */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
+import { Decimal } from 'decimal.js';
 import {
   WorkflowExecutionAlreadyStartedError,
   WorkflowNotFoundError,
@@ -24,6 +25,7 @@ import type {
   CostProgress,
   JobProgress,
   JobResult,
+  Money,
   RentalProgress,
   SettlementProgress,
   SettlementResult,
@@ -202,7 +204,7 @@ export class GolemClient {
     const money =
       settlement === undefined || progress.phase === 'validating'
         ? progress.money
-        : { ...settlement.money, low: progress.money.low };
+        : { ...settlement.money, low: isLow(progress.money, settlement.money) };
     return {
       ...progress,
       money,
@@ -464,6 +466,11 @@ const isSettled = (settlement: SettlementProgress | undefined): boolean =>
   settlement?.phase === 'settled' || settlement?.phase === 'unpaid';
 
 const nothingMore = (): CostProgress => ({ at: new Date().toISOString(), accrued: '0', perHour: '0' });
+
+/** What a job finds low is what was reserved when it last heard of it: more may be there since. */
+function isLow(job: Money, settlement: Money): boolean | undefined {
+  return new Decimal(settlement.reserved).lte(job.reserved) ? job.low : undefined;
+}
 
 function isOver({ phase }: JobProgress): boolean {
   return phase === 'done' || phase === 'failed' || phase === 'cancelled';

@@ -2,7 +2,7 @@
  * An engagement of twelve hours, with every number divided by 360: what it asks of the market, what is agreed, what it shows
  * of itself meanwhile, and that it is paid as it lasts. With SOAK=1 it lasts to its end.
  */
-import type { JobProgress, SettlementProgress } from '../model/result';
+import type { JobProgress, RentalProgress, SettlementProgress } from '../model/result';
 import { expectAllPaidOnce, now } from './support/proof';
 import { NOTHING_OPEN, startWorld, type World } from './support/world';
 
@@ -42,13 +42,18 @@ const TWELVE_HOURS = { subnetTag: 'long', expirationSec: 12 * HOUR };
 
 /** Asks until it is so; nothing tells of what a workflow shows. */
 async function progressThat(jobId: string, isSo: (progress: JobProgress) => boolean): Promise<JobProgress> {
+  let last: JobProgress | undefined;
   for await (const event of world.golem.followEvents(jobId)) {
     if (!event) continue;
-    const progress = await world.golem.progress(jobId);
-    if (isSo(progress)) return progress;
+    last = await world.golem.progress(jobId);
+    if (isSo(last)) return last;
   }
-  throw new Error('it is over, and was never so');
+  throw new Error(`it is over, and was never so: ${JSON.stringify(last)}`);
 }
+
+/** The one that works: on a busy machine a provider may have failed before it. */
+const busyRental = ({ rentals }: JobProgress): RentalProgress | undefined =>
+  rentals.find(({ state }) => state === 'busy');
 
 test(
   'a job of twelve hours promises what its class needs, shows what it costs, and pays as it lasts',
@@ -64,10 +69,10 @@ test(
     };
     const running = await progressThat(
       jobId,
-      ({ rentals, money }) => rentals[0]?.state === 'busy' && Number(money.accepted) > 0,
+      (progress) => busyRental(progress) !== undefined && Number(progress.money.accepted) > 0,
     );
     expect(running.duration).toEqual(promised);
-    const [rental] = running.rentals;
+    const rental = busyRental(running);
     const { expirationSec: _, ...terms } = promised;
     expect(rental?.terms).toEqual(terms);
     const endsInMs = Date.parse(rental?.endsAt ?? '') - Date.now();
@@ -94,11 +99,12 @@ test(
     expect(all.count('debit-note-accepted')).toBeGreaterThanOrEqual(3);
     const settlement = world.client.workflow.getHandle(`${jobId}/settlement`);
     const { agreements } = await settlement.query<SettlementProgress>('progress');
-    expect(agreements[0]?.debitNotes).toBe(all.count('debit-note-issued'));
+    const notes = agreements.reduce((sum, { debitNotes }) => sum + debitNotes, 0);
+    expect(notes).toBe(all.count('debit-note-issued'));
     expect((await world.golem.progress(jobId)).cost).toMatchObject({ accrued: '0', perHour: '0' });
     expect(await world.open()).toEqual(NOTHING_OPEN);
   },
-  SOAK ? 300_000 : 120_000,
+  SOAK ? 300_000 : 180_000,
 );
 
 test.each([
