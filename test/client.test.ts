@@ -312,3 +312,14 @@ test('connects where the environment says, and closes what it opened', async () 
   expect(await connected.result(jobId)).toMatchObject({ jobId });
   await connected.close();
 });
+
+test.each([
+  ['that it has heard of is shown as low', '5', true],
+  ['that was raised since is not shown as low', '4', undefined],
+])('a budget %s', async (_what, reserved, low) => {
+  const jobId = await startJob({ settlement: true, low: { reserved } });
+  const { money } = await golem.progress(jobId);
+  expect(money).toMatchObject({ reserved: '5', accepted: '1.25' });
+  expect(money.low).toBe(low);
+  await endAll(jobId, [`${jobId}/settlement`]);
+});

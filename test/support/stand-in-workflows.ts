@@ -62,13 +62,15 @@ function puppet(
 }
 
 export async function golemJob(
-  spec: { fail?: string; settlement?: boolean },
+  spec: { fail?: string; settlement?: boolean; low?: { reserved: string } },
   carried?: EventLog,
 ): Promise<unknown> {
   const { workflowId: jobId, firstExecutionRunId } = workflowInfo();
   const rentals: { n: number; workflowId: string }[] = [];
   const phase = spec.settlement ? 'running' : 'validating';
-  const { obey } = puppet(() => ({ jobId, phase, money: money('0'), cost: COST, rentals }), carried);
+  const low = spec.low && { ...spec.low, low: true };
+  const known = { ...money('0'), ...low };
+  const { obey } = puppet(() => ({ jobId, phase, money: known, cost: COST, rentals }), carried);
   const child = { parentClosePolicy: ParentClosePolicy.ABANDON, memo: { golemJob: firstExecutionRunId } };
   setHandler(rent, async () => {
     const n = rentals.length + 1;
