@@ -1,26 +1,26 @@
-/** `golem-temporal schema job | providers`: JSON Schemas, for editors and other languages. */
+/** `golem-temporal schema NAME`: JSON Schemas, for editors and other languages. */
 import type { Command } from 'commander';
 import { providersJsonSchema } from '../devnet/provider/providers-file';
-import { jobSpecJsonSchema } from '../model/json-schema';
+import { jsonSchema, SCHEMA_NAMES, schemaOf } from '../model/json-schema';
 import { usageError } from './failure';
 
-const SCHEMAS = new Map([
-  ['job', jobSpecJsonSchema],
-  ['providers', providersJsonSchema],
-]);
+const PROVIDERS = 'providers';
 
 export function addSchemaCommand(program: Command): void {
+  const names = [
+    ...SCHEMA_NAMES.map((name) => `${name}: ${schemaOf(name)}`),
+    `${PROVIDERS}: the file of \`devnet --providers\``,
+  ];
   program
     .command('schema')
     .description('print a JSON Schema')
-    .argument('<what>', 'job: what `golem-temporal start` takes; providers: the file of `devnet --providers`')
+    .argument('<what>', names.join('; '))
     .action((what: string) => {
-      const schema = SCHEMAS.get(what);
-      if (!schema) {
-        throw usageError(
-          `there is no schema of ${what}; there are those of: ${[...SCHEMAS.keys()].join(', ')}`,
-        );
+      const name = SCHEMA_NAMES.find((each) => each === what);
+      if (!name && what !== PROVIDERS) {
+        const known = [...SCHEMA_NAMES, PROVIDERS].join(', ');
+        throw usageError(`there is no schema of ${what}; there are those of: ${known}`);
       }
-      console.log(JSON.stringify(schema(), null, 2));
+      console.log(JSON.stringify(name ? jsonSchema(name) : providersJsonSchema(), null, 2));
     });
 }

@@ -1,5 +1,5 @@
 /** A job spec: what a user may write, what it is completed to, and how mistakes are told. */
-import { jobSpecJsonSchema } from '../model/json-schema';
+import { jsonSchema } from '../model/json-schema';
 import { specProblems } from '../model/spec-anywhere';
 import { type ParsedSpec, parseJobSpec, type SpecSettings } from '../model/spec';
 
@@ -597,7 +597,7 @@ describe('output limits', () => {
 
 describe('the JSON Schema', () => {
   test('names every field of the spec, and takes no other', () => {
-    const schema = jobSpecJsonSchema();
+    const schema = jsonSchema('job');
     expect(schema).toMatchObject({
       type: 'object',
       additionalProperties: false,

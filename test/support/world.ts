@@ -5,9 +5,10 @@
 import { randomUUID } from 'node:crypto';
 import { Client, Connection } from '@temporalio/client';
 import type { Child } from '../../cli/child-process';
-import { GolemClient } from '../../client';
+import type { GolemClient } from '../../client';
 import { startDevnet, type Devnet, type DevnetOptions } from '../../devnet';
 import { startTemporalServer } from '../../cli/temporal-server';
+import { CheckedClient } from './checked-client';
 import { requireBuild, startCli } from './cli';
 import { temporalAddress } from './temporal';
 
@@ -100,7 +101,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     await (await fetch(`${world.devnet.adminUrl}${path}`)).json();
   const world: World = {
     ...{ devnet, client, taskQueue, workerLog },
-    golem: new GolemClient({ client, taskQueue }),
+    golem: new CheckedClient({ client, taskQueue }),
     worker: await startWorker(),
     async startWorker() {
       world.worker = await startWorker();
