@@ -88,7 +88,7 @@ export class UnknownJobError extends WorkflowNotFoundError {
 export class NoAnswerError extends Error {
   override readonly name = 'NoAnswerError';
 
-  /** @param options.isAsked - it was asked to do something, and not only to tell */
+  /** @param options - `isAsked`: it was asked to do something, and not only to tell */
   constructor(workflowId: string, { isAsked, ...options }: ErrorOptions & { isAsked?: boolean } = {}) {
     const later = isAsked ? ' What was asked may still be done, once one is.' : '';
     super(

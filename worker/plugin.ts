@@ -49,7 +49,7 @@ export interface GolemPluginOptions {
    * Default: a warning in the log of Temporal's `Runtime`.
    */
   onConnectionChange?: (change: ConnectionChange) => void;
-  /** Serves a folder to the VMs of jobs, as `files:/…` in transfers; see {@link startFileServer}. Default: none. */
+  /** Serves a folder to the VMs of jobs, as `files:/…` in transfers; see `startFileServer`. Default: none. */
   files?: WorkerFiles;
   /** Long polls at once in one worker. Default 2000: each waits and costs next to nothing. */
   maxConcurrentWatches?: number;
