@@ -1,41 +1,23 @@
-/** The examples that README.md shows, run as it says: the package by its name, a worker on the queue `golem`. */
-import { spawn } from 'node:child_process';
+/** The examples, run as they say: the package by its name, a worker on the queue `golem`. Pipelines: pipelines.test.ts. */
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { text } from 'node:stream/consumers';
 import { join } from 'node:path';
 import { Worker } from '@temporalio/worker';
-import { startChild, type Child } from '../cli/child-process';
 import { GolemClient } from '../client';
-import { startDevnet, type Devnet } from '../devnet';
-import { requireBuild, startCli } from './support/cli';
-import { openTemporal, type TestTemporal } from './support/temporal';
+import { Program, startExampleWorld, type ExampleWorld } from './support/example-world';
 
 const EXAMPLES = join(__dirname, '..', 'dist', 'examples');
 
-let devnet: Devnet;
-let temporal: TestTemporal;
-let worker: Child;
+let world: ExampleWorld;
 beforeAll(async () => {
-  requireBuild();
-  devnet = await startDevnet();
-  temporal = await openTemporal();
-  worker = await startCli(['worker'], {
-    ...temporal.env,
-    YAGNA_API_URL: devnet.url,
-    YAGNA_APPKEY: devnet.appKey,
-    GOLEM_REGISTRY_URL: `${devnet.url}/registry`,
-  });
-  await worker.line(/^worker ready on task queues golem, golem-watch$/);
+  world = await startExampleWorld();
 });
-afterAll(async () => {
-  await worker?.stop();
-  await temporal?.close();
-  await devnet?.close();
-});
+afterAll(() => world?.close());
+
+const example = (name: string): Program => new Program([process.execPath, join(EXAMPLES, name)]);
 
 test("squares-workflow: a job from a user's own workflow", async () => {
-  const { nativeConnection: connection, namespace, client } = temporal;
+  const { nativeConnection: connection, namespace, client } = world.temporal;
   const workflowsPath = join(EXAMPLES, 'squares-workflow.js');
   const theirs = await Worker.create({ connection, namespace, taskQueue: 'theirs', workflowsPath });
   const squares = await theirs.runUntil(
@@ -45,17 +27,9 @@ test("squares-workflow: a job from a user's own workflow", async () => {
 });
 
 test("own-worker: a worker of the user's own with the plugin", async () => {
-  const own = await startChild(process.execPath, [join(EXAMPLES, 'own-worker.js')], {
-    env: {
-      ...process.env,
-      ...temporal.env,
-      YAGNA_API_URL: devnet.url,
-      YAGNA_APPKEY: devnet.appKey,
-      GOLEM_REGISTRY_URL: `${devnet.url}/registry`,
-    },
-  });
+  const own = await example('own-worker.js').start(world.yagnaEnv);
   try {
-    const golem = new GolemClient({ client: temporal.client, taskQueue: 'own' });
+    const golem = new GolemClient({ client: world.temporal.client, taskQueue: 'own' });
     const { jobId } = await golem.startJob({
       image: 'golem/alpine:latest',
       budget: '1',
@@ -69,19 +43,38 @@ test("own-worker: a worker of the user's own with the plugin", async () => {
 });
 
 test('start-job: a job from a program', async () => {
-  const program = spawn(process.execPath, [join(EXAMPLES, 'start-job.js')], {
-    env: { ...process.env, ...temporal.env },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  expect(await text(program.stdout)).toMatch(/^hello\n\npaid 0\.\d+ of 1\n$/);
+  const { code, stdout } = await example('start-job.js').run(world.env);
+  expect([code, stdout]).toEqual([0, expect.stringMatching(/^hello\n\npaid 0\.\d+ of 1$/)]);
 });
 
-test('rent-vm: a VM that a program talks to', async () => {
-  const program = spawn(process.execPath, [join(EXAMPLES, 'rent-vm.js')], {
-    env: { ...process.env, ...temporal.env },
-    stdio: ['ignore', 'pipe', 'inherit'],
+test('interactive: a VM that a program talks to', async () => {
+  const { code, stdout } = await example('interactive/rent-vm.js').run(world.env);
+  expect([code, stdout]).toEqual([0, 'done 42\n']);
+});
+
+test('batch-map: a function over 1,000 inputs, in chunks on several providers', async () => {
+  const { code, stdout, stderr } = await example('batch-map/main.js').run(world.env, ['1000']);
+  expect({ code, stdout, stderr }).toMatchObject({
+    ...{ code: 0, stdout: '1000 numbers: 871 takes the most steps, 178' },
   });
-  expect(await text(program.stdout)).toBe('done 42\n\n');
+});
+
+test('schedule: a job each night, and whenever it is told to run', async () => {
+  const nightly = example('schedule/nightly.js');
+  const { url, files } = world.storage;
+  const created = await nightly.run(world.env, ['create', url]);
+  expect(created).toMatchObject({ code: 0, stdout: expect.stringMatching(/^next at \S+T02:00:00.000Z$/) });
+  expect(await nightly.run(world.env, ['run'])).toMatchObject({ code: 0 });
+  const schedule = world.temporal.client.schedule.getHandle('golem-nightly');
+  let jobId: string | undefined;
+  while (!jobId) jobId = (await schedule.describe()).info.recentActions[0]?.action.workflow.workflowId;
+  expect((await world.golem.result(jobId)).state).toBe('done');
+  const coldest = String(files.get('/coldest.csv')).trimEnd().split('\n');
+  expect(coldest).toHaveLength(10);
+  expect(new Set(coldest.map((line) => line.split(',')[1]))).toEqual(new Set(['-250']));
+  expect(await nightly.run(world.env, ['delete'])).toMatchObject({ code: 0 });
+  await expect(schedule.describe()).rejects.toThrow('not found');
+  expect((await world.golem.settled(jobId)).state).toBe('settled');
 });
 
 test('the job specs of README.md', async () => {
@@ -89,7 +82,7 @@ test('the job specs of README.md', async () => {
   const specs = [...readme.matchAll(/```json\n([^]*?)```/g)].map(
     ([, json = '']) => JSON.parse(json) as unknown,
   );
-  const golem = new GolemClient({ client: temporal.client });
+  const golem = new GolemClient({ client: world.temporal.client });
   const results = await Promise.all(
     specs.map(async (spec) => {
       const { jobId } = await golem.startJob(spec);
