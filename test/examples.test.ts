@@ -4,7 +4,9 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Worker } from '@temporalio/worker';
 import { GolemClient } from '../client';
-import { Program, startExampleWorld, type ExampleWorld } from './support/example-world';
+import { startChild, type Child } from '../cli/child-process';
+import { ExampleFolder } from './support/example-folder';
+import { startExampleWorld, type ExampleWorld } from './support/example-world';
 
 const EXAMPLES = join(__dirname, '..', 'dist', 'examples');
 
@@ -14,7 +16,11 @@ beforeAll(async () => {
 });
 afterAll(() => world?.close());
 
-const example = (name: string): Program => new Program([process.execPath, join(EXAMPLES, name)]);
+/** One of the short examples, in a process of its own. */
+async function start(name: string, env: NodeJS.ProcessEnv, printed: string[] = []): Promise<Child> {
+  const onStdout = (line: string): unknown => printed.push(line);
+  return await startChild(process.execPath, [join(EXAMPLES, name)], { env, onStdout });
+}
 
 test("squares-workflow: a job from a user's own workflow", async () => {
   const { nativeConnection: connection, namespace, client } = world.temporal;
@@ -27,7 +33,7 @@ test("squares-workflow: a job from a user's own workflow", async () => {
 });
 
 test("own-worker: a worker of the user's own with the plugin", async () => {
-  const own = await example('own-worker.js').start(world.yagnaEnv);
+  const own = await start('own-worker.js', world.yagnaEnv);
   try {
     const golem = new GolemClient({ client: world.temporal.client, taskQueue: 'own' });
     const { jobId } = await golem.startJob({
@@ -43,38 +49,47 @@ test("own-worker: a worker of the user's own with the plugin", async () => {
 });
 
 test('start-job: a job from a program', async () => {
-  const { code, stdout } = await example('start-job.js').run(world.env);
-  expect([code, stdout]).toEqual([0, expect.stringMatching(/^hello\n\npaid 0\.\d+ of 1$/)]);
+  const printed: string[] = [];
+  const program = await start('start-job.js', world.env, printed);
+  expect(await program.exited).toMatchObject({ code: 0 });
+  expect(printed).toEqual(['hello', '', expect.stringMatching(/^paid 0\.\d+ of 1$/)]);
 });
 
-test('interactive: a VM that a program talks to', async () => {
-  const { code, stdout } = await example('interactive/rent-vm.js').run(world.env);
-  expect([code, stdout]).toEqual([0, 'done 42\n']);
-});
+describe('what the README says of', () => {
+  const [interactive, batchMap, schedule] = ['interactive', 'batch-map', 'schedule'].map((name) =>
+    new ExampleFolder(name).useBuild(),
+  ) as [ExampleFolder, ExampleFolder, ExampleFolder];
+  const linesOf = (stdout: string): string[] => stdout.split('\n').filter((line) => !/^(> .*)?$/.test(line));
 
-test('batch-map: a function over 1,000 inputs, in chunks on several providers', async () => {
-  const { code, stdout, stderr } = await example('batch-map/main.js').run(world.env, ['1000']);
-  expect({ code, stdout, stderr }).toMatchObject({
-    ...{ code: 0, stdout: '1000 numbers: 871 takes the most steps, 178' },
+  test('interactive: a VM that a program talks to', async () => {
+    const { code, stdout } = await interactive.run(world.env, world.storage.url);
+    expect([code, linesOf(stdout)]).toEqual([0, ['done 42']]);
   });
-});
 
-test('schedule: a job each night, and whenever it is told to run', async () => {
-  const nightly = example('schedule/nightly.js');
-  const { url, files } = world.storage;
-  const created = await nightly.run(world.env, ['create', url]);
-  expect(created).toMatchObject({ code: 0, stdout: expect.stringMatching(/^next at \S+T02:00:00.000Z$/) });
-  expect(await nightly.run(world.env, ['run'])).toMatchObject({ code: 0 });
-  const schedule = world.temporal.client.schedule.getHandle('golem-nightly');
-  let jobId: string | undefined;
-  while (!jobId) jobId = (await schedule.describe()).info.recentActions[0]?.action.workflow.workflowId;
-  expect((await world.golem.result(jobId)).state).toBe('done');
-  const coldest = String(files.get('/coldest.csv')).trimEnd().split('\n');
-  expect(coldest).toHaveLength(10);
-  expect(new Set(coldest.map((line) => line.split(',')[1]))).toEqual(new Set(['-250']));
-  expect(await nightly.run(world.env, ['delete'])).toMatchObject({ code: 0 });
-  await expect(schedule.describe()).rejects.toThrow('not found');
-  expect((await world.golem.settled(jobId)).state).toBe('settled');
+  test('batch-map: a function over 1,000 inputs, in chunks on several providers', async () => {
+    const before = world.devnet.effects.all().length;
+    const { code, stdout } = await batchMap.run(world.env, world.storage.url);
+    expect([code, linesOf(stdout)]).toEqual([0, ['1000 numbers: 871 takes the most steps, 178']]);
+    const approved = world.devnet.effects.all(before, ['agreement-created']);
+    expect(new Set(approved.map(({ providerId }) => providerId)).size).toBeGreaterThan(1);
+  });
+
+  test('schedule: a job each night, and whenever it is told to run', async () => {
+    const { url, files } = world.storage;
+    const { code, stdout } = await schedule.run(world.env, url);
+    expect([code, linesOf(stdout)]).toEqual([0, [expect.stringMatching(/^next at \S+T02:00:00.000Z$/)]]);
+    const handle = world.temporal.client.schedule.getHandle('golem-nightly');
+    let jobId: string | undefined;
+    while (!jobId) jobId = (await handle.describe()).info.recentActions[0]?.action.workflow.workflowId;
+    expect((await world.golem.result(jobId)).state).toBe('done');
+    const coldest = String(files.get('/coldest.csv')).trimEnd().split('\n');
+    expect(coldest).toHaveLength(10);
+    expect(new Set(coldest.map((line) => line.split(',')[1]))).toEqual(new Set(['-250']));
+    expect((await world.golem.settled(jobId)).state).toBe('settled');
+    const { code: deleted } = await schedule.run(world.env, url, 'npm run nightly delete');
+    expect(deleted).toBe(0);
+    await expect(handle.describe()).rejects.toThrow('not found');
+  });
 });
 
 test('the job specs of README.md', async () => {

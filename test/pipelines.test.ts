@@ -3,63 +3,39 @@
  * Temporal, which starts `golemJob` as a child on our worker.
  */
 import { randomUUID } from 'node:crypto';
+import { symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { WorkflowFailedError, type WorkflowHandle } from '@temporalio/client';
 import { CancelledFailure, ApplicationFailure, type TemporalFailure } from '@temporalio/common';
-import type { Child } from '../cli/child-process';
 import type { JobProgress } from '../model/result';
-import { Program, startExampleWorld, type ExampleWorld } from './support/example-world';
-import { tempDir } from './support/temp-dir';
-import { go, goBuild, python, pythonWith } from './support/toolchains';
+import { ExampleFolder, type Output } from './support/example-folder';
+import { startExampleWorld, type ExampleWorld } from './support/example-world';
+import { go, goBuild, python, venvWith } from './support/toolchains';
 import { NOTHING_OPEN } from './support/world';
-
-const REPOSITORY = join(__dirname, '..');
-const EXAMPLES = join(REPOSITORY, 'examples');
-const binaries = tempDir('go-examples');
 
 interface Pipeline {
   language: string;
+  name: string;
   workflowType: string;
-  taskQueue: string;
   /** Why it cannot be run here. */
   missing?: string;
-  /** Gets what it needs, and says how its two programs are started. */
-  setUp(): Promise<{ worker: Program; start: Program }>;
+  /** Gets what its README has a reader install. */
+  setUp(folder: ExampleFolder): Promise<unknown>;
 }
 
 const PIPELINES: Pipeline[] = [
   {
-    language: 'TypeScript',
-    workflowType: 'pipeline',
-    taskQueue: 'pipeline-typescript',
-    async setUp() {
-      const built = (name: string): Program =>
-        new Program([process.execPath, join(REPOSITORY, 'dist', 'examples', 'pipeline-typescript', name)]);
-      return { worker: built('worker.js'), start: built('start.js') };
-    },
+    ...{ language: 'TypeScript', name: 'pipeline-typescript', workflowType: 'pipeline' },
+    setUp: async (folder) => folder.useBuild(),
   },
   {
-    language: 'Python',
-    workflowType: 'Pipeline',
-    taskQueue: 'pipeline-python',
-    missing: python.missing,
-    async setUp() {
-      const folder = join(EXAMPLES, 'pipeline-python');
-      const interpreter = await pythonWith(join(folder, 'requirements.txt'));
-      // -B: no __pycache__ in the checkout.
-      const script = (name: string): Program => new Program([interpreter, '-B', name], folder);
-      return { worker: script('worker.py'), start: script('start.py') };
-    },
+    ...{ language: 'Python', name: 'pipeline-python', workflowType: 'Pipeline', missing: python.missing },
+    setUp: async ({ path }) =>
+      symlinkSync(await venvWith(join(path, 'requirements.txt')), join(path, '.venv')),
   },
   {
-    language: 'Go',
-    workflowType: 'Pipeline',
-    taskQueue: 'pipeline-go',
-    missing: go.missing,
-    async setUp() {
-      await goBuild(join(EXAMPLES, 'pipeline-go'), binaries);
-      return { worker: new Program([join(binaries, 'worker')]), start: new Program([join(binaries, 'start')]) };
-    },
+    ...{ language: 'Go', name: 'pipeline-go', workflowType: 'Pipeline', missing: go.missing },
+    setUp: ({ path }) => goBuild(path),
   },
 ];
 
@@ -69,22 +45,22 @@ beforeAll(async () => {
 });
 afterAll(() => world?.close());
 
-describe.each(PIPELINES)('the pipeline in $language', ({ workflowType, taskQueue, missing, setUp }) => {
+describe.each(PIPELINES)('the pipeline in $language', ({ name, workflowType, missing, setUp }) => {
   const orSkipped = missing ? test.skip : test;
   const because = missing ? ` (skipped because ${missing})` : '';
-  let worker: Child;
-  let start: Program;
+  const folder = new ExampleFolder(name);
+  let output: Output;
   beforeAll(async () => {
     if (missing) return;
-    const programs = await setUp();
-    start = programs.start;
-    worker = await programs.worker.start(world.env);
+    await setUp(folder);
+    const { env, storage } = world;
+    output = await folder.run(env, storage.url);
   }, 15 * 60_000);
-  afterAll(() => worker?.stop());
+  afterAll(() => folder.close());
 
   const begin = async (source: string): Promise<WorkflowHandle> =>
     await world.temporal.client.workflow.start(workflowType, {
-      ...{ taskQueue, workflowId: `pipeline-${randomUUID()}` },
+      ...{ taskQueue: name, workflowId: `pipeline-${randomUUID()}` },
       args: [{ source, storage: world.storage.url, parts: 4 }],
     });
   /** The end of a chain of causes. */
@@ -100,11 +76,11 @@ describe.each(PIPELINES)('the pipeline in $language', ({ workflowType, taskQueue
 
   orSkipped(`fetches, splits, computes on Golem, merges and publishes${because}`, async () => {
     const { url, files } = world.storage;
-    const { code, stdout, stderr } = await start.run(world.env, [`${url}/readings.csv`, url]);
-    expect([code, stderr]).toEqual([0, expect.stringMatching(/started pipeline-\S+$/)]);
-    const [, workflowId = ''] = /started (\S+)/.exec(stderr) ?? [];
+    const [, workflowId = ''] = /^started (pipeline-\S+)$/m.exec(output.stderr) ?? [];
+    const [json = ''] = /^\{[^]*^\}$/m.exec(output.stdout) ?? [];
+    expect(output).toMatchObject({ code: 0, stdout: expect.stringContaining(json) });
     const report = reportOf(String(files.get('/readings.csv')));
-    expect(JSON.parse(stdout)).toEqual({ ...report, url: `${url}/${workflowId}/report.json` });
+    expect(JSON.parse(json)).toEqual({ ...report, url: `${url}/${workflowId}/report.json` });
     const handle = world.temporal.client.workflow.getHandle(workflowId);
     expect(filesOf(handle)).toEqual([`/${workflowId}/report.json`]);
     expect(JSON.parse(String(files.get(`/${workflowId}/report.json`)))).toEqual(report);

@@ -41,7 +41,8 @@ function outputsOf(task: TaskResult | undefined, inputs: string[]): Mapped[] {
   const failure =
     task?.state !== 'done'
       ? (task?.failure?.message ?? 'the job ended before')
-      : outputs.length <= inputs.length && 'the output was cut: take smaller chunks, or raise outputLimitBytes';
+      : outputs.length <= inputs.length &&
+        'the output was cut: take smaller chunks, or raise outputLimitBytes';
   return inputs.map((input, i) =>
     failure ? { input, failure } : { input, output: (outputs[i] ?? '').replace(/\n$/, '') },
   );

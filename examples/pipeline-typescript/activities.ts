@@ -32,7 +32,12 @@ async function put(url: string, body: string): Promise<void> {
 }
 
 /** An answer that trying again cannot change is not tried again. */
-async function request(method: string, url: string, body?: string, alsoFine: number[] = []): Promise<Response> {
+async function request(
+  method: string,
+  url: string,
+  body?: string,
+  alsoFine: number[] = [],
+): Promise<Response> {
   const response = await fetch(url, { method, body, signal: cancellationSignal() });
   if (response.ok || alsoFine.includes(response.status)) return response;
   const message = `${method} ${url}: ${response.status} ${await response.text()}`;

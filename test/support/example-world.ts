@@ -1,5 +1,4 @@
 /** What the examples' READMEs have a reader start: a devnet, Temporal, `golem-temporal worker`, the storage to try with. */
-import { startChild, type Child } from '../../cli/child-process';
 import { GolemClient } from '../../client';
 import { startDevnet, type Devnet } from '../../devnet';
 import { startStorage, type Storage } from '../../examples/storage';
@@ -42,47 +41,4 @@ export async function startExampleWorld(): Promise<ExampleWorld> {
       await devnet.close();
     },
   };
-}
-
-export interface Run {
-  code: number | null;
-  stdout: string;
-  stderr: string;
-}
-
-/** A program of an example, as its README starts it. */
-export class Program {
-  /** @param cwd where it is started. Default: here */
-  constructor(
-    private readonly command: readonly string[],
-    private readonly cwd?: string,
-  ) {}
-
-  /** Runs it to its end. */
-  async run(env: NodeJS.ProcessEnv, args: readonly string[] = []): Promise<Run> {
-    const stdout: string[] = [];
-    const stderr: string[] = [];
-    const child = await this.child(env, args, stdout, stderr);
-    const { code } = await child.exited;
-    return { code, stdout: stdout.join('\n'), stderr: stderr.join('\n') };
-  }
-
-  /** Leaves it running. */
-  async start(env: NodeJS.ProcessEnv, args: readonly string[] = []): Promise<Child> {
-    return await this.child(env, args, [], []);
-  }
-
-  private async child(
-    env: NodeJS.ProcessEnv,
-    args: readonly string[],
-    stdout: string[],
-    stderr: string[],
-  ): Promise<Child> {
-    const [file = '', ...before] = this.command;
-    return await startChild(file, [...before, ...args], {
-      ...{ env, cwd: this.cwd },
-      onStdout: (line) => stdout.push(line),
-      onStderr: (line) => stderr.push(line),
-    });
-  }
 }

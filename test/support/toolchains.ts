@@ -15,7 +15,7 @@ export interface Toolchain {
   missing?: string;
 }
 
-const PYTHON_CHECK = 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 10)); ';
+const PYTHON_CHECK = 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 10))';
 
 export const python: Toolchain = {
   missing: answers('python3', ['-c', PYTHON_CHECK])
@@ -28,8 +28,8 @@ export const go: Toolchain = {
   missing: goVersion() >= 23 ? undefined : 'this machine has no Go 1.23',
 };
 
-/** @returns a `python` that has the packages of a requirements file, taken from the cache where it has them */
-export async function pythonWith(requirements: string): Promise<string> {
+/** @returns folder of a venv that has the packages of a requirements file, taken from the cache where it has them */
+export async function venvWith(requirements: string): Promise<string> {
   const version = spawnSync('python3', ['-c', 'import sys; print(sys.prefix, sys.version)']).stdout;
   const key = createHash('sha256')
     .update(version)
@@ -37,7 +37,7 @@ export async function pythonWith(requirements: string): Promise<string> {
   const caches = dirname(dirname(cachedTemporalPath()));
   const folder = join(caches, `python-${key.digest('hex').slice(0, 16)}`);
   const interpreter = join(folder, 'bin', 'python');
-  if (existsSync(interpreter)) return interpreter;
+  if (existsSync(interpreter)) return folder;
   // Made beside it and moved: it is there whole or not at all.
   const made = `${folder}-${randomUUID()}`;
   try {
@@ -48,15 +48,15 @@ export async function pythonWith(requirements: string): Promise<string> {
     await rename(made, folder).catch((error: unknown) => {
       if (!existsSync(interpreter)) throw error;
     });
-    return interpreter;
+    return folder;
   } finally {
     await rm(made, { recursive: true, force: true });
   }
 }
 
-/** Builds the commands of a Go module into a folder. */
-export async function goBuild(module: string, into: string): Promise<void> {
-  await finish('go', ['build', '-ldflags=-s -w', '-o', `${into}/`, './...'], module);
+/** Downloads and compiles all that a Go module is built of. */
+export async function goBuild(module: string): Promise<void> {
+  await finish('go', ['build', './...'], module);
 }
 
 /** @throws Error with the last of what it has printed, when it fails */
