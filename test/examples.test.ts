@@ -4,10 +4,11 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Worker } from '@temporalio/worker';
 import { GolemClient } from '../client';
-import { startChild, type Child } from '../cli/child-process';
+import { startChild } from '../cli/child-process';
 import { ExampleFolder } from './support/example-folder';
 import { startExampleWorld, type ExampleWorld } from './support/example-world';
 
+const SOURCES = join(__dirname, '..', 'examples');
 const EXAMPLES = join(__dirname, '..', 'dist', 'examples');
 
 let world: ExampleWorld;
@@ -15,12 +16,6 @@ beforeAll(async () => {
   world = await startExampleWorld();
 });
 afterAll(() => world?.close());
-
-/** One of the short examples, in a process of its own. */
-async function start(name: string, env: NodeJS.ProcessEnv, printed: string[] = []): Promise<Child> {
-  const onStdout = (line: string): unknown => printed.push(line);
-  return await startChild(process.execPath, [join(EXAMPLES, name)], { env, onStdout });
-}
 
 test("squares-workflow: a job from a user's own workflow", async () => {
   const { nativeConnection: connection, namespace, client } = world.temporal;
@@ -33,7 +28,7 @@ test("squares-workflow: a job from a user's own workflow", async () => {
 });
 
 test("own-worker: a worker of the user's own with the plugin", async () => {
-  const own = await start('own-worker.js', world.yagnaEnv);
+  const own = await startChild(process.execPath, [join(EXAMPLES, 'own-worker.js')], { env: world.yagnaEnv });
   try {
     const golem = new GolemClient({ client: world.temporal.client, taskQueue: 'own' });
     const { jobId } = await golem.startJob({
@@ -48,12 +43,28 @@ test("own-worker: a worker of the user's own with the plugin", async () => {
   }
 });
 
-test('start-job: a job from a program', async () => {
+/** Runs one to its end. @returns the lines that it has printed */
+async function printedBy(file: string, env: NodeJS.ProcessEnv): Promise<string[]> {
   const printed: string[] = [];
-  const program = await start('start-job.js', world.env, printed);
-  expect(await program.exited).toMatchObject({ code: 0 });
-  expect(printed).toEqual(['hello', '', expect.stringMatching(/^paid 0\.\d+ of 1$/)]);
+  const program = await startChild(process.execPath, [file], { env, onStdout: (line) => printed.push(line) });
+  expect(await program.exited).toEqual({ code: 0, signal: null });
+  return printed;
+}
+
+test('start-job: a job from a program', async () => {
+  expect(await printedBy(join(EXAMPLES, 'start-job.js'), world.env)).toEqual([
+    ...['hello', '', expect.stringMatching(/^paid 0\.\d+ of 1$/)],
+  ]);
 });
+
+test('from-golem-js: the program that uses golem-js and the one that uses this package do the same', async () => {
+  const theirs = await printedBy(join(SOURCES, 'from-golem-js', 'golem-js.mjs'), theirEnv());
+  const ours = await printedBy(join(EXAMPLES, 'from-golem-js', 'golem-temporal.js'), world.env);
+  expect([theirs, ours]).toEqual([['9 144 1600'], ['9 144 1600']]);
+});
+
+/** golem-js logs where DEBUG is set. */
+const theirEnv = (): NodeJS.ProcessEnv => ({ ...world.yagnaEnv, DEBUG: '' });
 
 describe('what the README says of', () => {
   const [interactive, batchMap, schedule] = ['interactive', 'batch-map', 'schedule'].map((name) =>
@@ -61,9 +72,11 @@ describe('what the README says of', () => {
   ) as [ExampleFolder, ExampleFolder, ExampleFolder];
   const linesOf = (stdout: string): string[] => stdout.split('\n').filter((line) => !/^(> .*)?$/.test(line));
 
-  test('interactive: a VM that a program talks to', async () => {
+  test('interactive: a VM that a program talks to, as one that uses golem-js does', async () => {
     const { code, stdout } = await interactive.run(world.env, world.storage.url);
     expect([code, linesOf(stdout)]).toEqual([0, ['done 42']]);
+    const theirs = await printedBy(join(SOURCES, 'from-golem-js', 'golem-js-rental.mjs'), theirEnv());
+    expect(theirs).toEqual(['done 42', '']);
   });
 
   test('batch-map: a function over 1,000 inputs, in chunks on several providers', async () => {

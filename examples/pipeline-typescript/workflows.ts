@@ -25,7 +25,6 @@ const { fetchSource, split, publish, remove } = proxyActivities<typeof activitie
   startToCloseTimeout: '5 minutes',
 });
 
-// region compute
 /** Runs in a VM for one part: `station count sum min max`, a line a station. */
 const STATISTICS = `awk -F, '
   $2 !~ /^-?[0-9]+$/ { print "not a reading: " $0 > "/dev/stderr"; failed = 1; exit 1 }
@@ -35,6 +34,7 @@ const STATISTICS = `awk -F, '
     if ($2 > max[$1]) max[$1] = $2 + 0 }
   END { if (!failed) for (s in n) print s, n[s], sum[s], min[s], max[s] }' /golem/input/part.csv`;
 
+// region compute
 async function compute(parts: string[], onProgress: (progress: JobProgress) => void): Promise<string[]> {
   const spec = {
     image: 'golem/alpine:latest',
