@@ -93,7 +93,17 @@ const browserGlobals = Object.fromEntries(
 );
 
 export default tseslint.config(
-  { ignores: ['dist/', 'node_modules/', 'demo-output/', 'test/recordings/', 'test/histories/', '.*/'] },
+  {
+    ignores: [
+      'dist/',
+      'node_modules/',
+      'demo-output/',
+      'examples/*/lib/',
+      'test/recordings/',
+      'test/histories/',
+      '.*/',
+    ],
+  },
   js.configs.recommended,
   {
     files: ['**/*.js', '**/*.mjs'],

@@ -1,14 +1,38 @@
 /**
- * What README.md and docs/devnet.md take from the code: the fields of a job spec, the names of failures, what a fault
- * of the devnet can be armed on, the kinds of its effects, and the examples. `node scripts/readme.js` writes them there,
- * after a build; a test says when that was forgotten.
+ * What the pages take from the code: the fields of a job spec, the names of failures, what a fault of the devnet can be
+ * armed on, the kinds of its effects, and the examples. `node scripts/readme.js` writes them there, after a build; a test
+ * says when that was forgotten.
+ *
+ * `<!-- code: FILE -->` stands before a file, or a part of one as `<!-- code: FILE#NAME -->`: what is between lines that say
+ * `region NAME` and `endregion`. `<!-- table: NAME -->` stands before a table.
  */
 const fs = require('node:fs');
 const path = require('node:path');
 const { ROOT } = require('./checkout');
 
-const README = path.join(ROOT, 'README.md');
-const DEVNET = path.join(ROOT, 'docs', 'devnet.md');
+/** Languages of code blocks by the end of a file's name, where they are not the same. */
+const LANGUAGES = { mjs: 'js', py: 'python' };
+
+/** Pages that take code, by their path in the checkout. */
+function pages() {
+  const docs = fs.readdirSync(path.join(ROOT, 'docs')).filter((name) => name.endsWith('.md'));
+  return ['README.md', ...docs.map((name) => `docs/${name}`)];
+}
+
+/**
+ * A page with the code it shows, and the tables named, made anew.
+ * @param {string} page
+ * @param {Record<string, string>} tables others stay as they are
+ */
+function renewedCode(page, tables = {}) {
+  return page.replace(
+    /(<!-- (table|code): (\S+) -->\n)([^]*?)(<!-- end -->)/g,
+    (_, begin, kind, name, before, end) => {
+      const made = kind === 'code' ? code(name) : tables[name];
+      return made === undefined ? `${begin}${before}${end}` : `${begin}\n${made}\n${end}`;
+    },
+  );
+}
 
 /**
  * README.md with what it takes from the code made anew.
@@ -19,17 +43,10 @@ const DEVNET = path.join(ROOT, 'docs', 'devnet.md');
 function renewed(readme, schema, failures) {
   const fields = rowsOf(schema, '').map(([name, text]) => [`\`${name}\``, text]);
   const names = Object.entries(failures).map(([name, { means, action }]) => [`\`${name}\``, means, action]);
-  return readme.replace(
-    /(<!-- (table|code): (\S+) -->\n)[^]*?(<!-- end -->)/g,
-    (_, begin, kind, name, end) => `${begin}\n${kind === 'code' ? code(name) : tables()[name]}\n${end}`,
-  );
-
-  function tables() {
-    return {
-      spec: table(['field', 'meaning'], fields),
-      failures: table(['name', 'what it means', 'what to do'], names),
-    };
-  }
+  return renewedCode(readme, {
+    spec: table(['field', 'meaning'], fields),
+    failures: table(['name', 'what it means', 'what to do'], names),
+  });
 }
 
 /**
@@ -48,17 +65,13 @@ function renewedDevnet(page, operations, effects) {
     [`${wide}, ${quoted(calls)}`, quoted(any.actions)],
     ...operations.filter(isStep).map(({ on, actions }) => [quoted([on]), quoted(actions)]),
   ];
-  const tables = {
+  return renewedCode(page, {
     operations: table(['operation', 'actions'], rows),
     effects: table(
       ['kind', 'what happened', 'fields'],
       effects.map(({ kind, means, fields }) => [`\`${kind}\``, means, fieldsCell(fields)]),
     ),
-  };
-  return page.replace(
-    /(<!-- (table|code): (\S+) -->\n)[^]*?(<!-- end -->)/g,
-    (_, begin, kind, name, end) => `${begin}\n${kind === 'code' ? code(name) : tables[name]}\n${end}`,
-  );
+  });
 }
 
 /** `by: requestor, timeout` is a field and what may stand in it. */
@@ -69,8 +82,26 @@ function fieldsCell(fields) {
     .join(', ');
 }
 
-function code(file) {
-  return `\`\`\`ts\n${fs.readFileSync(path.join(ROOT, file), 'utf8')}\`\`\`\n`;
+/** A code block of a file, or of a region in it: `FILE#NAME`. */
+function code(name) {
+  const [file, region] = name.split('#');
+  const extension = path.extname(file).slice(1);
+  const text = fs.readFileSync(path.join(ROOT, file), 'utf8');
+  const shown = region === undefined ? text : regionOf(text, region, file);
+  return `\`\`\`${LANGUAGES[extension] ?? extension}\n${shown}\`\`\`\n`;
+}
+
+/** What stands between `region NAME` and the next `endregion`, moved to the left. */
+function regionOf(text, region, file) {
+  const lines = text.split('\n');
+  const begin = lines.findIndex((line) => /^\s*(\/\/|#) region /.test(line) && line.endsWith(` ${region}`));
+  const end = lines.findIndex((line, at) => at > begin && /^\s*(\/\/|#) endregion$/.test(line));
+  if (begin < 0 || end < 0) throw new Error(`${file} has no region ${region}`);
+  const shown = lines.slice(begin + 1, end);
+  while (shown[0]?.trim() === '') shown.shift();
+  while (shown.at(-1)?.trim() === '') shown.pop();
+  const indent = Math.min(...shown.filter((line) => line.trim()).map((line) => line.search(/\S/)));
+  return shown.map((line) => `${line.slice(indent)}\n`).join('');
 }
 
 /** One row for each field that says something of itself, those of objects and lists below their own. */
@@ -91,14 +122,21 @@ function table(head, rows) {
   return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('');
 }
 
-module.exports = { renewed, renewedDevnet };
+module.exports = { pages, renewed, renewedCode, renewedDevnet };
 
 if (require.main === module) {
   const { z } = require('zod');
   const { jobSpecSchema } = require('../dist/model/spec-schema.js');
   const { FAILURES } = require('../dist/model/failures.js');
-  const readme = fs.readFileSync(README, 'utf8');
-  fs.writeFileSync(README, renewed(readme, z.toJSONSchema(jobSpecSchema, { io: 'input' }), FAILURES));
   const { effectKinds, operations } = require('../dist/devnet/index.js');
-  fs.writeFileSync(DEVNET, renewedDevnet(fs.readFileSync(DEVNET, 'utf8'), operations(), effectKinds()));
+  const tables = {
+    'README.md': (page) => renewed(page, z.toJSONSchema(jobSpecSchema, { io: 'input' }), FAILURES),
+    'docs/devnet.md': (page) => renewedDevnet(page, operations(), effectKinds()),
+  };
+  for (const page of pages()) {
+    const file = path.join(ROOT, page);
+    const before = fs.readFileSync(file, 'utf8');
+    const after = (tables[page] ?? renewedCode)(before);
+    if (after !== before) fs.writeFileSync(file, after);
+  }
 }

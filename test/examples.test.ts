@@ -1,41 +1,24 @@
-/** The examples that README.md shows, run as it says: the package by its name, a worker on the queue `golem`. */
-import { spawn } from 'node:child_process';
+/** The examples, run as they say: the package by its name, a worker on the queue `golem`. Pipelines: pipelines.test.ts. */
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { text } from 'node:stream/consumers';
 import { join } from 'node:path';
 import { Worker } from '@temporalio/worker';
-import { startChild, type Child } from '../cli/child-process';
 import { GolemClient } from '../client';
-import { startDevnet, type Devnet } from '../devnet';
-import { requireBuild, startCli } from './support/cli';
-import { openTemporal, type TestTemporal } from './support/temporal';
+import { startChild } from '../cli/child-process';
+import { ExampleFolder } from './support/example-folder';
+import { startExampleWorld, type ExampleWorld } from './support/example-world';
 
+const SOURCES = join(__dirname, '..', 'examples');
 const EXAMPLES = join(__dirname, '..', 'dist', 'examples');
 
-let devnet: Devnet;
-let temporal: TestTemporal;
-let worker: Child;
+let world: ExampleWorld;
 beforeAll(async () => {
-  requireBuild();
-  devnet = await startDevnet();
-  temporal = await openTemporal();
-  worker = await startCli(['worker'], {
-    ...temporal.env,
-    YAGNA_API_URL: devnet.url,
-    YAGNA_APPKEY: devnet.appKey,
-    GOLEM_REGISTRY_URL: `${devnet.url}/registry`,
-  });
-  await worker.line(/^worker ready on task queues golem, golem-watch$/);
+  world = await startExampleWorld();
 });
-afterAll(async () => {
-  await worker?.stop();
-  await temporal?.close();
-  await devnet?.close();
-});
+afterAll(() => world?.close());
 
 test("squares-workflow: a job from a user's own workflow", async () => {
-  const { nativeConnection: connection, namespace, client } = temporal;
+  const { nativeConnection: connection, namespace, client } = world.temporal;
   const workflowsPath = join(EXAMPLES, 'squares-workflow.js');
   const theirs = await Worker.create({ connection, namespace, taskQueue: 'theirs', workflowsPath });
   const squares = await theirs.runUntil(
@@ -45,17 +28,9 @@ test("squares-workflow: a job from a user's own workflow", async () => {
 });
 
 test("own-worker: a worker of the user's own with the plugin", async () => {
-  const own = await startChild(process.execPath, [join(EXAMPLES, 'own-worker.js')], {
-    env: {
-      ...process.env,
-      ...temporal.env,
-      YAGNA_API_URL: devnet.url,
-      YAGNA_APPKEY: devnet.appKey,
-      GOLEM_REGISTRY_URL: `${devnet.url}/registry`,
-    },
-  });
+  const own = await startChild(process.execPath, [join(EXAMPLES, 'own-worker.js')], { env: world.yagnaEnv });
   try {
-    const golem = new GolemClient({ client: temporal.client, taskQueue: 'own' });
+    const golem = new GolemClient({ client: world.temporal.client, taskQueue: 'own' });
     const { jobId } = await golem.startJob({
       image: 'golem/alpine:latest',
       budget: '1',
@@ -68,20 +43,66 @@ test("own-worker: a worker of the user's own with the plugin", async () => {
   }
 });
 
+/** Runs one to its end. @returns the lines that it has printed */
+async function printedBy(file: string, env: NodeJS.ProcessEnv): Promise<string[]> {
+  const printed: string[] = [];
+  const program = await startChild(process.execPath, [file], { env, onStdout: (line) => printed.push(line) });
+  expect(await program.exited).toEqual({ code: 0, signal: null });
+  return printed;
+}
+
 test('start-job: a job from a program', async () => {
-  const program = spawn(process.execPath, [join(EXAMPLES, 'start-job.js')], {
-    env: { ...process.env, ...temporal.env },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  expect(await text(program.stdout)).toMatch(/^hello\n\npaid 0\.\d+ of 1\n$/);
+  expect(await printedBy(join(EXAMPLES, 'start-job.js'), world.env)).toEqual([
+    ...['hello', '', expect.stringMatching(/^paid 0\.\d+ of 1$/)],
+  ]);
 });
 
-test('rent-vm: a VM that a program talks to', async () => {
-  const program = spawn(process.execPath, [join(EXAMPLES, 'rent-vm.js')], {
-    env: { ...process.env, ...temporal.env },
-    stdio: ['ignore', 'pipe', 'inherit'],
+test('from-golem-js: the program that uses golem-js and the one that uses this package do the same', async () => {
+  const theirs = await printedBy(join(SOURCES, 'from-golem-js', 'golem-js.mjs'), theirEnv());
+  const ours = await printedBy(join(EXAMPLES, 'from-golem-js', 'golem-temporal.js'), world.env);
+  expect([theirs, ours]).toEqual([['9 144 1600'], ['9 144 1600']]);
+});
+
+/** golem-js logs where DEBUG is set. */
+const theirEnv = (): NodeJS.ProcessEnv => ({ ...world.yagnaEnv, DEBUG: '' });
+
+describe('what the README says of', () => {
+  const [interactive, batchMap, schedule] = ['interactive', 'batch-map', 'schedule'].map((name) =>
+    new ExampleFolder(name).useBuild(),
+  ) as [ExampleFolder, ExampleFolder, ExampleFolder];
+  const linesOf = (stdout: string): string[] => stdout.split('\n').filter((line) => !/^(> .*)?$/.test(line));
+
+  test('interactive: a VM that a program talks to, as one that uses golem-js does', async () => {
+    const { code, stdout } = await interactive.run(world.env, world.storage.url);
+    expect([code, linesOf(stdout)]).toEqual([0, ['done 42']]);
+    const theirs = await printedBy(join(SOURCES, 'from-golem-js', 'golem-js-rental.mjs'), theirEnv());
+    expect(theirs).toEqual(['done 42', '']);
   });
-  expect(await text(program.stdout)).toBe('done 42\n\n');
+
+  test('batch-map: a function over 1,000 inputs, in chunks on several providers', async () => {
+    const before = world.devnet.effects.all().length;
+    const { code, stdout } = await batchMap.run(world.env, world.storage.url);
+    expect([code, linesOf(stdout)]).toEqual([0, ['1000 numbers: 871 takes the most steps, 178']]);
+    const approved = world.devnet.effects.all(before, ['agreement-created']);
+    expect(new Set(approved.map(({ providerId }) => providerId)).size).toBeGreaterThan(1);
+  });
+
+  test('schedule: a job each night, and whenever it is told to run', async () => {
+    const { url, files } = world.storage;
+    const { code, stdout } = await schedule.run(world.env, url);
+    expect([code, linesOf(stdout)]).toEqual([0, [expect.stringMatching(/^next at \S+T02:00:00.000Z$/)]]);
+    const handle = world.temporal.client.schedule.getHandle('golem-nightly');
+    let jobId: string | undefined;
+    while (!jobId) jobId = (await handle.describe()).info.recentActions[0]?.action.workflow.workflowId;
+    expect((await world.golem.result(jobId)).state).toBe('done');
+    const coldest = String(files.get('/coldest.csv')).trimEnd().split('\n');
+    expect(coldest).toHaveLength(10);
+    expect(new Set(coldest.map((line) => line.split(',')[1]))).toEqual(new Set(['-250']));
+    expect((await world.golem.settled(jobId)).state).toBe('settled');
+    const { code: deleted } = await schedule.run(world.env, url, 'npm run nightly delete');
+    expect(deleted).toBe(0);
+    await expect(handle.describe()).rejects.toThrow('not found');
+  });
 });
 
 test('the job specs of README.md', async () => {
@@ -89,7 +110,7 @@ test('the job specs of README.md', async () => {
   const specs = [...readme.matchAll(/```json\n([^]*?)```/g)].map(
     ([, json = '']) => JSON.parse(json) as unknown,
   );
-  const golem = new GolemClient({ client: temporal.client });
+  const golem = new GolemClient({ client: world.temporal.client });
   const results = await Promise.all(
     specs.map(async (spec) => {
       const { jobId } = await golem.startJob(spec);

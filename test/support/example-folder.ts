@@ -1,0 +1,71 @@
+/** A copy of an example's folder, in which the commands of its README are run as they stand there. */
+import { cpSync, readFileSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { startChild, type Child } from '../../cli/child-process';
+import { tempDir } from './temp-dir';
+
+const EXAMPLES = join(__dirname, '..', '..', 'examples');
+const BUILT = join(__dirname, '..', '..', 'dist', 'examples');
+/** Where READMEs have their storage. */
+const STORAGE = 'http://127.0.0.1:7490';
+
+export interface Output {
+  code: number;
+  /** Of all commands, those in the background too. */
+  stdout: string;
+  stderr: string;
+}
+
+export class ExampleFolder {
+  readonly path: string;
+  private readonly readme: string;
+  private readonly running = new Set<Child>();
+
+  /** Call it where `afterAll` can be called: the copy is removed then. */
+  constructor(name: string) {
+    this.path = join(tempDir('example'), name);
+    cpSync(join(EXAMPLES, name), this.path, { recursive: true });
+    this.readme = readFileSync(join(this.path, 'README.md'), 'utf8');
+  }
+
+  /** What `npm install` and `npm run build` make: here the package is this one. */
+  useBuild(): this {
+    symlinkSync(join(BUILT, this.path.split('/').at(-1) ?? ''), join(this.path, 'lib'));
+    return this;
+  }
+
+  /** The lines that the README says to run. */
+  get commands(): string {
+    const blocks = [...this.readme.matchAll(/<!-- run -->\n\n```sh\n([^]*?)```/g)].map(([, block]) => block);
+    if (blocks.length === 0) throw new Error(`${this.path}/README.md says nothing to run`);
+    return blocks.join('');
+  }
+
+  /**
+   * Runs commands, by default those of the README, up to the end of the last; what they have begun in the background
+   * runs on.
+   * @param storage URL to take where READMEs have the storage's
+   */
+  async run(env: NodeJS.ProcessEnv, storage: string, commands = this.commands): Promise<Output> {
+    const stdout: string[] = [];
+    const stderr: string[] = [];
+    const script = `set -e; trap 'echo "ended with $?"' EXIT; ${commands.replaceAll(STORAGE, storage)}`;
+    const child = await startChild('bash', ['-c', script], {
+      ...{ env, cwd: this.path },
+      onStdout: (line) => stdout.push(line),
+      onStderr: (line) => stderr.push(line),
+    });
+    this.running.add(child);
+    const end = await child.line(/^ended with \d+$/);
+    return {
+      code: Number(end.split(' ').at(-1)),
+      stdout: stdout.filter((line) => line !== end).join('\n'),
+      stderr: stderr.join('\n'),
+    };
+  }
+
+  /** Ends what runs in the background. */
+  async close(): Promise<void> {
+    await Promise.all([...this.running].map((child) => child.kill()));
+  }
+}
