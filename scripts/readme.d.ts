@@ -3,17 +3,13 @@
 /** Paths in the checkout. */
 export function pages(): string[];
 
-/** The code that a page shows; tables that are not given stay as they are. */
-export function renewedCode(page: string, tables?: Record<string, string>): string;
+/** A page with the code that it shows, and its tables, made anew. */
+export function renewed(page: string, tables: Record<string, string>): string;
 
-export function renewed(
-  readme: string,
-  schema: object,
-  failures: Record<string, { means: string; action: string }>,
-): string;
-
-export function renewedDevnet(
-  page: string,
-  operations: { on: string; actions: readonly string[] }[],
-  effects: { kind: string; fields: string[]; means: string }[],
-): string;
+/** The tables that pages take from the code, by name. */
+export function tablesOf(from: {
+  schema: object;
+  failures: Record<string, { means: string; action: string }>;
+  operations: { on: string; actions: readonly string[] }[];
+  effects: { kind: string; fields: string[]; means: string }[];
+}): Record<string, string>;

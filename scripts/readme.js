@@ -20,58 +20,48 @@ function pages() {
 }
 
 /**
- * A page with the code it shows, and the tables named, made anew.
+ * A page with the code it shows, and its tables, made anew.
  * @param {string} page
- * @param {Record<string, string>} tables others stay as they are
+ * @param {Record<string, string>} tables by name
  */
-function renewedCode(page, tables = {}) {
-  return page.replace(
-    /(<!-- (table|code): (\S+) -->\n)([^]*?)(<!-- end -->)/g,
-    (_, begin, kind, name, before, end) => {
-      const made = kind === 'code' ? code(name) : tables[name];
-      return made === undefined ? `${begin}${before}${end}` : `${begin}\n${made}\n${end}`;
-    },
-  );
-}
-
-/**
- * README.md with what it takes from the code made anew.
- * @param {string} readme
- * @param {object} schema JSON Schema of a job spec
- * @param {Record<string, { means: string, action: string }>} failures
- */
-function renewed(readme, schema, failures) {
-  const fields = rowsOf(schema, '').map(([name, text]) => [`\`${name}\``, text]);
-  const names = Object.entries(failures).map(([name, { means, action }]) => [`\`${name}\``, means, action]);
-  return renewedCode(readme, {
-    spec: table(['field', 'meaning'], fields),
-    failures: table(['name', 'what it means', 'what to do'], names),
+function renewed(page, tables) {
+  return page.replace(/(<!-- (table|code): (\S+) -->\n)[^]*?(<!-- end -->)/g, (_, begin, kind, name, end) => {
+    const made = kind === 'code' ? code(name) : tables[name];
+    if (made === undefined) throw new Error(`there is no table ${name}`);
+    return `${begin}\n${made}\n${end}`;
   });
 }
 
 /**
- * docs/devnet.md with what it takes from the code made anew.
- * @param {string} page
- * @param {{ on: string, actions: readonly string[] }[]} operations
- * @param {{ kind: string, fields: string[], means: string }[]} effects
+ * The tables that pages take from the code, by name.
+ * @param {object} from
+ * @param {object} from.schema JSON Schema of a job spec
+ * @param {Record<string, { means: string, action: string }>} from.failures
+ * @param {{ on: string, actions: readonly string[] }[]} from.operations of the devnet
+ * @param {{ kind: string, fields: string[], means: string }[]} from.effects of the devnet
  */
-function renewedDevnet(page, operations, effects) {
+function tablesOf({ schema, failures, operations, effects }) {
+  const fields = rowsOf(schema, '').map(([name, text]) => [`\`${name}\``, text]);
+  const names = Object.entries(failures).map(([name, { means, action }]) => [`\`${name}\``, means, action]);
+  const kinds = effects.map(({ kind, means, fields }) => [`\`${kind}\``, means, fieldsCell(fields)]);
+  return {
+    spec: table(['field', 'meaning'], fields),
+    failures: table(['name', 'what it means', 'what to do'], names),
+    operations: table(['operation', 'actions'], operationRows(operations)),
+    effects: table(['kind', 'what happened', 'fields'], kinds),
+  };
+}
+
+function operationRows(operations) {
   const quoted = (names) => names.map((name) => `\`${name}\``).join(', ');
   const isStep = ({ on }) => on.startsWith('provider.');
   const [any, path, ...named] = operations;
   const calls = named.filter((operation) => !isStep(operation)).map(({ on }) => on);
   const wide = `${quoted([any.on])} (any call), ${quoted([path.on])} (any request; a path)`;
-  const rows = [
+  return [
     [`${wide}, ${quoted(calls)}`, quoted(any.actions)],
     ...operations.filter(isStep).map(({ on, actions }) => [quoted([on]), quoted(actions)]),
   ];
-  return renewedCode(page, {
-    operations: table(['operation', 'actions'], rows),
-    effects: table(
-      ['kind', 'what happened', 'fields'],
-      effects.map(({ kind, means, fields }) => [`\`${kind}\``, means, fieldsCell(fields)]),
-    ),
-  });
 }
 
 /** `by: requestor, timeout` is a field and what may stand in it. */
@@ -122,21 +112,18 @@ function table(head, rows) {
   return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('');
 }
 
-module.exports = { pages, renewed, renewedCode, renewedDevnet };
+module.exports = { pages, renewed, tablesOf };
 
 if (require.main === module) {
-  const { z } = require('zod');
-  const { jobSpecSchema } = require('../dist/model/spec-schema.js');
+  const { jsonSchema } = require('../dist/model/json-schema.js');
   const { FAILURES } = require('../dist/model/failures.js');
   const { effectKinds, operations } = require('../dist/devnet/index.js');
-  const tables = {
-    'README.md': (page) => renewed(page, z.toJSONSchema(jobSpecSchema, { io: 'input' }), FAILURES),
-    'docs/devnet.md': (page) => renewedDevnet(page, operations(), effectKinds()),
-  };
+  const code = { schema: jsonSchema('job'), failures: FAILURES };
+  const tables = tablesOf({ ...code, operations: operations(), effects: effectKinds() });
   for (const page of pages()) {
     const file = path.join(ROOT, page);
     const before = fs.readFileSync(file, 'utf8');
-    const after = (tables[page] ?? renewedCode)(before);
+    const after = renewed(before, tables);
     if (after !== before) fs.writeFileSync(file, after);
   }
 }

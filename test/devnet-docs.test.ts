@@ -3,8 +3,7 @@ import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { effectKinds, operations, startDevnet, type Devnet } from '../devnet';
-import { renewedDevnet } from '../scripts/readme';
+import { startDevnet, type Devnet } from '../devnet';
 import { requireBuild } from './support/cli';
 
 const ROOT = join(__dirname, '..');
@@ -46,10 +45,6 @@ async function run(command: string, args: string[]): Promise<string> {
 }
 
 describe('docs/devnet.md', () => {
-  test('has the operations, effects and examples of the code (node scripts/readme.js writes them)', () => {
-    expect(renewedDevnet(page, operations(), effectKinds())).toBe(page);
-  });
-
   test('its commands, line by line: a rental by hand, and faults', async () => {
     const [byHand = '', left = '', faults = ''] = blocks('sh');
     const cli = `golem-temporal() { node ${join(ROOT, 'dist', 'cli', 'main.js')} "$@"; }\n`;

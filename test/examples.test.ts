@@ -105,9 +105,9 @@ describe('what the README says of', () => {
   });
 });
 
-test('the job specs of README.md', async () => {
-  const readme = readFileSync(join(__dirname, '..', 'README.md'), 'utf8');
-  const specs = [...readme.matchAll(/```json\n([^]*?)```/g)].map(
+test('the job specs of the page of specs', async () => {
+  const page = readFileSync(join(__dirname, '..', 'docs', 'spec.md'), 'utf8');
+  const specs = [...page.matchAll(/```json\n([^]*?)```/g)].map(
     ([, json = '']) => JSON.parse(json) as unknown,
   );
   const golem = new GolemClient({ client: world.temporal.client });

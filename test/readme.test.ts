@@ -1,28 +1,57 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { z } from 'zod';
+/** README.md and the pages of docs/: what they take from the code is up to date, and where they lead there is something. */
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { effectKinds, operations } from '../devnet';
 import { FAILURES } from '../model/failures';
+import { jsonSchema } from '../model/json-schema';
 import { parseJobSpec } from '../model/spec';
-import { jobSpecSchema } from '../model/spec-schema';
-import { pages, renewed, renewedCode } from '../scripts/readme';
+import { pages, renewed, tablesOf } from '../scripts/readme';
 
-const readme = readFileSync(join(__dirname, '..', 'README.md'), 'utf8');
+const ROOT = join(__dirname, '..');
+const read = (page: string): string => readFileSync(join(ROOT, page), 'utf8');
 
-test.each(pages())('%s shows the code as it is (node scripts/readme.js writes it)', (page) => {
-  const text = readFileSync(join(__dirname, '..', page), 'utf8');
-  expect(renewedCode(text)).toBe(text);
+const tables = tablesOf({
+  ...{ schema: jsonSchema('job'), failures: FAILURES },
+  ...{ operations: operations(), effects: effectKinds() },
 });
 
-describe('README.md', () => {
-  test('has the fields and failures of the code (node scripts/readme.js writes them)', () => {
-    expect(renewed(readme, z.toJSONSchema(jobSpecSchema, { io: 'input' }), FAILURES)).toBe(readme);
-  });
+test.each(pages())('%s has code and tables as they are (node scripts/readme.js writes them)', (page) => {
+  const text = read(page);
+  expect(renewed(text, tables)).toBe(text);
+});
 
-  test('shows only job specs that are valid', () => {
-    const specs = [...readme.matchAll(/```json\n([^]*?)```/g)].map(
-      ([, json]) => JSON.parse(json!) as unknown,
-    );
-    expect(specs.length).toBeGreaterThan(1);
-    for (const spec of specs) expect(parseJobSpec(spec)).toMatchObject({ ok: true });
-  });
+test('each table stands on a page', () => {
+  const all = pages().map(read).join('');
+  for (const name of Object.keys(tables)) expect(all).toContain(`<!-- table: ${name} -->`);
+});
+
+/** As GitHub makes them of headings. */
+const anchors = (text: string): string[] =>
+  [...text.matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) =>
+    heading
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N} _-]/gu, '')
+      .replaceAll(' ', '-'),
+  );
+
+test.each(pages())('the links of %s lead somewhere', (page) => {
+  const links = [...read(page).matchAll(/\]\(([^)\s]+)\)/g)].map(([, link = '']) => link);
+  const broken = links
+    .filter((link) => !/^https?:/.test(link))
+    .filter((link) => {
+      const [path = '', anchor] = link.split('#');
+      const target = path === '' ? page : join(dirname(page), path);
+      if (!existsSync(join(ROOT, target))) return true;
+      return anchor !== undefined && !anchors(read(target)).includes(anchor);
+    });
+  expect(broken).toEqual([]);
+});
+
+test('pages show only job specs that are valid', () => {
+  const specs = pages()
+    .flatMap((page) => [...read(page).matchAll(/```json\n([^]*?)```/g)])
+    .map(([, json = '']) => JSON.parse(json) as object)
+    .filter((json) => 'image' in json);
+  expect(specs.length).toBeGreaterThan(3);
+  for (const spec of specs) expect(parseJobSpec(spec)).toMatchObject({ ok: true });
 });
