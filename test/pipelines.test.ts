@@ -58,10 +58,10 @@ describe.each(PIPELINES)('the pipeline in $language', ({ name, workflowType, mis
   }, 15 * 60_000);
   afterAll(() => folder.close());
 
-  const begin = async (source: string): Promise<WorkflowHandle> =>
+  const begin = async (source: string, parts: number): Promise<WorkflowHandle> =>
     await world.temporal.client.workflow.start(workflowType, {
       ...{ taskQueue: name, workflowId: `pipeline-${randomUUID()}` },
-      args: [{ source, storage: world.storage.url, parts: 4 }],
+      args: [{ source, storage: world.storage.url, parts }],
     });
   /** The end of a chain of causes. */
   const reasonOf = async (handle: WorkflowHandle): Promise<TemporalFailure | undefined> => {
@@ -94,7 +94,7 @@ describe.each(PIPELINES)('the pipeline in $language', ({ name, workflowType, mis
 
   orSkipped(`cancelled, ends its job, pays, and leaves nothing behind${because}`, async () => {
     const hang = world.devnet.faults.arm({ on: 'provider.run', do: 'hang', times: 4 });
-    const handle = await begin(`${world.storage.url}/readings.csv`);
+    const handle = await begin(`${world.storage.url}/readings.csv`, 4);
     await hang.hit();
     await handle.cancel();
     expect(await reasonOf(handle)).toBeInstanceOf(CancelledFailure);
@@ -109,12 +109,12 @@ describe.each(PIPELINES)('the pipeline in $language', ({ name, workflowType, mis
 
   orSkipped(`says what was wrong, and does not try again what cannot help${because}`, async () => {
     const { url, files } = world.storage;
-    const missingSource = await begin(`${url}/nothing.csv`);
+    const missingSource = await begin(`${url}/nothing.csv`, 4);
     const refused = await reasonOf(missingSource);
     expect(refused).toMatchObject({ type: 'StorageRefused' });
     expect(refused?.message).toContain(`GET ${url}/nothing.csv: 404`);
     files.set('/bad.csv', Buffer.from('Oslo,12\nOslo,warm\n'));
-    const failed = await begin(`${url}/bad.csv`);
+    const failed = await begin(`${url}/bad.csv`, 1);
     const reason = await reasonOf(failed);
     expect(reason).toBeInstanceOf(ApplicationFailure);
     expect(reason).toMatchObject({ type: 'ComputeFailed' });
