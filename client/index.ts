@@ -33,6 +33,7 @@ export { DEFAULT_TASK_QUEUE } from '../model/ids';
 export type { EventsPage, JobEvent } from './job-events';
 export { estimate, inspectYagna, type InspectTarget } from './inspect';
 export type { Estimate, YagnaReport } from '../model/inspect';
+export type { Costs } from './costs';
 export type { JobsOptions, JobsPage, JobStatus, ListedJob } from './job-list';
 export { reconcile, scheduleReconcile, unscheduleReconcile, type ReconcileTarget } from './reconcile';
 export type { Orphan, OrphanKind, ReconcileInput, ReconcileResult } from '../model/reconcile';
