@@ -5,7 +5,8 @@ import { askedAgain } from '../model/ask-again';
 import { isNoAnswer, NoAnswerError, UnknownJobError } from './errors';
 import { firstRunIdOf } from './signed-for';
 
-const JOB_TYPE = 'golemJob';
+export const JOB_TYPE = 'golemJob';
+export const RENTAL_TYPE = 'golemRental';
 /** Temporal's `HISTORY_EVENT_FILTER_TYPE_CLOSE_EVENT`. */
 const CLOSING_EVENT = 2;
 /** gRPC's status. */
@@ -43,10 +44,10 @@ export class JobWorkflows {
     private readonly answerLimitMs: number,
   ) {}
 
-  /** Undefined where there is no such workflow. */
-  async describe(workflowId: string): Promise<Seen | undefined> {
+  /** Its newest run, or the one that is named. Undefined where there is no such workflow. */
+  async describe(workflowId: string, runId?: string): Promise<Seen | undefined> {
     try {
-      return seenOf(await this.client.workflow.getHandle(workflowId).describe());
+      return seenOf(await this.client.workflow.getHandle(workflowId, runId).describe());
     } catch (error) {
       if (error instanceof WorkflowNotFoundError) return undefined;
       throw error;
