@@ -33,6 +33,7 @@ import type { ControlSigner } from './control-signer';
 import { GolemJobError, jobError, NoAnswerError } from './errors';
 import { attach, type AttachedRental, type AttachOptions } from './attach';
 import { eventsPage, EventsReader, type EventsPage, type JobEvent } from './job-events';
+import { listJobs, type JobsOptions, type JobsPage } from './job-list';
 import { belongsTo, JobWorkflows } from './job-workflows';
 import { Rentals, type ExecOptions, type FollowScriptOptions, type RentOptions } from './rentals';
 
@@ -230,6 +231,15 @@ export class GolemClient {
     if (phase !== 'validating' && phase !== 'reserving' && phase !== 'negotiating') return lastFailure;
     const waiting = phase === 'reserving' ? settlementId(jobId) : jobId;
     return (await this.workflows.describe(waiting))?.retrying ?? lastFailure;
+  }
+
+  /**
+   * The jobs of the namespace: first those that run, then those that are over, of both the newest first. Temporal lists a job
+   * some moments after its start.
+   * @throws TypeError - `after` is no cursor that it gave
+   */
+  async jobs(options: JobsOptions = {}): Promise<JobsPage> {
+    return await listJobs(this.client, this.workflows, (jobId) => this.progress(jobId), options);
   }
 
   /**

@@ -31,5 +31,6 @@ export type { ExecOptions, FollowScriptOptions, RentOptions } from './rentals';
 export type { ExecuteScript, ScriptEnd, ScriptOutcome } from '../model/script';
 export { DEFAULT_TASK_QUEUE } from '../model/ids';
 export type { EventsPage, JobEvent } from './job-events';
+export type { JobsOptions, JobsPage, JobStatus, ListedJob } from './job-list';
 export { reconcile, scheduleReconcile, unscheduleReconcile, type ReconcileTarget } from './reconcile';
 export type { Orphan, OrphanKind, ReconcileInput, ReconcileResult } from '../model/reconcile';

@@ -43,10 +43,10 @@ export class JobWorkflows {
     private readonly answerLimitMs: number,
   ) {}
 
-  /** Undefined where there is no such workflow. */
-  async describe(workflowId: string): Promise<Seen | undefined> {
+  /** Its newest run, or the one that is named. Undefined where there is no such workflow. */
+  async describe(workflowId: string, runId?: string): Promise<Seen | undefined> {
     try {
-      return seenOf(await this.client.workflow.getHandle(workflowId).describe());
+      return seenOf(await this.client.workflow.getHandle(workflowId, runId).describe());
     } catch (error) {
       if (error instanceof WorkflowNotFoundError) return undefined;
       throw error;

@@ -2,7 +2,14 @@
 import { randomUUID } from 'node:crypto';
 import { Client } from '@temporalio/client';
 import { Worker } from '@temporalio/worker';
-import { GolemClient, GolemJobError, UnknownJobError, type JobEvent } from '../client';
+import {
+  GolemClient,
+  GolemJobError,
+  UnknownJobError,
+  type JobEvent,
+  type JobsPage,
+  type ListedJob,
+} from '../client';
 import type { EventName, NewEvent } from '../model/events';
 import { openTemporal, type TestTemporal } from './support/temporal';
 
@@ -131,6 +138,47 @@ test('settled waits for the job and then for its settlement, even of a failed jo
   await expect(golem.result(jobId)).rejects.toMatchObject({ type: 'NoProviders' });
   await handle(`${jobId}/settlement`).signal('end', { state: 'settled', jobId });
   expect(await settled).toEqual({ state: 'settled', jobId });
+});
+
+test('jobs are listed page by page, with what they and their settlements tell, also where no worker answers', async () => {
+  const jobId = await startJob({ settlement: true });
+  const { jobId: failed } = await golem.startJob({ fail: 'NoProviders' });
+  await expect(golem.result(failed)).rejects.toMatchObject({ type: 'NoProviders' });
+  const nobody = new GolemClient({
+    client: temporal.client,
+    taskQueue: 'nobody-works-here',
+    answerLimitMs: 100,
+  });
+  const { jobId: waiting } = await nobody.startJob({});
+  const all = async (): Promise<ListedJob[]> => {
+    const pages: JobsPage[] = [await nobody.jobs({ limit: 2 })];
+    for (let after = pages[0]?.cursor; after; after = pages.at(-1)?.cursor)
+      pages.push(await nobody.jobs({ limit: 2, after }));
+    return pages.flatMap(({ jobs }) => jobs);
+  };
+  const find = async (id: string) => (await all()).find((job) => job.jobId === id);
+  // Temporal lists what happens a moment later.
+  while (!(await find(waiting)) || (await find(failed))?.status !== 'failed');
+  expect(await find(waiting)).toMatchObject({ status: 'running', taskQueue: 'nobody-works-here' });
+  expect(await find(waiting)).not.toHaveProperty('phase');
+  expect(await find(jobId)).toMatchObject({
+    status: 'running',
+    phase: 'running',
+    money: { accepted: '1.25' },
+  });
+  expect(await find(failed)).toMatchObject({
+    ...{ status: 'failed', phase: 'failed', closedAt: expect.any(String) as string },
+    failure: { type: 'NoProviders', message: 'tasks: must not be empty' },
+  });
+  const running = (await golem.jobs({ running: true, limit: 1000, details: false })).jobs;
+  expect(running.map((job) => job.jobId)).toEqual(expect.arrayContaining([waiting, jobId]));
+  expect(running.map((job) => job.jobId)).not.toContain(failed);
+  await handle(`${jobId}/settlement`).signal('end', { state: 'settled', jobId, money: { paid: '1.25' } });
+  await endAll(jobId);
+  while ((await find(jobId))?.settlement !== 'settled');
+  expect(await find(jobId)).toMatchObject({ money: { paid: '1.25' } });
+  await expect(golem.jobs({ after: 'bm9uc2Vuc2U' })).rejects.toThrow('no cursor');
+  await handle(waiting).terminate();
 });
 
 describe('events', () => {
