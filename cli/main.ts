@@ -11,6 +11,7 @@ import { packageJson } from './package-json';
 import { addRentalCommands } from './rental-commands';
 import { addReconcileCommand } from './reconcile-command';
 import { addSchemaCommand } from './schema-command';
+import { addUiCommand } from './ui-command';
 import { addWorkerCommand } from './worker-command';
 
 async function main(): Promise<void> {
@@ -28,6 +29,7 @@ async function main(): Promise<void> {
   addRentalCommands(program);
   addControlCommands(program);
   addReconcileCommand(program);
+  addUiCommand(program);
   addWorkerCommand(program);
   addDevnetCommand(program);
   addSchemaCommand(program);
