@@ -91,15 +91,8 @@ const nodeGlobals = Object.fromEntries(
 
 const browserGlobals = Object.fromEntries(
   [
-    'document',
-    'fetch',
-    'AbortSignal',
-    'window',
-    'location',
-    'EventSource',
-    'crypto',
-    'clearInterval',
-    'setInterval',
+    ...['document', 'window', 'location', 'crypto', 'fetch', 'AbortSignal', 'EventSource', 'URLSearchParams'],
+    ...['setTimeout', 'clearTimeout', 'setInterval', 'requestAnimationFrame', 'ResizeObserver'],
   ].map((name) => [name, 'readonly']),
 );
 
