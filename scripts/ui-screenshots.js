@@ -90,7 +90,7 @@ async function play(browser, url, start) {
   await page.locator('.badge', { hasText: 'done' }).waitFor({ timeout: 60_000 });
   await start('night-render', SPEC);
   await page.goto(job('night-render'));
-  await page.locator('.figure', { hasText: /1[2-9] of 23/ }).waitFor({ timeout: 60_000 });
+  await page.locator('.figure', { hasText: /(1[1-9]|2\d) of 23/ }).waitFor({ timeout: 60_000 });
   await shot('ui-job.png', { width: 1280, height: 1000 });
   await shot('ui-job-dark.png', { width: 1280, height: 1000, dark: true });
   await page.goto(url);

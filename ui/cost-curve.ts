@@ -16,10 +16,13 @@ export interface CostStep {
   paid: Amount;
 }
 
-/** What a job reckoned at a moment: accepted, and accrued beyond it. */
+/** What a job told of itself at a moment; GLM. */
 export interface CostSample {
   at: number;
-  amount: Amount;
+  /** Accepted, and accrued beyond it. */
+  spent: Amount;
+  accepted: Amount;
+  paid: Amount;
 }
 
 export const MOST_STEPS = 400;
@@ -84,6 +87,21 @@ function thinned(steps: CostStep[]): CostStep[] {
 
 const MOST_SAMPLES = 400;
 
+/**
+ * The steps with what was seen beside them: of debit notes that are not payable no event tells the payment. What is
+ * accepted or paid stays so.
+ */
+export function stepsWith(steps: readonly CostStep[], samples: readonly CostSample[]): CostStep[] {
+  const larger = (a: Amount, b: Amount): Amount => (exact(a).gte(exact(b)) ? a : b);
+  const merged: CostStep[] = [];
+  for (const { at, accepted, paid } of [...steps, ...samples].sort((a, b) => a.at - b.at)) {
+    const last = merged.at(-1) ?? { accepted: '0', paid: '0' };
+    const step = { at, accepted: larger(last.accepted, accepted), paid: larger(last.paid, paid) };
+    if (step.accepted !== last.accepted || step.paid !== last.paid) merged.push(step);
+  }
+  return merged;
+}
+
 /** What a job has cost by now: what was accepted, and what has accrued beyond that. */
 export function spentOf({
   money,
@@ -95,9 +113,9 @@ export function spentOf({
 /** Adds what a job's progress reckons now; of many samples every other is dropped. */
 export function addSample(samples: CostSample[], progress: JobProgress): CostSample[] {
   const at = Date.parse(progress.cost.at);
-  const amount = spentOf(progress);
+  const { accepted, paid } = progress.money;
   const last = samples.at(-1);
   if (last && at <= last.at) return samples;
-  const added = [...samples, { at, amount }];
+  const added = [...samples, { at, spent: spentOf(progress), accepted, paid }];
   return added.length <= MOST_SAMPLES ? added : added.filter((_, i) => i % 2 === 1);
 }

@@ -7,7 +7,7 @@ import { GolemJobError, type GolemClient } from '../client/index';
 import type { Amount } from '../model/ids';
 import type { JobProgress, JobResult, SettlementProgress } from '../model/result';
 import { billsOf, type Bill } from './bills';
-import { addSample, costStepsOf, spentOf, type CostSample } from './cost-curve';
+import { addSample, costStepsOf, spentOf, stepsWith, type CostSample } from './cost-curve';
 import { KeptEvents } from './job-events';
 import { LiveSource } from './live';
 import { providersOf, type Providers } from './providers';
@@ -22,7 +22,7 @@ const ANSWER_LIMIT_MS = 12_000;
 const TELL_EVERY_MS = 500;
 const REST = 4;
 /** Of each list so many are told at once; the rest is asked for. */
-export const ROWS_TOLD = 50;
+export const ROWS_TOLD = 20;
 
 export class JobSource extends LiveSource {
   private events = new KeptEvents();
@@ -127,7 +127,7 @@ export class JobSource extends LiveSource {
     if (signal.aborted) return;
     this.progress = progress;
     this.settlement = settlement;
-    if (!this.isOver()) this.samples = addSample(this.samples, progress);
+    this.samples = addSample(this.samples, progress);
   }
 
   /** No worker is needed for it. */
@@ -220,7 +220,9 @@ export class JobSource extends LiveSource {
     });
     this.tell('timeline', { ...timeline, lanes: lanes.length });
     lanes.forEach((lane, index) => this.tell(`lane ${index}`, lane));
-    this.tell('cost', { steps: costStepsOf(events.all), samples: this.samples });
+    const { samples } = this;
+    const reckoned = samples.map(({ at, spent }) => ({ at, amount: spent }));
+    this.tell('cost', { steps: stepsWith(costStepsOf(events.all), samples), samples: reckoned });
     const { shown, ...counts } = lists.providers;
     this.tell('providers', { ...counts, shown: shown.slice(0, ROWS_TOLD), listed: shown.length });
     this.tell('bills', { shown: lists.bills.slice(0, ROWS_TOLD), all: lists.bills.length });

@@ -8,7 +8,7 @@ import type { ProviderInfo } from '../model/result';
 import { agreementOf, providerIn, textIn } from './event-fields';
 
 /**
- * `negotiating`: from the provider's offer to our agreement; `signing`: until it is approved; `signed`: no VM yet;
+ * `negotiating`: from our counter-proposal to the provider's draft; `signing`: until it is approved; `signed`: no VM yet;
  * `deploying`: the VM is made, image and setup; `script`: a script runs in it; `idle`: none does; `settling`: from the
  * agreement's end to the payment of its last bill; `scripts`: many short ones and the pauses between them, as one;
  * `detached`: left alive on purpose.
@@ -121,8 +121,8 @@ export function timelineOf(events: readonly JobEvent[], facts: TimelineFacts): T
 }
 
 class Reader {
-  /** When a proposal came, and that which it answers. */
-  private readonly proposals = new Map<string, { at: number; earlier?: string }>();
+  /** When a proposal came or, where it is ours, was made; and that which it answers. */
+  private readonly proposals = new Map<string, { at: number; isOurs: boolean; earlier?: string }>();
   private readonly agreements = new Map<string, Agreement>();
   /** Running scripts by batch id. */
   private readonly scripts = new Map<string, { strip: Strip; segment: Segment }>();
@@ -136,15 +136,18 @@ class Reader {
     const id = textIn(details, 'id') ?? '';
     switch (event.name) {
       case 'ProposalReceived':
-        this.proposals.set(id, { at, earlier: textIn(details, 'parentId') });
+        this.proposals.set(id, { at, isOurs: false, earlier: textIn(details, 'parentId') });
         return;
       case 'ProposalResponded':
-        this.proposals.set(id, { at, earlier: textIn(details, 'counteringProposalId') });
+        this.proposals.set(id, { at, isOurs: true, earlier: textIn(details, 'counteringProposalId') });
         return;
       case 'AgreementCreated': {
         const agreement = this.agreement(event, at, false);
-        const begun = this.offeredAt(textIn(details, 'proposalId'));
-        if (begun !== undefined) agreement.before.segments.push({ kind: 'negotiating', from: begun, to: at });
+        const draft = textIn(details, 'proposalId');
+        const begun = this.counteredAt(draft);
+        // A draft may have waited to be taken.
+        const to = this.proposals.get(draft ?? '')?.at ?? at;
+        if (begun !== undefined) agreement.before.segments.push({ kind: 'negotiating', from: begun, to });
         begin(agreement.before, 'signing', at);
         return;
       }
@@ -252,13 +255,14 @@ class Reader {
     return made;
   }
 
-  private offeredAt(proposalId: string | undefined): number | undefined {
+  /** When we first answered the offer that a draft came of: it may have lain there long before. */
+  private counteredAt(proposalId: string | undefined): number | undefined {
     let at: number | undefined;
     const seen = new Set<string>();
     for (let id = proposalId; id !== undefined && !seen.has(id);) {
       seen.add(id);
       const proposal = this.proposals.get(id);
-      at = proposal?.at ?? at;
+      if (proposal?.isOurs) at = proposal.at;
       id = proposal?.earlier;
     }
     return at;

@@ -47,7 +47,8 @@ export class Axis {
     const offset = new Date(this.from).getTimezoneOffset() * MINUTE;
     const first = Math.ceil((this.from - offset) / step) * step + offset;
     const ticks = [];
-    for (let at = first; at <= this.to; at += step) ticks.push({ at, label: label(at) });
+    for (let at = first; at <= this.to - this.length * (70 / width); at += step)
+      ticks.push({ at, label: label(at) });
     return ticks;
   }
 }

@@ -25,7 +25,12 @@ export function costCard(axis) {
     { class: 'legend' },
     el('span', {}, el('i', { class: 'line accepted' }), 'accepted'),
     el('span', {}, el('i', { class: 'line paid' }), 'paid'),
-    el('span', {}, el('i', { class: 'line reckoned' }), 'reckoned, since this page looks on'),
+    el(
+      'span',
+      {},
+      el('i', { class: 'line reckoned' }),
+      'reckoned with what has accrued, since this page looks on',
+    ),
     el('span', {}, el('i', { class: 'line budget' }), 'budget'),
   );
   const { element } = card('Cost', legend, plot, said);

@@ -153,7 +153,10 @@ function laneElement(lane, before) {
     return svg('svg', { class: 'row', preserveAspectRatio: 'none', 'aria-hidden': 'true' }, bars);
   });
   const ticks = marks.map((each) => {
-    const mark = el('i', { class: `mark ${each.kind}`, title: `${time(each.at)} ${each.text}` });
+    const mark = el('i', {
+      class: `mark ${each.kind === 'note' ? 'accepted' : 'refused'}`,
+      title: `${time(each.at)} ${each.text}`,
+    });
     mark.at = each.at;
     return mark;
   });
