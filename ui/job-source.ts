@@ -18,6 +18,8 @@ import { troubleOf, type Trouble } from './trouble';
 const ASK_EVERY_MS = 1_000;
 const ASK_RARELY_MS = 10_000;
 const ANSWER_LIMIT_MS = 12_000;
+/** Temporal itself answers sooner than workers do. */
+const TEMPORAL_LIMIT_MS = 4_000;
 /** Drawn no more often, and no more than a fifth of the time. */
 const TELL_EVERY_MS = 500;
 const REST = 4;
@@ -97,7 +99,11 @@ export class JobSource extends LiveSource {
       const askedMs = performance.now();
       let trouble: Trouble | undefined;
       try {
-        await this.golem.client.withDeadline(Date.now() + ANSWER_LIMIT_MS, () => this.readStateOnce(signal));
+        const { client } = this.golem;
+        const { running } = await client.withDeadline(Date.now() + TEMPORAL_LIMIT_MS, () =>
+          this.golem.whereabouts(this.jobId),
+        );
+        await client.withDeadline(Date.now() + ANSWER_LIMIT_MS, () => this.readStateOnce(running, signal));
         waitMs = Math.min(Math.max(ASK_EVERY_MS, performance.now() - askedMs), ASK_RARELY_MS);
         // It changes no more; but an id may be used again.
         if (this.isOver()) waitMs = ASK_RARELY_MS;
@@ -112,8 +118,7 @@ export class JobSource extends LiveSource {
     }
   }
 
-  private async readStateOnce(signal: AbortSignal): Promise<void> {
-    const { running } = await this.golem.whereabouts(this.jobId);
+  private async readStateOnce(running: boolean, signal: AbortSignal): Promise<void> {
     if (signal.aborted) return;
     // Another job has the id now.
     if (this.isRunning === false && running) this.startAnew();
