@@ -9,6 +9,7 @@ const FOLDERS = [
   'activities',
   'worker',
   'client',
+  'ui',
   'cli',
   'model',
   'devnet',
@@ -89,7 +90,10 @@ const nodeGlobals = Object.fromEntries(
 );
 
 const browserGlobals = Object.fromEntries(
-  ['document', 'fetch', 'AbortSignal'].map((name) => [name, 'readonly']),
+  [
+    ...['document', 'window', 'location', 'crypto', 'fetch', 'AbortSignal', 'EventSource', 'URLSearchParams'],
+    ...['setTimeout', 'clearTimeout', 'setInterval', 'requestAnimationFrame', 'ResizeObserver'],
+  ].map((name) => [name, 'readonly']),
 );
 
 export default tseslint.config(
@@ -113,6 +117,10 @@ export default tseslint.config(
   {
     files: ['devnet/admin/page/*.js'],
     languageOptions: { sourceType: 'script', globals: browserGlobals },
+  },
+  {
+    files: ['ui/page/*.js'],
+    languageOptions: { sourceType: 'module', globals: browserGlobals },
   },
   {
     files: ['**/*.ts'],
@@ -148,7 +156,8 @@ export default tseslint.config(
   imports('worker', ['workflows', 'activities', 'model']),
   imports('client', ['model']),
   imports('devnet', ['model'], { noPackages: '@temporalio/' }),
-  imports('cli', ['client', 'worker', 'devnet', 'model']),
+  imports('ui', ['client', 'model']),
+  imports('cli', ['ui', 'client', 'worker', 'devnet', 'model']),
   imports('demo', ['cli', 'client', 'model']),
   {
     files: ['workflows/**/*.ts', 'model/**/*.ts'],

@@ -3,8 +3,9 @@ import { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 import { agreedTerms } from '../model/agreed-terms';
 import type { NewEvent } from '../model/events';
-import type { AgreementId, GolemActivityId } from '../model/ids';
-import { providerOf } from '../model/offer';
+import type { AgreementId, Amount, GolemActivityId } from '../model/ids';
+import { providerOf, readPricing } from '../model/offer';
+import type { Properties } from '../model/properties';
 import { endOfAgreement, isOver } from './agreement-end';
 import { attempt, RENTED } from './attempt';
 import { closeAgreement } from './close-agreement';
@@ -134,8 +135,19 @@ async function sign(
   events.push(event('AgreementCreated', { id: agreementId, proposalId, provider, validTo }));
   const approved = await approve(yagna, job, agreementId, signal);
   const approvedAt = approved.approvedDate ?? new Date().toISOString();
-  events.push(event('AgreementConfirmed', { id: agreementId, provider, approvedDate: approvedAt }));
+  const pricing = pricesTold(approved.offer.properties);
+  events.push(event('AgreementConfirmed', { id: agreementId, provider, approvedDate: approvedAt, pricing }));
   return { agreementId, approvedAt, validToMs: Date.parse(approved.validTo), terms: agreedTerms(approved) };
+}
+
+/** Agreed prices as users are told them, GLM; nothing where they cannot be read. */
+function pricesTold(
+  properties: Properties,
+): { startPrice: Amount; cpuPerSec: Amount; envPerSec: Amount } | undefined {
+  const reading = readPricing(properties);
+  if (!reading.ok) return undefined;
+  const { startPrice, cpuPerSec, envPerSec } = reading.pricing;
+  return { startPrice, cpuPerSec, envPerSec };
 }
 
 /** Nobody waits for the agreement any more. */

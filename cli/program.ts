@@ -14,6 +14,7 @@ import { addReconcileCommand } from './reconcile-command';
 import { addRentalCommands } from './rental-commands';
 import { addSchemaCommand } from './schema-command';
 import { addDevnetCommand } from './start-devnet';
+import { addUiCommand } from './ui-command';
 import { addWorkerCommand } from './worker-command';
 
 /** @param onVerbose - called before a command that has `--verbose` begins */
@@ -36,6 +37,7 @@ export function makeProgram({ onVerbose }: { onVerbose: () => void }): Command {
   addControlCommands(program);
   addReconcileCommand(program);
   addDoctorCommand(program);
+  addUiCommand(program);
   addWorkerCommand(program);
   addDevnetCommand(program);
   addSchemaCommand(program);

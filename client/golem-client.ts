@@ -17,6 +17,7 @@ import {
 } from '@temporalio/client';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import type { ControlKey, Permission } from '../model/control';
+import { exact, ExactDecimal, toAmount } from '../model/amount';
 import { costAt } from '../model/cost';
 import type { Detached } from '../model/attach';
 import { given } from '../model/given';
@@ -211,10 +212,24 @@ export class GolemClient {
     return {
       ...progress,
       money,
-      cost: isSettled(settlement) ? nothingMore() : costAt(progress.cost, Date.now()),
+      cost: isSettled(settlement) ? nothingMore() : costSince(progress, money),
       rentals: isOver(progress) ? await this.rentalsNow(progress.rentals) : progress.rentals,
       lastFailure: await this.lastFailure(jobId, progress),
     };
+  }
+
+  /**
+   * Where the money of a job stands, by agreement; undefined where there is no settlement yet.
+   * @throws UnknownJobError; NoAnswerError - no worker is there to answer
+   */
+  async settlementProgress(jobId: string): Promise<SettlementProgress | undefined> {
+    const [job, settlement] = await Promise.all([
+      this.workflows.describeJob(jobId),
+      this.workflows.describe(settlementId(jobId)),
+    ]);
+    // One of that id may be an earlier job's.
+    if (!belongsTo(settlement, job)) return undefined;
+    return await this.workflows.query<SettlementProgress>(settlementId(jobId), 'progress');
   }
 
   /** A job that is over hears no more of its rentals, which may still be closing. */
@@ -497,6 +512,14 @@ function settlementError(error: unknown): unknown {
 
 const isSettled = (settlement: SettlementProgress | undefined): boolean =>
   settlement?.phase === 'settled' || settlement?.phase === 'unpaid';
+
+/** What has accrued beyond what is accepted: of that the settlement knows sooner than the job. */
+function costSince({ cost, money: known }: JobProgress, { accepted }: Money): CostProgress {
+  const now = costAt(cost, Date.now());
+  const news = exact(accepted).minus(exact(known.accepted));
+  const left = exact(now.accrued).minus(ExactDecimal.max(news, '0'));
+  return { ...now, accrued: toAmount(ExactDecimal.max(left, '0')) };
+}
 
 const nothingMore = (): CostProgress => ({ at: new Date().toISOString(), accrued: '0', perHour: '0' });
 

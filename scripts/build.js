@@ -9,8 +9,8 @@ const { bundleWorkflows } = require('./workflow-bundle');
 
 const DIST = path.join(ROOT, 'dist');
 const STAMP = path.join(DIST, '.built');
-/** What the devnet's status page is put together from, read when it starts. */
-const PAGE = path.join('devnet', 'admin', 'page');
+/** What the pages of the devnet and of `golem-temporal ui` are put together from, read when they start. */
+const PAGES = [path.join('devnet', 'admin', 'page'), path.join('ui', 'page')];
 const SOURCES = [
   ...[
     'index.ts',
@@ -19,6 +19,7 @@ const SOURCES = [
     'activities',
     'worker',
     'client',
+    'ui',
     'cli',
     'model',
     'devnet',
@@ -31,7 +32,10 @@ const SOURCES = [
 async function build() {
   removeOrphans(DIST);
   await run(process.execPath, [require.resolve('typescript/bin/tsc'), '-p', 'tsconfig.build.json']);
-  fs.cpSync(path.join(ROOT, PAGE), path.join(DIST, PAGE), { recursive: true });
+  for (const page of PAGES) {
+    fs.rmSync(path.join(DIST, page), { recursive: true, force: true });
+    fs.cpSync(path.join(ROOT, page), path.join(DIST, page), { recursive: true });
+  }
   const main = path.join(DIST, 'cli', 'main.js');
   if (fs.existsSync(main)) fs.chmodSync(main, 0o755);
   await bundleWorkflows();
@@ -44,7 +48,7 @@ function removeOrphans(folder) {
     const file = path.join(folder, entry.name);
     if (entry.isDirectory()) removeOrphans(file);
     const source = path.join(ROOT, path.relative(DIST, file)).replace(/(\.d\.ts|\.js)$/, '.ts');
-    if (entry.name.endsWith('.js') && path.dirname(file) === path.join(DIST, PAGE)) continue;
+    if (PAGES.some((page) => path.dirname(file) === path.join(DIST, page))) continue;
     if (source.endsWith('.ts') && !entry.name.startsWith('workflow-bundle') && !fs.existsSync(source)) {
       fs.rmSync(file);
       // tsc writes only what it thinks has changed.

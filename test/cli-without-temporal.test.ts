@@ -41,7 +41,7 @@ test.each([['--help'], ['worker --help'], ['schema job'], ['schema providers']])
   expect(await run(...args.split(' '))).toMatchObject({ code: 0, stderr: '' });
 });
 
-test.each([['worker'], ['start spec.json'], ['watch x'], ['result x'], ['events x'], ['cancel x']])(
+test.each([['worker'], ['start spec.json'], ['ui'], ['watch x'], ['result x'], ['events x'], ['cancel x']])(
   '%s says in one line what to install',
   async (args) => {
     const { code, stdout, stderr } = await run(...args.split(' '));

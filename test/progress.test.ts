@@ -47,6 +47,7 @@ const amount = {
   amount: expect.stringMatching(/^\d+(\.\d*[1-9])?$/) as string,
   amountPrecise: expect.stringMatching(/^\d+\.\d{18}$/) as string,
 };
+const pricing = { startPrice: id, cpuPerSec: id, envPerSec: id };
 const ofVm = { agreementId: id, activityId: id };
 
 /** All fields of each event; one that is not here must not occur. */
@@ -57,7 +58,7 @@ const FIELDS: Partial<Record<GolemEvent['name'], object>> = {
   ProposalResponded: { id, counteringProposalId: id, provider },
   ProposalRejected: { id, provider, reason: id },
   AgreementCreated: { id, proposalId: id, provider, validTo: id },
-  AgreementConfirmed: { id, provider, approvedDate: id },
+  AgreementConfirmed: { id, provider, approvedDate: id, pricing },
   AgreementRejected: { id, proposalId: id, provider, reason: id },
   ActivityCreated: { id, ...ofAgreement },
   ActivityStateChanged: { id, ...ofAgreement, state: id },
@@ -78,7 +79,9 @@ function expectFields(events: readonly JobEvent[]): void {
   for (const { name, details: told } of events) {
     // An answer to a counter-proposal of ours says to which.
     const more = name === 'ProposalReceived' && told.parentId !== undefined ? { parentId: id } : {};
-    expect([name, told]).toEqual([name, { ...FIELDS[name], ...more }]);
+    // A script that brings a VM up is of no task.
+    const ofTask = name === 'ScriptSent' && told.task !== undefined ? { task: id } : {};
+    expect([name, told]).toEqual([name, { ...FIELDS[name], ...more, ...ofTask }]);
   }
 }
 
@@ -304,6 +307,8 @@ describe('the events of a job', () => {
       expect(named(name)).toHaveLength(agreements.size);
     }
     expect(named('ScriptSent')).toHaveLength(agreements.size + 2);
+    const tasks = named('ScriptSent').flatMap(({ details }) => details.task ?? []);
+    expect(tasks.sort()).toEqual(['task-1', 'task-2']);
     expect(named('ScriptExecuted')).toHaveLength(agreements.size + 2);
     expect(named('DebitNoteAccepted')).toHaveLength(named('DebitNoteReceived').length);
   });

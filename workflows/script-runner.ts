@@ -73,6 +73,7 @@ export class ScriptRunner {
   /**
    * Sends a script; a request that certainly had no effect is sent again, any other failure is thrown.
    * @param isCalledOff - asked before each new try
+   * @param task - what the script is of, for its event
    * @returns undefined when it was called off, and certainly not sent
    */
   async send(vm: Vm, commands: ScriptCommand[]): Promise<BatchId>;
@@ -81,18 +82,20 @@ export class ScriptRunner {
     commands: ScriptCommand[],
     isCalledOff: () => boolean,
     timeoutSec: number,
+    task: string,
   ): Promise<BatchId | undefined>;
   async send(
     vm: Vm,
     commands: ScriptCommand[],
     isCalledOff = () => false,
     timeoutSec?: number,
+    task?: string,
   ): Promise<BatchId | undefined> {
     const { job, note, isClosing } = this.options;
     for (let failures = 0; ; failures++) {
       try {
         const sent = await sending.golemSendScript({ job, ...vm, commands, timeoutSec });
-        note([sent.event]);
+        note([{ ...sent.event, details: { ...sent.event.details, task } }]);
         return sent.batchId;
       } catch (error) {
         const again = WAITED_FOR.includes(namedFailure(error).type) && !isClosing();
@@ -127,7 +130,13 @@ export class ScriptRunner {
     const ended = (how: HowEnded, after?: VmAfterScript) => this.ended(vm, script, how, after);
     for (let reruns = 0; ; reruns++) {
       try {
-        const batchId = await this.send(vm, commands, () => this.options.isCalledOff(), timeoutSec);
+        const batchId = await this.send(
+          vm,
+          commands,
+          () => this.options.isCalledOff(),
+          timeoutSec,
+          task.task,
+        );
         if (batchId === undefined) return 'notSent';
         const deadlineMs = since?.deadlineMs ?? Date.now() + timeoutSec * 1000;
         const commandCount = commands.length;

@@ -1,0 +1,2 @@
+/** The page of jobs, served. */
+export { isLoopback, startUiServer, type UiOptions, type UiServer } from './server';
