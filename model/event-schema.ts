@@ -85,7 +85,17 @@ const DETAILS = {
   },
   AgreementConfirmed: {
     means: 'The provider has approved it.',
-    details: z.object({ id: agreementId, provider, approvedDate: time('When.') }),
+    details: z.object({
+      ...{ id: agreementId, provider, approvedDate: time('When.') },
+      pricing: z
+        .object({
+          startPrice: glm('For the start of a VM.'),
+          cpuPerSec: glm('For a second of one CPU thread at work.'),
+          envPerSec: glm("For a second of a VM's life."),
+        })
+        .describe('The agreed prices; absent where they cannot be read.')
+        .optional(),
+    }),
   },
   AgreementRejected: {
     means: 'There will be no agreement.',
@@ -101,7 +111,13 @@ const DETAILS = {
       attach: text('Of one that was detached: the command that takes it over.').optional(),
     }),
   },
-  ScriptSent: { means: 'A script was sent.', details: z.object({ activityId, agreementId, batchId }) },
+  ScriptSent: {
+    means: 'A script was sent.',
+    details: z.object({
+      ...{ activityId, agreementId, batchId },
+      task: text('Task, or script of its user, that it is of; absent where a VM is brought up.').optional(),
+    }),
+  },
   ScriptExecuted: {
     means: 'A script has ended.',
     details: z.object({
