@@ -19,31 +19,46 @@ beforeAll(async () => {
 });
 afterAll(() => world?.close());
 
-test("squares-workflow, and a map that fails in part: jobs from a user's own workflow", async () => {
-  const { nativeConnection: connection, namespace, client } = world.temporal;
-  const workflowsPath = require.resolve('./support/example-workflows');
-  const theirs = await Worker.create({ connection, namespace, taskQueue: 'theirs', workflowsPath });
-  const inputs = ['one', "it's", 'a  b', '$HOME', 'bad', 'never'];
-  const [numbers, mapped] = await theirs.runUntil(
-    Promise.all([
-      client.workflow.execute<typeof squares>('squares', {
-        ...{ workflowId: randomUUID(), taskQueue: 'theirs', args: [[3, 12]] },
-      }),
-      client.workflow.execute<typeof mapOnGolem>('mapOnGolem', {
-        ...{ workflowId: randomUUID(), taskQueue: 'theirs' },
-        args: [
-          '[ "$1" != bad ]; echo "<$1>"',
-          inputs,
-          { image: 'golem/alpine:latest', budget: '1', chunk: 2 },
-        ],
-      }),
-    ]),
-  );
-  expect(numbers).toEqual(['9', '144']);
-  expect(mapped).toEqual([
-    ...inputs.slice(0, 4).map((input) => ({ input, output: `<${input}>` })),
-    ...inputs.slice(4).map((input) => ({ input, failure: expect.stringContaining('exited with code 1') })),
-  ]);
+describe("from a user's own workflow", () => {
+  let theirs: Worker;
+  let stopped: Promise<void>;
+  beforeAll(async () => {
+    const { nativeConnection: connection, namespace } = world.temporal;
+    const workflowsPath = require.resolve('./support/example-workflows');
+    theirs = await Worker.create({ connection, namespace, taskQueue: 'theirs', workflowsPath });
+    stopped = theirs.run();
+  });
+  afterAll(async () => {
+    theirs.shutdown();
+    await stopped;
+  });
+  const own = (): { workflowId: string; taskQueue: string } => ({
+    workflowId: randomUUID(),
+    taskQueue: 'theirs',
+  });
+
+  test('squares-workflow: a job', async () => {
+    const { workflow } = world.temporal.client;
+    const numbers = await workflow.execute<typeof squares>('squares', { ...own(), args: [[3, 12]] });
+    expect(numbers).toEqual(['9', '144']);
+  });
+
+  test('batch-map: inputs of any text, and a chunk that fails fails alone', async () => {
+    const inputs = ["it's", 'a  b', 'bad', '$HOME'];
+    const { workflow } = world.temporal.client;
+    const mapped = await workflow.execute<typeof mapOnGolem>('mapOnGolem', {
+      ...own(),
+      args: [
+        '[ "$1" != bad ]; echo "<$1>"',
+        inputs,
+        { image: 'golem/alpine:latest', budget: '1', chunk: 2, providers: 2 },
+      ],
+    });
+    expect(mapped).toEqual([
+      ...inputs.slice(0, 2).map((input) => ({ input, output: `<${input}>` })),
+      ...inputs.slice(2).map((input) => ({ input, failure: expect.stringContaining('exited with code 1') })),
+    ]);
+  });
 });
 
 test("own-worker: a worker of the user's own with the plugin", async () => {
