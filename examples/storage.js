@@ -6,7 +6,7 @@
  */
 const { createServer } = require('node:http');
 
-const STATIONS = ['Bergen', 'Cairo', 'Lima', 'Oslo', 'Perth', 'Quito'];
+const STATIONS = ['Bergen', 'Cairo', 'Lima', 'New York', 'Perth', 'Quito'];
 
 function readings() {
   let lines = '';

@@ -19,16 +19,16 @@ type Report struct {
 	Stations map[string]Station `json:"stations"`
 }
 
-// Merge takes lines of `station count sum min max`, the last three in tenths of a degree.
+// Merge takes lines of `station,count,sum,min,max`, the last three in tenths of a degree.
 func Merge(outputs []string) (*Report, error) {
 	type total struct{ count, sum, min, max int }
 	totals := map[string]total{}
 	report := &Report{Stations: map[string]Station{}}
 	lines := strings.FieldsFunc(strings.Join(outputs, ""), func(r rune) bool { return r == '\n' })
 	for _, line := range lines {
-		var station string
+		station, numbers, _ := strings.Cut(line, ",")
 		var part total
-		_, err := fmt.Sscan(line, &station, &part.count, &part.sum, &part.min, &part.max)
+		_, err := fmt.Sscanf(numbers, "%d,%d,%d,%d", &part.count, &part.sum, &part.min, &part.max)
 		if err != nil {
 			return nil, fmt.Errorf("a VM printed %q: %w", line, err)
 		}

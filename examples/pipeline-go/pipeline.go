@@ -35,7 +35,11 @@ func Pipeline(ctx workflow.Context, order Order) (*Published, error) {
 	if err != nil {
 		return nil, err
 	}
-	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{StartToCloseTimeout: 5 * time.Minute})
+	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		StartToCloseTimeout: 5 * time.Minute,
+		// When cancelled, what they have begun to write is written before the clean-up.
+		WaitForCancellation: true,
+	})
 	folder := order.Storage + "/" + workflow.GetInfo(ctx).WorkflowExecution.ID
 	snapshot := folder + "/source.csv"
 	var parts []string
@@ -74,8 +78,8 @@ func Pipeline(ctx workflow.Context, order Order) (*Published, error) {
 	return published, nil
 }
 
-// statistics runs in a VM for one part: `station count sum min max`, a line a station.
-const statistics = `awk -F, '
+// statistics runs in a VM for one part: `station,count,sum,min,max`, a line a station.
+const statistics = `awk -F, -v OFS=, '
   $2 !~ /^-?[0-9]+$/ { print "not a reading: " $0 > "/dev/stderr"; failed = 1; exit 1 }
   { if (!n[$1]++) { min[$1] = max[$1] = $2 + 0 }
     sum[$1] += $2

@@ -4,10 +4,10 @@ from typing import Any
 
 
 def merge(outputs: list[str]) -> dict[str, Any]:
-    """Outputs have lines of `station count sum min max`, the last three in tenths of a degree."""
+    """Outputs have lines of `station,count,sum,min,max`, the last three in tenths of a degree."""
     totals: dict[str, tuple[int, int, int, int]] = {}
     for line in "".join(outputs).splitlines():
-        station, *numbers = line.split()
+        station, *numbers = line.split(",")
         count, total, low, high = map(int, numbers)
         if station in totals:
             count_before, total_before, low_before, high_before = totals[station]

@@ -6,22 +6,24 @@ from typing import Any, Optional
 
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
-from temporalio.workflow import ChildWorkflowCancellationType, ParentClosePolicy
+from temporalio.workflow import (
+    ActivityCancellationType,
+    ChildWorkflowCancellationType,
+    ParentClosePolicy,
+)
 
 with workflow.unsafe.imports_passed_through():
     import activities
     from merge import merge
 
-# Runs in a VM for one part: `station count sum min max`, a line a station.
-STATISTICS = r"""awk -F, '
+# Runs in a VM for one part: `station,count,sum,min,max`, a line a station.
+STATISTICS = r"""awk -F, -v OFS=, '
   $2 !~ /^-?[0-9]+$/ { print "not a reading: " $0 > "/dev/stderr"; failed = 1; exit 1 }
   { if (!n[$1]++) { min[$1] = max[$1] = $2 + 0 }
     sum[$1] += $2
     if ($2 < min[$1]) min[$1] = $2 + 0
     if ($2 > max[$1]) max[$1] = $2 + 0 }
   END { if (!failed) for (s in n) print s, n[s], sum[s], min[s], max[s] }' /golem/input/part.csv"""
-
-ACTIVITY_TIMEOUT = timedelta(minutes=5)
 
 
 @dataclass
@@ -95,7 +97,11 @@ class Pipeline:
 
     async def _do(self, activity: Any, *args: Any) -> None:
         await workflow.execute_activity(
-            activity, args=args, start_to_close_timeout=ACTIVITY_TIMEOUT
+            activity,
+            args=args,
+            start_to_close_timeout=timedelta(minutes=5),
+            # When cancelled, what they have begun to write is written before the clean-up.
+            cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
         )
 
 

@@ -12,11 +12,11 @@ export interface Report {
   stations: Record<string, Station>;
 }
 
-/** @param outputs each with lines of `station count sum min max`, the last three in tenths of a degree */
+/** @param outputs each with lines of `station,count,sum,min,max`, the last three in tenths of a degree */
 export function merge(outputs: string[]): Report {
   const totals = new Map<string, { count: number; sum: number; min: number; max: number }>();
   for (const line of outputs.join('').split('\n').filter(Boolean)) {
-    const [station = '', ...numbers] = line.split(' ');
+    const [station = '', ...numbers] = line.split(',');
     const [count = NaN, sum = NaN, min = NaN, max = NaN] = numbers.map(Number);
     const before = totals.get(station) ?? { count: 0, sum: 0, min, max };
     totals.set(station, {

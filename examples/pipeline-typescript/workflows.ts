@@ -1,5 +1,6 @@
 /** Fetch, split, compute on Golem, merge, publish. */
 import {
+  ActivityCancellationType,
   ApplicationFailure,
   CancellationScope,
   defineQuery,
@@ -23,10 +24,12 @@ export const progressQuery = defineQuery<JobProgress | undefined>('progress');
 
 const { fetchSource, split, publish, remove } = proxyActivities<typeof activities>({
   startToCloseTimeout: '5 minutes',
+  // When cancelled, what they have begun to write is written before the clean-up.
+  cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
 });
 
-/** Runs in a VM for one part: `station count sum min max`, a line a station. */
-const STATISTICS = `awk -F, '
+/** Runs in a VM for one part: `station,count,sum,min,max`, a line a station. */
+const STATISTICS = `awk -F, -v OFS=, '
   $2 !~ /^-?[0-9]+$/ { print "not a reading: " $0 > "/dev/stderr"; failed = 1; exit 1 }
   { if (!n[$1]++) { min[$1] = max[$1] = $2 + 0 }
     sum[$1] += $2

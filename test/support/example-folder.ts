@@ -10,7 +10,6 @@ const BUILT = join(__dirname, '..', '..', 'dist', 'examples');
 const STORAGE = 'http://127.0.0.1:7490';
 
 export interface Output {
-  code: number;
   /** Of all commands, those in the background too. */
   stdout: string;
   stderr: string;
@@ -45,6 +44,7 @@ export class ExampleFolder {
    * Runs commands, by default those of the README, up to the end of the last; what they have begun in the background
    * runs on.
    * @param storage URL to take where READMEs have the storage's
+   * @throws Error with what they have printed, when one fails
    */
   async run(env: NodeJS.ProcessEnv, storage: string, commands = this.commands): Promise<Output> {
     const stdout: string[] = [];
@@ -57,11 +57,8 @@ export class ExampleFolder {
     });
     this.running.add(child);
     const end = await child.line(/^ended with \d+$/);
-    return {
-      code: Number(end.split(' ').at(-1)),
-      stdout: stdout.filter((line) => line !== end).join('\n'),
-      stderr: stderr.join('\n'),
-    };
+    if (end !== 'ended with 0') throw new Error([commands, ...stdout, ...stderr].join('\n'));
+    return { stdout: stdout.filter((line) => line !== end).join('\n'), stderr: stderr.join('\n') };
   }
 
   /** Ends what runs in the background. */

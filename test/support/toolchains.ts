@@ -1,6 +1,6 @@
 /**
- * Python and Go, for the examples in these languages: whether they are here, and what it takes to run an example. What is
- * downloaded or made for that is kept for the next time: Python's packages in the project's cache, Go's in Go's own.
+ * Python and Go, for the examples in these languages: whether they are here, and what it takes to run an example.
+ * Packages of Python are kept in the project's cache; Go keeps its own.
  */
 import { spawnSync } from 'node:child_process';
 import { createHash, randomUUID } from 'node:crypto';
@@ -54,16 +54,11 @@ export async function venvWith(requirements: string): Promise<string> {
   }
 }
 
-/** Downloads and compiles all that a Go module is built of. */
-export async function goBuild(module: string): Promise<void> {
-  await finish('go', ['build', './...'], module);
-}
-
 /** @throws Error with the last of what it has printed, when it fails */
-async function finish(command: string, args: string[], cwd?: string): Promise<void> {
+async function finish(command: string, args: string[]): Promise<void> {
   const printed: string[] = [];
   const onLine = (line: string): unknown => printed.push(line);
-  const child = await startChild(command, args, { cwd, onStdout: onLine, onStderr: onLine });
+  const child = await startChild(command, args, { onStdout: onLine, onStderr: onLine });
   const { code } = await child.exited;
   if (code !== 0) throw new Error([`${command} ${args.join(' ')}`, ...printed.slice(-10)].join('\n'));
 }
