@@ -29,7 +29,9 @@ import type {
   TaskSpec,
   ToleranceSpec,
 } from '../model/job';
+import type { EstimatedSpec } from '../model/estimate';
 import type { NewEvent } from '../model/events';
+import type { Estimate, EstimateInput, YagnaInput, YagnaReport } from '../model/inspect';
 import type { NamedBroker } from '../model/payer';
 import type { Orphan, ReconcileInput } from '../model/reconcile';
 import type { CommandResult, DetachedAgreement, ProviderInfo, TaskResult } from '../model/result';
@@ -591,6 +593,11 @@ export interface FoundOrphans {
   cleanUps: CleanUpInput[];
 }
 
+export interface ScanInput extends Pick<EstimateInput, 'taskSec' | 'scanSec'> {
+  job: JobRef;
+  spec: EstimatedSpec & Pick<JobSpec, 'image' | 'pricing'>;
+}
+
 export interface AvoidInput {
   job: JobRef;
   provider: ProviderInfo;
@@ -681,6 +688,8 @@ export interface GolemActivities {
   golemCleanUp(input: CleanUpInput): Promise<CleanedUp>;
   golemReleaseAllocation(input: ReleaseInput): Promise<Released>;
   golemFindOrphans(input: ReconcileInput): Promise<FoundOrphans>;
+  golemScanMarket(input: ScanInput): Promise<{ estimate: Estimate; isClean: boolean }>;
+  golemInspectYagna(input: Omit<YagnaInput, 'what'>): Promise<YagnaReport>;
   golemReadTasks(input: ReadTasksInput): Promise<TasksPage>;
   golemWriteResults(input: WriteResultsInput): Promise<void>;
   golemWatchWorkflows(input: { workflows: StartedWorkflow[] }): Promise<{ closed: ClosedWorkflow[] }>;

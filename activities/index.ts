@@ -8,6 +8,8 @@ import { avoidActivities } from './avoid';
 import { cleanUpActivities } from './clean-up';
 import { decisionActivities } from './decide';
 import type { ActivityEnvironment } from './environment';
+import { marketScanActivities } from './inspect-market';
+import { yagnaReportActivities } from './inspect-yagna';
 import { negotiationActivities } from './negotiate';
 import { orphanActivities } from './find-orphans';
 import { prepareActivities } from './prepare';
@@ -39,6 +41,8 @@ export function createGolemActivities(env: ActivityEnvironment): GolemActivities
     ...decisionActivities(env),
     ...cleanUpActivities(env),
     ...orphanActivities(env),
+    ...marketScanActivities(env),
+    ...yagnaReportActivities(env),
     ...attachActivities(env),
     ...avoidActivities(env),
     ...controlActivities(),

@@ -79,9 +79,9 @@ export class JobRecords {
     return [...found];
   }
 
-  /** A job's first run has the id that its marks name. */
+  /** A job's first run has the id that its marks name; so has a look at the market, which makes a demand. */
   private async jobIdOfRun(jobUuid: string): Promise<string | undefined> {
-    const query = `WorkflowType = 'golemJob' AND RunId = '${jobUuid}'`;
+    const query = `WorkflowType IN ('golemJob', 'golemInspect') AND RunId = '${jobUuid}'`;
     for await (const { workflowId } of this.client.workflow.list({ query })) return workflowId;
     return undefined;
   }

@@ -1,10 +1,7 @@
 /** What `golem-temporal attach` and `detach` do: thin over the client. */
-import { ApplicationFailure } from '@temporalio/common';
 import { attach, detach } from '../client/index';
-import { CORRECT_ARGUMENT, FAILURES } from '../model/failures';
-import { CliError } from './failure';
-import { rentalExitCode } from './job-failure';
 import { signerOf } from './key-file';
+import { named } from './named-failure';
 import { withTemporal } from './temporal-client';
 import { warnWithoutWorker } from './worker-there';
 
@@ -49,18 +46,4 @@ export async function detachFrom(id: string, options: { key?: string; json?: boo
     console.log(`${id} is detached from Golem activity ${detached.activityId}`);
     for (const line of detached.says) console.log(line);
   });
-}
-
-/** A failure of ours says what to do about it. */
-async function named<T>(doing: Promise<T>): Promise<T> {
-  try {
-    return await doing;
-  } catch (error) {
-    if (!(error instanceof ApplicationFailure) || !error.type || !Object.hasOwn(FAILURES, error.type))
-      throw error;
-    const isInvalid = error.type === 'InvalidJobSpec';
-    const action = isInvalid ? CORRECT_ARGUMENT : FAILURES[error.type as keyof typeof FAILURES].action;
-    const text = `${error.type}: ${error.message}\n${action}`;
-    throw new CliError(text, rentalExitCode(error.type), { cause: error });
-  }
 }

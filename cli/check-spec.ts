@@ -2,10 +2,15 @@
 import { FAILURES } from '../model/failures';
 import { specProblems } from '../model/spec-anywhere';
 import { usageError } from './failure';
+import type { SpecFile } from './spec-file';
 
-/** @throws CliError - with a line for each mistake */
-export function requireSound(spec: object): void {
+/**
+ * @param placeOf - where in a file a part is, if the spec is from one
+ * @throws CliError - with a line for each mistake
+ */
+export function requireSound(spec: object, placeOf?: SpecFile['placeOf']): void {
   const problems = specProblems(spec);
   if (problems.length === 0) return;
-  throw usageError(['InvalidJobSpec:', ...problems, FAILURES.InvalidJobSpec.action].join('\n'));
+  const lines = problems.map(({ problem, at }) => (placeOf ? `${placeOf(at)}: ${problem}` : problem));
+  throw usageError(['InvalidJobSpec:', ...lines, FAILURES.InvalidJobSpec.action].join('\n'));
 }

@@ -1,8 +1,7 @@
 /** Waits that Ctrl-C or a time limit ends, while what is waited for goes on. */
 import { setMaxListeners } from 'node:events';
-import { CliError } from './failure';
+import { CliError, EXIT_INTERRUPTED } from './failure';
 
-const EXIT_INTERRUPTED = 130;
 /** Longest time that a timer of Node's takes. */
 const LONGEST_MS = 2 ** 31 - 1;
 

@@ -18,6 +18,21 @@ export function jobView(stream: NodeJS.WriteStream = process.stdout): JobView {
   return stream.isTTY ? new TerminalView(stream) : new PlainView(stream);
 }
 
+/** For programs: a line of JSON for each change of what is counted; what it costs alone changes all the time. */
+export function jsonView(): JobView {
+  let last = '';
+  return {
+    update(progress) {
+      const { cost: _, ...counted } = progress;
+      const now = JSON.stringify(counted);
+      if (now !== last) console.log(JSON.stringify(progress));
+      last = now;
+    },
+    print: (line) => console.error(line),
+    stop: () => undefined,
+  };
+}
+
 /** `3 of 16 tasks done, 2 running, 1 failed`. */
 export function describeTasks({ tasks }: JobProgress): string {
   const parts = [`${tasks.done} of ${tasks.total} tasks done`];
@@ -41,7 +56,7 @@ export function describeCost({ cost, rentals }: JobProgress): string {
 }
 
 /** `3 h 20 min`. */
-function timeText(seconds: number): string {
+export function timeText(seconds: number): string {
   const minutes = Math.floor(seconds / 60);
   if (minutes < 1) return `${Math.floor(seconds)} s`;
   return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
@@ -73,7 +88,7 @@ export function unit(platform: string): string {
   return platform.endsWith('-tglm') ? 'tGLM' : 'GLM';
 }
 
-function describeRental(rental: RentalProgress): string {
+export function describeRental(rental: RentalProgress): string {
   const reason = rental.reason === undefined ? '' : ` (${rental.reason})`;
   return `${rental.provider.name}: ${doing(rental)}${reason}`;
 }
@@ -152,11 +167,13 @@ class TerminalView implements JobView {
         continue;
       }
       if (!bar) {
-        bar = this.bars.create(1, 0, {}, { format: '  {text}' });
+        bar = this.bars.create(1, 0, {});
         this.rentals.set(rental.n, bar);
       }
+      // Its share of the tasks.
+      bar.setTotal(Math.max(1, progress.tasks.total));
       const name = `${rental.provider.name.padEnd(14)} ${String(rental.tasksDone).padStart(3)} done`;
-      bar.update(0, { text: `${name}  ${doing(rental)}` });
+      bar.update(rental.tasksDone, { text: `${name}  ${doing(rental)}` });
     }
     if (progress.waitingFor !== this.waitingFor && progress.waitingFor !== undefined)
       this.print(pc.yellow(`waits for ${progress.waitingFor}`));

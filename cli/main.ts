@@ -1,58 +1,31 @@
 #!/usr/bin/env node
 /** The golem-temporal command. */
-import { Command, CommanderError } from 'commander';
-import { addAttachCommands } from './attach-command';
-import { addControlCommands } from './control-commands';
-import { addDevnetCommand } from './start-devnet';
+import { CommanderError } from 'commander';
 import { endWithReaders, exitOnceRead } from './exit';
 import { CliError, EXIT_FAILED, EXIT_USAGE } from './failure';
-import { addJobCommands } from './job-commands';
-import { packageJson } from './package-json';
-import { addRentalCommands } from './rental-commands';
-import { addReconcileCommand } from './reconcile-command';
-import { addSchemaCommand } from './schema-command';
-import { addUiCommand } from './ui-command';
-import { addWorkerCommand } from './worker-command';
+import { makeProgram } from './program';
 
-async function main(): Promise<void> {
-  const program = new Command('golem-temporal')
-    .description('Durable Golem Network jobs as Temporal workflows')
-    .version(packageJson().version)
-    // As all other complaints begin. Commands that are made from now on have it from here.
-    .configureOutput({
-      outputError: (text, write) => write(`golem-temporal: ${text.replace(/^error: /, '')}`),
-    })
-    // Each command's options are its own, also where one above it has an option of the same name.
-    .enablePositionalOptions();
-  addJobCommands(program);
-  addAttachCommands(program);
-  addRentalCommands(program);
-  addControlCommands(program);
-  addReconcileCommand(program);
-  addUiCommand(program);
-  addWorkerCommand(program);
-  addDevnetCommand(program);
-  addSchemaCommand(program);
-  tellMistakes(program, program.name());
-  await program.parseAsync();
-}
-
-/** Has a command and those below it end with our exit codes, and say where to read on. */
-function tellMistakes(command: Command, name: string): void {
-  command.exitOverride().showHelpAfterError(`(see ${name} --help)`);
-  for (const each of command.commands) tellMistakes(each, `${name} ${each.name()}`);
-}
+let isVerbose = false;
 
 endWithReaders();
 
 // Libraries may keep handles open for a while; whatever had to be waited for has been.
-void main()
+void makeProgram({ onVerbose: () => (isVerbose = true) })
+  .parseAsync()
   .then(
     () => Number(process.exitCode ?? 0),
     (error: unknown) => {
       if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_USAGE;
       console.error(`golem-temporal: ${error instanceof Error ? error.message : String(error)}`);
+      if (isVerbose) for (const stack of stacksOf(error)) console.error(stack);
       return error instanceof CliError ? error.exitCode : EXIT_FAILED;
     },
   )
   .then(exitOnceRead);
+
+/** Of the error and of what caused it. */
+function stacksOf(error: unknown): string[] {
+  const stacks: string[] = [];
+  for (let at = error; at instanceof Error; at = at.cause) stacks.push(at.stack ?? at.message);
+  return stacks;
+}

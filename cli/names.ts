@@ -1,11 +1,18 @@
 /** Names and ids as they are given on the command line. */
 import { InvalidArgumentError, Option } from 'commander';
+import { AMOUNT } from '../model/amount';
 import { DEFAULT_TASK_QUEUE } from '../model/ids';
 
 /** @throws InvalidArgumentError */
 export function notEmpty(value: string): string {
   if (value.trim() === '') throw new InvalidArgumentError('it is empty.');
   return value;
+}
+
+/** GLM, as text: no number in code holds money. @throws InvalidArgumentError */
+export function positiveAmount(value: string): string {
+  if (AMOUNT.test(value) && /[1-9]/.test(value)) return value;
+  throw new InvalidArgumentError('an amount of GLM above 0, with up to 18 decimals, such as 0.5.');
 }
 
 /** Letters and digits of any script, and what a shell takes as it is; `/` parts a rental from its job. */

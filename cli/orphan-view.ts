@@ -1,8 +1,9 @@
 /** What `golem-temporal reconcile` found, as lines to read. */
 import { exact, toAmount } from '../model/amount';
 import type { Orphan, ReconcileResult } from '../model/reconcile';
+import { tableLines } from './table';
 
-const HEAD = ['WHAT', 'ID', 'PROVIDER', 'AGE', 'GLM', 'JOB'];
+const COLUMNS = ['WHAT', 'ID', 'PROVIDER', 'AGE', 'GLM', 'JOB'].map((head) => ({ head }));
 const COSTS: Record<Orphan['costIs'], string> = {
   billed: '',
   atMost: ' at most',
@@ -12,15 +13,8 @@ const COSTS: Record<Orphan['costIs'], string> = {
 
 export function orphanLines({ orphans, more }: ReconcileResult): string[] {
   if (orphans.length === 0) return ['nothing is left over: whatever yagna holds of ours is looked after'];
-  const rows = [HEAD, ...orphans.map(cells)];
-  const widths = HEAD.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
   return [
-    ...rows.map((row) =>
-      row
-        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-        .join('  ')
-        .trimEnd(),
-    ),
+    ...tableLines(COLUMNS, orphans.map(cells)),
     ...(more > 0 ? [`and ${more} more`] : []),
     ...orphans.flatMap(({ kind, id, left }) => (left === undefined ? [] : [`${kind} ${id} stays: ${left}`])),
   ];

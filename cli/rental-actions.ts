@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { GolemClient, type ExecuteScript, type ScriptOutcome } from '../client/index';
 import { detachedRental } from '../client/ended-rental';
 import { given } from '../model/given';
-import type { JobProgress } from '../model/result';
+import type { JobPhase, JobProgress } from '../model/result';
 import { requireSound } from './check-spec';
 import { durationText } from './duration';
 import {
@@ -20,12 +20,22 @@ import { jobView } from './job-view';
 import { signerOf } from './key-file';
 import { shellWord } from './names';
 import { resultPrinter } from './script-output';
-import { readJsonFile, readSpecFile } from './spec-file';
+import { readSpecFile, type SpecFile } from './spec-file';
+import { tellSilence } from './tell-silence';
 import { withTemporal } from './temporal-client';
 import { missingWorker } from './worker-there';
 
 /** An image may take half an hour to come up. */
 const DEFAULT_WAIT_SEC = 45 * 60;
+
+/** What a VM that is not up may wait for, where nothing went wrong. */
+const WAITS_FOR: Partial<Record<JobPhase, string>> = {
+  validating: 'its spec is being checked',
+  reserving: 'its budget is being reserved',
+  negotiating:
+    'no provider has agreed yet; golem-temporal estimate tells who suits such a spec, and why others do not',
+  running: 'a provider is making the VM',
+};
 
 interface RentOptions {
   image?: string;
@@ -38,8 +48,10 @@ interface RentOptions {
 }
 
 export async function rent(file: string | undefined, options: RentOptions): Promise<void> {
-  const spec = closedFor(await rentalSpec(file, options), options.owner);
-  requireSound({ tasks: [], ...spec, interactive: true });
+  const { value, placeOf } = await rentalSpec(file, options);
+  requireNoTasks(value, file);
+  const spec = closedFor(value, options.owner);
+  requireSound({ tasks: [], ...spec, interactive: true }, placeOf);
   const { wait: waitSec = DEFAULT_WAIT_SEC } = options;
   await withTemporal(async (client) => {
     const golem = new GolemClient({ client, taskQueue: options.taskQueue });
@@ -50,10 +62,12 @@ export async function rent(file: string | undefined, options: RentOptions): Prom
     if (missing) throw new CliError(`nothing is rented: ${missing}`, EXIT_NOT_NOW);
     const key = 'control' in spec ? ' --key FILE' : '';
     const message = `job ${jobId} goes on: golem-temporal watch ${jobId} shows it, golem-temporal terminate ${jobId}${key} ends it`;
-    let why = '';
+    let why = ' (no worker has told why)';
     const onProgress = (progress: JobProgress): void => {
-      const { lastFailure } = progress;
-      if (lastFailure) why = ` (${lastFailure.type}: ${lastFailure.message})`;
+      const { lastFailure, phase } = progress;
+      why = lastFailure
+        ? ` (${lastFailure.type}: ${lastFailure.message})`
+        : ` (${WAITS_FOR[phase] ?? phase})`;
       view.update(progress);
     };
     let isOurs = false;
@@ -83,13 +97,24 @@ export async function rent(file: string | undefined, options: RentOptions): Prom
 async function rentalSpec(
   file: string | undefined,
   { image, budget }: { image?: string; budget?: string },
-): Promise<object> {
+): Promise<Pick<SpecFile, 'value'> & Partial<SpecFile>> {
   if (file === undefined) {
-    if (image !== undefined && budget !== undefined) return { image, budget };
+    if (image !== undefined && budget !== undefined) return { value: { image, budget } };
     throw usageError('give a spec file, or both --image and --budget');
   }
   if (image === undefined && budget === undefined) return await readSpecFile(file);
   throw usageError('give a spec file, or --image and --budget, not both');
+}
+
+/** A job's file is easily taken for a rental's. */
+function requireNoTasks(spec: object, file = ''): void {
+  const { tasks, interactive } = spec as { tasks?: unknown; interactive?: unknown };
+  const hasTasks = Array.isArray(tasks) ? tasks.length > 0 : tasks !== undefined && tasks !== null;
+  if (!hasTasks || interactive === true) return;
+  const name = file === '-' ? 'standard input' : file;
+  throw usageError(
+    `${name} has tasks, and a rental has none: golem-temporal start ${shellWord(file)} runs them; leave them out to rent a VM`,
+  );
 }
 
 function closedFor(spec: object, owner: string | undefined): object {
@@ -122,8 +147,11 @@ export async function exec(rental: string, program: string[], options: ScriptOpt
     const printer = resultPrinter();
     const outcome = await interruptible(`the script goes on: golem-temporal ${again}`, (signal) => {
       const follow = { signal, onResult: options.json ? undefined : printer.print };
-      if (!script) return golem.followScript(rentalId, scriptId, follow);
-      return golem.exec(rentalId, script.commands, { ...script, ...follow });
+      return tellSilence(client, rentalId, () =>
+        script
+          ? golem.exec(rentalId, script.commands, { ...script, ...follow })
+          : golem.followScript(rentalId, scriptId, follow),
+      );
     });
     if (options.json) console.log(JSON.stringify(outcome, null, 2));
     printer.end();
@@ -140,7 +168,7 @@ async function scriptOf(program: string[], options: ScriptOptions): Promise<Exec
     throw usageError('give one of: -- and a program, --shell LINE, --file FILE, --result SCRIPT');
   if (result !== undefined) return undefined;
   if (file !== undefined) {
-    const script = (await readJsonFile(file, 'script')) as ExecuteScript;
+    const script = (await readSpecFile(file, 'script')).value as ExecuteScript;
     return { scriptId: randomUUID(), ...script, ...given({ timeoutSec, onUncertain, vm, fresh }) };
   }
   if (shell === '' || (shell === undefined && first === '')) throw usageError('the command is empty');

@@ -14,7 +14,7 @@ export function addRentalCommands(program: Command): void {
   program
     .command('rent')
     .description('rent a VM to talk to; prints the id of the rental once its VM is up')
-    .argument('[file]', 'job spec without tasks, JSON; - for standard input')
+    .argument('[file]', 'job spec without tasks, YAML or JSON; - for standard input')
     .option('--image <tag>', 'in place of a spec: the image, such as golem/alpine:latest')
     .option('--budget <amount>', 'in place of a spec: the most that it may cost, GLM')
     .option('--id <id>', 'id of its job; none that runs may have it (default: a new one)', newJobId)
@@ -44,7 +44,7 @@ Exit codes: 0 its VM is up, 1 it failed, 2 what was given cannot be used, 4 no w
     .argument('<rental>', "id of the rental, or of its job's", notEmpty)
     .argument('[program...]', 'program and arguments, after --')
     .option('--shell <line>', 'a line for the shell in the VM, in place of a program')
-    .option('--file <file>', 'a script, JSON as for executeScript; - for standard input')
+    .option('--file <file>', 'a script as for executeScript, YAML or JSON; - for standard input')
     .option(
       '--vm <name>',
       'the VM of that name, made beside the first one if need be (see vmsAtOnce of the spec)',

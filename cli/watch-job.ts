@@ -1,8 +1,9 @@
 /** Follows a job to its end and keeps a view of it current. */
 import { setTimeout as delay } from 'node:timers/promises';
-import type { GolemClient } from '../client/index';
+import { NoAnswerError, type GolemClient } from '../client/index';
 import type { JobProgress, JobResult } from '../model/result';
 import type { JobView } from './job-view';
+import { Silence } from './tell-silence';
 
 /** Temporal tells nobody when a query's answer changes, so it is asked. */
 const ASK_EVERY_MS = 1_000;
@@ -11,6 +12,8 @@ export interface WatchOptions {
   /** Ends the watching; the job goes on. */
   signal?: AbortSignal;
   onProgress?: (progress: JobProgress) => void;
+  /** What to do where no worker is; undefined where one was there a moment ago. */
+  missing?: () => Promise<string | undefined>;
 }
 
 /** @throws what `GolemClient.result` throws when the job fails, and an AbortError when `signal` ends it. */
@@ -47,16 +50,29 @@ async function ask(
   ended: AbortSignal,
   options: WatchOptions,
 ): Promise<void> {
+  const silence = new Silence((line) => view.print(line));
   while (!ended.aborted) {
-    await show(client, jobId, view, options);
+    await show(client, jobId, view, options, silence);
     await delay(ASK_EVERY_MS, undefined, { signal: ended }).catch(() => {});
   }
 }
 
-/** A query needs a worker; while none answers, the view keeps what it shows. */
-async function show(client: GolemClient, jobId: string, view: JobView, options: WatchOptions): Promise<void> {
-  const progress = await client.progress(jobId).catch(() => undefined);
-  if (!progress) return;
+/** A query needs a worker; while none answers, the view keeps what it shows, and says so. */
+async function show(
+  client: GolemClient,
+  jobId: string,
+  view: JobView,
+  options: WatchOptions,
+  silence?: Silence,
+): Promise<void> {
+  let progress: JobProgress;
+  try {
+    progress = await client.progress(jobId);
+  } catch (error) {
+    if (error instanceof NoAnswerError) await silence?.begin(options.missing);
+    return;
+  }
+  silence?.end();
   view.update(progress);
   options.onProgress?.(progress);
 }

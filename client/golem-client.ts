@@ -29,12 +29,14 @@ import type {
   RentalProgress,
   SettlementProgress,
   SettlementResult,
+  TaskNow,
 } from '../model/result';
 import type { ExecuteScript, ScriptOutcome } from '../model/script';
 import type { ControlSigner } from './control-signer';
 import { GolemJobError, jobError, NoAnswerError } from './errors';
 import { attach, type AttachedRental, type AttachOptions } from './attach';
 import { eventsPage, EventsReader, type EventsPage, type JobEvent } from './job-events';
+import { costsOf, nothingToSettle, type Costs } from './costs';
 import { listJobs, type JobsOptions, type JobsPage } from './job-list';
 import { belongsTo, JobWorkflows } from './job-workflows';
 import { Rentals, type ExecOptions, type FollowScriptOptions, type RentOptions } from './rentals';
@@ -183,7 +185,7 @@ export class GolemClient {
         throw settlementError(error);
       });
     }
-    throw failure ?? new GolemJobError(jobId, 'Error', 'it has no settlement');
+    throw failure ?? nothingToSettle(jobId);
   }
 
   /**
@@ -215,20 +217,6 @@ export class GolemClient {
     };
   }
 
-  /**
-   * Where the money of a job stands, by agreement; undefined where there is no settlement yet.
-   * @throws UnknownJobError; NoAnswerError - no worker is there to answer
-   */
-  async settlementProgress(jobId: string): Promise<SettlementProgress | undefined> {
-    const [job, settlement] = await Promise.all([
-      this.workflows.describeJob(jobId),
-      this.workflows.describe(settlementId(jobId)),
-    ]);
-    // One of that id may be an earlier job's.
-    if (!belongsTo(settlement, job)) return undefined;
-    return await this.workflows.query<SettlementProgress>(settlementId(jobId), 'progress');
-  }
-
   /** A job that is over hears no more of its rentals, which may still be closing. */
   private async rentalsNow(rentals: RentalProgress[]): Promise<RentalProgress[]> {
     return await Promise.all(
@@ -250,6 +238,27 @@ export class GolemClient {
   }
 
   /**
+   * A task as it is now, with the outputs of its last attempt. Of a job that is over no worker is asked.
+   * @returns undefined where it has none of that name, or it was one of a file and is over: its result is in a part
+   * @throws UnknownJobError; NoAnswerError - no worker is there to answer; GolemJobError - the job failed
+   */
+  async task(jobId: string, name: string): Promise<TaskNow | undefined> {
+    const { running } = await this.workflows.describeJob(jobId);
+    if (running) return (await this.workflows.query<TaskNow | null>(jobId, 'task', [name])) ?? undefined;
+    const { tasks, results } = await this.result(jobId);
+    return [...tasks, ...(results?.firstFailed ?? [])].find((task) => task.name === name);
+  }
+
+  /**
+   * What a job costs, agreement by agreement.
+   * @param id a job's id, or that of a rental that attached
+   * @throws UnknownRentalError; NoAnswerError - no worker is there to answer; GolemJobError - it has no settlement
+   */
+  async costs(id: string): Promise<Costs> {
+    return await costsOf(this.client, this.workflows, id);
+  }
+
+  /**
    * The jobs of the namespace: first those that run, then those that are over, of both the newest first. Temporal lists a job
    * some moments after its start.
    * @throws TypeError - `after` is no cursor that it gave
@@ -260,7 +269,7 @@ export class GolemClient {
 
   /**
    * What happened in the job, its settlement and its rentals, in the order of time. Each workflow keeps its newest
-   * 1,000 events.
+   * 1,000 events. Of a rental, such as one that attached, what it tells itself.
    * @throws UnknownJobError; NoAnswerError - no worker is there to answer
    */
   async events(jobId: string, { after, limit = DEFAULT_LIMIT }: EventsOptions = {}): Promise<EventsPage> {

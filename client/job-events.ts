@@ -7,7 +7,7 @@ import type { GolemEvent } from '../model/events';
 import { rentalId, settlementId } from '../model/ids';
 import type { JobProgress } from '../model/result';
 import { fewAtATime } from '../model/few-at-a-time';
-import { belongsTo, type JobWorkflows, type Seen } from './job-workflows';
+import { belongsTo, JOB_TYPE, RENTAL_TYPE, type JobWorkflows, type Seen } from './job-workflows';
 
 /**
  * Asked at a time: of a workflow that is over a worker has to replay the whole history for each answer, and one that
@@ -143,7 +143,9 @@ export class EventsReader {
   /** Those that belong to the job and may have something to tell. */
   private async openWorkflows(): Promise<[string, Seen][]> {
     const { cursor, jobId, workflows } = this;
-    const job = await workflows.describeJob(jobId);
+    const job = await workflows.describe(jobId);
+    if (job?.type === RENTAL_TYPE) return [[jobId, job]];
+    if (job?.type !== JOB_TYPE) throw workflows.unknown(jobId, job?.type);
     const isSameJob = cursor.jobUuid === job.firstRunId;
     if (!isSameJob) this.held.clear();
     const last = cursor.positions[jobId];

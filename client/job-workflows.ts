@@ -5,7 +5,8 @@ import { askedAgain } from '../model/ask-again';
 import { isNoAnswer, NoAnswerError, UnknownJobError } from './errors';
 import { firstRunIdOf } from './signed-for';
 
-const JOB_TYPE = 'golemJob';
+export const JOB_TYPE = 'golemJob';
+export const RENTAL_TYPE = 'golemRental';
 /** Temporal's `HISTORY_EVENT_FILTER_TYPE_CLOSE_EVENT`. */
 const CLOSING_EVENT = 2;
 /** gRPC's status. */

@@ -22,12 +22,10 @@ import {
   UnknownRentalError,
 } from './errors';
 import type { GolemClient, StartJobOptions } from './golem-client';
-import type { JobWorkflows } from './job-workflows';
+import { JOB_TYPE, RENTAL_TYPE, type JobWorkflows } from './job-workflows';
 import { followRunning, ResultDelivery } from './script-follower';
 import { signedFor } from './signed-for';
 
-const JOB_TYPE = 'golemJob';
-const RENTAL_TYPE = 'golemRental';
 const ASK_EVERY_MS = 1_000;
 /** Before an Update that was lost is sent again. */
 const AGAIN_AFTER_MS = 1_000;

@@ -41,7 +41,8 @@ export interface Detached {
 }
 
 /** The workflow id of the rental that attaches: Temporal lets only one of that id run at a time. */
-export const attachId = (activityId: GolemActivityId): string => `golem-attach-${activityId}`;
+export const attachId = (activityId: GolemActivityId): string => `${ATTACH_PREFIX}${activityId}`;
+export const ATTACH_PREFIX = 'golem-attach-';
 
 /** How a VM that was left alive is taken over again. */
 export const attachCommand = (activityId: GolemActivityId, hasOwner: boolean): string =>

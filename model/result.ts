@@ -52,8 +52,15 @@ export interface TaskResult {
   failure?: { type: string; message: string };
 }
 
+/** Answer of the Query `task` on a job: a task as it is now. */
+export interface TaskNow extends Omit<TaskResult, 'state'> {
+  state: 'waiting' | 'running' | TaskResult['state'];
+}
+
 /** What became of tasks that were in a file. */
 export interface FileResults {
+  /** The spec's `resultsTo`. Absent in results of earlier versions. */
+  to?: string;
   /** Parts written to `resultsTo`, numbered from 1: a {@link TaskResult} a line, of tasks that are done or failed. */
   parts: number;
   tasks: { done: number; failed: number; cancelled: number };
@@ -172,6 +179,8 @@ export interface RentalProgress {
   reason?: string;
   /** What its user should know of a VM that was taken over. */
   note?: string;
+  /** Workflow that pays for a VM that was taken over; only where the rental itself is asked. */
+  settlementId?: string;
 }
 
 export type JobPhase =

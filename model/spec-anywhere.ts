@@ -4,6 +4,7 @@
  */
 import type { DurationClasses } from './duration-classes';
 import { parseJobSpec } from './spec';
+import type { Path } from './spec-problems';
 
 const ANY_MARKET: DurationClasses = {
   ...{ defaultExpirationSec: Number.MAX_SAFE_INTEGER, minExpirationSec: 0, reservedSec: 0 },
@@ -12,8 +13,8 @@ const ANY_MARKET: DurationClasses = {
   midAgreementDebitNoteIntervalSec: 0,
 };
 
-/** Every problem as one line each, as `parseJobSpec` tells it. */
-export function specProblems(input: unknown): string[] {
+/** Every problem as one line each, as `parseJobSpec` tells it, and where it is. */
+export function specProblems(input: unknown): { problem: string; at: Path }[] {
   const read = parseJobSpec(input, { durationClasses: ANY_MARKET });
-  return read.ok ? [] : read.problems;
+  return read.ok ? [] : read.problems.map((problem, i) => ({ problem, at: read.at[i] ?? [] }));
 }

@@ -12,6 +12,9 @@ import { IMAGE_HASH, IMAGE_TAG, IMAGE_URL } from './image-source';
 
 export const MAX_TASKS = 500;
 
+/** Of specs. A later one is one that this version would misread. */
+export const SPEC_VERSION = 1;
+
 const PRINTABLE = new RegExp(`^[^${UNPRINTABLE}]*$`);
 /** Constraints are written in a filter language of its own, where other characters have a meaning. */
 const PLAIN_WORD = /^[A-Za-z0-9_.:+-]+$/;
@@ -334,12 +337,26 @@ const providerList = () =>
     mustBe('a list of provider ids'),
   );
 
+/** Of a spec that a later version of this package may read. */
+export function isNewer(version: unknown): version is number {
+  return typeof version === 'number' && Number.isSafeInteger(version) && version > SPEC_VERSION;
+}
+
 /** What a line of a file of tasks holds, as if it were a list of one. */
 export const taskListSchema = z.strictObject({ tasks: z.array(task) });
 
 /** The whole spec. Strict: a key that is not here is a mistake. */
 export const jobSpecSchema = z.strictObject(
   {
+    version: z
+      .literal(SPEC_VERSION, {
+        error: ({ input }) =>
+          isNewer(input)
+            ? `is ${input}: this golem-temporal knows specs of version ${SPEC_VERSION}; use a newer golem-temporal, here and for the worker`
+            : mustBe(`${SPEC_VERSION}, the version of job specs`).error({ input }),
+      })
+      .describe('Of the spec. Default 1, the only one that there is.')
+      .optional(),
     image: image.describe(
       'The image that the VMs run: a tag, a SHA3-224 hash, `hash:sha3:<hash>:<url>`, a URL, or an object.',
     ),

@@ -25,8 +25,15 @@ import type {
 import { nearestKey } from './nearest-key';
 import type { NamedBroker } from './payer';
 import { SELECTION_STRATEGIES } from './selection';
-import { jobSpecSchema, type WrittenSpec } from './spec-schema';
-import { type Check, type SpecProblem, checkBeyond, shapeProblems, writePath } from './spec-problems';
+import { isNewer, jobSpecSchema, type WrittenSpec } from './spec-schema';
+import {
+  type Check,
+  type Path,
+  type SpecProblem,
+  checkBeyond,
+  shapeProblems,
+  writePath,
+} from './spec-problems';
 import { completeCommands, completeTasks } from './spec-tasks';
 
 /** Where a spec says nothing of it. */
@@ -62,7 +69,10 @@ export type ParsedSpec = Omit<JobSpec, 'image' | 'budget' | 'taskFile'> & {
   taskFile?: UnreadTaskFile;
 };
 
-export type SpecReading = { ok: true; spec: ParsedSpec } | { ok: false; problems: string[] };
+export type SpecReading =
+  | { ok: true; spec: ParsedSpec }
+  /** `at` says for each problem where it is, `[]` for the whole. */
+  | { ok: false; problems: string[]; at: Path[] };
 
 /** A spec travels as one payload, of which Temporal takes 2 MB, and its results come back as one. */
 const MAX_SPEC_BYTES = 1_000_000;
@@ -83,11 +93,14 @@ const MAX_RENTALS_BY_DEFAULT = 4;
  */
 export function parseJobSpec(input: unknown, settings: SpecSettings = {}): SpecReading {
   const oversize = sizeProblem(input);
-  if (oversize !== undefined) return { ok: false, problems: [oversize] };
+  if (oversize !== undefined) return { ok: false, problems: [oversize], at: [[]] };
 
   const shape = jobSpecSchema.safeParse(input);
   const problems = shape.error ? shapeProblems(jobSpecSchema, shape.error) : [];
   if (typeof input !== 'object' || input === null || Array.isArray(input)) return failed(problems);
+  // What else is wrong with it may be right there.
+  if (isNewer((input as { version?: unknown }).version))
+    return failed(problems.filter(({ path }) => path[0] === 'version'));
 
   // Parts whose shape is right are checked further even when others are not, so that all mistakes show at once.
   const check = checkBeyond(problems);
@@ -97,15 +110,18 @@ export function parseJobSpec(input: unknown, settings: SpecSettings = {}): SpecR
 
 function failed(problems: readonly SpecProblem[]): SpecReading {
   const lines: string[] = [];
+  const at: Path[] = [];
   let length = 0;
   for (const { path, text } of problems) {
     const line = `${writePath(path)}: ${text}`;
     length += line.length;
     if (length > MAX_PROBLEM_TEXT) break;
     lines.push(line);
+    at.push(path);
   }
   const more = problems.length - lines.length;
-  return { ok: false, problems: more > 0 ? [...lines, `spec: and ${more} more problems`] : lines };
+  if (more === 0) return { ok: false, problems: lines, at };
+  return { ok: false, problems: [...lines, `spec: and ${more} more problems`], at: [...at, []] };
 }
 
 function sizeProblem(input: unknown): string | undefined {
@@ -264,17 +280,27 @@ function completeBudget(
   checkMost(full, check);
   checkPayers(full, check);
   if (!check.isSound(['budget'])) return { amount: '0', network: '', driver: '', token: '', onLow: 'finish' };
-  const network = (full.network ?? settings.network ?? 'holesky').toLowerCase();
-  const isMainNetwork = network === 'mainnet' || network === 'polygon';
   return {
     amount: full.amount,
-    network,
-    driver: (full.driver ?? settings.driver ?? 'erc20').toLowerCase(),
-    token: (full.token ?? (isMainNetwork ? 'glm' : 'tglm')).toLowerCase(),
+    ...completePlatform(full, settings),
     onLow: full.onLow ?? 'finish',
     ...(full.max === undefined ? {} : { max: full.max }),
     ...(full.payer && { payer: { url: full.payer.broker.replace(/\/+$/, ''), deposit: full.payer.deposit } }),
     ...(full.deposit && { deposit: { ...full.deposit, contract: full.deposit.contract.toLowerCase() } }),
+  };
+}
+
+/** On which platform is paid, where a spec says nothing or a part of it. */
+export function completePlatform(
+  given: Partial<Pick<BudgetSpec, 'network' | 'driver' | 'token'>>,
+  settings: Pick<SpecSettings, 'network' | 'driver'>,
+): Pick<BudgetSpec, 'network' | 'driver' | 'token'> {
+  const network = (given.network ?? settings.network ?? 'holesky').toLowerCase();
+  const isMainNetwork = network === 'mainnet' || network === 'polygon';
+  return {
+    network,
+    driver: (given.driver ?? settings.driver ?? 'erc20').toLowerCase(),
+    token: (given.token ?? (isMainNetwork ? 'glm' : 'tglm')).toLowerCase(),
   };
 }
 

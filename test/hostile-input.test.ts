@@ -298,6 +298,13 @@ describe('an answer of yagna', () => {
       },
     ],
     golemDecideDocument: [document('invoice'), document('debitNote')],
+    golemScanMarket: [
+      {
+        ...{ job: JOB, scanSec: 0.05 },
+        spec: { ...parsed.spec, ...market, budget: { ...parsed.spec.budget, payer: undefined }, groups: [1], tasksInFile: 0 },
+      },
+    ],
+    golemInspectYagna: [{}],
     golemCleanUp: [
       { job: JOB, since: AT },
       { job: JOB, since: AT, keep: [id('agreement')] },

@@ -565,8 +565,23 @@ describe('what no worker would take', () => {
     expect(specProblems({ ...SMALL, tasks: [{ commands: ['a'], timeoutSec: 90_000 }] })).toEqual([]);
     expect(specProblems({ ...SMALL, providers: { select: 'mine' } })).toEqual([]);
     const bad = { ...SMALL, budget: { amount: '0', max: '2' }, tasks: [] };
-    expect(specProblems(bad)).toEqual((parseJobSpec(bad) as { problems: string[] }).problems);
-    expect(specProblems(bad)).toHaveLength(3);
+    const problems = specProblems(bad);
+    expect(problems.map(({ problem }) => problem)).toEqual(
+      (parseJobSpec(bad) as { problems: string[] }).problems,
+    );
+    expect(problems.map(({ at }) => at.join('.')).sort()).toEqual(['budget.amount', 'budget.max', 'tasks']);
+  });
+
+  test('of a spec for a later version nothing else is told', () => {
+    expect(specProblems({ ...SMALL, version: 1 })).toEqual([]);
+    expect(specProblems({ version: 2, resources: [], tasks: 7 })).toEqual([
+      {
+        problem:
+          'version: is 2: this golem-temporal knows specs of version 1; use a newer golem-temporal, here and for the worker',
+        at: ['version'],
+      },
+    ]);
+    expect(specProblems({ ...SMALL, version: '1' })).toMatchObject([{ at: ['version'] }]);
   });
 });
 

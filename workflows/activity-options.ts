@@ -21,6 +21,23 @@ export const inspect = proxyActivities<Pick<GolemActivities, 'golemPrepareJob' |
   retry: backoff,
 });
 
+/** Somebody waits for the answer: what cannot be had in a few attempts is told. */
+const FEW_ATTEMPTS = { ...backoff, maximumAttempts: 3 };
+
+/** The same for an estimate. */
+export const previewing = proxyActivities<Pick<GolemActivities, 'golemPrepareJob'>>({
+  startToCloseTimeout: '30 min',
+  heartbeatTimeout: '10 s',
+  retry: FEW_ATTEMPTS,
+});
+
+/** A look at the market, or at yagna itself. */
+export const scanning = proxyActivities<Pick<GolemActivities, 'golemScanMarket' | 'golemInspectYagna'>>({
+  startToCloseTimeout: '10 min',
+  heartbeatTimeout: '6 s',
+  retry: FEW_ATTEMPTS,
+});
+
 /** A document is tried for half a minute; the settlement tries it again later, and goes on with the others. */
 export const deciding = proxyActivities<Pick<GolemActivities, 'golemDecideDocument'>>({
   scheduleToCloseTimeout: '45 s',

@@ -167,7 +167,8 @@ export class FileTasks {
   /** Results that could not be written, and what became of all tasks. */
   result(): Required<Pick<JobResult, 'tasks' | 'results'>> {
     const { kept, parts, firstFailed } = this.now;
-    return { tasks: kept, results: { parts, tasks: { ...this.owner.state.past }, firstFailed } };
+    const { file, state } = this.owner;
+    return { tasks: kept, results: { to: file.resultsTo, parts, tasks: { ...state.past }, firstFailed } };
   }
 
   private get isRead(): boolean {

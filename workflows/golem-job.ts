@@ -52,6 +52,7 @@ import {
   type RentalInput,
   type RentalUpdate,
   type SettlementUpdate,
+  taskQuery,
   terminateUpdate,
   topUpUpdate,
 } from './protocol';
@@ -80,6 +81,7 @@ import {
   rentalProgress,
   rentalsToClose,
   rentalsWanted,
+  taskNow,
   taskResults,
   type RentalEntry,
 } from './state/job-state';
@@ -157,6 +159,7 @@ export async function golemJob(given: unknown, carried?: CarriedJob): Promise<Jo
   };
 
   setHandler(jobProgressQuery, progress);
+  setHandler(taskQuery, (name) => taskNow(state, name) ?? null);
   setHandler(eventsQuery, (query) => readEvents(log, query));
   const onSettlementUpdate = (update: SettlementUpdate): void => {
     if (update.jobUuid !== jobUuid || update.seq <= settlementSeq) return;

@@ -123,7 +123,9 @@ function forsake(rental: Rental, why: Loss): void {
 function listen(rental: Rental): void {
   const { record } = rental;
   setHandler(eventsQuery, (query) => readEvents(record.log, query));
-  setHandler(rentalProgressQuery, () => ({ ...record.progress, vms: namedVms(record) }));
+  const { job, isAttached } = record.terms;
+  const paidBy = isAttached ? { settlementId: settlementId(job.jobId) } : {};
+  setHandler(rentalProgressQuery, () => ({ ...record.progress, vms: namedVms(record), ...paidBy }));
   const onClose = (request: Close): void => {
     rental.close ??= request;
   };

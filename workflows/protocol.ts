@@ -21,6 +21,7 @@ import type {
   RentalState,
   SettlementPhase,
   SettlementProgress,
+  TaskNow,
 } from '../model/result';
 import type { ExecuteScript, ScriptEnd, ScriptOutcome } from '../model/script';
 import type { Fault } from './state/broken-faith';
@@ -32,6 +33,8 @@ export type { ExecuteScript, ScriptEnd, ScriptOutcome } from '../model/script';
 
 export const eventsQuery = defineQuery<GolemEvent[], [EventsQuery?]>('events');
 export const jobProgressQuery = defineQuery<JobProgress>('progress');
+/** Null where there is no task of that name, or it was one of a file and is over. */
+export const taskQuery = defineQuery<TaskNow | null, [string]>('task');
 export const rentalProgressQuery = defineQuery<RentalProgress>('progress');
 export const settlementProgressQuery = defineQuery<SettlementProgress>('progress');
 

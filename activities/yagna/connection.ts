@@ -82,6 +82,11 @@ export class Connections {
     return Object.keys(this.endpoints);
   }
 
+  /** Where its yagna is, without its key. @throws UnknownConnection */
+  urlOf(name: string = DEFAULT_CONNECTION): string {
+    return this.endpoint(name).url;
+  }
+
   /** @throws UnknownConnection - no connection of that name */
   get(name: string = DEFAULT_CONNECTION): Yagna {
     return this.opened(name).yagna;

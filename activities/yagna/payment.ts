@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { addAmounts } from '../../model/amount';
 import type { ContractDeposit } from '../../model/job';
 import type { AllocationId, Amount, DebitNoteId, InvoiceId, Timestamp } from '../../model/ids';
-import { unlessGone, unlessNotFound } from './errors';
+import { isYagnaError, unlessGone, unlessNotFound } from './errors';
 import { longPoll, notNegative, PAYMENT, requestClass, type SendOptions, type Transport } from './transport';
 import {
   allocationSchema,
@@ -12,6 +12,7 @@ import {
   debitNoteSchema,
   decorationsSchema,
   expenditureSchema,
+  fundsSchema,
   invoiceEventSchema,
   invoiceSchema,
   read,
@@ -58,6 +59,15 @@ export interface PaymentPort {
   allocations(signal?: AbortSignal): Promise<Allocation[]>;
   /** Not idempotent. @throws YagnaError `badRequest` - too little money, timeout in the past, unknown platform */
   createAllocation(allocation: NewAllocation, signal?: AbortSignal): Promise<Allocation>;
+  /**
+   * What an account holds, GLM. yagna tells it only to whoever asks for more than there is: more than there is of GLM at all is
+   * reserved by nobody.
+   */
+  funds(
+    paymentPlatform: string,
+    address: string,
+    signal?: AbortSignal,
+  ): Promise<{ available?: Amount; reserved?: Amount }>;
   /** Undefined when released, lapsed or unknown. */
   allocation(allocationId: AllocationId, signal?: AbortSignal): Promise<Allocation | undefined>;
   /** @throws YagnaError `badRequest` - below what is spent, or more than the account holds */
@@ -103,6 +113,10 @@ export interface PaymentPort {
   rejectInvoice(invoiceId: InvoiceId, rejection: RejectionBody, signal?: AbortSignal): Promise<void>;
 }
 
+/** There are a thousand million GLM. */
+const MORE_THAN_ALL = '1000000000000';
+const FUNDS_ASKED_MS = 60_000;
+
 const EVENT_TYPES = ['RECEIVED', 'ACCEPTED', 'REJECTED', 'SETTLED', 'CANCELLED', 'FAILED'] as const;
 export type DocumentEventType = (typeof EVENT_TYPES)[number];
 
@@ -131,6 +145,22 @@ export function paymentCalls(transport: Transport): PaymentPort {
         { signal },
       );
       return read(allocationSchema, created, 'POST /allocations');
+    },
+
+    async funds(paymentPlatform, address, signal) {
+      // Should it be granted all the same, and this process die, it lapses.
+      const timeout = new Date(Date.now() + FUNDS_ASKED_MS).toISOString();
+      const asked = { totalAmount: MORE_THAN_ALL, paymentPlatform, address, timeout };
+      try {
+        const { allocationId } = await this.createAllocation(asked, signal);
+        await this.releaseAllocation(allocationId, signal);
+        return {};
+      } catch (error) {
+        if (!isYagnaError(error, 'badRequest')) throw error;
+        const { data } = fundsSchema.safeParse(error.problem);
+        if (data?.availableFunds === undefined) throw error;
+        return { available: data.availableFunds, reserved: data.reservedFunds };
+      }
     },
 
     async allocation(allocationId, signal) {

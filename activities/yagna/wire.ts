@@ -39,6 +39,9 @@ export const allocationSchema = z.object({
 });
 export type Allocation = z.infer<typeof allocationSchema>;
 
+/** Of an answer that refuses an allocation. */
+export const fundsSchema = z.object({ availableFunds: amount, reservedFunds: amount.optional() });
+
 /** What was taken from an allocation for one agreement, or one activity of it. */
 export const expenditureSchema = z.object({ acceptedAmount: amount });
 

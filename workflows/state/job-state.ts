@@ -17,6 +17,7 @@ import type {
   RentalProgress,
   RentalState,
   TaskAttempt,
+  TaskNow,
   TaskResult,
 } from '../../model/result';
 import { jsonSize } from '../../model/result-size';
@@ -603,6 +604,12 @@ export function taskResult(task: TaskState): TaskResult {
     finishedAt: task.finishedAt,
     failure: task.state === 'failed' ? task.failure : undefined,
   };
+}
+
+/** Undefined where there is none of that name, or none any more. */
+export function taskNow(state: JobState, name: unknown): TaskNow | undefined {
+  const task = state.tasks.find(({ spec }) => spec.name === name);
+  return task && { ...taskResult(task), state: task.state };
 }
 
 export function countTasks({ tasks, ahead, past }: JobState): JobProgress['tasks'] {
