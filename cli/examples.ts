@@ -24,6 +24,10 @@ export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   'golem-temporal events': ['golem-temporal events nightly --follow'],
   'golem-temporal logs': ['golem-temporal logs nightly task-3'],
   'golem-temporal costs': ['golem-temporal costs nightly', 'golem-temporal costs nightly --csv > costs.csv'],
+  'golem-temporal ui': [
+    'golem-temporal ui',
+    'GOLEM_UI_TOKEN="$(cat token)" golem-temporal ui --listen 0.0.0.0:7470',
+  ],
   'golem-temporal cancel': ['golem-temporal cancel nightly'],
   'golem-temporal topup': ['golem-temporal topup nightly 0.5'],
   'golem-temporal rent': ['golem-temporal rent --image golem/alpine:latest --budget 1 --id my-vm'],

@@ -36,6 +36,7 @@ export function makeProgram({ onVerbose }: { onVerbose: () => void }): Command {
   addAttachCommands(program);
   addControlCommands(program);
   addReconcileCommand(program);
+  addUiCommand(program);
   addDoctorCommand(program);
   addUiCommand(program);
   addWorkerCommand(program);

@@ -218,20 +218,6 @@ export class GolemClient {
     };
   }
 
-  /**
-   * Where the money of a job stands, by agreement; undefined where there is no settlement yet.
-   * @throws UnknownJobError; NoAnswerError - no worker is there to answer
-   */
-  async settlementProgress(jobId: string): Promise<SettlementProgress | undefined> {
-    const [job, settlement] = await Promise.all([
-      this.workflows.describeJob(jobId),
-      this.workflows.describe(settlementId(jobId)),
-    ]);
-    // One of that id may be an earlier job's.
-    if (!belongsTo(settlement, job)) return undefined;
-    return await this.workflows.query<SettlementProgress>(settlementId(jobId), 'progress');
-  }
-
   /** A job that is over hears no more of its rentals, which may still be closing. */
   private async rentalsNow(rentals: RentalProgress[]): Promise<RentalProgress[]> {
     return await Promise.all(

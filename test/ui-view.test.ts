@@ -1,6 +1,6 @@
 /** What the page shows of a job is made of its events by pure functions: nothing more, and nothing less. */
-import type { JobEvent } from '../client';
-import type { JobResult, RentalProgress, SettlementProgress } from '../model/result';
+import type { Costs, JobEvent } from '../client';
+import type { JobResult, RentalProgress } from '../model/result';
 import { billsOf } from '../ui/bills';
 import { addSample, costStepsOf, MOST_STEPS, stepsWith } from '../ui/cost-curve';
 import { KeptEvents, MOST_EVENTS } from '../ui/job-events';
@@ -229,7 +229,7 @@ test('a provider is shown with hardware, prices by the hour, and what it did', (
   const settlement = { agreements: [{ agreementId: 'A', provider: ann, accepted: '0.3', paid: '0.3' }] };
   const { shown, all, hired } = providersOf([...offers, ...ENGAGEMENT], {
     rentals: [],
-    settlement: settlement as unknown as SettlementProgress,
+    settlement: settlement as unknown as Costs,
   });
   expect({ all, hired, names: shown.map((each) => each.provider.name) }).toEqual({
     all: 2,

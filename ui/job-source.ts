@@ -3,9 +3,9 @@
  * made of them by the pure functions beside this file.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { GolemJobError, type GolemClient } from '../client/index';
+import { GolemJobError, type Costs, type GolemClient } from '../client/index';
 import type { Amount } from '../model/ids';
-import type { JobProgress, JobResult, SettlementProgress } from '../model/result';
+import type { JobProgress, JobResult, SettlementPhase } from '../model/result';
 import { billsOf, type Bill } from './bills';
 import { addSample, costStepsOf, spentOf, stepsWith, type CostSample } from './cost-curve';
 import { KeptEvents } from './job-events';
@@ -26,10 +26,15 @@ const REST = 4;
 /** Of each list so many are told at once; the rest is asked for. */
 export const ROWS_TOLD = 20;
 
+interface Settlement extends Pick<Costs, 'agreements'> {
+  phase: SettlementPhase;
+}
+
 export class JobSource extends LiveSource {
   private events = new KeptEvents();
   private progress?: JobProgress;
-  private settlement?: SettlementProgress;
+  private settlement?: Settlement;
+  private isSettlementKnown = false;
   private result?: JobResult;
   private failure?: { type: string; reason: string; action?: string };
   private isRunning?: boolean;
@@ -72,13 +77,6 @@ export class JobSource extends LiveSource {
     return (this.lists?.tasks.rows ?? []).slice(offset, offset + 4 * ROWS_TOLD);
   }
 
-  /** What the commands of a task printed; undefined while that is not known. */
-  outputOf(name: string): JobResult['tasks'][number] | undefined {
-    return [...(this.result?.tasks ?? []), ...(this.result?.results?.firstFailed ?? [])].find(
-      (task) => task.name === name,
-    );
-  }
-
   private forget(): void {
     clearTimeout(this.drawing);
     this.drawing = undefined;
@@ -89,7 +87,7 @@ export class JobSource extends LiveSource {
   private startAnew(): void {
     this.events = new KeptEvents();
     this.samples = [];
-    this.areEventsRead = false;
+    this.areEventsRead = this.isSettlementKnown = false;
     this.progress = this.settlement = this.result = this.failure = this.isRunning = this.lists = undefined;
   }
 
@@ -125,14 +123,25 @@ export class JobSource extends LiveSource {
     this.isRunning = running;
     if (!running && !this.result && !this.failure) await this.readResult();
     if (this.isOver() && this.progress) return;
-    const [progress, settlement] = await Promise.all([
-      this.golem.progress(this.jobId),
-      this.golem.settlementProgress(this.jobId).catch(() => this.settlement),
-    ]);
+    // It may be told where no worker answers.
+    this.settlement = await this.readSettlement();
+    const progress = await this.golem.progress(this.jobId);
     if (signal.aborted) return;
     this.progress = progress;
-    this.settlement = settlement;
     this.samples = addSample(this.samples, progress);
+  }
+
+  private async readSettlement(): Promise<Settlement | undefined> {
+    try {
+      const settlement = await this.golem.costs(this.jobId);
+      this.isSettlementKnown = true;
+      return settlement;
+    } catch (error) {
+      if (!(error instanceof GolemJobError)) return this.settlement;
+      this.isSettlementKnown = true;
+      if (error.type === 'NothingToSettle') return undefined;
+      return { phase: 'failed', agreements: this.settlement?.agreements ?? [] };
+    }
   }
 
   /** No worker is needed for it. */
@@ -176,7 +185,7 @@ export class JobSource extends LiveSource {
 
   private isOver(): boolean {
     const isPaid = ['settled', 'unpaid', 'failed', undefined].includes(this.settlement?.phase);
-    return this.isRunning === false && isPaid;
+    return this.isRunning === false && this.isSettlementKnown && isPaid;
   }
 
   private drawSoon(): void {

@@ -2,7 +2,7 @@
 import type { JobEvent } from '../client/index';
 import { addAmounts, exact, readExact, toAmount } from '../model/amount';
 import type { Amount, Timestamp } from '../model/ids';
-import type { ProviderInfo, RentalProgress, SettlementProgress } from '../model/result';
+import type { AgreementMoney, ProviderInfo, RentalProgress } from '../model/result';
 import { agreementOf, numberIn, objectIn, providerIn, textIn } from './event-fields';
 
 export interface Hardware {
@@ -70,7 +70,7 @@ const MOST_HIRES = 30;
 
 export interface ProviderFacts {
   rentals: readonly RentalProgress[];
-  settlement?: SettlementProgress;
+  settlement?: { agreements: readonly AgreementMoney[] };
 }
 
 /** @param events - of one job, in the order of time */

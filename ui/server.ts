@@ -33,6 +33,7 @@ export interface UiServer {
 }
 
 const LINGER_MS = 10_000;
+const ANSWER_LIMIT_MS = 15_000;
 const LOOPBACK = /^(127\.\d+\.\d+\.\d+|localhost|::1)$/;
 
 export const isLoopback = (host: string): boolean => LOOPBACK.test(host);
@@ -164,9 +165,17 @@ function sourceRoutes(app: FastifyInstance, options: UiOptions): () => void {
     const { id, offset } = paged.parse(request.query);
     return opened(id).tasksPage(offset);
   });
-  app.get('/api/job/task', (request, reply) => {
+  app.get('/api/job/task', async (request, reply) => {
     const { id, name } = ofJob.extend({ name: z.string() }).parse(request.query);
-    return opened(id).outputOf(name) ?? reply.code(404).send({ message: 'its output is not known yet' });
+    try {
+      const task = await golem.client.withDeadline(Date.now() + ANSWER_LIMIT_MS, () => golem.task(id, name));
+      return (
+        task ?? reply.code(404).send({ message: 'its result is in a part that was written to resultsTo' })
+      );
+    } catch (error) {
+      const { message } = await troubleOf(golem, error);
+      return reply.code(503).send({ message });
+    }
   });
   return () => {
     list.end();

@@ -17,8 +17,6 @@ export interface TaskRow {
   finishedAt?: Timestamp;
   /** Why it failed, one line. */
   failure?: string;
-  /** What it printed can be asked for. */
-  hasOutput?: true;
 }
 
 export interface Tasks {
@@ -51,20 +49,10 @@ export function tasksByBatch(result: JobResult | undefined): Map<string, string>
   return tasks;
 }
 
-function rowOf({
-  name,
-  state,
-  attempts,
-  provider,
-  startedAt,
-  finishedAt,
-  failure,
-  results,
-}: TaskResult): TaskRow {
+function rowOf({ name, state, attempts, provider, startedAt, finishedAt, failure }: TaskResult): TaskRow {
   return {
     ...{ name, state, attempts: attempts.length, provider, startedAt, finishedAt },
     failure: failure && `${failure.type}: ${failure.message}`,
-    ...(results.length > 0 ? { hasOutput: true } : {}),
   };
 }
 

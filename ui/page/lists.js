@@ -49,12 +49,12 @@ export function tasksCard(jobId) {
   const { element, counted } = card('Tasks', rows.element, list.more, note);
 
   function taskRow(task) {
-    const { name, state, attempts, provider, startedAt, finishedAt, failure, hasOutput } = task;
+    const { name, state, attempts, provider, startedAt, finishedAt, failure } = task;
     const lasted = startedAt && finishedAt ? span(Date.parse(finishedAt) - Date.parse(startedAt)) : '';
     const about = [
       el('span', { class: 'name' }, name),
       failure && el('small', { class: 'bad' }, failure),
-      hasOutput && outputOf(jobId, name),
+      outputOf(jobId, name),
     ];
     return row(rows.labels, [
       [el('div', { class: 'task' }, ...about)],
@@ -100,7 +100,7 @@ function outputOf(jobId, name) {
   const body = el('div', { class: 'output' });
   const details = el('details', {}, el('summary', {}, 'output'), body);
   details.addEventListener('toggle', async () => {
-    if (!details.open || body.childElementCount > 0) return;
+    if (!details.open) return;
     try {
       const { results } = await get('/api/job/task', { id: jobId, name });
       const printed = results.map(({ index, stdout, stderr, message }) => [
@@ -110,6 +110,7 @@ function outputOf(jobId, name) {
         message && el('p', { class: 'bad' }, message),
         !stdout && !stderr && !message && el('p', { class: 'faint' }, 'it printed nothing'),
       ]);
+      if (printed.length === 0) printed.push(el('p', { class: 'faint' }, 'no command of it has ended yet'));
       body.replaceChildren(...printed.flat().filter(Boolean));
     } catch (error) {
       body.replaceChildren(el('p', { class: 'bad' }, error.message));
