@@ -32,6 +32,7 @@ import type {
 import type { NewEvent } from '../model/events';
 import type { NamedBroker } from '../model/payer';
 import type { Orphan, ReconcileInput } from '../model/reconcile';
+import type { RentalCalls } from '../model/rental-calls';
 import type { CommandResult, DetachedAgreement, ProviderInfo, TaskResult } from '../model/result';
 
 /** Which job on which yagna: what every activity needs to find what is the job's. */
@@ -663,7 +664,7 @@ export interface ClosedWorkflow {
 }
 
 /** The Temporal activities of this package, by the names they are registered under. */
-export interface GolemActivities {
+export interface GolemActivities extends RentalCalls {
   golemPrepareJob(input: { spec: unknown }): Promise<PreparedJob>;
   golemReserveAllocation(input: ReserveInput): Promise<Reserved>;
   golemAmendAllocation(input: AmendInput): Promise<Amended>;

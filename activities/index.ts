@@ -11,6 +11,7 @@ import type { ActivityEnvironment } from './environment';
 import { negotiationActivities } from './negotiate';
 import { orphanActivities } from './find-orphans';
 import { prepareActivities } from './prepare';
+import { rentalCallActivities } from './rental-calls';
 import { rentalWatchActivities } from './watch-rental';
 import { scriptWatchActivities } from './watch-script';
 import { settlementWatchActivities } from './watch-settlement';
@@ -43,6 +44,7 @@ export function createGolemActivities(env: ActivityEnvironment): GolemActivities
     ...avoidActivities(env),
     ...controlActivities(),
     ...workflowWatchActivities,
+    ...rentalCallActivities,
     ...taskFileActivities,
   };
 }
