@@ -23,7 +23,13 @@ import { vmActivities } from './vm';
 export type { GolemActivities } from './contract';
 export type { ActivityEnvironment } from './environment';
 export { DEFAULT_CONNECTION } from '../model/ids';
-export { Connections, DEFAULT_API_URL, type ConnectionChange } from './yagna';
+export {
+  Connections,
+  DEFAULT_API_URL,
+  type ConnectionChange,
+  type RequestDone,
+  type RequestOutcome,
+} from './yagna';
 
 /** All activities over one environment; register them on both task queues. */
 export function createGolemActivities(env: ActivityEnvironment): GolemActivities {
