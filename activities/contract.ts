@@ -504,6 +504,8 @@ export interface SettlementTerms {
   requestLifetimeMs: number;
   /** The allocation is reserved for so long at a time. */
   allocationLifeSec: number;
+  /** As of {@link Installation}. */
+  searchAttributes?: true;
 }
 
 /** What a settlement takes over from one that is gone. */

@@ -11,6 +11,7 @@ import { packageJson } from './package-json';
 import { addRentalCommands } from './rental-commands';
 import { addReconcileCommand } from './reconcile-command';
 import { addSchemaCommand } from './schema-command';
+import { addSearchAttributesCommand } from './search-attributes-command';
 import { addWorkerCommand } from './worker-command';
 
 async function main(): Promise<void> {
@@ -31,6 +32,7 @@ async function main(): Promise<void> {
   addWorkerCommand(program);
   addDevnetCommand(program);
   addSchemaCommand(program);
+  addSearchAttributesCommand(program);
   tellMistakes(program, program.name());
   await program.parseAsync();
 }

@@ -83,6 +83,7 @@ import {
   taskResults,
   type RentalEntry,
 } from './state/job-state';
+import { ShownAttributes } from './search-attributes';
 import { newGrants, type Grants } from './state/grants';
 import { unlessStopped } from './unless-stopped';
 
@@ -130,10 +131,13 @@ export async function golemJob(given: unknown, carried?: CarriedJob): Promise<Jo
     rentals: rentalProgress(state),
   });
   const now = (): string => new Date().toISOString();
+  let attributes = new ShownAttributes(carried?.installation.searchAttributes ?? false);
   let shown = 0;
   const show = (): void => {
     shown += 1;
     setCurrentDetails(jobDetails(progress()));
+    const providers = state.rentals.map(({ provider }) => provider.id);
+    attributes.show({ phase, cost: budget.progress.accepted, providers });
   };
   /** News from outside: the main loop looks again. */
   const changed = (): void => {
@@ -216,6 +220,7 @@ export async function golemJob(given: unknown, carried?: CarriedJob): Promise<Jo
   if (!carried) {
     job = refTo(prepared);
     duration = durationOf(spec);
+    attributes = new ShownAttributes(installation.searchAttributes ?? false);
     const leastLifeMs = spec.demand.leastLifeSec * 1000;
     state = newJobState(spec.tasks, { ahead: spec.taskFile?.count, leastLifeMs });
     budget.begin(spec, platform);
@@ -303,6 +308,7 @@ export async function golemJob(given: unknown, carried?: CarriedJob): Promise<Jo
       debitNoteIntervalSec: spec.demand.midAgreementDebitNoteIntervalSec,
       requestLifetimeMs: installation.requestLifetimeMs,
       allocationLifeSec: installation.allocationLifeSec,
+      searchAttributes: installation.searchAttributes,
     });
     settlement.result().catch((error: unknown) => onSettlementEnd(settlementFailureOf(error)));
     return settlement.firstExecutionRunId;

@@ -52,6 +52,7 @@ import {
   sound,
 } from './signal-input';
 import { Reservation } from './reservation';
+import { ShownAttributes } from './search-attributes';
 import { fitSettlement, type SettlementPlace } from './state/carried-settlement';
 import {
   agreementsOf,
@@ -104,6 +105,13 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
     ...{ money: moneyOf(ledger), agreements: agreementsOf(ledger), ...earlierOf(ledger) },
     ...{ detached: place.detached, lastFailure },
   });
+
+  const attributes = new ShownAttributes(input.searchAttributes ?? false);
+  const show = (): void => {
+    setCurrentDetails(settlementDetails(progress()));
+    const providers = agreementsOf(ledger).map(({ provider }) => provider.id);
+    attributes.show({ phase: place.phase, cost: moneyOf(ledger).accepted, providers });
+  };
 
   setHandler(eventsQuery, (query) => readEvents(log, query));
   setHandler(settlementProgressQuery, progress);
