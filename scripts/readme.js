@@ -1,5 +1,5 @@
 /**
- * What README.md and docs/devnet.md take from the code: the fields of a job spec, the names of failures, what a fault
+ * What README.md, docs/plugin.md and docs/devnet.md take from the code: the fields of a job spec, the names of failures, what a fault
  * of the devnet can be armed on, the kinds of its effects, and the examples. `node scripts/readme.js` writes them there,
  * after a build; a test says when that was forgotten.
  */
@@ -8,10 +8,11 @@ const path = require('node:path');
 const { ROOT } = require('./checkout');
 
 const README = path.join(ROOT, 'README.md');
+const PLUGIN = path.join(ROOT, 'docs', 'plugin.md');
 const DEVNET = path.join(ROOT, 'docs', 'devnet.md');
 
 /**
- * README.md with what it takes from the code made anew.
+ * README.md, or another page with such marks, with what it takes from the code made anew.
  * @param {string} readme
  * @param {object} schema JSON Schema of a job spec
  * @param {Record<string, { means: string, action: string }>} failures
@@ -98,7 +99,9 @@ if (require.main === module) {
   const { jobSpecSchema } = require('../dist/model/spec-schema.js');
   const { FAILURES } = require('../dist/model/failures.js');
   const readme = fs.readFileSync(README, 'utf8');
-  fs.writeFileSync(README, renewed(readme, z.toJSONSchema(jobSpecSchema, { io: 'input' }), FAILURES));
+  const schema = z.toJSONSchema(jobSpecSchema, { io: 'input' });
+  fs.writeFileSync(README, renewed(readme, schema, FAILURES));
+  fs.writeFileSync(PLUGIN, renewed(fs.readFileSync(PLUGIN, 'utf8'), schema, FAILURES));
   const { effectKinds, operations } = require('../dist/devnet/index.js');
   fs.writeFileSync(DEVNET, renewedDevnet(fs.readFileSync(DEVNET, 'utf8'), operations(), effectKinds()));
 }

@@ -13,6 +13,11 @@ describe('README.md', () => {
     expect(renewed(readme, z.toJSONSchema(jobSpecSchema, { io: 'input' }), FAILURES)).toBe(readme);
   });
 
+  test('has a page on the plugin whose examples are those that the tests run', () => {
+    const page = readFileSync(join(__dirname, '..', 'docs', 'plugin.md'), 'utf8');
+    expect(renewed(page, z.toJSONSchema(jobSpecSchema, { io: 'input' }), FAILURES)).toBe(page);
+  });
+
   test('shows only job specs that are valid', () => {
     const specs = [...readme.matchAll(/```json\n([^]*?)```/g)].map(
       ([, json]) => JSON.parse(json!) as unknown,
