@@ -307,9 +307,10 @@ function freshSettlement(
     const problem = "attach.budget: give one; the agreement's prices do not tell what it may cost";
     throw failure('InvalidJobSpec', problem, [problem]);
   }
-  const { requestLifetimeMs, allocationLifeSec } = installation;
+  const { requestLifetimeMs, allocationLifeSec, searchAttributes } = installation;
   return {
-    ...{ job, platform, requestLifetimeMs, allocationLifeSec, tolerance: TOLERANCE, vmsAtOnce: vms },
+    ...{ job, platform, requestLifetimeMs, allocationLifeSec, searchAttributes },
+    ...{ tolerance: TOLERANCE, vmsAtOnce: vms },
     budget: { ...budgetParts(platform), amount: toAmount(exact(amount)), onLow: 'finish' },
     invoiceWaitSec: INVOICE_WAIT_SEC,
     acceptanceTimeoutSec: terms.debitNotesAcceptanceTimeoutSec,

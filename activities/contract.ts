@@ -34,6 +34,7 @@ import type { NewEvent } from '../model/events';
 import type { Estimate, EstimateInput, YagnaInput, YagnaReport } from '../model/inspect';
 import type { NamedBroker } from '../model/payer';
 import type { Orphan, ReconcileInput } from '../model/reconcile';
+import type { RentalCalls } from '../model/rental-calls';
 import type { CommandResult, DetachedAgreement, ProviderInfo, TaskResult } from '../model/result';
 
 /** Which job on which yagna: what every activity needs to find what is the job's. */
@@ -505,6 +506,8 @@ export interface SettlementTerms {
   requestLifetimeMs: number;
   /** The allocation is reserved for so long at a time. */
   allocationLifeSec: number;
+  /** As of {@link Installation}. */
+  searchAttributes?: true;
 }
 
 /** What a settlement takes over from one that is gone. */
@@ -670,7 +673,7 @@ export interface ClosedWorkflow {
 }
 
 /** The Temporal activities of this package, by the names they are registered under. */
-export interface GolemActivities {
+export interface GolemActivities extends RentalCalls {
   golemPrepareJob(input: { spec: unknown }): Promise<PreparedJob>;
   golemReserveAllocation(input: ReserveInput): Promise<Reserved>;
   golemAmendAllocation(input: AmendInput): Promise<Amended>;

@@ -1,6 +1,7 @@
 /** Decides debit notes and invoices: one activity a document. */
 import { attempt } from './attempt';
 import type { GolemActivities } from './contract';
+import { countDecision } from './counted';
 import { decideDebitNote } from './decide-debit-note';
 import { decideInvoice } from './decide-invoice';
 import type { ActivityEnvironment } from './environment';
@@ -21,7 +22,9 @@ export function decisionActivities(env: ActivityEnvironment): Pick<GolemActiviti
         const yagna = env.connections.get(connection);
         const documents = env.connections.documents(connection);
         const decide = input.document.kind === 'invoice' ? decideInvoice : decideDebitNote;
-        return await decide(yagna, documents, input, signal);
+        const decision = await decide(yagna, documents, input, signal);
+        countDecision(decision);
+        return decision;
       });
     },
   };

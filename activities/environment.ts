@@ -17,6 +17,8 @@ export interface ActivityEnvironment {
   registryUrl: string;
   /** For so long money is reserved at a time. Default 30 days. */
   allocationLifeSec?: number;
+  /** Whether jobs set the search attributes. Default: where Temporal says that they are registered. */
+  searchAttributes?: boolean;
   /** Serves the worker's own files to VMs. Default: none are served. */
   files?: WorkerFiles;
   /** Where providers that broke faith are remembered. Default: nowhere, so that they are avoided for the job alone. */

@@ -13,6 +13,7 @@ import { yagnaReportActivities } from './inspect-yagna';
 import { negotiationActivities } from './negotiate';
 import { orphanActivities } from './find-orphans';
 import { prepareActivities } from './prepare';
+import { rentalCallActivities } from './rental-calls';
 import { rentalWatchActivities } from './watch-rental';
 import { scriptWatchActivities } from './watch-script';
 import { settlementWatchActivities } from './watch-settlement';
@@ -24,7 +25,13 @@ import { vmActivities } from './vm';
 export type { GolemActivities } from './contract';
 export type { ActivityEnvironment } from './environment';
 export { DEFAULT_CONNECTION } from '../model/ids';
-export { Connections, DEFAULT_API_URL, type ConnectionChange } from './yagna';
+export {
+  Connections,
+  DEFAULT_API_URL,
+  type ConnectionChange,
+  type RequestDone,
+  type RequestOutcome,
+} from './yagna';
 
 /** All activities over one environment; register them on both task queues. */
 export function createGolemActivities(env: ActivityEnvironment): GolemActivities {
@@ -47,6 +54,7 @@ export function createGolemActivities(env: ActivityEnvironment): GolemActivities
     ...avoidActivities(env),
     ...controlActivities(),
     ...workflowWatchActivities,
+    ...rentalCallActivities,
     ...taskFileActivities,
   };
 }

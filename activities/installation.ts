@@ -3,12 +3,14 @@ import { Context } from '@temporalio/activity';
 import type { Installation } from '../model/job';
 import { ALLOCATION_LIFE_SEC } from './allocation-life';
 import type { ActivityEnvironment } from './environment';
+import { areRegistered } from './registered-attributes';
 
 export async function installationOf(env: ActivityEnvironment): Promise<Installation> {
   return {
     owner: await ownerOf(env),
     requestLifetimeMs: env.connections.requestLifetimeMs,
     allocationLifeSec: env.allocationLifeSec ?? ALLOCATION_LIFE_SEC,
+    searchAttributes: (env.searchAttributes ?? (await areRegistered())) || undefined,
   };
 }
 

@@ -131,7 +131,7 @@ export async function planOf(
   kept?: AgreementId,
 ): Promise<Plan> {
   const { record, holdings, allocations, ever } = group;
-  const { connection, owner, requestLifetimeMs, allocationLifeSec } = installation;
+  const { connection, owner, requestLifetimeMs, allocationLifeSec, searchAttributes } = installation;
   const job = jobOf(group, { connection, owner });
   const terms = record.settlement?.terms;
   const reserved = allocations[0];
@@ -174,7 +174,7 @@ export async function planOf(
     cleanUp: false,
     left,
     revival: {
-      ...{ job, platform, invoiceWaitSec, requestLifetimeMs, allocationLifeSec },
+      ...{ job, platform, invoiceWaitSec, requestLifetimeMs, allocationLifeSec, searchAttributes },
       // What earlier allocations have paid is in no book of the new settlement: it must not ask for more.
       budget: {
         ...(terms?.budget ?? { ...budgetParts(platform), amount: budget ?? amount, ...payerOf(ever) }),

@@ -2,6 +2,7 @@
 import type { ScriptSoFar } from '../model/script';
 import { attempt, RENTED } from './attempt';
 import type { GolemActivities, WatchedScript, WatchScriptInput } from './contract';
+import { countScript } from './counted';
 import type { ActivityEnvironment } from './environment';
 import { event } from './events';
 import { patienceMs } from './patience';
@@ -46,6 +47,7 @@ export function scriptWatchActivities(env: ActivityEnvironment): Pick<GolemActiv
       return await attempt(async ({ signal, tell }) => {
         const yagna = env.connections.get(input.job.connection);
         const watched = await watch(yagna, input, signal, tell);
+        countScript(watched);
         const { activityId, agreementId, batchId } = input;
         const success = watched.state === 'done';
         return { ...watched, event: event('ScriptExecuted', { activityId, agreementId, batchId, success }) };

@@ -13,6 +13,7 @@ import { addReadingCommands } from './reading-commands';
 import { addReconcileCommand } from './reconcile-command';
 import { addRentalCommands } from './rental-commands';
 import { addSchemaCommand } from './schema-command';
+import { addSearchAttributesCommand } from './search-attributes-command';
 import { addDevnetCommand } from './start-devnet';
 import { addUiCommand } from './ui-command';
 import { addWorkerCommand } from './worker-command';
@@ -42,6 +43,7 @@ export function makeProgram({ onVerbose }: { onVerbose: () => void }): Command {
   addWorkerCommand(program);
   addDevnetCommand(program);
   addSchemaCommand(program);
+  addSearchAttributesCommand(program);
   addCompletionCommands(program);
   finish(program, program.name(), onVerbose);
   return program;

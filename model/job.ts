@@ -215,6 +215,8 @@ export interface Installation {
   requestLifetimeMs: number;
   /** For so long money is reserved at a time; extended when half of it is over. */
   allocationLifeSec: number;
+  /** The namespace has the search attributes of `model/search-attributes.ts`. */
+  searchAttributes?: true;
 }
 
 /** Payment platform token, such as `erc20-holesky-tglm`. */

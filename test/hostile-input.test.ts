@@ -11,6 +11,7 @@ import fc from 'fast-check';
 import { createGolemActivities, type GolemActivities } from '../activities';
 import { Connections } from '../activities/yagna';
 import { FAILURES } from '../model/failures';
+import type { RentalCalls } from '../model/rental-calls';
 import { parseJobSpec } from '../model/spec';
 import {
   recording,
@@ -250,6 +251,7 @@ describe('an answer of yagna', () => {
     | 'golemWriteResults'
     | 'golemResolveAttach'
     | 'golemDescribeDetach'
+    | keyof RentalCalls
   >;
   const inputsOf: { [Name in Asking]: Parameters<GolemActivities[Name]>[0][] } = {
     golemPrepareJob: [{ spec: { image: 'golem/alpine:latest', budget: '1', tasks: ['true'] } }],

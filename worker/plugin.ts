@@ -4,7 +4,7 @@
  * `export * from 'golem-temporal/workflows'` into your own workflows file.
  */
 import { SimplePlugin } from '@temporalio/plugin';
-import { Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
+import { Runtime, type Logger, type Worker, type WorkerOptions } from '@temporalio/worker';
 import {
   Connections,
   createGolemActivities,
@@ -18,9 +18,10 @@ import { readRegistryUrl } from '../activities/image';
 import type { WorkerFiles } from '../activities/worker-files';
 import type { ProviderAvoidStore } from '../model/avoid';
 import type { DurationClasses } from '../model/duration-classes';
-import { given } from '../model/given';
 import type { SelectionStrategy } from '../model/selection';
-import { watchQueueOf } from './task-queues';
+import { eventSinks } from './event-target';
+import { measureRequests } from './request-metrics';
+import { isWatched, runWithWatches } from './watch-worker';
 
 export interface GolemPluginOptions {
   /** Connections to yagna. Default: from YAGNA_APPKEY, YAGNA_API_URL and the file GOLEM_CONNECTIONS. */
@@ -46,9 +47,28 @@ export interface GolemPluginOptions {
   env?: Readonly<Record<string, string | undefined>>;
   /**
    * Told when a yagna stops answering, refuses the app key, or answers again: once each time, however many wait for it.
-   * Default: a warning in the log of Temporal's `Runtime`.
+   * Default: a warning to `logger`.
    */
   onConnectionChange?: (change: ConnectionChange) => void;
+  /**
+   * Where the plugin's own messages go. What activities and workflows log goes where Temporal's `Runtime` has it. Default:
+   * the logger of that.
+   */
+  logger?: Logger;
+  /**
+   * Is dispatched a {@link GolemEventNotice} for each event of the jobs whose workflows run in this worker, by the event's name
+   * as type, when its workflow keeps it; a replay does not repeat it. So an event comes once as a rule; twice when its workflow
+   * task was done twice, as after a time-out (`workflowId` and `event.seq` tell a repeat); not at all when the process dies in
+   * that moment. Whoever must see all reads `GolemClient.followEvents`. A listener that throws
+   * ends the process, as with any EventTarget of Node's. Default: none.
+   */
+  eventTarget?: EventTarget;
+  /**
+   * Whether jobs set the search attributes GolemPhase, GolemProviders and GolemCost; those that are not registered in the
+   * namespace keep a job from going on. Default: where all three are, as Temporal's operator service says. Temporal Cloud has
+   * none to ask: set it to true there once they are registered.
+   */
+  searchAttributes?: boolean;
   /** Serves a folder to the VMs of jobs, as `files:/…` in transfers; see `startFileServer`. Default: none. */
   files?: WorkerFiles;
   /** Long polls at once in one worker. Default 2000: each waits and costs next to nothing. */
@@ -57,17 +77,27 @@ export interface GolemPluginOptions {
 
 const DEFAULT_WATCHES = 2000;
 const INTERCEPTORS = require.resolve('../workflows/interceptors');
+/** Activities of all plugins. */
+const ours = new WeakSet<object>();
 
+/**
+ * To be given to a worker, to its connection, or to both; one plugin may serve several workers. Clients and connections take
+ * it, and need nothing of it.
+ */
 export class GolemPlugin extends SimplePlugin {
   private readonly activities: GolemActivities;
   private readonly maxConcurrentWatches: number;
+  private readonly sinks: WorkerOptions['sinks'];
 
   constructor(options: GolemPluginOptions = {}) {
     // Wherever workflows are bundled: by a worker, or beforehand with this plugin.
     super({ name: 'golem-temporal', workerInterceptors: { workflowModules: [INTERCEPTORS] } });
     const env = options.env ?? process.env;
     const connections = options.connections ?? new Connections(env);
-    connections.onChange(options.onConnectionChange ?? logged);
+    const warn = ({ line }: ConnectionChange): void =>
+      (options.logger ?? Runtime.instance().logger).warn(line);
+    connections.onChange(options.onConnectionChange ?? warn);
+    measureRequests(connections);
     const environment: ActivityEnvironment = {
       connections,
       owner: options.owner,
@@ -82,50 +112,36 @@ export class GolemPlugin extends SimplePlugin {
       allocationLifeSec: readAllocationLife(env),
       avoid: options.avoid,
       files: options.files,
+      searchAttributes: options.searchAttributes,
     };
     this.activities = createGolemActivities(environment);
+    for (const activity of Object.values(this.activities)) ours.add(activity);
     this.maxConcurrentWatches = options.maxConcurrentWatches ?? DEFAULT_WATCHES;
+    this.sinks = eventSinks(options.eventTarget);
   }
 
-  /** @throws TypeError - an activity of the user has the name of one of ours */
+  /**
+   * May be called twice for a worker, when the plugin is given to connection and worker both.
+   * @throws TypeError - an activity of the user has the name of one of ours; or another GolemPlugin has come before
+   */
   override configureWorker(options: WorkerOptions): WorkerOptions {
     const theirs: Record<string, unknown> = { ...options.activities };
     for (const [name, activity] of Object.entries(this.activities)) {
-      // The hook may run twice, when the plugin is given to connection and worker both.
-      if (theirs[name] !== undefined && theirs[name] !== activity) {
-        throw new TypeError(`golem-temporal: an activity named ${name} is registered already; rename yours`);
-      }
+      const other = theirs[name];
+      if (other === undefined || other === activity) continue;
+      throw new TypeError(
+        ours.has(Object(other) as object)
+          ? 'golem-temporal: the worker has two GolemPlugins: give it one, the same to the worker and its connection'
+          : `golem-temporal: an activity named ${name} is registered already; rename yours`,
+      );
     }
-    return super.configureWorker({ ...options, activities: { ...theirs, ...this.activities } });
+    const activities = { ...theirs, ...this.activities };
+    return super.configureWorker({ ...options, activities, sinks: { ...options.sinks, ...this.sinks } });
   }
 
   override async runWorker(worker: Worker, next: (worker: Worker) => Promise<void>): Promise<void> {
-    // Not `worker.connection`: one that the worker made for itself closes with it.
-    const { connection, namespace, identity, dataConverter, interceptors, taskQueue, shutdownGraceTime } =
-      worker.options;
-    const watches = await Worker.create({
-      ...given({ connection, namespace, identity, dataConverter, shutdownGraceTime }),
-      taskQueue: watchQueueOf(taskQueue),
-      activities: this.activities,
-      interceptors: { activity: interceptors.activity },
-      maxConcurrentActivityTaskExecutions: this.maxConcurrentWatches,
-      // Idle watches beat once in 96 s; the SDK's own limit of 60 s would cost half as much again.
-      maxHeartbeatThrottleInterval: '100 s',
-    });
-    const watching = watches.run();
-    // Without its watches a worker is of no use: whoever supervises it had better start a new one.
-    watching.catch(() => {
-      if (worker.getState() === 'RUNNING') worker.shutdown();
-    });
-    try {
-      await next(worker);
-    } finally {
-      if (watches.getState() === 'RUNNING') watches.shutdown();
-      await watching;
-    }
+    if (isWatched(worker)) return await next(worker);
+    const { activities, maxConcurrentWatches } = this;
+    await runWithWatches(worker, { activities, maxConcurrentWatches }, next);
   }
-}
-
-function logged({ line }: ConnectionChange): void {
-  Runtime.instance().logger.warn(line);
 }

@@ -3,7 +3,14 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DataConverter } from '@temporalio/common';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
-import { NativeConnection, Worker, type WorkerPlugin, type WorkflowBundleOption } from '@temporalio/worker';
+import {
+  NativeConnection,
+  Worker,
+  type NativeConnectionOptions,
+  type WorkerOptions,
+  type WorkerPlugin,
+  type WorkflowBundleOption,
+} from '@temporalio/worker';
 import { Connections } from '../activities';
 import { isYagnaError, supportedVersion } from '../activities/yagna';
 import { foreignText } from '../model/foreign-text';
@@ -21,6 +28,17 @@ export interface RunWorkerOptions extends GolemPluginOptions {
    * have it. Default: the SDK's.
    */
   dataConverter?: DataConverter;
+  /** Over what `@temporalio/envconfig` says: TLS, API key, metadata, a connection's plugins. */
+  connectionOptions?: Omit<NativeConnectionOptions, 'address'>;
+  /**
+   * More of Temporal's own options, such as `interceptors`, `sinks`, `plugins`, `workerDeploymentOptions`, `tuner` or
+   * `maxCachedWorkflows`. With workflow interceptors, plugins that may bring some, or a converter given by path the workflows
+   * are bundled when the worker starts, which takes some seconds; else the bundle that comes with the package is taken.
+   */
+  workerOptions?: Omit<
+    WorkerOptions,
+    'connection' | 'namespace' | 'taskQueue' | 'dataConverter' | 'workflowsPath' | 'workflowBundle'
+  >;
   /** Called when both workers have begun to poll, with the names of their task queues. */
   onReady?: (queues: string[]) => void;
   /** Shuts the worker down when aborted, as SIGINT and SIGTERM do. */
@@ -36,12 +54,18 @@ export async function runWorker(options: RunWorkerOptions = {}): Promise<void> {
   const config = loadClientConnectConfig();
   const connections = options.connections ?? new Connections(options.env ?? process.env);
   const taskQueue = options.taskQueue ?? TASK_QUEUE;
+  const { plugins = [], ...workerOptions } = options.workerOptions ?? {};
   const connection = await NativeConnection.connect({
     ...config.connectionOptions,
+    ...options.connectionOptions,
     address: options.address ?? config.connectionOptions.address ?? 'localhost:7233',
   });
   try {
     const worker = await Worker.create({
+      // A dead worker's sticky queue holds its workflows back for so long.
+      stickyQueueScheduleToStartTimeout: '5 s',
+      shutdownGraceTime: '2 s',
+      ...workerOptions,
       connection,
       namespace: options.namespace ?? config.namespace ?? 'default',
       taskQueue,
@@ -49,11 +73,9 @@ export async function runWorker(options: RunWorkerOptions = {}): Promise<void> {
       plugins: [
         new GolemPlugin({ ...options, connections }),
         onceRunning(() => options.onReady?.([taskQueue, watchQueueOf(taskQueue)])),
+        ...plugins,
       ],
-      ...workflowSource(),
-      // A dead worker's sticky queue holds its workflows back for so long.
-      stickyQueueScheduleToStartTimeout: '5 s',
-      shutdownGraceTime: '2 s',
+      ...workflowSource(options),
     });
     const stop = (): void => {
       if (worker.getState() === 'RUNNING') worker.shutdown();
@@ -105,14 +127,28 @@ function onceRunning(tell: () => void): WorkerPlugin {
   };
 }
 
-/** The bundle made by the build; a checkout that was not built bundles from source. */
-function workflowSource(): { workflowBundle: WorkflowBundleOption } | { workflowsPath: string } {
+/** The bundle made by the build, unless something of the user's is to be in it; a checkout that was not built has none. */
+function workflowSource(
+  options: RunWorkerOptions,
+): { workflowBundle: WorkflowBundleOption } | { workflowsPath: string } {
+  if (isBundledAnew(options)) return { workflowsPath: require.resolve('../workflows') };
   const bundle = [
     join(__dirname, '..', 'workflow-bundle.js'),
     join(__dirname, '..', 'dist', 'workflow-bundle.js'),
   ];
   const codePath = bundle.find((path) => existsSync(path) && isOfThisWorker(path));
   return codePath ? { workflowBundle: { codePath } } : { workflowsPath: require.resolve('../workflows') };
+}
+
+function isBundledAnew({ dataConverter, connectionOptions, workerOptions = {} }: RunWorkerOptions): boolean {
+  const { interceptors, plugins = [], bundlerOptions } = workerOptions;
+  const { payloadConverterPath, failureConverterPath } = dataConverter ?? {};
+  const all: object[] = [...plugins, ...(connectionOptions?.plugins ?? [])];
+  return (
+    (payloadConverterPath ?? failureConverterPath ?? bundlerOptions) !== undefined ||
+    (interceptors?.workflowModules ?? []).length > 0 ||
+    all.some((plugin) => 'configureBundler' in plugin)
+  );
 }
 
 /** A prebuilt bundle runs only on the very version of the SDK that made it; the build writes that beside it. */

@@ -18,7 +18,7 @@ import {
 } from '@temporalio/workflow';
 import type { DraftProposal, JobRef, PreparedJob } from '../activities/contract';
 import { DEFAULT_CONNECTION, rentalId, settlementId, type AgreementId } from '../model/ids';
-import { appendEvents, readEvents, resumeEvents } from '../model/events';
+import { readEvents, resumeEvents, type NewEvent } from '../model/events';
 import type { Duration } from '../model/duration-classes';
 import { paymentPlatform, type JobSpec, type TaskFile } from '../model/job';
 import type { JobPhase, JobProgress, JobResult } from '../model/result';
@@ -28,6 +28,7 @@ import { fitCarried, type CarriedJob } from './carried-job';
 import { quietly, startRental, startSettlement, type RentalHandle } from './child-workflows';
 import { Control, unsigned, type KeepsGrants } from './control';
 import { jobDetails } from './current-details';
+import { keepEvents } from './event-log';
 import {
   failureOfClosed,
   namedFailure,
@@ -85,6 +86,7 @@ import {
   taskResults,
   type RentalEntry,
 } from './state/job-state';
+import { ShownAttributes } from './search-attributes';
 import { newGrants, type Grants } from './state/grants';
 import { unlessStopped } from './unless-stopped';
 
@@ -99,6 +101,7 @@ export async function golemJob(given: unknown, carried?: CarriedJob): Promise<Jo
   const { workflowId: jobId, firstExecutionRunId: jobUuid, startTime } = workflowInfo();
   const startedAt = carried?.startedAt ?? startTime.toISOString();
   const log = resumeEvents(carried?.log);
+  const note = (events: readonly NewEvent[]): void => keepEvents(jobId, log, events);
   let state = carried?.state ?? newJobState([]);
   let phase: JobPhase = carried?.phase ?? 'validating';
   let lastFailure = carried?.lastFailure;
@@ -132,10 +135,13 @@ export async function golemJob(given: unknown, carried?: CarriedJob): Promise<Jo
     rentals: rentalProgress(state),
   });
   const now = (): string => new Date().toISOString();
+  let attributes = new ShownAttributes(carried?.installation.searchAttributes ?? false);
   let shown = 0;
   const show = (): void => {
     shown += 1;
     setCurrentDetails(jobDetails(progress()));
+    const providers = state.rentals.map(({ provider }) => provider.id);
+    attributes.show({ phase, cost: budget.progress.accepted, providers });
   };
   /** News from outside: the main loop looks again. */
   const changed = (): void => {
@@ -193,7 +199,7 @@ export async function golemJob(given: unknown, carried?: CarriedJob): Promise<Jo
   setHandler(assignmentOutcomeSignal, sound('golemAssignmentOutcome', isOutcome, onOutcome));
 
   const kept: KeepsGrants = { grants: carried ? carried.grants : closedBy(given) };
-  const control = new Control(kept, (events) => appendEvents(log, events));
+  const control = new Control(kept, note);
   const terminate = async (request?: { reason?: string }): Promise<void> => {
     await control.guard('terminate', request);
     stopReason ??= request?.reason ?? 'terminated by request';
@@ -219,6 +225,7 @@ export async function golemJob(given: unknown, carried?: CarriedJob): Promise<Jo
   if (!carried) {
     job = refTo(prepared);
     duration = durationOf(spec);
+    attributes = new ShownAttributes(installation.searchAttributes ?? false);
     const leastLifeMs = spec.demand.leastLifeSec * 1000;
     state = newJobState(spec.tasks, { ahead: spec.taskFile?.count, leastLifeMs });
     budget.begin(spec, platform);
@@ -306,6 +313,7 @@ export async function golemJob(given: unknown, carried?: CarriedJob): Promise<Jo
       debitNoteIntervalSec: spec.demand.midAgreementDebitNoteIntervalSec,
       requestLifetimeMs: installation.requestLifetimeMs,
       allocationLifeSec: installation.allocationLifeSec,
+      searchAttributes: installation.searchAttributes,
     });
     settlement.result().catch((error: unknown) => onSettlementEnd(settlementFailureOf(error)));
     return settlement.firstExecutionRunId;
@@ -557,7 +565,7 @@ export async function golemJob(given: unknown, carried?: CarriedJob): Promise<Jo
       })),
       forgivable: forgivableProviders(state),
     });
-    appendEvents(log, found.events);
+    note(found.events);
     retried ||= found.retried;
     if (!found.demand) return;
     // A job that has providers is not without them, however little the market has to offer now.
@@ -638,7 +646,7 @@ export async function golemJob(given: unknown, carried?: CarriedJob): Promise<Jo
     toEnd.set(agreementId, message);
     try {
       const closed = await cleanUp.golemCloseRental({ job, agreementId, reason: { message } });
-      appendEvents(log, closed.events);
+      note(closed.events);
     } catch (error) {
       if (!isCancellation(error)) failed(namedFailure(error).type, namedFailure(error).message);
     }
@@ -652,7 +660,7 @@ export async function golemJob(given: unknown, carried?: CarriedJob): Promise<Jo
     if (!broken) return;
     const told = CancellationScope.nonCancellable(() => avoiding.golemAvoidProvider({ job, ...broken }));
     const remembering = told
-      .then(({ events }) => appendEvents(log, events))
+      .then(({ events }) => note(events))
       .catch(() => undefined)
       .finally(() => remembered.delete(remembering));
     remembered.add(remembering);
@@ -706,7 +714,7 @@ export async function golemJob(given: unknown, carried?: CarriedJob): Promise<Jo
     const lastWritten = inFile?.finish();
     try {
       const unsubscribed = await unsubscribing.golemUnsubscribeDemands({ job });
-      appendEvents(log, unsubscribed.events);
+      note(unsubscribed.events);
     } catch {
       // Results must not wait for it, nor be lost with it: the settlement looks for demands, twice.
       retried = true;

@@ -16,13 +16,14 @@ import {
 } from '@temporalio/workflow';
 import type { Adopted, CleanedUp, OwnersToWatch, SettlementNews } from '../activities/contract';
 import { backoffMs } from '../model/backoff';
-import { appendEvents, readEvents, resumeEvents, type NewEvent } from '../model/events';
+import { readEvents, resumeEvents, type NewEvent } from '../model/events';
 import type { AgreementId } from '../model/ids';
 import type { LastFailure, SettlementPhase, SettlementProgress, SettlementResult } from '../model/result';
 import { cleanUp, settlementWatch } from './activity-options';
 import { Chores } from './chores';
 import { settlementDetails } from './current-details';
 import { DocumentDecisions, HEARTBEAT_MS } from './document-decisions';
+import { keepEvents } from './event-log';
 import { namedFailure } from './failure-type';
 import { JobReports } from './job-reports';
 import { isLong } from './long-history';
@@ -52,6 +53,7 @@ import {
   sound,
 } from './signal-input';
 import { Reservation } from './reservation';
+import { ShownAttributes } from './search-attributes';
 import { fitSettlement, type SettlementPlace } from './state/carried-settlement';
 import {
   agreementsOf,
@@ -105,6 +107,13 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
     ...{ detached: place.detached, lastFailure },
   });
 
+  const attributes = new ShownAttributes(input.searchAttributes ?? false);
+  const show = (): void => {
+    setCurrentDetails(settlementDetails(progress()));
+    const providers = agreementsOf(ledger).map(({ provider }) => provider.id);
+    attributes.show({ phase: place.phase, cost: moneyOf(ledger).accepted, providers });
+  };
+
   setHandler(eventsQuery, (query) => readEvents(log, query));
   setHandler(settlementProgressQuery, progress);
   const onOwnerClosed = (closed: OwnerClosed): void => {
@@ -120,7 +129,7 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
   setHandler(attachedSignal, sound('golemAttached', isOwnerAttached, onAttached));
   setHandler(attachNoncesQuery, () => owners.nonces);
 
-  const note = (events: NewEvent[]): void => appendEvents(log, events);
+  const note = (events: NewEvent[]): void => keepEvents(job.jobId, log, events);
   const onRefused = (refused: ControlRefusal): void => {
     note([refusalEvent(refused)]);
     // It changes nothing, and makes the history long all the same.
@@ -151,7 +160,7 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
   const decisions = new DocumentDecisions({
     ...{ input, ledger, undecided, refusedProviders, reservation, chores, note, failed, failedAs },
     ended(what) {
-      setCurrentDetails(settlementDetails(progress()));
+      show();
       const isSoonerDue = !reservation.holds && nextDueMs(undecided) < watchedUntilMs;
       if (what === 'other' || isSoonerDue) changes += 1;
       if (what === 'accepted') reports.soon();
@@ -192,7 +201,7 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
   }
 
   async function report(): Promise<void> {
-    setCurrentDetails(settlementDetails(progress()));
+    show();
     await reports.now();
   }
 

@@ -9,12 +9,13 @@ import {
 import type { Duration } from '@temporalio/common';
 import type { RentalEnded } from '../activities/contract';
 import { detachedMessage, type Detached } from '../model/attach';
-import { appendEvents, type NewEvent } from '../model/events';
+import type { NewEvent } from '../model/events';
 import type { GolemActivityId } from '../model/ids';
 import { MOST_VMS } from '../model/rental-limits';
 import type { RentalState } from '../model/result';
 import { Control } from './control';
 import { rentalDetails } from './current-details';
+import { keepEvents } from './event-log';
 import type { NamedFailure } from './failure-type';
 import { isLong } from './long-history';
 import { OutsideScripts } from './outside-scripts';
@@ -218,7 +219,7 @@ export class Rental {
   }
 
   note(events: readonly NewEvent[]): void {
-    appendEvents(this.record.log, events);
+    keepEvents(this.record.terms.job.jobId, this.record.log, events);
   }
 
   show(): void {

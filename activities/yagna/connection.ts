@@ -18,6 +18,7 @@ import { exeUnitCalls, type ExeUnitPort } from './exe-unit';
 import { marketCalls, type MarketPort } from './market';
 import { paymentCalls, type PaymentPort } from './payment';
 import { Reachability, type ConnectionChange } from './reachability';
+import type { RequestDone } from './request-span';
 import { EventStreams } from './streams';
 import { requestClass, Transport, type Endpoint } from './transport';
 import { identitySchema, read, versionSchema } from './wire';
@@ -58,6 +59,7 @@ export class Connections {
   private endpoints: Record<string, Endpoint>;
   private readonly open = new Map<string, Open>();
   private readonly listeners = new Set<(change: ConnectionChange) => void>();
+  private readonly requestListeners = new Set<(done: RequestDone) => void>();
   /** Keys that are or were in use: a late answer may quote one that has been replaced. */
   private readonly keys = new Set<string>();
 
@@ -75,6 +77,15 @@ export class Connections {
   onChange(listener: (change: ConnectionChange) => void): () => void {
     this.listeners.add(listener);
     return () => this.listeners.delete(listener);
+  }
+
+  /**
+   * Tells of each HTTP request that is over, those sent again included.
+   * @returns ends it
+   */
+  onRequest(listener: (done: RequestDone) => void): () => void {
+    this.requestListeners.add(listener);
+    return () => this.requestListeners.delete(listener);
   }
 
   /** Of all connections that are known now. */
@@ -114,7 +125,9 @@ export class Connections {
       const reachability = new Reachability(name, (change) => {
         for (const tell of this.listeners) tell(change);
       });
-      const transport = new Transport(name, source, this.requestTimeoutMs, reachability);
+      const transport = new Transport(name, source, this.requestTimeoutMs, reachability, (done) => {
+        for (const tell of this.requestListeners) tell(done);
+      });
       const yagna = connect(transport, reachability);
       const streams = new EventStreams(yagna, { now: () => yagna.now() });
       open = { yagna, streams, documents: new Documents(yagna) };

@@ -3,7 +3,15 @@ import { ActivityApi } from 'ya-ts-client';
 import { z } from 'zod';
 import type { AgreementId, BatchId, GolemActivityId } from '../../model/ids';
 import { isYagnaError, unlessGone, unlessNotFound } from './errors';
-import { ACTIVITY, longPoll, notNegative, requestClass, type SendOptions, type Transport } from './transport';
+import {
+  ACTIVITY,
+  longPoll,
+  notNegative,
+  requestClass,
+  route,
+  type SendOptions,
+  type Transport,
+} from './transport';
 import {
   batchResultSchema,
   golemActivityStateSchema,
@@ -131,11 +139,11 @@ export function exeUnitCalls(transport: Transport): ExeUnitPort {
 
     async batchResults(activityId, batchId, { timeoutSec, commandIndex } = {}, signal) {
       // ya-ts-client sends a timeout always; without one yagna answers at once.
-      const path = `${ACTIVITY}/activity/${encodeURIComponent(activityId)}/exec/${encodeURIComponent(batchId)}`;
+      const at = route(`${ACTIVITY}/activity/{activityId}/exec/{batchId}`, activityId, batchId);
       const query = { timeout: timeoutSec === undefined ? undefined : notNegative(timeoutSec), commandIndex };
       try {
         const results = await transport.send(
-          { method: 'GET', path, query },
+          { method: 'GET', ...at, query },
           longPoll(timeoutSec ?? 5, signal),
         );
         return read(z.array(batchResultSchema), results, 'GET /activity/{id}/exec/{id}');

@@ -16,6 +16,7 @@ export { Documents, type DocumentKind, type DocumentOrigin } from './documents';
 export type { CaptureMode, ExeScriptCommand, ExeUnitPort } from './exe-unit';
 export type { Approval, DemandBody, MarketPort, ReasonBody } from './market';
 export type { ConnectionChange } from './reachability';
+export type { RequestDone, RequestOutcome } from './request-span';
 export { MIN_YAGNA, supportedVersion } from './version';
 export type { DocumentEventsQuery, NewAllocation, PaymentPort, RejectionBody } from './payment';
 export { EventStreams, STREAM_POLL_SEC, type StreamEvents, type StreamKind } from './streams';

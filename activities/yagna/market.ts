@@ -4,7 +4,15 @@ import { z } from 'zod';
 import type { AgreementId, DemandId, ProposalId, Timestamp } from '../../model/ids';
 import type { Properties } from '../../model/properties';
 import { isYagnaError, unlessGone, unlessNotFound } from './errors';
-import { longPoll, notNegative, MARKET, requestClass, type SendOptions, type Transport } from './transport';
+import {
+  longPoll,
+  notNegative,
+  MARKET,
+  requestClass,
+  route,
+  type SendOptions,
+  type Transport,
+} from './transport';
 import {
   agreementEntrySchema,
   agreementEventSchema,
@@ -184,9 +192,9 @@ export function marketCalls(transport: Transport): MarketPort {
 
     async terminationReason(agreementId, signal) {
       // ya-ts-client POSTs here, where yagna serves GET.
-      const path = `${MARKET}/agreements/${encodeURIComponent(agreementId)}/terminate/reason`;
+      const at = route(`${MARKET}/agreements/{agreementId}/terminate/reason`, agreementId);
       try {
-        const reason = await transport.send({ method: 'GET', path }, { signal });
+        const reason = await transport.send({ method: 'GET', ...at }, { signal });
         return read(agreementEventSchema, reason, 'GET /agreements/{id}/terminate/reason');
       } catch (error) {
         if (isYagnaError(error, 'notFound')) return undefined;

@@ -5,7 +5,15 @@ import { addAmounts } from '../../model/amount';
 import type { ContractDeposit } from '../../model/job';
 import type { AllocationId, Amount, DebitNoteId, InvoiceId, Timestamp } from '../../model/ids';
 import { isYagnaError, unlessGone, unlessNotFound } from './errors';
-import { longPoll, notNegative, PAYMENT, requestClass, type SendOptions, type Transport } from './transport';
+import {
+  longPoll,
+  notNegative,
+  PAYMENT,
+  requestClass,
+  route,
+  type SendOptions,
+  type Transport,
+} from './transport';
 import {
   allocationSchema,
   debitNoteEventSchema,
@@ -129,8 +137,8 @@ export function paymentCalls(transport: Transport): PaymentPort {
   const payment = (options: SendOptions) =>
     new PaymentApi.RequestorService(requestClass(transport, PAYMENT, options));
   // ya-ts-client adds maxItems=10 to lists; without it yagna gives all.
-  const list = (path: string, query: Record<string, unknown>, signal?: AbortSignal) =>
-    transport.send({ method: 'GET', path: PAYMENT + path, query }, { signal });
+  const list = (template: string, query: Record<string, unknown>, signal?: AbortSignal, ...ids: string[]) =>
+    transport.send({ method: 'GET', ...route(PAYMENT + template, ...ids), query }, { signal });
 
   return {
     async allocations(signal) {
@@ -171,15 +179,15 @@ export function paymentCalls(transport: Transport): PaymentPort {
     },
 
     async amendAllocation(allocationId, change, signal) {
-      const path = `${PAYMENT}/allocations/${encodeURIComponent(allocationId)}`;
-      const amended = await transport.send({ method: 'PUT', path, body: change }, { signal });
+      const at = route(`${PAYMENT}/allocations/{allocationId}`, allocationId);
+      const amended = await transport.send({ method: 'PUT', ...at, body: change }, { signal });
       return read(allocationSchema, amended, 'PUT /allocations/{id}');
     },
 
     async spentFrom(allocationId, signal) {
-      const path = `/allocations/${encodeURIComponent(allocationId)}/expenditures`;
+      const asked = list('/allocations/{allocationId}/expenditures', {}, signal, allocationId);
       const taken = await unlessNotFound(
-        reading(z.array(expenditureSchema), list(path, {}, signal), 'GET /allocations/{id}/expenditures'),
+        reading(z.array(expenditureSchema), asked, 'GET /allocations/{id}/expenditures'),
       );
       return taken && addAmounts(taken.map(({ acceptedAmount }) => acceptedAmount));
     },

@@ -4,6 +4,7 @@
  * listener hears nothing while yagna is away, it should also look by itself now and then.
  */
 import { setTimeout as delay } from 'node:timers/promises';
+import { context, ROOT_CONTEXT } from '@opentelemetry/api';
 import { backoffMs, YAGNA_BACKOFF } from '../../model/backoff';
 import type { Yagna } from './connection';
 import type { AgreementEvent, DebitNoteEvent, InvoiceEvent } from './wire';
@@ -76,12 +77,14 @@ class Stream<E extends { eventDate: string; eventType: string }> {
   }
 
   subscribe(listener: (event: E) => void): () => void {
-    // A wrapper, so that the same function given twice is two subscriptions.
-    const entry = (event: E) => listener(event);
+    // A wrapper, so that the same function given twice is two subscriptions; what it does is traced as its subscriber's.
+    const entry = context.bind(context.active(), (event: E) => listener(event));
     this.listeners.add(entry);
     if (this.running === undefined) {
       this.running = new AbortController();
-      void this.run(this.running.signal);
+      const { signal } = this.running;
+      // It outlives who came first, and serves all: each poll is a trace of its own.
+      context.with(ROOT_CONTEXT, () => void this.run(signal));
     }
     return () => {
       this.listeners.delete(entry);

@@ -13,6 +13,7 @@ import { REQUEST_TIMEOUT_MS } from '../../model/request-lifetime';
 import { MAX_BODY_BYTES, readBody } from './bounded-body';
 import { errorOfStatus, YagnaError } from './errors';
 import type { Reachability } from './reachability';
+import { spanned, type RequestDone, type RequestOutcome } from './request-span';
 import { redacted } from './redact';
 
 const NEEDS_NO_KEY = '/version/get';
@@ -38,6 +39,8 @@ export interface WireRequest {
   method: string;
   /** Path with the API's prefix, such as `/market-api/v1/demands`. */
   path: string;
+  /** The same with names in braces for ids, for traces and metrics. Default: `path`, where no id is in it. */
+  template?: string;
   query?: Record<string, unknown>;
   body?: unknown;
 }
@@ -58,6 +61,8 @@ export class Transport {
     private readonly source: EndpointSource,
     private readonly timeoutMs = REQUEST_TIMEOUT_MS,
     private readonly reachability?: Reachability,
+    /** Told of each request that is over. */
+    private readonly onRequest: (done: RequestDone) => void = () => undefined,
   ) {}
 
   /**
@@ -88,6 +93,21 @@ export class Transport {
   }
 
   private async sendTo(endpoint: Endpoint, request: WireRequest, options: SendOptions): Promise<unknown> {
+    const { method, path, template = path } = request;
+    return await spanned(
+      { method, path, template, url: endpoint.url, connection: this.connection },
+      (answered) => this.exchange(endpoint, request, options, answered),
+      outcomeOf,
+      this.onRequest,
+    );
+  }
+
+  private async exchange(
+    endpoint: Endpoint,
+    request: WireRequest,
+    options: SendOptions,
+    answered: (status: number) => void,
+  ): Promise<unknown> {
     const call = `${request.method} ${request.path}`;
     const timeoutMs = options.timeoutMs ?? this.timeoutMs;
     const abort = new AbortController();
@@ -112,6 +132,7 @@ export class Transport {
         redirect: 'manual',
         signal: abort.signal,
       });
+      answered(response.status);
       const text = await readBody(response);
       this.readClock(response.headers.get('date'));
       if (text === undefined) throw this.tooLong(call);
@@ -181,6 +202,11 @@ export class Transport {
   }
 }
 
+/** What is no error of yagna's is the caller's own reason to call it off. */
+function outcomeOf(error: unknown): RequestOutcome {
+  return error instanceof YagnaError ? error.kind : 'aborted';
+}
+
 interface NetworkCause {
   code?: string;
   syscall?: string;
@@ -244,8 +270,10 @@ class RequestClass extends MarketApi.BaseHttpRequest {
     const path = api.url.replace(/{(.*?)}/g, (_, name: string) =>
       encodeURIComponent(String(api.path?.[name])),
     );
+    const { BASE } = this.config;
+    const { method, query, body } = api;
     const sent = this.transport.send(
-      { method: api.method, path: this.config.BASE + path, query: api.query, body: api.body },
+      { method, path: BASE + path, template: BASE + api.url, query, body },
       this.options,
     );
     return new MarketApi.CancelablePromise<T>((resolve, reject) => {
@@ -253,6 +281,12 @@ class RequestClass extends MarketApi.BaseHttpRequest {
       sent.then((body) => resolve(body as T), reject);
     });
   }
+}
+
+/** A path that ya-ts-client has no call for: its ids take the places of the names in braces, in order. */
+export function route(template: string, ...ids: string[]): Pick<WireRequest, 'path' | 'template'> {
+  const left = ids.map(encodeURIComponent);
+  return { template, path: template.replace(/{.*?}/g, () => left.shift() ?? '') };
 }
 
 /** Base paths of yagna's APIs. */
