@@ -63,7 +63,7 @@ export interface ExpectedCost {
   fitsBudget: boolean;
 }
 
-/** Answer to {@link EstimateInput}. */
+/** Answer to `EstimateInput`. */
 export interface Estimate {
   connection: string;
   platform: string;
@@ -109,7 +109,7 @@ export interface ListedAllocation {
   endsAt: Timestamp;
 }
 
-/** Answer to {@link YagnaInput}. What could not be asked is absent, and `problem` says why. */
+/** Answer to `YagnaInput`. What could not be asked is absent, and `problem` says why. */
 export interface YagnaReport {
   connection: string;
   /** Of the worker, by name. */
