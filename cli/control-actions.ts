@@ -1,6 +1,6 @@
 /** What `golem-temporal key | grant | revoke` do: thin over the client. */
 import { writeFile } from 'node:fs/promises';
-import { ControlSigner, GolemClient, type Permission } from '../client/index';
+import { ControlSigner, GolemClient, GolemRentalError, type Permission } from '../client/index';
 import { fileProblem } from '../model/file-problem';
 import { usageError } from './failure';
 import { readSigner } from './key-file';
@@ -40,7 +40,13 @@ export async function grant(
 export async function revoke(rental: string, from: string, options: { key: string }): Promise<void> {
   const signer = await readSigner(options.key);
   await withTemporal(async (client) => {
-    await new GolemClient({ client, signer }).revoke(rental, from);
+    try {
+      await new GolemClient({ client, signer }).revoke(rental, from);
+    } catch (error) {
+      // Or never granted: who has mistyped the key is not to think that it is done.
+      if (!(error instanceof GolemRentalError) || !error.reason.includes('has no grant here')) throw error;
+      throw usageError(`${from} has no grant for ${rental}, or none any more: there is nothing to revoke`);
+    }
     console.log(`${from} may do nothing with ${rental} any more, nor may those that had it from there`);
   });
 }

@@ -8,6 +8,7 @@ import { FAILURES } from '../model/failures';
 import type { Funds } from '../model/inspect';
 import { CliError, EXIT_INTERRUPTED } from './failure';
 import { interruptible, WaitOver } from './interruptible';
+import { noNamespace } from './job-failure';
 import { unit } from './job-view';
 import { packageJson } from './package-json';
 import { withTemporal } from './temporal-client';
@@ -75,9 +76,8 @@ async function checkTemporal(client: Client, found: Found): Promise<boolean> {
   try {
     await client.workflowService.describeNamespace({ namespace });
   } catch (error) {
-    const what = `Temporal has no namespace ${namespace}`;
     if ((error as { code?: number }).code !== 5) throw error;
-    found('Temporal', 'bad', what, 'create it, or set TEMPORAL_NAMESPACE to one that it has');
+    found('Temporal', 'bad', noNamespace(namespace));
     return false;
   }
   found('Temporal', 'good', `${serverVersion ?? 'answers'}, namespace ${namespace}`);

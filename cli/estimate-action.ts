@@ -41,7 +41,9 @@ const short = (amount: string): string => new Decimal(amount).toSignificantDigit
 function estimateLines(found: Estimate): string[] {
   const { platform, providers, offers, suitable, prices, best, expected, unsuitable } = found;
   const glm = unit(platform);
-  const lines = [`${suitable} of ${providers} providers suit, by ${offers} offers, paid on ${platform}`];
+  const lines = [
+    `${suitable} of ${counted(providers, 'provider')} suit (${counted(offers, 'offer')}), paid on ${platform}`,
+  ];
   if (prices) {
     const range = ({ least, median, most }: NonNullable<typeof prices>['startPrice']): string =>
       `${short(least)} to ${short(most)}, half of them up to ${short(median)}`;
@@ -52,10 +54,12 @@ function estimateLines(found: Estimate): string[] {
   if (expected) {
     const { vms, tasks, taskSec, lastsSec, atLeast, atMost, ceiling, budget } = expected;
     const work =
-      tasks === 0 ? `kept for ${timeText(taskSec)}` : `${tasks} tasks of ${timeText(taskSec)} each`;
+      tasks === 0
+        ? `kept for ${timeText(taskSec)}`
+        : `${counted(tasks, 'task')} of ${timeText(taskSec)} each`;
     const cost =
       atLeast === atMost ? short(atMost) : `${short(atLeast)} (idle) to ${short(atMost)} (all threads busy)`;
-    lines.push(`expected: ${vms} VMs, ${work}, some ${timeText(lastsSec)} in all: ${cost} ${glm}`);
+    lines.push(`expected: ${counted(vms, 'VM')}, ${work}, some ${timeText(lastsSec)} in all: ${cost} ${glm}`);
     lines.push(`at most, if every VM lives until its agreement ends: ${short(ceiling)} ${glm}`);
     lines.push(
       expected.fitsBudget
@@ -65,11 +69,13 @@ function estimateLines(found: Estimate): string[] {
   }
   if (unsuitable.length > 0) lines.push('', 'why others do not suit:');
   for (const { reason, providers: count } of unsuitable)
-    lines.push(`  ${count} ${count === 1 ? 'provider' : 'providers'}: ${reason}`);
+    lines.push(`  ${counted(count, 'provider')}: ${reason}`);
   if (providers === 0)
     lines.push('nobody offers: check demand.subnetTag, and that yagna is connected (`yagna net status`)');
   return lines;
 }
+
+const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`;
 
 const COLUMNS = [
   { head: 'PROVIDER' },

@@ -3,11 +3,13 @@
 import { CommanderError } from 'commander';
 import { endWithReaders, exitOnceRead } from './exit';
 import { CliError, EXIT_FAILED, EXIT_USAGE } from './failure';
+import { endWithNpx } from './npx';
 import { makeProgram } from './program';
 
 let isVerbose = false;
 
 endWithReaders();
+endWithNpx();
 
 // Libraries may keep handles open for a while; whatever had to be waited for has been.
 void makeProgram({ onVerbose: () => (isVerbose = true) })

@@ -2,7 +2,7 @@
 import { ApplicationFailure } from '@temporalio/common';
 import { CORRECT_ARGUMENT, FAILURES } from '../model/failures';
 import { CliError } from './failure';
-import { rentalExitCode } from './job-failure';
+import { rentalExitCode, withAction } from './job-failure';
 
 /** @throws CliError - for a failure that has a name */
 export async function named<T>(doing: Promise<T>): Promise<T> {
@@ -13,7 +13,7 @@ export async function named<T>(doing: Promise<T>): Promise<T> {
       throw error;
     const isInvalid = error.type === 'InvalidJobSpec';
     const action = isInvalid ? CORRECT_ARGUMENT : FAILURES[error.type as keyof typeof FAILURES].action;
-    const text = `${error.type}: ${error.message}\n${action}`;
+    const text = withAction(`${error.type}: ${error.message}`, action);
     throw new CliError(text, rentalExitCode(error.type), { cause: error });
   }
 }

@@ -228,10 +228,16 @@ function requireDone(
   }
   // Its rental lives, and has no room for its VM.
   if (state === 'returned' && failure?.type === 'VmNotCreated')
-    throw new CliError(`script ${scriptId} was not run: ${failure.message}`, EXIT_FAILED);
+    throw new CliError(`script ${scriptId} was not run: ${whyNoVm(failure.message)}`, EXIT_FAILED);
   const failed = results.find(({ result }) => result === 'Error');
   const where = failed && failed.index > 0 ? `command ${failed.index + 1} of ` : '';
   throw new CliError(`${where}script ${scriptId}: ${state}${reason ? `: ${reason}` : ''}`, EXIT_CODES[state]);
+}
+
+/** Providers refuse a second VM under an agreement in words of their own, from deep inside. */
+function whyNoVm(message: string): string {
+  if (!/Only single Activity allowed|simultaneous Activities/.test(message)) return message;
+  return 'its provider has room for one VM an agreement, as most have: run it in the first VM, without --vm, or rent another one';
 }
 
 export async function terminate(id: string, options: { reason: string; key?: string }): Promise<void> {

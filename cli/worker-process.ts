@@ -2,7 +2,7 @@
 import { isGrpcServiceError, type Client } from '@temporalio/client';
 import type * as workerIndex from '../worker/index';
 import { usageError } from './failure';
-import { asCliError } from './job-failure';
+import { asCliError, noNamespace } from './job-failure';
 import { withTemporal } from './temporal-client';
 import { loadTemporal } from './temporal-sdk';
 
@@ -50,9 +50,7 @@ async function requireNamespace({ workflowService, options: { namespace } }: Cli
     await workflowService.describeNamespace({ namespace });
   } catch (error) {
     if (!isGrpcServiceError(error) || error.code !== NOT_FOUND) throw error;
-    throw usageError(
-      `Temporal has no namespace ${namespace}: create it, or set TEMPORAL_NAMESPACE to one it has`,
-    );
+    throw usageError(noNamespace(namespace));
   }
 }
 

@@ -83,7 +83,8 @@ export const FAILURES = {
   BudgetNotReserved: {
     means:
       'yagna refused to reserve the money, for instance because the account or the deposit holds too little; or a broker has no such deposit for the job.',
-    action: 'Fund the account (`yagna payment fund`) or the deposit, or lower the budget.',
+    action:
+      'Fund the account (`yagna payment fund`) or the deposit, lower the budget, or correct the id of the deposit.',
     retryable: false,
   },
   PayerUnavailable: {

@@ -25,6 +25,8 @@ export interface OutsideScriptsOptions {
   guard(operation: 'executeScript' | 'scriptResult', argument: unknown): Promise<unknown>;
   /** VMs that scripts may have at a time, by name. */
   vmsAtOnce: number;
+  /** To a VM that was there: there are no others. Default false. */
+  isAttached?: boolean;
   /** Puts a script behind those that wait already for the VM, the first one or that of a name. */
   enqueue(script: Assignment, vm?: string): void;
   /** The rental takes and runs nothing more. */
@@ -46,7 +48,9 @@ export class OutsideScripts {
         checkScript(script);
         if (options.isOver()) throw this.options.ended();
         const noRoom =
-          script.vm !== undefined && options.vmsAtOnce < 2 && `vm: ${moreVms(options.vmsAtOnce)}`;
+          script.vm !== undefined &&
+          options.vmsAtOnce < 2 &&
+          `vm: ${moreVms(options.vmsAtOnce, options.isAttached)}`;
         if (noRoom) throw ApplicationFailure.nonRetryable(noRoom, 'InvalidJobSpec', [noRoom]);
       },
     });

@@ -89,12 +89,12 @@ export class Rental {
   private readonly job;
 
   constructor(readonly record: RentalRecord) {
-    const { job, n, outputLimitBytes, vmsAtOnce = 1 } = record.terms;
+    const { job, n, outputLimitBytes, vmsAtOnce = 1, isAttached } = record.terms;
     this.job = getExternalWorkflowHandle(job.jobId);
     this.control = new Control(record, (events) => this.note(events));
     this.outside = new OutsideScripts(record, {
       guard: (operation, argument) => this.control.guard(operation, argument),
-      vmsAtOnce,
+      ...{ vmsAtOnce, isAttached },
       enqueue: (script, vm) => queueOf(record, vm).push(script),
       isOver: () => this.over || this.close !== undefined || this.isDetached,
       isLeaving: () => this.leaving,

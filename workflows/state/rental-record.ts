@@ -245,5 +245,7 @@ function cutToFit(script: OutsideScript, limit: number): OutsideScript {
 }
 
 /** What to do for more VMs than the job's spec allows. */
-export const moreVms = (vmsAtOnce: number): string =>
-  `this rental allows ${vmsAtOnce === 1 ? '1 VM' : `${vmsAtOnce} VMs`} at a time: rent it with vmsAtOnce ${vmsAtOnce + 1}`;
+export const moreVms = (vmsAtOnce: number, isAttached = false): string =>
+  isAttached
+    ? 'this rental attached to a VM, and has that alone: leave the name of a VM out'
+    : `this rental allows ${vmsAtOnce === 1 ? '1 VM' : `${vmsAtOnce} VMs`} at a time: rent it with vmsAtOnce ${vmsAtOnce + 1}`;
