@@ -3,7 +3,7 @@ import { InvalidArgumentError, type Command } from 'commander';
 import { loadTemporal } from './temporal-sdk';
 import type * as uiActions from './ui-actions';
 
-const LISTEN = { host: '127.0.0.1', port: 7470 };
+const LISTEN = { host: '127.0.0.1', port: 7460 };
 
 export function addUiCommand(program: Command): void {
   program
@@ -30,7 +30,7 @@ export function addUiCommand(program: Command): void {
 function address(value: string): { host: string; port: number } {
   const [, host, port] = /^(.+):(\d{1,5})$/.exec(value) ?? [];
   if (host === undefined || Number(port) > 65_535)
-    throw new InvalidArgumentError('give host and port, such as 0.0.0.0:7470; port 0 is a free one.');
+    throw new InvalidArgumentError('give host and port, such as 0.0.0.0:7460; port 0 is a free one.');
   return { host: host.replace(/^\[(.*)\]$/, '$1'), port: Number(port) };
 }
 
