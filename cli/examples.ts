@@ -26,7 +26,7 @@ export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   'golem-temporal costs': ['golem-temporal costs nightly', 'golem-temporal costs nightly --csv > costs.csv'],
   'golem-temporal ui': [
     'golem-temporal ui',
-    'GOLEM_UI_TOKEN="$(cat token)" golem-temporal ui --listen 0.0.0.0:7470',
+    'GOLEM_UI_TOKEN="$(cat token)" golem-temporal ui --listen 0.0.0.0:7460',
   ],
   'golem-temporal cancel': ['golem-temporal cancel nightly'],
   'golem-temporal topup': ['golem-temporal topup nightly 0.5'],
