@@ -101,30 +101,33 @@ test('from-golem-js: the program that uses golem-js and the one that uses this p
 const theirEnv = (): NodeJS.ProcessEnv => ({ ...world.yagnaEnv, DEBUG: '' });
 
 describe('what the README says of', () => {
-  const [interactive, batchMap, schedule] = ['interactive', 'batch-map', 'schedule'].map((name) =>
-    new ExampleFolder(name).useBuild(),
-  ) as [ExampleFolder, ExampleFolder, ExampleFolder];
-  const linesOf = (stdout: string): string[] => stdout.split('\n').filter((line) => !/^(> .*)?$/.test(line));
+  const folders: ExampleFolder[] = [];
+  afterAll(() => Promise.all(folders.map((folder) => folder.close())));
+  const follow = async (name: string): Promise<{ folder: ExampleFolder; lines: string[] }> => {
+    const folder = new ExampleFolder(name).useBuild();
+    folders.push(folder);
+    const { stdout } = await folder.run(world.env, world.storage.url);
+    // npm repeats the command that it runs.
+    return { folder, lines: stdout.split('\n').filter((line) => !/^(> .*)?$/.test(line)) };
+  };
 
   test('interactive: a VM that a program talks to, as one that uses golem-js does', async () => {
-    const { stdout } = await interactive.run(world.env, world.storage.url);
-    expect(linesOf(stdout)).toEqual(['done 42']);
+    expect((await follow('interactive')).lines).toEqual(['done 42']);
     const theirs = await printedBy(join(SOURCES, 'from-golem-js', 'golem-js-rental.mjs'), theirEnv());
     expect(theirs).toEqual(['done 42', '']);
   });
 
   test('batch-map: a function over 1,000 inputs, in chunks on several providers', async () => {
     const before = world.devnet.effects.all().length;
-    const { stdout } = await batchMap.run(world.env, world.storage.url);
-    expect(linesOf(stdout)).toEqual(['1000 numbers: 871 takes the most steps, 178']);
+    expect((await follow('batch-map')).lines).toEqual(['1000 numbers: 871 takes the most steps, 178']);
     const hired = world.devnet.effects.all(before, ['agreement-created']);
     expect(new Set(hired.map(({ providerId }) => providerId)).size).toBeGreaterThan(1);
   }, 180_000);
 
   test('schedule: a job each night, and whenever it is told to run', async () => {
     const { url, files } = world.storage;
-    const { stdout } = await schedule.run(world.env, url);
-    expect(linesOf(stdout)).toEqual([expect.stringMatching(/^next at \S+T02:00:00.000Z$/)]);
+    const { folder, lines } = await follow('schedule');
+    expect(lines).toEqual([expect.stringMatching(/^next at \S+T02:00:00.000Z$/)]);
     const handle = world.temporal.client.schedule.getHandle('golem-nightly');
     let jobId: string | undefined;
     while (!jobId) jobId = (await handle.describe()).info.recentActions[0]?.action.workflow.workflowId;
@@ -133,7 +136,7 @@ describe('what the README says of', () => {
     expect(coldest).toHaveLength(10);
     expect(new Set(coldest.map((line) => line.split(',')[1]))).toEqual(new Set(['-250']));
     expect((await world.golem.settled(jobId)).state).toBe('settled');
-    await schedule.run(world.env, url, 'npm run nightly delete');
+    await folder.run(world.env, url, 'npm run nightly delete');
     await expect(handle.describe()).rejects.toThrow('not found');
   });
 });

@@ -49,15 +49,16 @@ afterAll(() => world?.close());
 describe.each(PIPELINES)('the pipeline in $language', ({ name, workflowType, missing, setUp }) => {
   const orSkipped = missing ? test.skip : test;
   const because = missing ? ` (skipped because ${missing})` : '';
-  const folder = new ExampleFolder(name);
+  let folder: ExampleFolder | undefined;
   let output: Output;
   beforeAll(async () => {
     if (missing) return;
+    folder = new ExampleFolder(name);
     await setUp(folder);
     const { env, storage } = world;
     output = await folder.run(env, storage.url);
   }, 15 * 60_000);
-  afterAll(() => folder.close());
+  afterAll(() => folder?.close());
 
   const begin = async (source: string, parts: number): Promise<WorkflowHandle> =>
     await world.temporal.client.workflow.start(workflowType, {

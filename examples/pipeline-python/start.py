@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import sys
 from uuid import uuid4
 
@@ -26,3 +27,7 @@ if __name__ == "__main__":
     if len(sys.argv) != 3:
         sys.exit("usage: start.py SOURCE STORAGE")
     asyncio.run(main(*sys.argv[1:]))
+    # A thread of the SDK can abort the process while Python shuts down, so it does not:
+    # https://github.com/temporalio/sdk-python/issues/300
+    sys.stdout.flush()
+    os._exit(0)

@@ -1,8 +1,9 @@
 /** A copy of an example's folder, in which the commands of its README are run as they stand there. */
-import { cpSync, readFileSync, symlinkSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, symlinkSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startChild, type Child } from '../../cli/child-process';
-import { tempDir } from './temp-dir';
 
 const EXAMPLES = join(__dirname, '..', '..', 'examples');
 const BUILT = join(__dirname, '..', '..', 'dist', 'examples');
@@ -20,23 +21,23 @@ export class ExampleFolder {
   private readonly readme: string;
   private readonly running = new Set<Child>();
 
-  /** Call it where `afterAll` can be called: the copy is removed then. */
-  constructor(name: string) {
-    this.path = join(tempDir('example'), name);
+  /** Not in a `describe` itself: where all its tests are skipped, nobody closes it. */
+  constructor(private readonly name: string) {
+    this.path = mkdtempSync(join(tmpdir(), 'golem-temporal-example-'));
     cpSync(join(EXAMPLES, name), this.path, { recursive: true });
     this.readme = readFileSync(join(this.path, 'README.md'), 'utf8');
   }
 
   /** What `npm install` and `npm run build` make: here the package is this one. */
   useBuild(): this {
-    symlinkSync(join(BUILT, this.path.split('/').at(-1) ?? ''), join(this.path, 'lib'));
+    symlinkSync(join(BUILT, this.name), join(this.path, 'lib'));
     return this;
   }
 
   /** The lines that the README says to run. */
   get commands(): string {
     const blocks = [...this.readme.matchAll(/<!-- run -->\n\n```sh\n([^]*?)```/g)].map(([, block]) => block);
-    if (blocks.length === 0) throw new Error(`${this.path}/README.md says nothing to run`);
+    if (blocks.length === 0) throw new Error(`examples/${this.name}/README.md says nothing to run`);
     return blocks.join('');
   }
 
@@ -61,8 +62,9 @@ export class ExampleFolder {
     return { stdout: stdout.filter((line) => line !== end).join('\n'), stderr: stderr.join('\n') };
   }
 
-  /** Ends what runs in the background. */
+  /** Ends what runs in the background, and removes the copy. */
   async close(): Promise<void> {
     await Promise.all([...this.running].map((child) => child.kill()));
+    await rm(this.path, { recursive: true, force: true });
   }
 }
