@@ -9,6 +9,8 @@ import { usageError } from './failure';
 
 const DEV_SERVER = /^(localhost|127\.0\.0\.1|\[::1\]):7233$/;
 const DEV_SERVER_UI = 'http://localhost:8233';
+/** gRPC would look for a server that was away only every two minutes in the end. */
+const COMES_BACK = { 'grpc.initial_reconnect_backoff_ms': 500, 'grpc.max_reconnect_backoff_ms': 3_000 };
 const ANY_ADDRESS = ['0.0.0.0', '::'];
 
 export async function ui(options: {
@@ -24,7 +26,7 @@ export async function ui(options: {
     throw usageError('GOLEM_UI_TOKEN is short enough to be guessed: give 16 characters or more');
   const stopped = untilStopped();
   // It need not be there yet: the page says so, and goes on once it is.
-  const connection = Connection.lazy(connectionOptions);
+  const connection = Connection.lazy({ ...connectionOptions, channelArgs: COMES_BACK });
   const server = await startUiServer({
     ...{ golem: new GolemClient({ client: new Client({ connection, namespace }) }), host, port, token },
     ...{ temporalAddress, temporalUi: temporalUiOf(options.temporalUi, temporalAddress) },

@@ -70,7 +70,8 @@ beforeAll(async () => {
   world = await startWorld({
     devnet: { providers: [{ name: MARKUP }, { name: 'plain' }], paymentCycleSec: 0 },
   });
-  connection = await Connection.connect({ address: await wire.start() });
+  const channelArgs = { 'grpc.initial_reconnect_backoff_ms': 200, 'grpc.max_reconnect_backoff_ms': 1_000 };
+  connection = await Connection.connect({ address: await wire.start(), channelArgs });
   const golem = new GolemClient({
     client: new Client({ connection }),
     taskQueue: world.taskQueue,
@@ -244,12 +245,12 @@ describe('a job in the browser', () => {
         await says('No worker answers').waitFor({ timeout: 40_000 });
         // What was known stays to be seen.
         await figure(page, /0 of 1/);
-        await world.startWorker();
-        await says('No worker answers').waitFor({ state: 'hidden', timeout: 40_000 });
         wire.cut();
         await says('Temporal does not answer').waitFor({ timeout: 40_000 });
+        await world.startWorker();
         wire.mend();
-        await says('Temporal does not answer').waitFor({ state: 'hidden', timeout: 40_000 });
+        await says('does not answer').waitFor({ state: 'hidden', timeout: 40_000 });
+        await says('No worker answers').waitFor({ state: 'hidden', timeout: 40_000 });
         gate.open();
         await figure(page, 'all paid');
       });

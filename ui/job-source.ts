@@ -17,6 +17,8 @@ import { troubleOf, type Trouble } from './trouble';
 
 const ASK_EVERY_MS = 1_000;
 const ASK_RARELY_MS = 10_000;
+/** What is away is looked for more often. */
+const ASK_IN_TROUBLE_MS = 2_500;
 const ANSWER_LIMIT_MS = 12_000;
 /** Temporal itself answers sooner than workers do. */
 const TEMPORAL_LIMIT_MS = 4_000;
@@ -107,7 +109,7 @@ export class JobSource extends LiveSource {
         if (this.isOver()) waitMs = ASK_RARELY_MS;
       } catch (error) {
         trouble = await troubleOf(this.golem, error);
-        waitMs = Math.min(waitMs * 1.5, ASK_RARELY_MS / 2);
+        waitMs = Math.min(waitMs * 1.5, ASK_IN_TROUBLE_MS);
       }
       if (signal.aborted) return;
       this.stateTrouble = trouble;
@@ -124,8 +126,8 @@ export class JobSource extends LiveSource {
     if (!running && !this.result && !this.failure) await this.readResult();
     if (this.isOver() && this.progress) return;
     // It may be told where no worker answers.
-    this.settlement = await this.readSettlement();
-    const progress = await this.golem.progress(this.jobId);
+    const settling = this.readSettlement().then((settlement) => (this.settlement = settlement));
+    const progress = await this.golem.progress(this.jobId).finally(() => settling);
     if (signal.aborted) return;
     this.progress = progress;
     this.samples = addSample(this.samples, progress);
