@@ -1,4 +1,4 @@
-/** For the tests that keep README.md and docs/devnet.md true. */
+/** For the tests that keep README.md, docs/cli.md and docs/devnet.md true. */
 export function renewed(
   readme: string,
   schema: object,
@@ -9,4 +9,16 @@ export function renewedDevnet(
   page: string,
   operations: { on: string; actions: readonly string[] }[],
   effects: { kind: string; fields: string[]; means: string }[],
+): string;
+
+export function renewedCli(
+  page: string,
+  commands: {
+    name: string;
+    usage: string;
+    means: string;
+    options: [flags: string, means: string][];
+    example: readonly string[];
+  }[],
+  exitCodes: readonly (readonly [number, string])[],
 ): string;

@@ -1,5 +1,5 @@
 /**
- * What README.md and docs/devnet.md take from the code: the fields of a job spec, the names of failures, what a fault
+ * What README.md, docs/cli.md and docs/devnet.md take from the code: the fields of a job spec, the names of failures, what a fault
  * of the devnet can be armed on, the kinds of its effects, and the examples. `node scripts/readme.js` writes them there,
  * after a build; a test says when that was forgotten.
  */
@@ -9,6 +9,7 @@ const { ROOT } = require('./checkout');
 
 const README = path.join(ROOT, 'README.md');
 const DEVNET = path.join(ROOT, 'docs', 'devnet.md');
+const CLI = path.join(ROOT, 'docs', 'cli.md');
 
 /**
  * README.md with what it takes from the code made anew.
@@ -91,7 +92,41 @@ function table(head, rows) {
   return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('');
 }
 
-module.exports = { renewed, renewedDevnet };
+/**
+ * docs/cli.md with what it takes from the code made anew.
+ * @param {string} page
+ * @param {{ name: string, usage: string, means: string, options: [string, string][], example: readonly string[] }[]} commands
+ * @param {readonly (readonly [number, string])[]} exitCodes
+ */
+function renewedCli(page, commands, exitCodes) {
+  const section = ({ name, usage, means, options, example }) =>
+    [
+      `### ${name}\n`,
+      `\`${`golem-temporal ${name} ${usage}`.trim()}\`: ${means}.\n`,
+      `\`\`\`sh\n${example.join('\n')}\n\`\`\`\n`,
+      ...(options.length > 0
+        ? [
+            table(
+              ['option', 'meaning'],
+              options.map(([flags, text]) => [`\`${flags}\``, text]),
+            ),
+          ]
+        : []),
+    ].join('\n');
+  const parts = {
+    commands: commands.map(section).join('\n'),
+    'exit-codes': table(
+      ['code', 'when'],
+      exitCodes.map(([code, means]) => [String(code), means]),
+    ),
+  };
+  return page.replace(
+    /(<!-- table: (\S+) -->\n)[^]*?(<!-- end -->)/g,
+    (_, begin, name, end) => `${begin}\n${parts[name]}\n${end}`,
+  );
+}
+
+module.exports = { renewed, renewedCli, renewedDevnet };
 
 if (require.main === module) {
   const { z } = require('zod');
@@ -101,4 +136,7 @@ if (require.main === module) {
   fs.writeFileSync(README, renewed(readme, z.toJSONSchema(jobSpecSchema, { io: 'input' }), FAILURES));
   const { effectKinds, operations } = require('../dist/devnet/index.js');
   fs.writeFileSync(DEVNET, renewedDevnet(fs.readFileSync(DEVNET, 'utf8'), operations(), effectKinds()));
+  const { describeCommands } = require('../dist/cli/command-reference.js');
+  const { EXIT_CODES } = require('../dist/cli/failure.js');
+  fs.writeFileSync(CLI, renewedCli(fs.readFileSync(CLI, 'utf8'), describeCommands(), EXIT_CODES));
 }

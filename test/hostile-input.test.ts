@@ -301,7 +301,13 @@ describe('an answer of yagna', () => {
     golemScanMarket: [
       {
         ...{ job: JOB, scanSec: 0.05 },
-        spec: { ...parsed.spec, ...market, budget: { ...parsed.spec.budget, payer: undefined }, groups: [1], tasksInFile: 0 },
+        spec: {
+          ...parsed.spec,
+          ...market,
+          budget: { ...parsed.spec.budget, payer: undefined },
+          groups: [1],
+          tasksInFile: 0,
+        },
       },
     ],
     golemInspectYagna: [{}],
