@@ -1,8 +1,9 @@
 /** What `golem-temporal init` does: asks, where somebody is there to answer, and writes the file. */
 import { writeFile } from 'node:fs/promises';
+import type Enquirer from 'enquirer';
 import { fileProblem } from '../model/file-problem';
 import { specProblems } from '../model/spec-anywhere';
-import { usageError } from './failure';
+import { CliError, EXIT_INTERRUPTED, usageError } from './failure';
 import { jobFile, USUAL_ANSWERS, type JobAnswers } from './job-template';
 import { shellWord } from './names';
 import { readYaml } from './placed-text';
@@ -46,14 +47,16 @@ const QUESTIONS: readonly { name: keyof JobAnswers; message: string }[] = [
 async function asked(usual: JobAnswers, given: Partial<JobAnswers>): Promise<Partial<JobAnswers>> {
   // Its colours know no NO_COLOR; this they know.
   if (process.env.NO_COLOR) process.env.FORCE_COLOR = '0';
-  const { prompt } = await import('enquirer');
+  // What it has to give are getters, which an import would miss.
+  // eslint-disable-next-line @typescript-eslint/no-require-imports
+  const { prompt } = require('enquirer') as typeof Enquirer;
   const questions = QUESTIONS.filter(({ name }) => given[name] === undefined).map(({ name, message }) => ({
     ...{ type: 'input', name, message, initial: usual[name] },
     validate: (answer: string) => problemWith(name, answer) ?? true,
   }));
   // Ctrl-C rejects with nothing.
   return await prompt<Partial<JobAnswers>>(questions).catch(() => {
-    throw usageError('nothing is written');
+    throw new CliError('nothing is written', EXIT_INTERRUPTED);
   });
 }
 

@@ -53,7 +53,7 @@ export function asCliError(error: unknown): CliError {
   }
   if (error instanceof NoAnswerError) return failed(message, EXIT_NOT_NOW);
   if (error instanceof UnknownJobError || error instanceof UnknownRentalError)
-    return failed(`${message}: golem-temporal list shows the jobs that there are`, EXIT_USAGE);
+    return failed(`${message}; golem-temporal list shows all jobs`, EXIT_USAGE);
   if (error instanceof ApplicationFailure && error.type === 'UnknownConnection')
     return failed(message, EXIT_USAGE);
   return ofTemporal(error) ?? failed(message, EXIT_FAILED);

@@ -4,6 +4,7 @@ import { CommanderError } from 'commander';
 import { endWithReaders, exitOnceRead } from './exit';
 import { CliError, EXIT_FAILED, EXIT_USAGE } from './failure';
 import { endWithNpx } from './npx';
+import { packageJson } from './package-json';
 import { makeProgram } from './program';
 
 let isVerbose = false;
@@ -12,7 +13,7 @@ endWithReaders();
 endWithNpx();
 
 // Libraries may keep handles open for a while; whatever had to be waited for has been.
-void makeProgram({ onVerbose: () => (isVerbose = true) })
+void makeProgram({ version: packageJson().version, onVerbose: () => (isVerbose = true) })
   .parseAsync()
   .then(
     () => Number(process.exitCode ?? 0),

@@ -55,6 +55,8 @@ export function readYaml(content: string): PlacedText {
   let value: unknown;
   try {
     value = document.toJS({ maxAliasCount: MOST_ALIASES });
+    // What refers to itself is made whole; it can go nowhere.
+    JSON.stringify(value);
   } catch {
     throw mistake({ line: 1, column: 1 }, 'it refers to itself, or to its parts too often');
   }

@@ -8,7 +8,6 @@ import { EXAMPLES } from './examples';
 import { EXIT_CODES } from './failure';
 import { addFileCommands } from './file-commands';
 import { addJobCommands } from './job-commands';
-import { packageJson } from './package-json';
 import { addReadingCommands } from './reading-commands';
 import { addReconcileCommand } from './reconcile-command';
 import { addRentalCommands } from './rental-commands';
@@ -18,11 +17,17 @@ import { addDevnetCommand } from './start-devnet';
 import { addUiCommand } from './ui-command';
 import { addWorkerCommand } from './worker-command';
 
-/** @param onVerbose - called before a command that has `--verbose` begins */
-export function makeProgram({ onVerbose }: { onVerbose: () => void }): Command {
+/**
+ * @param options.version - that `--version` tells
+ * @param options.onVerbose - called before a command that has `--verbose` begins
+ */
+export function makeProgram({
+  version = '',
+  onVerbose = () => undefined,
+}: { version?: string; onVerbose?: () => void } = {}): Command {
   const program = new Command('golem-temporal')
     .description('Durable Golem Network jobs as Temporal workflows')
-    .version(packageJson().version)
+    .version(version)
     // As all other complaints begin. Commands that are made from now on have it from here.
     .configureOutput({
       outputError: (text, write) => write(`golem-temporal: ${text.replace(/^error: /, '')}`),

@@ -12,4 +12,12 @@ export function tablesOf(from: {
   failures: Record<string, { means: string; action: string }>;
   operations: { on: string; actions: readonly string[] }[];
   effects: { kind: string; fields: string[]; means: string }[];
+  commands: {
+    name: string;
+    usage: string;
+    means: string;
+    options: [flags: string, means: string][];
+    example: readonly string[];
+  }[];
+  exitCodes: readonly (readonly [number, string])[];
 }): Record<string, string>;

@@ -39,8 +39,10 @@ function renewed(page, tables) {
  * @param {Record<string, { means: string, action: string }>} from.failures
  * @param {{ on: string, actions: readonly string[] }[]} from.operations of the devnet
  * @param {{ kind: string, fields: string[], means: string }[]} from.effects of the devnet
+ * @param {{ name: string, usage: string, means: string, options: [string, string][], example: readonly string[] }[]} from.commands
+ * @param {readonly (readonly [number, string])[]} from.exitCodes of the command
  */
-function tablesOf({ schema, failures, operations, effects }) {
+function tablesOf({ schema, failures, operations, effects, commands, exitCodes }) {
   const fields = rowsOf(schema, '').map(([name, text]) => [`\`${name}\``, text]);
   const names = Object.entries(failures).map(([name, { means, action }]) => [`\`${name}\``, means, action]);
   const kinds = effects.map(({ kind, means, fields }) => [`\`${kind}\``, means, fieldsCell(fields)]);
@@ -49,7 +51,22 @@ function tablesOf({ schema, failures, operations, effects }) {
     failures: table(['name', 'what it means', 'what to do'], names),
     operations: table(['operation', 'actions'], operationRows(operations)),
     effects: table(['kind', 'what happened', 'fields'], kinds),
+    commands: commands.map(commandSection).join('\n'),
+    'exit-codes': table(
+      ['code', 'when'],
+      exitCodes.map(([exitCode, means]) => [String(exitCode), means]),
+    ),
   };
+}
+
+function commandSection({ name, usage, means, options, example }) {
+  const rows = options.map(([flags, text]) => [`\`${flags}\``, text]);
+  return [
+    `### ${name}\n`,
+    `\`${`golem-temporal ${name} ${usage}`.trim()}\`: ${means}.\n`,
+    `\`\`\`sh\n${example.join('\n')}\n\`\`\`\n`,
+    ...(rows.length > 0 ? [table(['option', 'meaning'], rows)] : []),
+  ].join('\n');
 }
 
 function operationRows(operations) {
@@ -118,8 +135,12 @@ if (require.main === module) {
   const { jsonSchema } = require('../dist/model/json-schema.js');
   const { FAILURES } = require('../dist/model/failures.js');
   const { effectKinds, operations } = require('../dist/devnet/index.js');
-  const code = { schema: jsonSchema('job'), failures: FAILURES };
-  const tables = tablesOf({ ...code, operations: operations(), effects: effectKinds() });
+  const { describeCommands } = require('../dist/cli/command-reference.js');
+  const { EXIT_CODES } = require('../dist/cli/failure.js');
+  const tables = tablesOf({
+    ...{ schema: jsonSchema('job'), failures: FAILURES, operations: operations(), effects: effectKinds() },
+    ...{ commands: describeCommands(), exitCodes: EXIT_CODES },
+  });
   for (const page of pages()) {
     const file = path.join(ROOT, page);
     const before = fs.readFileSync(file, 'utf8');

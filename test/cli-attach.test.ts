@@ -30,7 +30,7 @@ test('a rental is left alive by detach, which says what becomes of it, and taken
 
   const taken = await attach(activityId);
   expect(taken).toMatchObject({ code: 1, stdout: '' });
-  expect(taken.stderr).toMatch(/^golem-temporal: ActivityInUse: rental .*\nUse that rental/);
+  expect(taken.stderr).toMatch(/^golem-temporal: ActivityInUse: rental .*\. Use that rental/);
 
   const detached = await cli('detach', jobId);
   expect(detached).toMatchObject({ code: 0, stderr: '' });
@@ -105,6 +105,6 @@ test('what cannot be an id, a batch or a budget is refused before anything is as
   ])
     expect(await cli(...args)).toEqual({
       ...{ code: 2, stdout: '' },
-      stderr: `golem-temporal: there is no job or rental nosuch in the namespace ${world.client.options.namespace}\n`,
+      stderr: `golem-temporal: there is no job or rental nosuch in the namespace ${world.client.options.namespace}; golem-temporal list shows all jobs\n`,
     });
 });

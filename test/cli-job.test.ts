@@ -123,7 +123,7 @@ test('topup raises the budget of a job, by what is an amount', async () => {
     ...{ code: 0, stdout: 'topped: 1.5 GLM are reserved, of a budget of 1.5\n', stderr: '' },
   });
   expect(await golem(['topup', 'topped', 'much'])).toMatchObject({
-    ...{ code: 2, stdout: '', stderr: expect.stringContaining('decimal string') as string },
+    ...{ code: 2, stdout: '', stderr: expect.stringContaining('an amount of GLM above 0') as string },
   });
   await golem(['cancel', 'topped']);
 });
@@ -137,7 +137,7 @@ test('somebody else’s workflow is no job: it is neither shown nor cancelled', 
     const more = command === 'topup' ? ['1'] : [];
     expect(await golem([command, 'payroll-1', ...more])).toMatchObject({
       ...{ code: 2, stdout: '' },
-      stderr: `golem-temporal: there is no job payroll-1 in the namespace ${temporal.client.options.namespace}: the workflow of that id is a payroll\n`,
+      stderr: `golem-temporal: there is no job payroll-1 in the namespace ${temporal.client.options.namespace}: the workflow of that id is a payroll; golem-temporal list shows all jobs\n`,
     });
   }
   const { events } = await payroll.fetchHistory();

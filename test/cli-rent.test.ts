@@ -68,7 +68,7 @@ test('a program that fails ends exec with 1, and what is no script with 2', asyn
     [['terminate', 'nobody'], /there is no job or rental nobody in the namespace/],
     [
       ['exec', rental, '--vm', 'two', '--', 'ls'],
-      /allows 1 VM at a time: rent it with vmsAtOnce 2\nCorrect what/,
+      /allows 1 VM at a time: rent it with vmsAtOnce 2\. Correct what/,
     ],
     [['rent'], /give a spec file, or both --image and --budget/],
   ];

@@ -52,7 +52,11 @@ describe('golem-temporal', () => {
       2,
       /standard input is not JSON: line 2, column 12: invalid symbol/,
     );
-    expectRefusal(await runCli(['start', '-'], { env, input: '[]' }), 2, /must hold one JSON object/);
+    expectRefusal(
+      await runCli(['start', '-'], { env, input: '[]' }),
+      2,
+      /must hold one object, in YAML or JSON/,
+    );
   });
 
   test('without Temporal it says what to start', async () => {

@@ -1,6 +1,8 @@
 /** README.md and the pages of docs/: what they take from the code is up to date, and where they lead there is something. */
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { describeCommands } from '../cli/command-reference';
+import { EXIT_CODES } from '../cli/failure';
 import { effectKinds, operations } from '../devnet';
 import { FAILURES } from '../model/failures';
 import { jsonSchema } from '../model/json-schema';
@@ -13,6 +15,7 @@ const read = (page: string): string => readFileSync(join(ROOT, page), 'utf8');
 const tables = tablesOf({
   ...{ schema: jsonSchema('job'), failures: FAILURES },
   ...{ operations: operations(), effects: effectKinds() },
+  ...{ commands: describeCommands(), exitCodes: EXIT_CODES },
 });
 
 test.each(pages())('%s has code and tables as they are (node scripts/readme.js writes them)', (page) => {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { startChild, type Child } from '../../cli/child-process';
 import { isStale } from '../../scripts/build';
 
-const CLI = join(__dirname, '..', '..', 'dist', 'cli', 'main.js');
+export const CLI = join(__dirname, '..', '..', 'dist', 'cli', 'main.js');
 
 /** @throws Error when dist is older than the sources: `npm test` builds, `npx jest` does not. */
 export function requireBuild(): void {
