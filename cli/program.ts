@@ -42,7 +42,6 @@ export function makeProgram({
   addAttachCommands(program);
   addControlCommands(program);
   addReconcileCommand(program);
-  addUiCommand(program);
   addDoctorCommand(program);
   addUiCommand(program);
   addWorkerCommand(program);

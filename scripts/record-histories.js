@@ -1,6 +1,7 @@
 /**
  * Records the histories that test/replay.test.ts replays: runs jobs on a Temporal dev server and a devnet of its own
- * and writes what their workflows did to test/histories/, in place of what was there.
+ * and writes what their workflows did to test/histories/VERSION/, in place of what was there: of the version of
+ * package.json, and only as long as CHANGELOG.md calls it unreleased. Those of released versions stay as they are.
  * `npm run build && node scripts/record-histories.js`
  */
 const fs = require('node:fs');
@@ -12,7 +13,8 @@ const { ROOT } = require('./checkout');
 const { buildIfStale } = require('./build');
 const { historyToJson } = require('./history-json');
 
-const FOLDER = path.join(ROOT, 'test', 'histories');
+const { version } = require('../package.json');
+const FOLDER = path.join(ROOT, 'test', 'histories', version);
 /** Few providers keep the histories small. */
 const PROVIDERS = ['first', 'second', 'third'].map((name) => ({ name, activityLimit: 2 }));
 
@@ -20,6 +22,11 @@ const PROVIDERS = ['first', 'second', 'third'].map((name) => ({ name, activityLi
 const CONTINUE_AFTER = 50;
 
 async function main() {
+  const changes = fs.readFileSync(path.join(ROOT, 'CHANGELOG.md'), 'utf8');
+  if (!changes.includes(`## ${version} (unreleased)`))
+    throw new Error(
+      `${version} is released: what it has recorded stays; give package.json the next version first`,
+    );
   await buildIfStale();
   fs.rmSync(FOLDER, { recursive: true, force: true });
   fs.mkdirSync(FOLDER, { recursive: true });

@@ -1,11 +1,11 @@
 /**
  * Jobs that were begun with an earlier version of the workflows go on with the present one: the histories in
- * test/histories/ are replayed. Where this fails, a running job would fail alike: give the change a
- * `patched()` branch. Only when no job of a released version can be affected, record anew:
+ * test/histories/, a folder for each version, are replayed. Where this fails, a running job would fail alike: give the
+ * change a `patched()` branch. Only those of a version that is not released yet may be recorded anew:
  * `npm run build && node scripts/record-histories.js`.
  */
 import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
 import { attachId, type AttachSpec } from '../model/attach';
 import { historyFromJson } from '../scripts/history-json';
@@ -13,7 +13,10 @@ import { historyFromJson } from '../scripts/history-json';
 const FOLDER = join(__dirname, 'histories');
 const BUNDLE = join(__dirname, '..', 'dist', 'workflow-bundle.js');
 
-const files = readdirSync(FOLDER).filter((name) => name.endsWith('.json'));
+const versions = readdirSync(FOLDER);
+const files = versions.flatMap((version) =>
+  readdirSync(join(FOLDER, version)).map((name) => `${version}/${name}`),
+);
 
 beforeAll(() => {
   Runtime.install({ logger: new DefaultLogger('ERROR') });
@@ -21,31 +24,42 @@ beforeAll(() => {
 
 const read = (file: string): string => readFileSync(join(FOLDER, file), 'utf8');
 
-test('the histories show jobs, settlements and rentals that are done, were retried, steered, left, taken over and continued', () => {
-  const jobs = [
-    ...['one-task', 'retried-task', 'cancelled', 'interactive', 'orphaned', 'continued'],
-    ...['filed', 'detached', 'closed'],
-  ];
-  for (const job of jobs) {
-    const parts = files.filter((file) => file.startsWith(`${job}.`));
-    expect(parts).toEqual(
-      expect.arrayContaining([`${job}.job.json`, `${job}.rental-1.json`, `${job}.settlement.json`]),
-    );
-  }
-  const last = (file: string): string | undefined =>
-    (JSON.parse(read(file)) as { events: { eventType: string }[] }).events.at(-1)?.eventType;
-  expect(last('one-task.job.json')).toBe('EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED');
-  expect(last('orphaned.job.json')).toBe('EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED');
-  expect(last('orphaned.settlement.json')).toBe('EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED');
-  expect(last('orphaned.reconcile.json')).toBe('EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED');
-  expect(last('cancelled.job.json')).toBe('EVENT_TYPE_WORKFLOW_EXECUTION_CANCELED');
-  for (const part of ['job', 'rental-1', 'settlement']) {
-    expect(last(`continued.${part}.first.json`)).toBe('EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW');
-    expect(last(`continued.${part}.json`)).toBe('EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED');
-  }
-  expect(last('detached.attached.json')).toBe('EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED');
-  expect(files.filter((file) => file.startsWith('retried-task.rental')).length).toBeGreaterThan(1);
+test('each version has its histories', () => {
+  const changes = readFileSync(join(__dirname, '..', 'CHANGELOG.md'), 'utf8');
+  const named = [...changes.matchAll(/^## (\d+\.\d+\.\d+)/gm)].map(([, version]) => version);
+  expect(named.length).toBeGreaterThan(0);
+  expect(named.sort()).toEqual([...versions].sort());
 });
+
+test.each(versions)(
+  'the histories of %s show jobs, settlements and rentals that are done, were retried, steered, left, taken over and continued',
+  (version) => {
+    const jobs = [
+      ...['one-task', 'retried-task', 'cancelled', 'interactive', 'orphaned', 'continued'],
+      ...['filed', 'detached', 'closed'],
+    ];
+    for (const job of jobs) {
+      const parts = ['job', 'rental-1', 'settlement'].map((part) => `${version}/${job}.${part}.json`);
+      expect(files).toEqual(expect.arrayContaining(parts));
+    }
+    const last = (file: string): string | undefined =>
+      (JSON.parse(read(`${version}/${file}`)) as { events: { eventType: string }[] }).events.at(-1)
+        ?.eventType;
+    expect(last('one-task.job.json')).toBe('EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED');
+    expect(last('orphaned.job.json')).toBe('EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED');
+    expect(last('orphaned.settlement.json')).toBe('EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED');
+    expect(last('orphaned.reconcile.json')).toBe('EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED');
+    expect(last('cancelled.job.json')).toBe('EVENT_TYPE_WORKFLOW_EXECUTION_CANCELED');
+    for (const part of ['job', 'rental-1', 'settlement']) {
+      expect(last(`continued.${part}.first.json`)).toBe('EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW');
+      expect(last(`continued.${part}.json`)).toBe('EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED');
+    }
+    expect(last('detached.attached.json')).toBe('EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED');
+    expect(files.filter((file) => file.startsWith(`${version}/retried-task.rental`)).length).toBeGreaterThan(
+      1,
+    );
+  },
+);
 
 test.each(files)('%s is replayed by the present workflows', async (file) => {
   await Worker.runReplayHistory(
@@ -57,7 +71,7 @@ test.each(files)('%s is replayed by the present workflows', async (file) => {
 
 /** The workflow ran under the id that its file is named after; one that attached, under that of what it took over. */
 function idOf(file: string): string {
-  const [job = '', part = ''] = file.split('.');
+  const [job = '', part = ''] = basename(file).split('.');
   if (part === 'job') return job;
   if (part !== 'attached') return `${job}/${part.replace('rental-', 'rental/')}`;
   const [input = ''] = /"data": ?"[^"]+"/.exec(read(file)) ?? [];
