@@ -1,7 +1,7 @@
 /** `golem-temporal detach` and `attach` as they are used. */
 import type { RentalProgress } from '../model/result';
 import { join } from 'node:path';
-import { runCli, type CliRun } from './support/cli';
+import { runCli, startCli, type CliRun } from './support/cli';
 import { tempDir } from './support/temp-dir';
 import { temporalAddress } from './support/temporal';
 import { NOTHING_OPEN, startWorld, type World } from './support/world';
@@ -58,9 +58,27 @@ test('a rental is left alive by detach, which says what becomes of it, and taken
   const [id = '', about] = attached.stdout.split('\n');
   expect(id).toBe(`golem-attach-${activityId}`);
   expect(about).toContain(`agreement ${agreementId}`);
+  const pays = `${jobId}/settlement`;
+  expect(JSON.parse((await cli('costs', id, '--json')).stdout)).toMatchObject({ id, phase: 'open' });
+  const ofJobs: [string[], RegExp][] = [
+    [['topup', id, '1'], new RegExp(`detach it, and golem-temporal attach ${activityId} --budget GLM`)],
+    [['topup', rental, '1'], new RegExp(`golem-temporal topup ${jobId} 1 raises the budget of its job`)],
+    [['cancel', id], new RegExp(`golem-temporal terminate ${id} ends it`)],
+    [['logs', id, 'task-1'], new RegExp(`golem-temporal exec ${id} --result SCRIPT`)],
+    [['exec', id, '--vm', 'two', '--', 'ls'], /attached to a VM, and has that alone/],
+  ];
+  for (const [args, line] of ofJobs)
+    expect(await cli(...args)).toMatchObject({
+      ...{ code: 2, stdout: '', stderr: expect.stringMatching(line) as string },
+    });
+  const watching = await startCli(['watch', id, '--json'], { TEMPORAL_ADDRESS: temporalAddress() });
+  await watching.line(new RegExp(`"state":"ready".*"settlementId":"${pays}"`));
   const again = await cli('detach', id, '--json');
   expect(JSON.parse(again.stdout)).toMatchObject({ activityId, agreementId });
-  await world.client.workflow.getHandle(id).result();
+  await watching.line(new RegExp(`"detached":"${activityId}"`));
+  expect(await watching.exited).toEqual({ code: 0, signal: null });
+  expect(JSON.parse((await cli('result', id)).stdout)).toMatchObject({ detached: activityId });
+  expect((await cli('events', id)).stdout).toMatch(/ ActivityStateChanged .* state=Detached /);
   const file = join(folder, 'key.json');
   const key = (await cli('key', file)).stdout.trim();
   const closed = await attach(activityId, '--connection', 'default', '--key', file);

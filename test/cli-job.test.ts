@@ -1,36 +1,49 @@
 /** Jobs as users of the command run them: everything through `golem-temporal`, a worker process and a devnet behind it. */
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Child } from '../cli/child-process';
 import { startDevnet, type Devnet } from '../devnet';
+import type { Costs, YagnaReport } from '../client';
 import type { GolemEvent } from '../model/events';
 import type { JobResult, SettlementResult } from '../model/result';
 import { requireBuild, runCli, startCli, type CliRun } from './support/cli';
+import { tempDir } from './support/temp-dir';
 import { openTemporal, type TestTemporal } from './support/temporal';
 
+const folder = tempDir('job');
 let devnet: Devnet;
 let temporal: TestTemporal;
 let worker: Child;
+const workers: Child[] = [];
 const logged: string[] = [];
 beforeAll(async () => {
   requireBuild();
   devnet = await startDevnet();
   temporal = await openTemporal();
-  worker = await startCli(
-    ['worker'],
-    {
-      ...temporal.env,
-      YAGNA_API_URL: devnet.url,
-      YAGNA_APPKEY: devnet.appKey,
-      GOLEM_REGISTRY_URL: `${devnet.url}/registry`,
-    },
-    (line) => void logged.push(line),
-  );
-  await worker.line(/^worker ready/);
+  worker = await startWorker();
 });
 afterAll(async () => {
-  await worker?.stop();
+  for (const each of workers) await each.stop();
   await temporal?.close();
   await devnet?.close();
 });
+
+async function startWorker(taskQueue = 'golem', env: NodeJS.ProcessEnv = {}): Promise<Child> {
+  const yagna = {
+    YAGNA_API_URL: devnet.url,
+    YAGNA_APPKEY: devnet.appKey,
+    GOLEM_REGISTRY_URL: `${devnet.url}/registry`,
+  };
+  const args = ['worker', '--task-queue', taskQueue];
+  const started = await startCli(
+    args,
+    { ...temporal.env, ...yagna, ...env },
+    (line) => void logged.push(line),
+  );
+  workers.push(started);
+  await started.line(/^worker ready/);
+  return started;
+}
 
 function golem(args: string[], spec?: object): Promise<CliRun> {
   return runCli(args, { env: temporal.env, input: spec && JSON.stringify(spec) });
@@ -78,6 +91,87 @@ test('start --watch shows a job to its end, and its results, events and costs ca
   expect(plain[0]).toContain(` ${events[0]?.name} `);
 });
 
+test('what was is read again: in the list, task by task, and provider by provider', async () => {
+  const [listed, log, costs, csv, watched] = await Promise.all([
+    golem(['list', '--json']),
+    golem(['logs', 'cli-job', 'task-2']),
+    golem(['costs', 'cli-job', '--json']),
+    golem(['costs', 'cli-job', '--csv']),
+    golem(['watch', 'cli-job', '--json']),
+  ]);
+  expect(JSON.parse(listed.stdout)).toEqual([
+    expect.objectContaining({
+      ...{ jobId: 'cli-job', status: 'completed', phase: 'done', settlement: 'settled' },
+      tasks: expect.objectContaining({ total: 2, done: 2 }) as object,
+    }),
+  ]);
+  expect((await golem(['list'])).stdout).toMatch(
+    /^JOB +STATUS +PHASE .*\ncli-job +completed +done +2\/2 +0 +0\.\d+ tGLM +\d{4}-/,
+  );
+  expect(log).toEqual({ code: 0, stdout: 'two\n', stderr: '' });
+  expect(await golem(['logs', 'cli-job', 'task-9'])).toMatchObject({
+    ...{ code: 2, stderr: 'golem-temporal: job cli-job has no task task-9; it has task-1 to task-2\n' },
+  });
+  const { money, owed, agreements } = JSON.parse(costs.stdout) as Costs;
+  expect(owed).toBe('0');
+  const [head, ...rows] = csv.stdout.trimEnd().split('\n');
+  expect(head).toBe('agreement,provider,providerId,state,debitNotes,invoiceAmount,accepted,paid,platform');
+  expect(rows.map((row) => row.split(',')[6])).toEqual(agreements.map(({ accepted }) => accepted));
+  expect(money.paid).toBe(money.accepted);
+  const last = watched.stdout
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as unknown)
+    .at(-1);
+  expect(last).toMatchObject({ jobId: 'cli-job', state: 'done', settlementId: 'cli-job/settlement' });
+  expect((await golem(['watch', 'cli-job', '--json'])).stderr).toBe('');
+});
+
+test('estimate and doctor ask the worker, and leave nothing on yagna', async () => {
+  const [estimate, doctor] = await Promise.all([
+    golem(['estimate', '-', '--task-time', '10m'], { ...SPEC, tasks: ['a', 'b'] }),
+    golem(['doctor', '--json']),
+  ]);
+  expect(estimate).toMatchObject({ code: 0, stderr: '' });
+  expect(estimate.stdout).toMatch(/^5 of 5 providers suit \(5 offers\), paid on erc20-holesky-tglm\n/);
+  expect(estimate.stdout).toMatch(
+    /\nexpected: 2 VMs, 2 tasks of 10 min each, some 10 min in all: 0\.\d+ \(idle\) to/,
+  );
+  expect(doctor).toMatchObject({ code: 0, stderr: '' });
+  const { findings, yagna } = JSON.parse(doctor.stdout) as {
+    findings: { what: string; verdict: string }[];
+    yagna: YagnaReport;
+  };
+  expect(findings.filter(({ verdict }) => verdict !== 'good')).toEqual([]);
+  expect(yagna).toMatchObject({ version: '0.17.6', url: devnet.url, connections: ['default'] });
+  expect(yagna.funds).toEqual([
+    { platform: 'erc20-holesky-tglm', available: expect.stringMatching(/^999\.9/) as string, reserved: '0' },
+  ]);
+  const open = (await (await fetch(`${devnet.adminUrl}/open`)).json()) as { counts: object };
+  expect(open.counts).toMatchObject({ allocations: 0, demands: 0, agreements: 0, activities: 0 });
+});
+
+test('a yagna that refuses the key ends a job in one line that says what to do, and doctor says it, too', async () => {
+  await startWorker('keyless', { YAGNA_APPKEY: 'wrong' });
+  const queue = ['--task-queue', 'keyless'];
+  const [run, estimate, doctor] = await Promise.all([
+    golem(['start', '-', '--watch', '--id', 'refused', ...queue], { ...SPEC, tasks: ['true'] }),
+    golem(['estimate', '-', ...queue], { ...SPEC, tasks: ['true'] }),
+    golem(['doctor', ...queue]),
+  ]);
+  const line =
+    /^golem-temporal: (job refused: )?YagnaUnauthorized: .* 401 Invalid application key\. Give the worker a valid key .*\n$/;
+  expect(run).toMatchObject({ code: 1, stderr: expect.stringMatching(line) as string });
+  expect(estimate).toMatchObject({ code: 1, stdout: '', stderr: expect.stringMatching(line) as string });
+  expect(doctor).toMatchObject({ code: 1, stderr: 'golem-temporal: not well: app key\n' });
+  expect(doctor.stdout).toMatch(/\nBAD {3}app key: YagnaUnauthorized: .*\n {6}Give the worker a valid key/);
+  expect(doctor.stdout).not.toContain('\u001b');
+  expect(await golem(['result', 'refused', '--settled'])).toMatchObject({ code: 1, stderr: run.stderr });
+  expect(await golem(['costs', 'refused'])).toMatchObject({
+    ...{ code: 1, stderr: expect.stringMatching(/it has no settlement: .* nothing is owed\n$/) as string },
+  });
+});
+
 test('a job whose task fails ends with code 1 and the reason', async () => {
   const tasks = [{ commands: ['echo why >&2; exit 3'], maxAttempts: 1 }];
   const run = await golem(['start', '-', '--watch', '--id', 'failing'], { ...SPEC, tasks });
@@ -122,10 +216,20 @@ test('topup raises the budget of a job, by what is an amount', async () => {
   expect(await golem(['topup', 'topped', '0.5'])).toMatchObject({
     ...{ code: 0, stdout: 'topped: 1.5 GLM are reserved, of a budget of 1.5\n', stderr: '' },
   });
+  expect(await golem(['logs', 'topped', 'task-1'])).toMatchObject({
+    ...{ code: 4, stdout: '', stderr: expect.stringMatching(/task-1 is (waiting|running)/) as string },
+  });
   expect(await golem(['topup', 'topped', 'much'])).toMatchObject({
     ...{ code: 2, stdout: '', stderr: expect.stringContaining('an amount of GLM above 0') as string },
   });
   await golem(['cancel', 'topped']);
+  await temporal.client.workflow
+    .getHandle('topped')
+    .result()
+    .catch(() => undefined);
+  expect(await golem(['topup', 'topped', '1'])).toMatchObject({
+    ...{ code: 3, stderr: expect.stringMatching(/JobEnding: it is over: .*\. Start another job/) as string },
+  });
 });
 
 test('somebody else’s workflow is no job: it is neither shown nor cancelled', async () => {
@@ -154,12 +258,23 @@ test('start on a task queue without a worker starts the job, and says which work
   await temporal.client.workflow.getHandle('elsewhere').terminate();
 });
 
+test('who watches a job without a worker is told which is missing, and when one is there', async () => {
+  const file = join(folder, 'late.yaml');
+  await writeFile(file, 'image: golem/alpine:latest\nbudget: "1" # GLM\ntasks:\n  - echo late\n');
+  const watching = await startCli(['start', file, '--watch', '--task-queue', 'late'], temporal.env);
+  await watching.line(/^no worker is there .*`golem-temporal worker --task-queue late`$/);
+  await startWorker('late');
+  await watching.line(/^a worker answers$/);
+  await watching.line(/^ {2}late$/);
+  expect(await watching.exited).toEqual({ code: 0, signal: null });
+});
+
 test('why a job has failed stands in the log of its worker, in one line', async () => {
   // Only a worker knows its strategies.
   const bad = { ...SPEC, tasks: ['true'], providers: { select: 'mine' } };
   expect(await golem(['start', '-', '--watch', '--id', 'bad'], bad)).toMatchObject({ code: 2 });
   await worker.stop();
-  const told = logged.filter((line) => line.includes('bad'));
+  const told = logged.filter((line) => line.includes('of bad:'));
   expect(told).toEqual([
     expect.stringMatching(/golemPrepareJob of bad: InvalidJobSpec: providers\.select: /),
   ]);

@@ -27,10 +27,11 @@ describe('effects', () => {
   it('say what they go back to: a call at a node, a provider, or a timer', async () => {
     await withDevnet({ providers: ONE, nodes: [{ name: 'bob' }] }, async (alice, devnet) => {
       const bob = new Requestor(devnet.node('bob').url, devnet.node('bob').appKey);
-      await alice.post('/payment-api/v1/allocations', {
+      const allocation = await alice.post('/payment-api/v1/allocations', {
         totalAmount: '1',
-        timeout: new Date(Date.now() + 200).toISOString(),
+        timeout: new Date(Date.now() + 2000).toISOString(),
       });
+      expect(allocation.status).toBe(201);
       const agreementId = await bob.rent();
       const activityId = await bob.createActivity(agreementId);
       await bob.post(`/activity-api/v1/activity/${activityId}/exec`, { text: '[{"deploy": {}}]' });

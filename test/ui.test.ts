@@ -240,11 +240,11 @@ describe('a job in the browser', () => {
         await open(page, 'no-such-job');
         await says('there is no job no-such-job').waitFor();
         await open(page, jobId);
-        await figure(page, /0 of 1/);
+        await figure(page, /^Tasks\s*0 of 1/);
         await world.worker.stop();
         await says('No worker answers').waitFor({ timeout: 40_000 });
         // What was known stays to be seen.
-        await figure(page, /0 of 1/);
+        await figure(page, /^Tasks\s*0 of 1/);
         wire.cut();
         await says('Temporal does not answer').waitFor({ timeout: 40_000 });
         await world.startWorker();
