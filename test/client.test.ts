@@ -147,7 +147,7 @@ test('jobs are listed page by page, with what they and their settlements tell, a
   const nobody = new GolemClient({
     client: temporal.client,
     taskQueue: 'nobody-works-here',
-    answerLimitMs: 100,
+    answerLimitMs: 2_000,
   });
   const { jobId: waiting } = await nobody.startJob({});
   const all = async (): Promise<ListedJob[]> => {
