@@ -67,6 +67,7 @@ export const taskResultSchema = z
 const fileResults = z
   .object({
     parts: count('Parts written to `resultsTo`, numbered from 1, with a task result a line.'),
+    to: text('URL that they were written to, with `{part}` for the number and without a query.').optional(),
     tasks: z.object({
       done: count('Done.'),
       failed: count('Failed for good.'),
@@ -193,6 +194,9 @@ export const rentalProgressSchema = z
     terms: terms.optional(),
     reason: text('Why it ended, when it ended badly.').optional(),
     note: text('What its user should know of a VM that was taken over.').optional(),
+    settlementId: text(
+      'Workflow that pays for a VM that was taken over; only where the rental itself is asked.',
+    ).optional(),
   })
   .meta({ id: 'RentalProgress', description: 'Answer of the Query `progress` on a rental.' });
 
@@ -266,9 +270,15 @@ export const scriptOutcomeSchema = z
   })
   .describe('Answer of the Update `scriptResult` on a rental.');
 
-/** Whether a schema and a type take the same values. */
-export type Same<S extends z.ZodType, T> = [z.infer<S>] extends [T]
-  ? [T] extends [z.infer<S>]
+/** With every field there, so that one that may be absent is not overlooked. */
+type Full<T> = T extends string | number | boolean | null
+  ? T
+  : T extends readonly (infer Each)[]
+    ? Full<Each>[]
+    : { [K in keyof T]-?: Full<Exclude<T[K], undefined>> };
+/** Whether a schema and a type have the same fields, which take the same values. */
+export type Same<S extends z.ZodType, T> = [Full<z.infer<S>>, z.infer<S>] extends [Full<T>, T]
+  ? [Full<T>, T] extends [Full<z.infer<S>>, z.infer<S>]
     ? true
     : false
   : false;

@@ -260,8 +260,11 @@ export async function golemJob(given: unknown, carried?: CarriedJob): Promise<Jo
     if (!goesOn) phase = 'closing';
   } catch (error) {
     const cancelled = isCancellation(error);
-    if (!cancelled) failure = namedFailure(error);
-    if (failure) failed(failure.type, failure.message);
+    if (!cancelled) {
+      const { type, message } = namedFailure(error);
+      failure = { type, message };
+      failed(type, message);
+    }
     // What was computed and paid for is returned, whatever ended the job; a cancelled one has nobody to return it to.
     if (cancelled || countTasks(state).done === 0) {
       phase = cancelled ? 'cancelled' : 'failed';
