@@ -46,6 +46,7 @@ test.each(versions)(
       (JSON.parse(read(`${version}/${file}`)) as { events: { eventType: string }[] }).events.at(-1)
         ?.eventType;
     expect(last('one-task.job.json')).toBe('EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED');
+    expect(last('one-task.inspect.json')).toBe('EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED');
     expect(last('orphaned.job.json')).toBe('EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED');
     expect(last('orphaned.settlement.json')).toBe('EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED');
     expect(last('orphaned.reconcile.json')).toBe('EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED');
