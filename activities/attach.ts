@@ -278,7 +278,7 @@ async function joined({ agreement, input }: Lookup, jobId: string): Promise<Amou
   const { client } = Context.current();
   const progress = await query<SettlementProgress>(client, settlementId(jobId), 'progress');
   if (progress && ['closing', 'settling', 'settled', 'unpaid', 'failed'].includes(progress.phase)) {
-    const message = `${settlementId(jobId)} is ending agreement ${agreement.agreementId}: nobody was left to look after it`;
+    const message = `${settlementId(jobId)} is ending agreement ${agreement.agreementId}: its rental has ended, and the VMs under it end with it`;
     throw failure('ActivityEnded', message);
   }
   const { budget } = input.attach;

@@ -113,8 +113,13 @@ function jobs(web) {
   const transfer = (from) => ({ transfer: { from, to: '/golem/work/file' } });
   return {
     'one-task': async (golem, jobId) => {
-      await golem.startJob({ ...base, tasks: ['echo hello'] }, { jobId });
+      const spec = { ...base, tasks: ['echo hello'] };
+      await golem.startJob(spec, { jobId });
       await golem.result(jobId);
+      const options = { workflowId: `${jobId}/inspect`, taskQueue: 'golem' };
+      const args = [{ what: 'estimate', spec }];
+      await golem.client.workflow.execute('golemInspect', { ...options, args });
+      return { inspect: options.workflowId };
     },
     'retried-task': async (golem, jobId) => {
       const tasks = [

@@ -35,6 +35,7 @@ test('the histories show jobs, settlements and rentals that are done, were retri
   const last = (file: string): string | undefined =>
     (JSON.parse(read(file)) as { events: { eventType: string }[] }).events.at(-1)?.eventType;
   expect(last('one-task.job.json')).toBe('EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED');
+  expect(last('one-task.inspect.json')).toBe('EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED');
   expect(last('orphaned.job.json')).toBe('EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED');
   expect(last('orphaned.settlement.json')).toBe('EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED');
   expect(last('orphaned.reconcile.json')).toBe('EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED');

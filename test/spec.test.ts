@@ -363,7 +363,7 @@ describe('mistakes', () => {
 
   test('keys that are no words are quoted and cut', () => {
     const [line] = problems({ ...SMALL, [`a\n${'b'.repeat(200)}`]: 1 });
-    expect(line).toMatch(/^"a\\nb{58}…": unknown key; known are image, /);
+    expect(line).toMatch(/^"a\\nb{58}…": unknown key; known are version, image, /);
   });
 
   test('names from the prototype are unknown keys like any other', () => {
