@@ -17,6 +17,8 @@ const cli = (...args: string[]): Promise<CliRun> =>
   runCli(args, { env: { TEMPORAL_ADDRESS: temporalAddress() } });
 const attach = (...args: string[]) => cli('attach', '--task-queue', world.taskQueue, ...args);
 
+jest.setTimeout(180_000);
+
 test('a rental is left alive by detach, which says what becomes of it, and taken over by attach', async () => {
   const { jobId } = await world.golem.startJob({
     ...{ image: 'golem/alpine:latest', budget: '1', interactive: true },

@@ -94,6 +94,8 @@ test('what is no key, no permission and no time is told before anything is asked
     });
 });
 
+jest.setTimeout(180_000);
+
 test('3.1, full delegation: what A has rented, B works with and ends, as A could', async () => {
   const { jobId, rentalId } = await rent();
   const without = await golem('exec', rentalId, '--', 'echo', 'mine');

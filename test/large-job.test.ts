@@ -87,7 +87,7 @@ test.each(SOAK ? [LARGE, HUGE] : [LARGE])(
     const took = seconds(startedMs);
     tell(`the job has ended after ${took} s`);
     expect(result).toMatchObject({ state: 'done', tasks: [] });
-    expect(result.results).toEqual({
+    expect(result.results).toMatchObject({
       ...{ parts: job.parts().length, firstFailed: [] },
       tasks: { done: tasks, failed: 0, cancelled: 0 },
     });

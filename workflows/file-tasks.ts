@@ -168,7 +168,10 @@ export class FileTasks {
   result(): Required<Pick<JobResult, 'tasks' | 'results'>> {
     const { kept, parts, firstFailed } = this.now;
     const { file, state } = this.owner;
-    return { tasks: kept, results: { to: file.resultsTo, parts, tasks: { ...state.past }, firstFailed } };
+    return {
+      tasks: kept,
+      results: { to: file.resultsTo.split('?')[0], parts, tasks: { ...state.past }, firstFailed },
+    };
   }
 
   private get isRead(): boolean {
