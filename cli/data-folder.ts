@@ -3,6 +3,7 @@ import { existsSync, rmdirSync } from 'node:fs';
 import { access, constants, mkdir, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
+import { Option } from 'commander';
 import { usageError } from './failure';
 
 /**
@@ -61,7 +62,13 @@ async function isFolder(path: string): Promise<boolean> {
   throw Object.assign(new Error(`${path} is no folder`), { code: 'ENOTDIR' });
 }
 
-/** `$XDG_DATA_HOME/golem-temporal/<name>`, by default under `~/.local/share`. */
-export function defaultDataFolder(name: string): string {
-  return join(process.env.XDG_DATA_HOME ?? join(homedir(), '.local', 'share'), 'golem-temporal', name);
+/** `--data`: by default `$XDG_DATA_HOME/golem-temporal/<name>`, or that under `~/.local/share`. */
+export function dataOption(what: string, name: string): Option {
+  const folder = join('golem-temporal', name);
+  const base = process.env.XDG_DATA_HOME ?? join(homedir(), '.local', 'share');
+  // The same text on every machine: docs/cli.md has it.
+  return new Option('--data <folder>', what).default(
+    join(base, folder),
+    `${folder} in XDG_DATA_HOME, or in ~/.local/share`,
+  );
 }

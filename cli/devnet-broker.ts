@@ -4,7 +4,7 @@
  */
 import { InvalidArgumentError, type Command } from 'commander';
 import type * as devnetIndex from '../devnet/index';
-import { defaultDataFolder, makeFolder } from './data-folder';
+import { dataOption, makeFolder } from './data-folder';
 import { AdminClient, adminOption, type AdminFlags } from './devnet-admin';
 import { CliError, usageError } from './failure';
 import { port } from './port';
@@ -17,7 +17,7 @@ export function addBrokerCommands(devnet: Command): void {
     .command('broker')
     .description('run a broker, which decides and pays bills out of what requestors have deposited with it')
     .option('--port <port>', 'where it listens, 0 for a free one', port, DEFAULT_PORT)
-    .option('--data <folder>', 'where it keeps its key and its books', defaultDataFolder('broker'))
+    .addOption(dataOption('where it keeps its key and its books', 'broker'))
     .option('--hour <sec>', 'how long the hour of its rules is', seconds, 3600);
   adminOption(broker).action(async (options: BrokerFlags) => {
     // eslint-disable-next-line @typescript-eslint/no-require-imports

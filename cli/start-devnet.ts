@@ -2,7 +2,7 @@
 import { InvalidArgumentError, type Command } from 'commander';
 import type * as devnetIndex from '../devnet/index';
 import type { NodeOptions } from '../devnet/index';
-import { defaultDataFolder, makeFolder, removeMade } from './data-folder';
+import { dataOption, makeFolder, removeMade } from './data-folder';
 import { addDevnetCommands } from './devnet-commands';
 import { usageError, type CliError } from './failure';
 import { port } from './port';
@@ -40,7 +40,7 @@ export function addDevnetCommand(program: Command): void {
       'one more image that its registry knows, such as me/renderer:v2; may be repeated',
       list(image),
     )
-    .option('--data <folder>', 'where it keeps its state', defaultDataFolder('devnet'))
+    .addOption(dataOption('where it keeps its state', 'devnet'))
     .option('--fresh', 'begin with nothing: what a devnet has left in --data is removed')
     .option('--retention <sec>', 'seconds for which it remembers what is over', seconds, 86_400)
     .action(async (options: DevnetFlags, command: Command) => {
