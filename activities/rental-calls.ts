@@ -2,18 +2,17 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { ApplicationFailure, Context } from '@temporalio/activity';
 import { WorkflowUpdateFailedError, type WorkflowHandle } from '@temporalio/client';
+import { CUT_SHORT } from '../model/ask-again';
 import type { JobProgress } from '../model/result';
 import type { ScriptOutcome } from '../model/script';
 import { attempt } from './attempt';
 import type { GolemActivities } from './contract';
 import { describe, isNotFound } from './known-workflow';
+import { query } from './rental-records';
 import { failure } from './yagna';
 
 const ASK_FIRST_MS = 250;
 const ASK_EVERY_MS = 2_000;
-const ANSWER_LIMIT_MS = 10_000;
-/** Of a handler that was under way when its run went on as a new one, or ended. */
-const CUT_SHORT = 'AcceptedUpdateCompletedWorkflow';
 
 export const rentalCallActivities: Pick<
   GolemActivities,
@@ -32,9 +31,8 @@ export const rentalCallActivities: Pick<
       for (let waitMs = ASK_FIRST_MS; ; waitMs = Math.min(waitMs * 2, ASK_EVERY_MS)) {
         const seen = await describe(client, jobId);
         if (seen?.status.name !== 'RUNNING') throw failure('AgreementEnded', `the job ${jobId} is over`);
-        const up = (await progressOf(jobId))?.rentals.find(
-          ({ state }) => state === 'ready' || state === 'busy',
-        );
+        const told = await query<JobProgress>(client, jobId, 'progress');
+        const up = told?.rentals.find(({ state }) => state === 'ready' || state === 'busy');
         if (up) return { rentalId: up.workflowId };
         await delay(waitMs, undefined, { signal });
       }
@@ -75,13 +73,6 @@ export const rentalCallActivities: Pick<
     });
   },
 };
-
-/** Undefined when nobody answers now. */
-async function progressOf(jobId: string): Promise<JobProgress | undefined> {
-  const { client } = Context.current();
-  const ask = (): Promise<JobProgress> => client.workflow.getHandle(jobId).query<JobProgress>('progress');
-  return await client.withDeadline(Date.now() + ANSWER_LIMIT_MS, ask).catch(() => undefined);
-}
 
 /**
  * Sends an Update, again where the run that took it has gone on as a new one.

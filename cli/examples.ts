@@ -28,7 +28,9 @@ export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
     'golem-temporal ui',
     'GOLEM_UI_TOKEN="$(cat token)" golem-temporal ui --listen 0.0.0.0:7460',
   ],
-  'golem-temporal search-attributes': ['golem-temporal search-attributes'],
+  'golem-temporal search-attributes': [
+    `golem-temporal search-attributes && temporal workflow list --query "GolemPhase = 'running'"`,
+  ],
   'golem-temporal cancel': ['golem-temporal cancel nightly'],
   'golem-temporal topup': ['golem-temporal topup nightly 0.5'],
   'golem-temporal rent': ['golem-temporal rent --image golem/alpine:latest --budget 1 --id my-vm'],

@@ -5,7 +5,7 @@ import type * as estimateAction from './estimate-action';
 import type * as initAction from './init-action';
 import { taskQueueOption } from './names';
 import { loadTemporal } from './temporal-sdk';
-import { validate } from './validate-action';
+import type * as validateAction from './validate-action';
 
 export function addFileCommands(program: Command): void {
   program
@@ -30,7 +30,12 @@ export function addFileCommands(program: Command): void {
     .description('check a job file: every mistake, with its line')
     .argument('<file>', 'job spec, YAML or JSON; - for standard input')
     .option('--json', 'print { valid, problems } as JSON')
-    .action(validate);
+    .action(async (...[file, options]: Parameters<typeof validateAction.validate>) => {
+      // Only now, as what checks a spec takes a while to load.
+      // eslint-disable-next-line @typescript-eslint/no-require-imports
+      const { validate } = require('./validate-action') as typeof validateAction;
+      await validate(file, options);
+    });
 
   program
     .command('estimate')

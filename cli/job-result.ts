@@ -64,9 +64,7 @@ export function requireDone(result: JobResult): void {
   throw new CliError(`job ${jobId} failed, ${bad} of ${all} tasks${reason}`);
 }
 
-/** A query may hold a signature: it is not shown. */
 function partUrls(to: string, parts: number): string {
-  const shown = to.replace(/\?.*$/s, '');
-  if (!shown.includes('{part}')) return shown;
-  return parts === 1 ? partUrl(shown, 1) : `${partUrl(shown, 1)} to ${partUrl(shown, parts)}`;
+  if (!to.includes('{part}')) return to;
+  return parts === 1 ? partUrl(to, 1) : `${partUrl(to, 1)} to ${partUrl(to, parts)}`;
 }

@@ -2,7 +2,7 @@
 import type { Client } from '@temporalio/client';
 import { GolemClient, type ListedJob } from '../client/index';
 import type { GolemEvent } from '../model/events';
-import { settlementId } from '../model/ids';
+import { jobOfRental, settlementId } from '../model/ids';
 import type { ProviderInfo, RentalProgress, SettlementResult, TaskNow } from '../model/result';
 import { costLines, costsCsv } from './cost-view';
 import { CliError, EXIT_NOT_NOW, usageError } from './failure';
@@ -66,7 +66,7 @@ async function rentalResult(
   const handle = client.workflow.getHandle(id);
   if (settled) {
     const { settlementId: own }: RentalProgress = await golem.rentalProgress(id);
-    const jobId = /^(.+)\/rental\/\d+$/.exec(id)?.[1];
+    const jobId = jobOfRental(id);
     const settlement = own ?? (jobId === undefined ? undefined : settlementId(jobId));
     if (settlement === undefined) throw usageError(`${id} does not tell who pays for it`);
     console.error(`waiting for ${settlement} to end`);
@@ -126,7 +126,7 @@ async function noSuchTask(golem: GolemClient, id: string, name: string): Promise
     first === undefined ? '' : names.length === 1 ? `; it has ${first}` : `; it has ${first} to ${last}`;
   const inFile = ended?.results?.to;
   if (inFile !== undefined)
-    return `job ${id} has no task ${name} in its result: tasks of a file are in the parts at ${inFile.replace(/\?.*$/s, '')}`;
+    return `job ${id} has no task ${name} in its result: tasks of a file are in the parts at ${inFile}`;
   return `job ${id} has no task ${name}${has}`;
 }
 

@@ -2,6 +2,7 @@
 import type { Client } from '@temporalio/client';
 import { WorkflowNotFoundError } from '@temporalio/common';
 import { ATTACH_PREFIX } from '../model/attach';
+import { jobOfRental } from '../model/ids';
 import { usageError } from './failure';
 
 /** `undefined` where no workflow of ours has it: whoever goes on with it is told so. */
@@ -29,7 +30,7 @@ export async function requireJob(
   instead: (jobId: string | undefined, activityId: string | undefined) => string,
 ): Promise<void> {
   if ((await whatIs(client, id)) !== 'rental') return;
-  const jobId = /^(.+)\/rental\/\d+$/.exec(id)?.[1];
+  const jobId = jobOfRental(id);
   const activityId = id.startsWith(ATTACH_PREFIX) ? id.slice(ATTACH_PREFIX.length) : undefined;
   throw usageError(`${id} is a rental, not a job: ${instead(jobId, activityId)}`);
 }

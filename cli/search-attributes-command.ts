@@ -9,10 +9,6 @@ export function addSearchAttributesCommand(program: Command): void {
     .description(
       'register the search attributes GolemPhase, GolemProviders and GolemCost in the namespace: jobs set them from then on',
     )
-    .addHelpText(
-      'after',
-      `\nExample:\n  $ golem-temporal search-attributes && temporal workflow list --query "GolemPhase = 'running'"`,
-    )
     .action(async () => {
       // eslint-disable-next-line @typescript-eslint/no-require-imports
       const { register } = loadTemporal(() => require('./search-attributes-actions') as typeof actions);

@@ -1,7 +1,7 @@
 /** What a job costs, agreement by agreement: as its settlement tells, or has told. */
 import { WorkflowFailedError, type Client } from '@temporalio/client';
 import { exact, toAmount } from '../model/amount';
-import { settlementId, type Amount } from '../model/ids';
+import { jobOfRental, settlementId, type Amount } from '../model/ids';
 import type {
   AgreementMoney,
   EarlierAgreements,
@@ -66,7 +66,7 @@ async function settlementOf(client: Client, workflows: JobWorkflows, id: string)
   }
   if (seen?.type !== RENTAL_TYPE) throw new UnknownRentalError(id, client.options.namespace, seen?.type);
   const rental = await workflows.query<RentalProgress>(id, 'progress');
-  const ofJob = /^(.+)\/rental\/\d+$/.exec(id)?.[1];
+  const ofJob = jobOfRental(id);
   return rental.settlementId ?? settlementId(ofJob ?? id);
 }
 

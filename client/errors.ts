@@ -13,6 +13,7 @@ import {
   WorkflowUpdateFailedError,
   WorkflowUpdateRPCTimeoutOrCancelledError,
 } from '@temporalio/client';
+import { CUT_SHORT } from '../model/ask-again';
 import { CORRECT_ARGUMENT, FAILURES } from '../model/failures';
 
 /** A job, or its settlement, ended badly. */
@@ -126,9 +127,6 @@ function endingOf(failure: unknown): string {
   if (failure instanceof TimeoutFailure) return 'TimedOut';
   return 'Error';
 }
-
-/** Of a handler that was under way when its run ended: by continue-as-new, or for good. */
-const CUT_SHORT = 'AcceptedUpdateCompletedWorkflow';
 
 /** True when an Update failed for what may be over in a moment; what it asks for may have been done. */
 export function isPassing(error: unknown): boolean {

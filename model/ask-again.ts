@@ -27,3 +27,6 @@ export async function askedAgain<T>(asked: Asked, name: string, args: readonly u
     if (status.name !== 'RUNNING') return (await asked.query(name, ...args, OF_CLOSED)) as T;
   }
 }
+
+/** Type of the failure of an Update that was under way when its run ended: by continue-as-new, or for good. */
+export const CUT_SHORT = 'AcceptedUpdateCompletedWorkflow';

@@ -26,6 +26,9 @@ export type Timestamp = string;
 /** Task queue of jobs, and of the workers that carry them out, unless another one is named. */
 export const DEFAULT_TASK_QUEUE = 'golem';
 
+/** Queue of the long polls that belong to a task queue, so that they take no slot from short activities. */
+export const watchQueueOf = (taskQueue: string): string => `${taskQueue}-watch`;
+
 /** The yagna that a spec means when it names none. */
 export const DEFAULT_CONNECTION = 'default';
 
@@ -33,6 +36,8 @@ export const DEFAULT_CONNECTION = 'default';
 export const settlementId = (jobId: string): string => `${jobId}/settlement`;
 /** Workflow id of a job's n-th rental, from 1. */
 export const rentalId = (jobId: string, n: number): string => `${jobId}/rental/${n}`;
+/** Id of the job that a rental's workflow id tells; undefined of one that attached, whose id tells none. */
+export const jobOfRental = (rental: string): string | undefined => /^(.+)\/rental\/\d+$/.exec(rental)?.[1];
 /** The greatest n among the rentals of a job in a list of workflow ids; 0 when there is none. */
 export function greatestRental(jobId: string, workflowIds: readonly string[]): number {
   const prefix = rentalId(jobId, 0).slice(0, -1);

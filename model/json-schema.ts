@@ -13,41 +13,24 @@ import {
   settlementProgressSchema,
   settlementResultSchema,
 } from './result-schema';
+import { SCHEMA_NAMES, type SchemaName } from './schema-names';
 import { jobSpecSchema } from './spec-schema';
+
+export { SCHEMA_NAMES, type SchemaName };
 
 export type JsonSchema = Record<string, unknown>;
 
-/** By the names that `golem-temporal schema` and the files have. */
-const SCHEMAS = {
-  job: { schema: jobSpecSchema, title: 'A golem-temporal job', of: 'the spec of a job: what `start` takes' },
-  result: { schema: jobResultSchema, title: 'Result of a job', of: "a job's result" },
-  progress: { schema: jobProgressSchema, title: 'Progress of a job', of: "a job's progress" },
-  events: { schema: eventSchema, title: 'An event of a job', of: 'an event' },
-  failures: { schema: failureSchema, title: 'A failure', of: 'a failure, by name' },
-  settlement: {
-    schema: settlementResultSchema,
-    title: 'Result of a settlement',
-    of: 'what a job cost: `result --settled`',
-  },
-  'settlement-progress': {
-    schema: settlementProgressSchema,
-    title: 'Progress of a settlement',
-    of: "a settlement's progress",
-  },
-  'rental-progress': {
-    schema: rentalProgressSchema,
-    title: 'Progress of a rental',
-    of: "a rental's progress",
-  },
-  script: { schema: scriptOutcomeSchema, title: 'Outcome of a script', of: "a script's outcome" },
-} as const satisfies Record<string, { schema: z.ZodType; title: string; of: string }>;
-
-export type SchemaName = keyof typeof SCHEMAS;
-
-export const SCHEMA_NAMES = Object.keys(SCHEMAS) as SchemaName[];
-
-/** What it is the schema of, in a few words. */
-export const schemaOf = (name: SchemaName): string => SCHEMAS[name].of;
+const SCHEMAS: Record<SchemaName, { schema: z.ZodType; title: string }> = {
+  job: { schema: jobSpecSchema, title: 'A golem-temporal job' },
+  result: { schema: jobResultSchema, title: 'Result of a job' },
+  progress: { schema: jobProgressSchema, title: 'Progress of a job' },
+  events: { schema: eventSchema, title: 'An event of a job' },
+  failures: { schema: failureSchema, title: 'A failure' },
+  settlement: { schema: settlementResultSchema, title: 'Result of a settlement' },
+  'settlement-progress': { schema: settlementProgressSchema, title: 'Progress of a settlement' },
+  'rental-progress': { schema: rentalProgressSchema, title: 'Progress of a rental' },
+  script: { schema: scriptOutcomeSchema, title: 'Outcome of a script' },
+};
 
 export function jsonSchema(name: SchemaName): JsonSchema {
   const { schema, title } = SCHEMAS[name];

@@ -59,7 +59,7 @@ export interface TaskNow extends Omit<TaskResult, 'state'> {
 
 /** What became of tasks that were in a file. */
 export interface FileResults {
-  /** The spec's `resultsTo`. Absent in results of earlier versions. */
+  /** The spec's `resultsTo` without its query, which may hold a signature. Absent in results of earlier versions. */
   to?: string;
   /** Parts written to `resultsTo`, numbered from 1: a {@link TaskResult} a line, of tasks that are done or failed. */
   parts: number;

@@ -9,7 +9,7 @@ import * as jsonSchemas from '../model/json-schema';
 import { jobResultSchema } from '../model/result-schema';
 import { FOLDER, schemaFiles } from '../scripts/schemas';
 import { requireSchema } from './support/checked-client';
-import { historiesOf } from './support/recorded-results';
+import { resultsIn } from './support/recorded-results';
 
 const { SCHEMA_NAMES } = jsonSchemas;
 const root = join(__dirname, '..');
@@ -87,7 +87,7 @@ test('a spec with a mistake is not', () => {
 });
 
 describe('what workflows have returned in recorded histories', () => {
-  const recorded = historiesOf(join(__dirname, 'histories'));
+  const recorded = resultsIn(join(__dirname, 'histories'));
 
   test('is of jobs and settlements', () => {
     expect(new Set(recorded.map(({ schema }) => schema))).toEqual(new Set(['result', 'settlement']));
@@ -99,7 +99,7 @@ describe('what workflows have returned in recorded histories', () => {
 });
 
 describe('answers are held to the schemas in all tests', () => {
-  const [job] = historiesOf(join(__dirname, 'histories')).filter(({ schema }) => schema === 'result');
+  const [job] = resultsIn(join(__dirname, 'histories')).filter(({ schema }) => schema === 'result');
   const result = job?.result as object;
 
   test('with what they say', () => {

@@ -14,7 +14,7 @@ import {
   type ChildWorkflowHandle,
   type Workflow,
 } from '@temporalio/workflow';
-import { DEFAULT_TASK_QUEUE } from '../model/ids';
+import { DEFAULT_TASK_QUEUE, watchQueueOf } from '../model/ids';
 import type { RentalCalls } from '../model/rental-calls';
 import type { JobResult } from '../model/result';
 import type { ExecuteScript, ScriptOutcome } from '../model/script';
@@ -100,7 +100,7 @@ async function whyNone(job: ChildWorkflowHandle<Job & Workflow>, ended: unknown)
 
 function callsOn(taskQueue: string): RentalCalls {
   return proxyActivities<RentalCalls>({
-    taskQueue: `${taskQueue}-watch`,
+    taskQueue: watchQueueOf(taskQueue),
     // They end with what they wait for: the VM that comes up, the script's own time.
     startToCloseTimeout: '365 days',
     // A worker's death must show in seconds.

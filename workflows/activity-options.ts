@@ -4,6 +4,7 @@
  */
 import { ActivityCancellationType, proxyActivities, workflowInfo } from '@temporalio/workflow';
 import type { GolemActivities } from '../activities/contract';
+import { watchQueueOf } from '../model/ids';
 
 /**
  * Waits between attempts where the activity did not say so itself (its failures do, with jitter): after its worker's
@@ -167,10 +168,7 @@ export const sending = proxyActivities<Pick<GolemActivities, 'golemSendScript'>>
   retry: { maximumAttempts: 1 },
 });
 
-/** Queue of the long polls, so that they take no slot from short activities: `<our queue>-watch`. */
-function watchQueue(): string {
-  return `${workflowInfo().taskQueue}-watch`;
-}
+const watchQueue = (): string => watchQueueOf(workflowInfo().taskQueue);
 
 type WatchOptions = { heartbeat: `${number} s` };
 

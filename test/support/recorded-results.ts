@@ -23,7 +23,7 @@ export interface Recorded {
 }
 
 /** Of jobs and settlements that came to their end. */
-export function historiesOf(folder: string): Recorded[] {
+export function resultsIn(folder: string): Recorded[] {
   const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) =>
     name.endsWith('.json'),
   );
