@@ -15,7 +15,10 @@ module.exports = {
   },
   globalSetup: '<rootDir>/test/support/global-setup.ts',
   globalTeardown: '<rootDir>/test/support/global-teardown.ts',
-  testTimeout: 60_000,
+  // A limit for what hangs, also where a machine is slow or its cores are taken.
+  testTimeout: 240_000,
   // Most of a test is waiting for processes; two cores bear two more than there are of them.
   maxWorkers: 4,
+  // What test files leave behind in one makes it slower and slower.
+  workerIdleMemoryLimit: '600MB',
 };

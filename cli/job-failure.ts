@@ -1,5 +1,5 @@
 /** What can go wrong with jobs and on Temporal, as the command says it. */
-import { ApplicationFailure, NamespaceNotFoundError } from '@temporalio/common';
+import { ApplicationFailure, NamespaceNotFoundError, ValueError } from '@temporalio/common';
 import { isGrpcServiceError } from '@temporalio/client';
 import {
   GolemJobError,
@@ -56,6 +56,11 @@ export function asCliError(error: unknown): CliError {
     return failed(`${message}; golem-temporal list shows all jobs`, EXIT_USAGE);
   if (error instanceof ApplicationFailure && error.type === 'UnknownConnection')
     return failed(message, EXIT_USAGE);
+  if (error instanceof ValueError && message.startsWith('Unknown encoding: '))
+    return failed(
+      `payloads of this namespace are encoded (${message.slice(18)}): set TEMPORAL_CODEC_ENDPOINT to its codec server`,
+      EXIT_USAGE,
+    );
   return ofTemporal(error) ?? failed(message, EXIT_FAILED);
 }
 

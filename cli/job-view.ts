@@ -127,9 +127,15 @@ class PlainView implements JobView {
   stop(): void {}
 }
 
+/** Columns. */
+const BAR_SIZE = 24;
+
 class TerminalView implements JobView {
   private readonly bars: MultiBar;
   private readonly tasks: SingleBar;
+  /** Below them, so that they are seen on a terminal of a usual width. */
+  private readonly money: SingleBar;
+  private readonly cost: SingleBar;
   private readonly rentals = new Map<number, SingleBar>();
   private lastFailure: string | undefined;
   private waitingFor: string | undefined;
@@ -140,7 +146,7 @@ class TerminalView implements JobView {
       format: `${pc.cyan('{bar}')} {text}`,
       barCompleteChar: '█',
       barIncompleteChar: '░',
-      barsize: 24,
+      barsize: BAR_SIZE,
       hideCursor: true,
       clearOnComplete: false,
       stopOnComplete: false,
@@ -150,14 +156,18 @@ class TerminalView implements JobView {
       fps: 4,
     });
     this.tasks = this.bars.create(1, 0, { text: 'starting' });
+    const isText = { format: `${' '.repeat(BAR_SIZE)} {text}` };
+    this.money = this.bars.create(1, 0, { text: '' }, isText);
+    this.cost = this.bars.create(1, 0, { text: '' }, isText);
   }
 
   update(progress: JobProgress): void {
     this.tasks.setTotal(Math.max(1, progress.tasks.total));
-    const money = [describeMoney(progress), describeCost(progress)].filter(Boolean).join(' · ');
     this.tasks.update(progress.tasks.done, {
-      text: `${pc.bold(progress.phase)} · ${describeTasks(progress)} · ${pc.dim(money)}`,
+      text: `${pc.bold(progress.phase)} · ${describeTasks(progress)}`,
     });
+    this.money.update(0, { text: pc.dim(describeMoney(progress)) });
+    this.cost.update(0, { text: pc.dim(describeCost(progress)) });
     for (const rental of progress.rentals) {
       let bar = this.rentals.get(rental.n);
       if (!isAlive(rental)) {

@@ -1,6 +1,8 @@
 /** Connects to Temporal where `@temporalio/envconfig` says: TEMPORAL_ADDRESS and its like, or a profile in its file. */
 import { Client, Connection } from '@temporalio/client';
 import { loadClientConnectConfig } from '@temporalio/envconfig';
+import type { DataConverter } from '@temporalio/common';
+import type * as codecServer from './codec-server';
 import { CliError } from './failure';
 import { asCliError } from './job-failure';
 
@@ -14,18 +16,31 @@ const CONNECT_LIMIT_MS = 5000;
 export async function withTemporal<T>(use: (client: Client) => Promise<T>): Promise<T> {
   const { connectionOptions, namespace } = loadClientConnectConfig();
   const address = connectionOptions.address ?? 'localhost:7233';
+  const converter = dataConverter(namespace);
   const connection = await Connection.connect({
     ...connectionOptions,
     connectTimeout: CONNECT_LIMIT_MS,
   }).catch((error: unknown) => {
     throw noTemporal(address, error);
   });
-  const result = await use(new Client({ connection, namespace })).catch((error: unknown) => {
-    throw asCliError(error);
-  });
+  const result = await use(new Client({ connection, namespace, dataConverter: converter })).catch(
+    (error: unknown) => {
+      throw asCliError(error);
+    },
+  );
   // Only now that no call is under way: one that is retried on a closed connection throws where nobody can catch it.
   await connection.close();
   return result;
+}
+
+/** Undefined where no codec server is named. @throws CliError - its URL is none */
+export function dataConverter(namespace = 'default'): DataConverter | undefined {
+  const { TEMPORAL_CODEC_ENDPOINT: endpoint, TEMPORAL_CODEC_AUTH: authorization } = process.env;
+  if (!endpoint) return undefined;
+  // What checks its answers takes a tenth of a second to load.
+  // eslint-disable-next-line @typescript-eslint/no-require-imports
+  const { converterBy } = require('./codec-server') as typeof codecServer;
+  return converterBy(endpoint, namespace, authorization);
 }
 
 export function noTemporal(address: string, cause: unknown): CliError {

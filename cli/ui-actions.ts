@@ -6,6 +6,7 @@ import { loadClientConnectConfig } from '@temporalio/envconfig';
 import { GolemClient } from '../client/index';
 import { isLoopback, startUiServer } from '../ui/index';
 import { usageError } from './failure';
+import { dataConverter } from './temporal-client';
 
 const DEV_SERVER = /^(localhost|127\.0\.0\.1|\[::1\]):7233$/;
 const DEV_SERVER_UI = 'http://localhost:8233';
@@ -28,7 +29,14 @@ export async function ui(options: {
   // It need not be there yet: the page says so, and goes on once it is.
   const connection = Connection.lazy({ ...connectionOptions, channelArgs: COMES_BACK });
   const server = await startUiServer({
-    ...{ golem: new GolemClient({ client: new Client({ connection, namespace }) }), host, port, token },
+    ...{
+      golem: new GolemClient({
+        client: new Client({ connection, namespace, dataConverter: dataConverter(namespace) }),
+      }),
+      host,
+      port,
+      token,
+    },
     ...{ temporalAddress, temporalUi: temporalUiOf(options.temporalUi, temporalAddress) },
   }).catch((error: unknown) => {
     throw listenFailure(error as NodeJS.ErrnoException, options.listen) ?? error;

@@ -3,7 +3,7 @@ import { isGrpcServiceError, type Client } from '@temporalio/client';
 import type * as workerIndex from '../worker/index';
 import { usageError } from './failure';
 import { asCliError, noNamespace } from './job-failure';
-import { withTemporal } from './temporal-client';
+import { dataConverter, withTemporal } from './temporal-client';
 import { loadTemporal } from './temporal-sdk';
 
 export async function work(
@@ -12,7 +12,7 @@ export async function work(
   served?: workerIndex.FileServerOptions,
 ): Promise<void> {
   // The worker's own connection is native, and so are its complaints.
-  await withTemporal(requireNamespace);
+  const namespace = await withTemporal(requireNamespace);
   // Only now, because it takes half a second that a wrong address need not wait for.
   // eslint-disable-next-line @typescript-eslint/no-require-imports
   const worker = loadTemporal(() => require('../worker/index') as typeof workerIndex);
@@ -32,7 +32,7 @@ export async function work(
   logPlainly();
   if (files) console.log(`files of ${served.folder} are served at ${files.url}`);
   const running = runWorker({
-    ...{ taskQueue, avoid, files },
+    ...{ taskQueue, avoid, files, dataConverter: dataConverter(namespace) },
     onReady: (queues) => console.log(`worker ready on task queues ${queues.join(', ')}`),
     onConnection: (line) => console.log(line),
     onTrouble: (line) => console.error(`golem-temporal: ${line}`),
@@ -44,10 +44,11 @@ export async function work(
     .finally(() => files?.close());
 }
 
-/** @throws CliError - the server does not know the namespace */
-async function requireNamespace({ workflowService, options: { namespace } }: Client): Promise<void> {
+/** @returns its name. @throws CliError - the server does not know the namespace */
+async function requireNamespace({ workflowService, options: { namespace } }: Client): Promise<string> {
   try {
     await workflowService.describeNamespace({ namespace });
+    return namespace;
   } catch (error) {
     if (!isGrpcServiceError(error) || error.code !== NOT_FOUND) throw error;
     throw usageError(noNamespace(namespace));

@@ -1,6 +1,6 @@
-/** Keys that control closed rentals, and the signatures made with them. */
+/** Keys that control closed rentals, and the signatures made with them. What they are made with is loaded when it is needed. */
 import { createHash, randomUUID } from 'node:crypto';
-import { CompactSign, exportJWK, generateKeyPair, importJWK, type JWK } from 'jose';
+import type { JWK } from 'jose';
 import {
   canonicalJson,
   CONTROL_KEY,
@@ -41,6 +41,7 @@ export class ControlSigner {
 
   /** With a new key, whose public one no command line takes for an option. */
   static async generate(): Promise<ControlSigner> {
+    const { exportJWK, generateKeyPair } = await import('jose');
     for (;;) {
       const { privateKey } = await generateKeyPair('EdDSA', { crv: 'Ed25519', extractable: true });
       const signer = await ControlSigner.fromJwk(await exportJWK(privateKey));
@@ -57,6 +58,7 @@ export class ControlSigner {
     if (kty !== 'OKP' || crv !== 'Ed25519' || !x || !CONTROL_KEY.test(x) || !d)
       throw new TypeError('expected a private Ed25519 key as a JWK: { kty: "OKP", crv: "Ed25519", x, d }');
     const own = { kty, crv, x, d };
+    const { importJWK } = await import('jose');
     await importJWK(own, 'EdDSA');
     return new ControlSigner(x, own);
   }
@@ -77,6 +79,7 @@ export class ControlSigner {
     args: T,
     { lifeSec = LIFE_SEC, nowMs = Date.now() }: SigningOptions = {},
   ): Promise<T & { authorization: string }> {
+    const { CompactSign, importJWK } = await import('jose');
     // As the wire will have it: what is undefined is not there.
     const plain = JSON.parse(JSON.stringify(args)) as T;
     const claim: ControlClaim = {

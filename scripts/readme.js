@@ -64,7 +64,7 @@ function commandSection({ name, usage, means, options, example }) {
   return [
     `### ${name}\n`,
     `\`${`golem-temporal ${name} ${usage}`.trim()}\`: ${means}.\n`,
-    `\`\`\`sh\n${example.join('\n')}\n\`\`\`\n`,
+    `<!-- run -->\n\n\`\`\`sh\n${example.join('\n')}\n\`\`\`\n`,
     ...(rows.length > 0 ? [table(['option', 'meaning'], rows)] : []),
   ].join('\n');
 }

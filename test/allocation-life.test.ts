@@ -6,6 +6,7 @@ import { Decimal } from 'decimal.js';
 import { brokenNetwork } from './support/broken-network';
 import type { Gate } from './support/gate';
 import { expectAllPaidOnce, type Since } from './support/proof';
+import { settlementShows } from './support/settlement-shows';
 import { type Effect, type World } from './support/world';
 
 const CREATE = /^POST .*\/allocations$/;
@@ -82,10 +83,10 @@ test('it is extended as well while the VM is detached, and nobody but the settle
   const { jobId, rentalId } = await world.golem.rent({ ...job(), tasks: [], interactive: true });
   const { activityId } = await world.golem.detach(rentalId);
   await world.golem.result(jobId);
-  const { seq } = await world.effect('allocation-amended', (await world.effects()).at(-1)?.seq);
-  await world.effect('debit-note-accepted', seq);
-  const settlement = world.client.workflow.getHandle(`${jobId}/settlement`);
-  expect(await settlement.query('progress')).toMatchObject({ phase: 'detached' });
+  // An allocation may be extended before it has heard of the detach.
+  await settlementShows(world, `${jobId}/settlement`, ({ phase }) => phase === 'detached');
+  const { seq: left } = await world.effect('allocation-amended', (await world.effects()).at(-1)?.seq);
+  await world.effect('debit-note-accepted', left);
   const attached = await world.golem.attach({ activityId });
   await world.golem.terminate(attached.rentalId);
   expect((await world.golem.settled(jobId)).state).toBe('settled');

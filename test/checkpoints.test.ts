@@ -97,7 +97,7 @@ test('a task whose agreement ends early goes on elsewhere from its last checkpoi
   await admin(`/providers/${provider}/reopen`);
   await world.golem.settled(jobId);
   expect(await world.open()).toEqual(NOTHING_OPEN);
-}, 120_000);
+});
 
 test('a task longer than an agreement lasts goes on in the next without a failure, and fails where it gets nowhere', async () => {
   web.putStatus = 403;
@@ -128,7 +128,7 @@ test('a task longer than an agreement lasts goes on in the next without a failur
   });
   expect(failed.tasks[0]?.failure?.message).toMatch(/Expired.*: no checkpoint was stored/);
   await Promise.all([world.golem.settled(jobId), world.golem.settled(inVain.jobId)]);
-}, 180_000);
+});
 
 test('a program that fails fails its task, with what it printed', async () => {
   const failing = { ...counting('fails'), commands: ['echo why; echo because >&2; exit 3'], maxAttempts: 1 };
@@ -181,4 +181,4 @@ test('a worker that dies between two checkpoints loses none of it', async () => 
   expect(tasks[0]?.attempts.map(({ state }) => state)).toEqual(['done']);
   expect(tasks[0]?.results[0]?.stdout).toBe(`from 0\nto ${STEPS}\n`);
   await world.golem.settled(jobId);
-}, 120_000);
+});

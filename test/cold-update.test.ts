@@ -38,7 +38,7 @@ test('a rented job that is terminated meanwhile', async () => {
   await world.golem.result(jobId);
   await world.golem.settled(jobId);
   await expectSameWay(jobId);
-}, 120_000);
+});
 
 test('a job with a task under way that is terminated meanwhile', async () => {
   const { jobId } = await world.golem.startJob({ ...SPEC, tasks: ['sleep 100', 'sleep 100'] });
@@ -47,7 +47,7 @@ test('a job with a task under way that is terminated meanwhile', async () => {
   await world.golem.result(jobId);
   await world.golem.settled(jobId);
   await expectSameWay(jobId);
-}, 120_000);
+});
 
 test('a rental that is given a script, and is terminated, meanwhile; and a budget that is raised', async () => {
   const { jobId, rentalId } = await rented();
@@ -57,4 +57,4 @@ test('a rental that is given a script, and is terminated, meanwhile; and a budge
   await world.golem.settled(jobId);
   await expectSameWay(jobId);
   expect(await world.open()).toEqual(NOTHING_OPEN);
-}, 180_000);
+});

@@ -29,6 +29,8 @@ const task = (workflow: string, n: number): Row => ({
 const SAMPLE: Row[] = [
   time('golemWriteResults', 1, KILLED_AFTER, 'tasks from a file'),
   time('golemVerifyControl', 4, KILLED_AFTER, 'closed'),
+  time('golemRunScript', 1, KILLED_AFTER, 'rented by a workflow'),
+  at('golemScanMarket', 'subscribeDemand', KILLED_AFTER, 'inspected'),
   at('golemResolveAttach', 'getActivityAgreement', LOST_AFTER, 'detached and attached'),
   at('golemCreateVm', 'createActivity', KILLED_AFTER),
   at('golemCleanUp', 'terminateAgreement', KILLED_BEFORE, 'terminated'),

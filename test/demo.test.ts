@@ -57,7 +57,7 @@ test('npm start finishes its job though the worker is killed, computes no tile t
   expect(output).toMatch(/16 in all +0\.\d+ +0\.\d+/);
   expect(PNG.sync.read(await readFile(PICTURE)).width).toBe(512);
   await expectNothingLeft(lines);
-}, 180_000);
+});
 
 test('Ctrl-C in the middle of it leaves nothing running', async () => {
   const lines: string[] = [];
@@ -66,7 +66,7 @@ test('Ctrl-C in the middle of it leaves nothing running', async () => {
   process.kill(demo.pid, 'SIGINT');
   expect(await demo.exited).toEqual({ code: 130, signal: null });
   await expectNothingLeft(lines);
-}, 60_000);
+});
 
 test('an output that nobody reads any more ends it without a word, and leaves nothing running', async () => {
   const demo = spawn(process.execPath, [join(ROOT, 'scripts', 'start.js')], {
@@ -83,7 +83,7 @@ test('an output that nobody reads any more ends it without a word, and leaves no
   expect(await once(demo, 'exit')).toEqual([130, null]);
   expect(await complaints).toBe('');
   await expectNothingLeft(lines);
-}, 60_000);
+});
 
 test('arguments that it does not have are refused before anything is started', () => {
   const run = spawnSync(process.execPath, [join(ROOT, 'scripts', 'start.js'), '--kep'], { encoding: 'utf8' });

@@ -9,10 +9,8 @@ import type { SettlementInput } from '../workflows/protocol';
 import { PLATFORM, Requestor } from './support/devnet-requestor';
 import { expectAllPaidOnce, now, since } from './support/proof';
 import { runsOf } from './support/runs';
+import { settlementShows } from './support/settlement-shows';
 import { NOTHING_OPEN, startWorld, type World } from './support/world';
-
-/** Some workflows are ended by Temporal, so that clean-up waits for what may still land. */
-const LONG = 120_000;
 
 let world: World;
 let requestor: Requestor;
@@ -44,19 +42,9 @@ const SPEC = {
 };
 
 const handle = (workflowId: string) => world.client.workflow.getHandle(workflowId);
-const progress = (settlement: string): Promise<SettlementProgress> =>
-  handle(settlement).query<SettlementProgress>('progress');
-
 /** What the settlement shows when that is so. */
-async function when(
-  settlement: string,
-  isSo: (shown: SettlementProgress) => boolean,
-): Promise<SettlementProgress> {
-  for (;;) {
-    const shown = await progress(settlement).catch(() => undefined);
-    if (shown && isSo(shown)) return shown;
-  }
-}
+const when = (settlement: string, isSo: (shown: SettlementProgress) => boolean): Promise<SettlementProgress> =>
+  settlementShows(world, settlement, isSo);
 
 /** Resolves when so many more debit notes were accepted. */
 async function moreNotes(count: number): Promise<void> {
@@ -105,64 +93,52 @@ async function isSettled(settlement: string): Promise<void> {
   await expectAllPaidOnce(world, began);
 }
 
-test(
-  'is paid for through the death of a worker, left alone by reconcile, and ended when who attached is gone',
-  async () => {
-    const detached = await detach();
-    await world.worker.kill();
-    const left = await now(world);
-    await world.effect('debit-note-issued', (await world.effect('debit-note-issued', left)).seq);
-    expect((await since(world, left)).count('debit-note-accepted')).toBe(0);
-    await world.startWorker();
-    await moreNotes(3);
-    const found = await reconcile({ client: world.client, taskQueue: world.taskQueue }, { olderThanSec: 0 });
-    expect(found).toEqual({ orphans: [], more: 0, settlements: [] });
-    const owner = await attach(detached);
-    await moreNotes(2);
-    expect(await world.golem.exec(owner, ['echo here'])).toMatchObject({ results: [{ stdout: 'here\n' }] });
-    expect((await since(world, began)).count('agreement-terminated')).toBe(0);
-    await handle(owner).terminate();
-    await isSettled(detached.settlement);
-    const [ended] = (await since(world, began)).of('agreement-terminated');
-    expect(ended).toMatchObject({ agreementId: detached.agreementId, terminator: 'Requestor' });
-    expect((await runsOf(world, detached.settlement)).length).toBeGreaterThan(1);
-  },
-  LONG,
-);
+test('is paid for through the death of a worker, left alone by reconcile, and ended when who attached is gone', async () => {
+  const detached = await detach();
+  await world.worker.kill();
+  const left = await now(world);
+  await world.effect('debit-note-issued', (await world.effect('debit-note-issued', left)).seq);
+  expect((await since(world, left)).count('debit-note-accepted')).toBe(0);
+  await world.startWorker();
+  await moreNotes(3);
+  const found = await reconcile({ client: world.client, taskQueue: world.taskQueue }, { olderThanSec: 0 });
+  expect(found).toEqual({ orphans: [], more: 0, settlements: [] });
+  const owner = await attach(detached);
+  await moreNotes(2);
+  expect(await world.golem.exec(owner, ['echo here'])).toMatchObject({ results: [{ stdout: 'here\n' }] });
+  expect((await since(world, began)).count('agreement-terminated')).toBe(0);
+  await handle(owner).terminate();
+  await isSettled(detached.settlement);
+  const [ended] = (await since(world, began)).of('agreement-terminated');
+  expect(ended).toMatchObject({ agreementId: detached.agreementId, terminator: 'Requestor' });
+  expect((await runsOf(world, detached.settlement)).length).toBeGreaterThan(1);
+});
 
-test(
-  'and detached once more, lasts until its provider ends it',
-  async () => {
-    const detached = await detach();
-    const { settlement, agreementId } = detached;
-    await world.golem.detach(await attach(detached));
-    await when(settlement, ({ phase, detached: left }) => phase === 'detached' && left !== undefined);
-    await moreNotes(2);
-    await world.devnet.shutDownProvider('one');
-    await isSettled(settlement);
-    const events = await handle(settlement).query<{ name: string; details: object }[]>('events');
-    expect(events.filter(({ name }) => name === 'AgreementTerminated')).toMatchObject([
-      { details: { id: agreementId, terminator: 'Provider', reason: expect.stringMatching(/Shutdown/) } },
-    ]);
-    world.devnet.reopenProvider('one');
-  },
-  LONG,
-);
+test('and detached once more, lasts until its provider ends it', async () => {
+  const detached = await detach();
+  const { settlement, agreementId } = detached;
+  await world.golem.detach(await attach(detached));
+  await when(settlement, ({ phase, detached: left }) => phase === 'detached' && left !== undefined);
+  await moreNotes(2);
+  await world.devnet.shutDownProvider('one');
+  await isSettled(settlement);
+  const events = await handle(settlement).query<{ name: string; details: object }[]>('events');
+  expect(events.filter(({ name }) => name === 'AgreementTerminated')).toMatchObject([
+    { details: { id: agreementId, terminator: 'Provider', reason: expect.stringMatching(/Shutdown/) } },
+  ]);
+  world.devnet.reopenProvider('one');
+});
 
-test(
-  'and that nobody attaches to, is settled when its own time is over, with nothing left open',
-  async () => {
-    const { settlement, agreementId } = await detach({ expirationSec: 15 });
-    await isSettled(settlement);
-    const effects = await since(world, began);
-    expect(effects.count('debit-note-accepted')).toBeGreaterThan(0);
-    // Its provider may say so before yagna sees it.
-    for (const ended of effects.of('agreement-terminated'))
-      expect(ended).toMatchObject({ agreementId, reason: { 'golem.provider.code': 'Expired' } });
-    expect(await world.open()).toEqual(NOTHING_OPEN);
-  },
-  LONG,
-);
+test('and that nobody attaches to, is settled when its own time is over, with nothing left open', async () => {
+  const { settlement, agreementId } = await detach({ expirationSec: 15 });
+  await isSettled(settlement);
+  const effects = await since(world, began);
+  expect(effects.count('debit-note-accepted')).toBeGreaterThan(0);
+  // Its provider may say so before yagna sees it.
+  for (const ended of effects.of('agreement-terminated'))
+    expect(ended).toMatchObject({ agreementId, reason: { 'golem.provider.code': 'Expired' } });
+  expect(await world.open()).toEqual(NOTHING_OPEN);
+});
 
 const theirs = (): Promise<string> =>
   requestor.rent('their-session', {
@@ -198,49 +174,41 @@ async function attachToTheirs(agreementId: string): Promise<{ owner: string; set
   return { owner, settlement };
 }
 
-test(
-  'of other software is settled by who attaches to it, from its beginning, and no other of that software',
-  async () => {
-    const agreementId = await theirs();
-    const notOurs = await theirs();
-    const activityId = await requestor.createActivity(agreementId);
-    await requestor.createActivity(notOurs);
-    // Nobody decides them yet.
-    await world.effect('debit-note-issued', (await world.effect('debit-note-issued', began)).seq);
-    const { owner, settlement } = await attachToTheirs(agreementId);
-    await moreNotes(3);
-    const accepted = (await since(world, began)).of('debit-note-accepted');
-    expect(new Set(accepted.map((effect) => effect.activityId))).toEqual(new Set([activityId]));
-    await handle(owner).terminate();
-    const result = (await handle(settlement).result()) as SettlementResult;
-    expect(result).toMatchObject({ state: 'settled', agreements: [{ agreementId }] });
-    const whole = await since(world, began);
-    const issued = whole.of('debit-note-issued').filter((effect) => effect.activityId === activityId);
-    expect(result.agreements[0]?.debitNotes).toBe(issued.length);
-    expect(whole.of('agreement-terminated').map((effect) => effect.agreementId)).toEqual([agreementId]);
-    expect(await world.open()).toEqual({ allocations: 0, demands: 0, agreements: 1, activities: 1 });
-    await requestor.terminate(notOurs);
-  },
-  LONG,
-);
+test('of other software is settled by who attaches to it, from its beginning, and no other of that software', async () => {
+  const agreementId = await theirs();
+  const notOurs = await theirs();
+  const activityId = await requestor.createActivity(agreementId);
+  await requestor.createActivity(notOurs);
+  // Nobody decides them yet.
+  await world.effect('debit-note-issued', (await world.effect('debit-note-issued', began)).seq);
+  const { owner, settlement } = await attachToTheirs(agreementId);
+  await moreNotes(3);
+  const accepted = (await since(world, began)).of('debit-note-accepted');
+  expect(new Set(accepted.map((effect) => effect.activityId))).toEqual(new Set([activityId]));
+  await handle(owner).terminate();
+  const result = (await handle(settlement).result()) as SettlementResult;
+  expect(result).toMatchObject({ state: 'settled', agreements: [{ agreementId }] });
+  const whole = await since(world, began);
+  const issued = whole.of('debit-note-issued').filter((effect) => effect.activityId === activityId);
+  expect(result.agreements[0]?.debitNotes).toBe(issued.length);
+  expect(whole.of('agreement-terminated').map((effect) => effect.agreementId)).toEqual([agreementId]);
+  expect(await world.open()).toEqual({ allocations: 0, demands: 0, agreements: 1, activities: 1 });
+  await requestor.terminate(notOurs);
+});
 
-test(
-  'of other software is found by reconcile, when who attached and the settlement are gone',
-  async () => {
-    const agreementId = await theirs();
-    await requestor.createActivity(agreementId);
-    const { owner, settlement } = await attachToTheirs(agreementId);
-    await moreNotes(1);
-    await Promise.all([settlement, owner].map((id) => handle(id).terminate()));
-    const client = { client: world.client, taskQueue: world.taskQueue };
-    for (;;) {
-      const { settlements } = await reconcile(client, { olderThanSec: 0 });
-      // Temporal lists a workflow a moment after it has ended.
-      if (settlements.length === 0) continue;
-      expect(settlements).toEqual([settlement]);
-      break;
-    }
-    await isSettled(settlement);
-  },
-  LONG,
-);
+test('of other software is found by reconcile, when who attached and the settlement are gone', async () => {
+  const agreementId = await theirs();
+  await requestor.createActivity(agreementId);
+  const { owner, settlement } = await attachToTheirs(agreementId);
+  await moreNotes(1);
+  await Promise.all([settlement, owner].map((id) => handle(id).terminate()));
+  const client = { client: world.client, taskQueue: world.taskQueue };
+  for (;;) {
+    const { settlements } = await reconcile(client, { olderThanSec: 0 });
+    // Temporal lists a workflow a moment after it has ended.
+    if (settlements.length === 0) continue;
+    expect(settlements).toEqual([settlement]);
+    break;
+  }
+  await isSettled(settlement);
+});

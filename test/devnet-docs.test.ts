@@ -4,14 +4,15 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { startDevnet, type Devnet } from '../devnet';
+import { toRun } from '../scripts/doc-blocks';
 import { requireBuild } from './support/cli';
 
 const ROOT = join(__dirname, '..');
 const page = readFileSync(join(ROOT, 'docs', 'devnet.md'), 'utf8');
-/** Code blocks that the page says to run, by language. */
+/** Code blocks that the page says to run here, by language. */
 const blocks = (language: string): string[] =>
-  [...page.matchAll(/<!-- run -->\n\n```(\w+)\n([^]*?)```/g)].flatMap(([, of, code = '']) =>
-    of === language ? [code] : [],
+  toRun('docs/devnet.md', 'devnet-docs').flatMap((block) =>
+    block.language === language ? [block.text] : [],
   );
 
 let devnet: Devnet;

@@ -33,7 +33,7 @@ it('results of more than 512 MiB are sent, one after the other', async () => {
     expect(end).toMatch(/"isBatchFinished":true\}\]$/);
     await requestor.terminate(agreementId);
   });
-}, 120_000);
+});
 
 it('results of which only some are long are the same as those that are short', async () => {
   await withDevnet({ providers: [{ name: 'one' }] }, async (requestor) => {

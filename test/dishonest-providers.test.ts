@@ -12,7 +12,6 @@ import { attempts, breaches, refusals, Stall, type Ended } from './support/stall
 import { tempDir } from './support/temp-dir';
 import { NOTHING_OPEN, startWorld, type World } from './support/world';
 
-const LONG = 120_000;
 const avoidFile = join(tempDir('dishonest-providers'), 'avoid.jsonl');
 const proxy = new FaultProxy();
 
@@ -42,18 +41,14 @@ afterAll(async () => {
 /** A test in a market of its own, and with a gate. */
 function market(what: string, test: (stall: Stall, gate: Gate) => Promise<void>, name?: string): void {
   const at = name ?? free.shift() ?? '';
-  globalThis.test.concurrent(
-    what,
-    async () => {
-      const gate = await Gate.start();
-      try {
-        await test(new Stall(await theWorld(), at), gate);
-      } finally {
-        await gate.close();
-      }
-    },
-    LONG,
-  );
+  globalThis.test.concurrent(what, async () => {
+    const gate = await Gate.start();
+    try {
+      await test(new Stall(await theWorld(), at), gate);
+    } finally {
+      await gate.close();
+    }
+  });
 }
 
 /** Starts a job whose one task waits at the gate. */

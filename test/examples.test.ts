@@ -122,7 +122,7 @@ describe('what the README says of', () => {
     expect((await follow('batch-map')).lines).toEqual(['1000 numbers: 871 takes the most steps, 178']);
     const hired = world.devnet.effects.all(before, ['agreement-created']);
     expect(new Set(hired.map(({ providerId }) => providerId)).size).toBeGreaterThan(1);
-  }, 180_000);
+  });
 
   test('schedule: a job each night, and whenever it is told to run', async () => {
     const { url, files } = world.storage;

@@ -39,7 +39,6 @@ async function inWorld(
   }
 }
 
-const LONG = 180_000;
 const JOB = { image: 'golem/alpine:latest', budget: '1' };
 const waitingJob = ({ gate }: Here, more: object = {}): object => ({
   ...{ ...JOB, tasks: [{ name: 'waits', commands: [gate.command] }] },
@@ -74,7 +73,6 @@ test.concurrent(
       await expectAllPaidOnce(world, began);
     });
   },
-  LONG,
 );
 
 test.concurrent(
@@ -94,26 +92,21 @@ test.concurrent(
       await expectAllPaidOnce(world, began);
     });
   },
-  LONG,
 );
 
-test.concurrent(
-  'a job whose execution timeout is over is closed and paid by its settlement',
-  async () => {
-    await inWorld({}, async (here) => {
-      const { world, began } = here;
-      const workflowId = `timed-out-${began}-${world.taskQueue}`;
-      await world.client.workflow.start('golemJob', {
-        ...{ workflowId, taskQueue: world.taskQueue, args: [waitingJob(here)] },
-        workflowExecutionTimeout: '10 s',
-      });
-      await expect(world.golem.result(workflowId)).rejects.toMatchObject({ type: 'TimedOut' });
-      expect((await world.golem.settled(workflowId)).state).toBe('settled');
-      await expectAllPaidOnce(world, began);
+test.concurrent('a job whose execution timeout is over is closed and paid by its settlement', async () => {
+  await inWorld({}, async (here) => {
+    const { world, began } = here;
+    const workflowId = `timed-out-${began}-${world.taskQueue}`;
+    await world.client.workflow.start('golemJob', {
+      ...{ workflowId, taskQueue: world.taskQueue, args: [waitingJob(here)] },
+      workflowExecutionTimeout: '10 s',
     });
-  },
-  LONG,
-);
+    await expect(world.golem.result(workflowId)).rejects.toMatchObject({ type: 'TimedOut' });
+    expect((await world.golem.settled(workflowId)).state).toBe('settled');
+    await expectAllPaidOnce(world, began);
+  });
+});
 
 test.concurrent(
   'an agreement that can never be terminated is let go when it has expired, and its invoice is paid',
@@ -140,7 +133,6 @@ test.concurrent(
       await expectAllPaidOnce(world, began);
     });
   },
-  LONG,
 );
 
 test.concurrent(
@@ -170,5 +162,4 @@ test.concurrent(
       expect((await reconcile(target)).orphans).toEqual([]);
     });
   },
-  LONG,
 );

@@ -53,7 +53,7 @@ test('it runs each task once, tells all its events once, and leaves nothing', as
   const all = await expectAllPaidOnce(world, began);
   expectScriptsRunOnce(all, result);
   expect(all.taskScripts()).toHaveLength(30);
-}, 120_000);
+});
 
 test('its budget is raised once for each Update, whichever run answers it', async () => {
   const door = web.door();
@@ -75,7 +75,7 @@ test('its budget is raised once for each Update, whichever run answers it', asyn
   expect((await world.golem.result(jobId)).state).toBe('done');
   expect((await runsOf(world, jobId)).length).toBeGreaterThan(1);
   await world.golem.settled(jobId);
-}, 120_000);
+});
 
 test('a rental that was begun by an earlier run and ends without a word gives its task back, and its VM is ended', async () => {
   const began = await now(world);
@@ -98,7 +98,7 @@ test('a rental that was begun by an earlier run and ends without a word gives it
   expect(result.tasks[0]?.attempts.map(({ state }) => state)).toEqual(['lost', 'done']);
   await world.golem.settled(jobId);
   expect(await world.open()).toEqual(NOTHING_OPEN);
-}, 120_000);
+});
 
 test('a settlement that was begun by an earlier run and is terminated ends the job by its name', async () => {
   const door = web.door();
@@ -116,7 +116,7 @@ test('a settlement that was begun by an earlier run and is terminated ends the j
   await world.client.workflow.execute('golemReconcile', options);
   await world.client.workflow.getHandle(`${jobId}/settlement`).result();
   expect(await world.open()).toEqual(NOTHING_OPEN);
-}, 120_000);
+});
 
 test.each(['cancel', 'terminate'] as const)(
   '%s reaches it while it goes on as new',

@@ -1,6 +1,7 @@
 /** What `watch` and `rent` print of a job's progress where no terminal is: one line for each change. */
 import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
+import { stripVTControlCharacters } from 'node:util';
 import { describeCost, jobView } from '../cli/job-view';
 import type { JobProgress, RentalProgress } from '../model/result';
 
@@ -57,4 +58,33 @@ test('cost is told with the time that the budget lasts, as long as something run
     '0.0004 more has accrued, 0.12 an hour, enough for 3 h 20 min',
   );
   expect(describeCost(progress({ cost, rentals: [rental('closed')] }))).toBe('');
+});
+
+test('on a terminal what it costs stands below the bar of the tasks, and each provider that lives has a bar', async () => {
+  const stream = Object.assign(new PassThrough(), { isTTY: true, columns: 100 });
+  const view = jobView(stream as unknown as NodeJS.WriteStream);
+  view.update(
+    progress({
+      ...{ phase: 'running', tasks: { total: 4, waiting: 2, running: 1, done: 1, failed: 0 } },
+      money: { budget: '1', reserved: '1', accepted: '0.5', paid: '0.2', platform: 'erc20-holesky-tglm' },
+      cost: { at: '', accrued: '0.0004', perHour: '0.12', budgetLastsSec: 12_000 },
+      rentals: [
+        { ...rental('busy'), currentTask: 'two' },
+        { ...rental('closed'), n: 2 },
+      ],
+    }),
+  );
+  view.stop();
+  stream.end();
+  const shown = stripVTControlCharacters(await text(stream));
+  const bar = (done: number): string => '█'.repeat(done).padEnd(24, '░');
+  for (const line of [
+    `${bar(6)} running · 1 of 4 tasks done, 1 running\n`,
+    ' owed 0.3, paid 0.2 of 1 tGLM\n',
+    ' 0.0004 more has accrued, 0.12 an hour, enough for 3 h 20 min\n',
+    `${bar(0)} steady           0 done  runs two`,
+  ])
+    expect(shown).toContain(line);
+  // Of the one that has ended there is none.
+  expect(shown.match(/steady/g)).toEqual(shown.match(/steady {11}0 done {2}runs two/g)?.map(() => 'steady'));
 });

@@ -281,7 +281,7 @@ describe('on a yagna of today, with neither', () => {
     expect(state).toBe('settled');
     expect(paidFor(agreementId)).toEqual({ from: [me()], amount: fixed(money.paid) });
     expect(await world.open()).toEqual(NOTHING_OPEN);
-  }, 120_000);
+  });
 });
 
 describe('a deposit in a contract', () => {

@@ -97,7 +97,9 @@ describe.each(PIPELINES)('the pipeline in $language', ({ name, workflowType, mis
     const hang = world.devnet.faults.arm({ on: 'provider.run', do: 'hang', times: 4 });
     const handle = await begin(`${world.storage.url}/readings.csv`, 4);
     await hang.hit();
-    await handle.cancel();
+    const { env, storage } = world;
+    const told = await folder?.run(env, storage.url, folder.commandsWith(handle.workflowId));
+    expect(told?.stdout).toContain('"phase"');
     expect(await reasonOf(handle)).toBeInstanceOf(CancelledFailure);
     expect((await handle.describe()).status.name).toBe('CANCELLED');
     world.devnet.faults.disarmAll();

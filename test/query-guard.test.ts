@@ -77,7 +77,7 @@ test('the workflow goes the same way when it is read again, and the query that w
   await ended;
   const history = await handle.fetchHistory();
   await Worker.runReplayHistory({ workflowBundle: { codePath } }, history, handle.workflowId);
-}, 60_000);
+});
 
 test('a workflow that was terminated with news that it had not seen is asked as such', async () => {
   const taskQueue = `counting-${randomUUID()}`;
@@ -94,13 +94,13 @@ test('a workflow that was terminated with news that it had not seen is asked as 
   expect(await handle.query<number, [string]>('count', OF_CLOSED)).toBe(1);
   expect(await new JobWorkflows(client, 30_000).query<number>(handle.workflowId, 'count')).toBe(1);
   await worker.stop();
-}, 60_000);
+});
 
 test("a user's other workflows are left as the SDK has them", async () => {
   const { waited, ended } = await bumpedUnderQuery('counting');
   expect(waited).toBe(1);
   await ended;
-}, 60_000);
+});
 
 test('a worker that bundles workflows itself has it, too', () => {
   const { interceptors } = plugin.configureWorker({ taskQueue: 'x', workflowsPath });

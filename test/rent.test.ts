@@ -129,7 +129,7 @@ test('a worker that dies under a script costs whoever waits for it nothing', asy
   expect(await running).toMatchObject({ state: 'done' });
   expect(told).toEqual(['a\n', '', 'b\n']);
   expect((await end(jobId)).taskScripts()).toHaveLength(1);
-}, 120_000);
+});
 
 test('a script of which nobody knows whether it was started leaves the VM to its user', async () => {
   const { jobId, rentalId } = await world.golem.rent(SPEC);

@@ -291,7 +291,7 @@ test('an app key that is refused for a while costs no rental', async () => {
   expect(result.tasks[0]?.attempts).toHaveLength(1);
   expect(all.taskScripts()).toHaveLength(1);
   expect(all.count('agreement-created')).toBe(1);
-}, 120_000);
+});
 
 describe('yagna is away for a while', () => {
   test.each([500, 503])('answering %i to everything, and the job is done all the same', async (status) => {

@@ -101,7 +101,7 @@ test('a failing job shows it nowhere, though yagna quotes it in every answer', a
     const { stdout, stderr } = await runCli(args, { env });
     expectNoKey(`golem-temporal ${args.join(' ')}`, stdout + stderr);
   }
-}, 180_000);
+});
 
 test('a key that cannot stand in a header is refused without being shown', async () => {
   const { code, stdout, stderr } = await runCli(['worker'], {

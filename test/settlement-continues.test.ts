@@ -58,7 +58,7 @@ test('what was reserved for the job, and asked for, goes on with it; the job fol
   await expectAllPaidOnce(world, began);
   const runs = await runsOf(world, settlement);
   expect(runs.length).toBeGreaterThan(2);
-}, 90_000);
+});
 
 test('what is terminated with all that is its own after that, reconcile settles on its terms', async () => {
   const { jobId, settlement } = await start();
@@ -79,4 +79,4 @@ test('what is terminated with all that is its own after that, reconcile settles 
   const { state } = (await handle(settlement).result()) as SettlementResult;
   expect(state).toBe('settled');
   await expectAllPaidOnce(world, began);
-}, 90_000);
+});

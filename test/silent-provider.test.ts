@@ -67,7 +67,7 @@ test('silent while its VM comes up, it does not hold the task', async () => {
   const thaw = freezeFirst(/^(GET .*\/exec\/\w+|GET .*\/state|DELETE .*\/activity\/\w+)$/);
   const { jobId } = await world.golem.startJob(JOB);
   await isDoneByOthers(jobId, thaw);
-}, 180_000);
+});
 
 test('silent when a script is sent to it, it does not hold the task', async () => {
   let execs = 0;

@@ -50,8 +50,6 @@ async function endsWell(world: World, jobId: string, began: number): Promise<Job
   return result;
 }
 
-const LONG = 180_000;
-
 // The longest first: the others run meanwhile.
 test.concurrent(
   'killed before a debit note comes, it lets nobody wait for the acceptance in vain',
@@ -72,24 +70,19 @@ test.concurrent(
       expect((await since(world, began)).count('agreement-created')).toBe(1);
     });
   },
-  LONG,
 );
 
-test.concurrent.each(MOMENTS)(
-  'killed at %s, a job ends well under the next worker',
-  async (moment) => {
-    await inWorld(FAST, async (world) => {
-      const began = await now(world);
-      const { jobId } = await world.golem.startJob(JOB);
-      await world.effect(moment, began);
-      await world.worker.kill();
-      await world.startWorker();
-      const result = await endsWell(world, jobId, began);
-      expect(result.tasks[1]?.results[0]?.stdout).toBe('kept\n');
-    });
-  },
-  LONG,
-);
+test.concurrent.each(MOMENTS)('killed at %s, a job ends well under the next worker', async (moment) => {
+  await inWorld(FAST, async (world) => {
+    const began = await now(world);
+    const { jobId } = await world.golem.startJob(JOB);
+    await world.effect(moment, began);
+    await world.worker.kill();
+    await world.startWorker();
+    const result = await endsWell(world, jobId, began);
+    expect(result.tasks[1]?.results[0]?.stdout).toBe('kept\n');
+  });
+});
 
 test.concurrent.each(['agreement-created', 'script-started'])(
   'stopped at %s in good order, as for an update, it costs the job no attempt',
@@ -104,7 +97,6 @@ test.concurrent.each(['agreement-created', 'script-started'])(
       expect(result.tasks.map(({ attempts }) => attempts.length)).toEqual([1, 1]);
     });
   },
-  LONG,
 );
 
 test.concurrent(
@@ -123,5 +115,4 @@ test.concurrent(
     });
     await proxy.close();
   },
-  LONG,
 );

@@ -7,7 +7,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
-import type { Child } from '../../cli/child-process';
+import { startChild, type Child } from '../../cli/child-process';
 import { GolemClient } from '../../client';
 import { startDevnet, type Devnet } from '../../devnet';
 import { startCli } from '../support/cli';
@@ -28,6 +28,8 @@ export interface ChaosWorldOptions {
 }
 
 const PRELOAD = join(__dirname, 'tag-requests.js');
+const THEIR_WORKER = join(__dirname, 'their-worker.js');
+const THEIR_WORKFLOWS = join(__dirname, 'talking-workflow.ts');
 
 export class ChaosWorld {
   readonly yagna = new FaultProxy();
@@ -51,6 +53,7 @@ export class ChaosWorld {
     readonly web: WebServer,
     readonly client: Client,
     private readonly connection: Connection,
+    private readonly temporalAddress: string,
     readonly requestTimeoutMs: number,
     readonly isHurried: boolean,
   ) {
@@ -74,6 +77,7 @@ export class ChaosWorld {
       await startWebServer(),
       client,
       connection,
+      temporalAddress,
       requestTimeoutSec * 1000,
       isHurried,
     );
@@ -104,6 +108,20 @@ export class ChaosWorld {
       await worker.line(/^worker ready/);
     })();
     await this.starting;
+  }
+
+  private theirs: Promise<{ worker: Child; taskQueue: string }> | undefined;
+
+  /** The task queue of a user's own worker, which has the workflow `talking`, and which nothing happens to. */
+  async theirQueue(): Promise<string> {
+    this.theirs ??= (async () => {
+      const taskQueue = `theirs-${randomUUID()}`;
+      const args = [THEIR_WORKER, this.temporalAddress, taskQueue, THEIR_WORKFLOWS];
+      const worker = await startChild(process.execPath, args, { onStderr: (line) => this.log.push(line) });
+      await worker.line(/^worker ready/);
+      return { worker, taskQueue };
+    })();
+    return (await this.theirs).taskQueue;
   }
 
   /** SIGKILL, and another one is started at once. Resolves when the old one is dead. */
@@ -138,6 +156,7 @@ export class ChaosWorld {
   async close(): Promise<void> {
     await this.starting?.catch(() => undefined);
     await this.worker?.kill();
+    await (await this.theirs?.catch(() => undefined))?.worker.kill();
     await this.connection.close();
     await Promise.all([this.yagna.close(), this.temporal.close(), this.web.close()]);
     await this.devnet.close();

@@ -14,17 +14,20 @@ export type CrashPoint =
   | { scenario: string; activity: string; call: string }
   /** `time`: the how-manieth attempt of the run it is, from 1. */
   | { scenario: string; activity: string; call?: undefined; time: number }
-  /** `workflow`: what its id has after the job's, empty for the job itself; {@link RECONCILE} or {@link ATTACHED}. */
+  /** `workflow`: what its id has after the job's, empty for the job itself; one of {@link PREFIXES}. */
   | { scenario: string; workflow: string; task: number };
 
 /** What the ids of all reconciles begin with: they are of no job. */
 export const RECONCILE = 'golem-reconcile-';
 /** The same of rentals that have taken a VM over. */
 export const ATTACHED = attachId('');
+/** The same of looks at the market and at yagna. */
+export const INSPECT = 'golem-inspect-';
+const PREFIXES = [RECONCILE, ATTACHED, INSPECT];
 
 /** The `workflow` of a {@link CrashPoint}; undefined for one of another job. */
 export function pointOfWorkflow(workflowId: string, jobId: string): string | undefined {
-  for (const prefix of [RECONCILE, ATTACHED]) if (workflowId.startsWith(prefix)) return prefix;
+  for (const prefix of PREFIXES) if (workflowId.startsWith(prefix)) return prefix;
   return workflowId.startsWith(jobId) ? workflowId.slice(jobId.length) : undefined;
 }
 

@@ -128,7 +128,7 @@ async function runJob(
   };
   const fault = armFault(jobId);
   try {
-    await golem.startJob(spec, { jobId });
+    await (prepared.start?.(jobId) ?? golem.startJob(spec, { jobId }));
     const over = await within(ROW_LIMIT_MS, ended(world, fault, jobId, during?.(jobId, since)));
     if (!over) {
       const broken = [

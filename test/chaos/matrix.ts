@@ -5,6 +5,7 @@ import {
   ACTIVITY_MODES,
   ATTACHED,
   CALL_MODES,
+  INSPECT,
   notReached,
   RECONCILE,
   TASK_MODE,
@@ -88,6 +89,7 @@ export function summarize({ rows, missing, broken }: MatrixResult): Summary {
 function workflowOf(suffix: string): string {
   if (suffix === RECONCILE) return 'golemReconcile';
   if (suffix === ATTACHED) return 'golemRental that attaches';
+  if (suffix === INSPECT) return 'golemInspect';
   return `golem${suffix === '' ? 'Job' : suffix === '/settlement' ? 'Settlement' : `Rental ${suffix.slice(8)}`}`;
 }
 

@@ -16,8 +16,8 @@ import { answered, rentalOf, update } from './persistent';
 import { COMMON, type Prepared, type Scenario } from './scenario';
 
 const LOG = '/golem/work/log';
-const writes = (name: string): string[] => [`echo ${name} >> ${LOG}`, `echo ${name}`];
-const READS = `cat ${LOG}`;
+export const writes = (name: string): string[] => [`echo ${name} >> ${LOG}`, `echo ${name}`];
+export const READS = `cat ${LOG}`;
 
 const base = { budget: COMMON.budget, mustBeDone: true, settles: 'settled' as const };
 
@@ -173,7 +173,7 @@ async function closed(world: ChaosWorld): Promise<Prepared> {
 }
 
 /** Each name once, but for scripts of it that may have run besides. */
-function logOf(scripts: readonly ScriptEvidence[], names: readonly string[]): RegExp {
+export function logOf(scripts: readonly ScriptEvidence[], names: readonly string[]): RegExp {
   const lines = names.map((name) => {
     const sent = scripts.filter(({ what }) => what === `by ${name}`).length;
     return `(${name}\n){1,${sent}}`;

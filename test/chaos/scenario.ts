@@ -25,6 +25,8 @@ export interface Scenario {
 
 export interface Prepared {
   spec: object;
+  /** Has the job started; resolves when that is under way. Default: it is started by `GolemClient`. */
+  start?(jobId: string): Promise<void>;
   /** Scripts that are sent by Update: all of them, once the job is over. */
   scripts?: readonly ScriptEvidence[];
   /** The result with those tasks that the job has written elsewhere. */

@@ -1,11 +1,12 @@
 /**
  * The jobs that the matrix breaks. The first is the reference: two providers, four tasks, a setup, a task that fails and
  * is retried, debit notes, invoices. The others go where it does not: what is only done when something is amiss, here; files
- * of tasks and rentals that are talked to, in file-scenarios.ts and rental-scenarios.ts.
+ * of tasks, rentals that are talked to and what else a worker is asked, in file-, rental- and asking-scenarios.ts.
  */
 import type { Client } from '@temporalio/client';
 import { reconcile } from '../../client';
 import { rentalId, settlementId } from '../../model/ids';
+import { ASKING_SCENARIOS } from './asking-scenarios';
 import type { ChaosWorld } from './chaos-world';
 import { RECONCILE } from './crash-points';
 import { FILE_SCENARIOS } from './file-scenarios';
@@ -142,7 +143,12 @@ const OF_FOUR_TASKS: readonly Scenario[] = [
   },
 ];
 
-export const SCENARIOS: readonly Scenario[] = [...OF_FOUR_TASKS, ...FILE_SCENARIOS, ...RENTAL_SCENARIOS];
+export const SCENARIOS: readonly Scenario[] = [
+  ...OF_FOUR_TASKS,
+  ...FILE_SCENARIOS,
+  ...RENTAL_SCENARIOS,
+  ...ASKING_SCENARIOS,
+];
 
 /** A job whose first task is not over before its door is opened. */
 function waitingAtDoor(world: ChaosWorld): { spec: object; door: ReturnType<ChaosWorld['web']['door']> } {

@@ -1,9 +1,10 @@
 /** A copy of an example's folder, in which the commands of its README are run as they stand there. */
-import { cpSync, mkdtempSync, readFileSync, symlinkSync } from 'node:fs';
+import { cpSync, mkdtempSync, symlinkSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startChild, type Child } from '../../cli/child-process';
+import { blocksOf } from '../../scripts/doc-blocks';
 
 const EXAMPLES = join(__dirname, '..', '..', 'examples');
 const BUILT = join(__dirname, '..', '..', 'dist', 'examples');
@@ -18,14 +19,12 @@ export interface Output {
 
 export class ExampleFolder {
   readonly path: string;
-  private readonly readme: string;
   private readonly running = new Set<Child>();
 
   /** Not in a `describe` itself: where all its tests are skipped, nobody closes it. */
   constructor(private readonly name: string) {
     this.path = mkdtempSync(join(tmpdir(), 'golem-temporal-example-'));
     cpSync(join(EXAMPLES, name), this.path, { recursive: true });
-    this.readme = readFileSync(join(this.path, 'README.md'), 'utf8');
   }
 
   /** What `npm install` and `npm run build` make: here the package is this one. */
@@ -36,9 +35,19 @@ export class ExampleFolder {
 
   /** The lines that the README says to run. */
   get commands(): string {
-    const blocks = [...this.readme.matchAll(/<!-- run -->\n\n```sh\n([^]*?)```/g)].map(([, block]) => block);
-    if (blocks.length === 0) throw new Error(`examples/${this.name}/README.md says nothing to run`);
-    return blocks.join('');
+    return this.marked('run');
+  }
+
+  /** Those that it says to run with the id of the workflow. */
+  commandsWith(id: string): string {
+    return this.marked('run with ID').replaceAll(/\bID\b/g, id);
+  }
+
+  private marked(mark: string): string {
+    const page = `examples/${this.name}/README.md`;
+    const blocks = blocksOf(page).filter((block) => block.mark === mark);
+    if (blocks.length === 0) throw new Error(`${page} says nothing to ${mark}`);
+    return blocks.map(({ text }) => text).join('');
   }
 
   /**

@@ -1,4 +1,6 @@
 /** What the examples' READMEs have a reader start: a devnet, Temporal, `golem-temporal worker`, the storage to try with. */
+import { delimiter, dirname } from 'node:path';
+import { findTemporalBinary } from '../../cli/temporal-binary';
 import { GolemClient } from '../../client';
 import { startDevnet, type Devnet } from '../../devnet';
 import { startStorage, type Storage } from '../../examples/storage';
@@ -22,7 +24,8 @@ export async function startExampleWorld(): Promise<ExampleWorld> {
   const devnet = await startDevnet({ paymentCycleSec: 0 });
   const temporal = await openTemporal();
   const storage = await startStorage(0);
-  const env = { ...process.env, ...temporal.env };
+  const path = `${dirname(await findTemporalBinary())}${delimiter}${process.env.PATH}`;
+  const env = { ...process.env, ...temporal.env, PATH: path };
   const yagnaEnv = {
     ...env,
     YAGNA_API_URL: devnet.url,

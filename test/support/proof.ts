@@ -55,7 +55,7 @@ export async function expectAllPaidOnce(world: World, seq: number): Promise<Sinc
 }
 
 /** Where the batch id of an attempt was known, its script was started exactly once, and none was started besides. */
-export function expectScriptsRunOnce(all: Since, result: JobResult): void {
+export function expectScriptsRunOnce(all: Since, result: Pick<JobResult, 'tasks'>): void {
   const starts = all.taskScripts().map(({ batchId }) => batchId);
   expect(new Set(starts).size).toBe(starts.length);
   const known = result.tasks.flatMap((task) => task.attempts.flatMap(({ batchId }) => batchId ?? []));

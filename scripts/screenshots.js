@@ -1,7 +1,8 @@
 /**
- * The pictures of docs/ui.md: `node scripts/ui-screenshots.js`, after a build. A Temporal server, a devnet, a worker and
+ * The pictures of the page and of `watch` in docs/: `node scripts/screenshots.js`, after a build. A Temporal server, a devnet, a worker and
  * a real job; what is seen is what the page shows of it, while it runs and in the end. It takes about a minute.
  */
+const { spawn } = require('node:child_process');
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
@@ -10,6 +11,9 @@ const { ROOT } = require('./checkout');
 
 const DOCS = path.join(ROOT, 'docs');
 const CLI = path.join(ROOT, 'dist', 'cli', 'main.js');
+/** Of the terminal in which `watch` runs. */
+const COLUMNS = 100;
+const ROWS = 9;
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome'];
 
 const frame = (n) => ({
@@ -59,11 +63,12 @@ async function main() {
       args: ['--headless', '--no-sandbox', '--disable-gpu', '--hide-scrollbars'],
     });
     try {
-      await play(browser, url, async (id, spec) => {
+      const start = async (id, spec) => {
         const file = path.join(folder, `${id}.json`);
         fs.writeFileSync(file, JSON.stringify(spec));
         await (await child('start', file, '--id', id)).line(new RegExp(`^${id}$`));
-      });
+      };
+      await play(browser, url, start, (id) => watchOnTerminal(id, env));
     } finally {
       await browser.close();
     }
@@ -75,7 +80,45 @@ async function main() {
   }
 }
 
-async function play(browser, url, start) {
+/** `watch` as it is on a terminal. @returns what has been written to it so far */
+function watchOnTerminal(id, env) {
+  const command = `stty cols ${COLUMNS} rows ${ROWS}; exec '${process.execPath}' '${CLI}' watch ${id}`;
+  const watching = spawn('script', ['-qfec', command, '/dev/null'], {
+    env: { ...env, TERM: 'xterm-256color', FORCE_COLOR: '1' },
+  });
+  let written = `$ golem-temporal watch ${id}\r\n`;
+  watching.stdout.on('data', (chunk) => (written += chunk));
+  return { written: () => written, end: () => watching.kill('SIGINT') };
+}
+
+/** What a terminal shows of it. */
+async function terminalShot(browser, written, name) {
+  const page = await browser.newPage();
+  await page.setContent(
+    '<body style="margin: 0; background: #10151f"><div id="screen" style="padding: 14px; width: max-content">',
+  );
+  const xterm = path.join(ROOT, 'node_modules', '@xterm', 'xterm');
+  await page.addStyleTag({ path: path.join(xterm, 'css', 'xterm.css') });
+  await page.addScriptTag({ path: path.join(xterm, 'lib', 'xterm.js') });
+  await page.evaluate(
+    async ([data, cols, rows]) => {
+      const theme = { background: '#10151f', foreground: '#d6deeb', cursor: '#10151f' };
+      const terminal = new globalThis.Terminal({ cols, rows, theme, fontFamily: 'monospace', fontSize: 14 });
+      terminal.open(globalThis.document.getElementById('screen'));
+      await new Promise((resolve) => terminal.write(data, resolve));
+    },
+    [written, COLUMNS, ROWS],
+  );
+  // It paints in the next frame.
+  await page.evaluate(
+    () => new Promise((resolve) => globalThis.requestAnimationFrame(() => setTimeout(resolve, 200))),
+  );
+  await page.locator('#screen').screenshot({ path: path.join(DOCS, name) });
+  console.log(`docs/${name}`);
+  await page.close();
+}
+
+async function play(browser, url, start, watch) {
   const page = browser.pages()[0] ?? (await browser.newPage());
   const shot = async (name, { width, height, dark = false, whole = false }) => {
     await page.emulateMedia({ colorScheme: dark ? 'dark' : 'light' });
@@ -87,10 +130,13 @@ async function play(browser, url, start) {
   const job = (id) => `${url}/?job=${id}`;
   await start('warm-up', { ...SPEC, tasks: ['echo hello', 'echo world'] });
   await page.goto(job('warm-up'));
-  await page.locator('.badge', { hasText: 'done' }).waitFor({ timeout: 60_000 });
+  await page.locator('.title .badge', { hasText: 'done' }).waitFor({ timeout: 60_000 });
   await start('night-render', SPEC);
+  const watching = watch('night-render');
   await page.goto(job('night-render'));
   await page.locator('.figure', { hasText: /(1[1-9]|2\d) of 23/ }).waitFor({ timeout: 60_000 });
+  await terminalShot(browser, watching.written(), 'watch.png');
+  watching.end();
   await shot('ui-job.png', { width: 1280, height: 1000 });
   await shot('ui-job-dark.png', { width: 1280, height: 1000, dark: true });
   await page.goto(url);
