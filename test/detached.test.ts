@@ -43,8 +43,10 @@ const SPEC = {
 
 const handle = (workflowId: string) => world.client.workflow.getHandle(workflowId);
 /** What the settlement shows when that is so. */
-const when = (settlement: string, isSo: (shown: SettlementProgress) => boolean): Promise<SettlementProgress> =>
-  settlementShows(world, settlement, isSo);
+const when = (
+  settlement: string,
+  isSo: (shown: SettlementProgress) => boolean,
+): Promise<SettlementProgress> => settlementShows(world, settlement, isSo);
 
 /** Resolves when so many more debit notes were accepted. */
 async function moreNotes(count: number): Promise<void> {
