@@ -107,11 +107,13 @@ export class Strokes {
   }
 
   private async terminateAll(which: (workflow: WorkflowView) => boolean): Promise<boolean> {
-    const ended: boolean[] = [];
-    for (const workflow of (await this.job.workflows()).filter(which)) {
-      ended.push(await this.job.terminate(workflow.workflowId));
+    let isAny = false;
+    for (;;) {
+      // While some are ended, the job may start another rental.
+      const live = (await this.job.workflows()).filter((each) => each.status === 'RUNNING' && which(each));
+      if (live.length === 0) return isAny;
+      for (const { workflowId } of live) isAny = (await this.job.terminate(workflowId)) || isAny;
     }
-    return ended.includes(true);
   }
 
   private hasVm(provider: string): boolean {

@@ -23,6 +23,9 @@ export interface Ended {
 export class Stall {
   readonly cheap: string;
   readonly dear: string;
+  private seenSeq = 0;
+  private readonly agreements = new Set<string>();
+  private readonly seen: Effect[] = [];
 
   constructor(
     readonly world: World,
@@ -65,30 +68,27 @@ export class Stall {
 
   /** The n-th effect (from 1) of a kind that concerns an agreement with the cheap provider. */
   async effect(kind: string, n = 1): Promise<Effect> {
-    const mine = new Set<string>();
-    for (let after = 0; ;) {
-      const found = (await this.world.effects()).filter((effect) => {
-        if (effect.kind === 'agreement-created' && effect.providerId === providerNodeId(this.cheap))
-          mine.add(effect.agreementId ?? '');
-        return effect.kind === kind && mine.has(effect.agreementId ?? '');
-      });
+    for (;;) {
+      const found = await this.effects(kind);
       const there = found[n - 1];
       if (there) return there;
-      after = Math.max(after, (await this.world.effects()).at(-1)?.seq ?? 0);
-      await this.world.effect(kind, after);
+      // An agreement with it is told before whatever concerns that.
+      await this.world.effect(kind, this.seenSeq);
     }
   }
 
   /** Effects of a kind until now that concern an agreement with the cheap provider. */
   async effects(kind: string): Promise<Effect[]> {
-    const all = await this.world.effects();
     const cheap = providerNodeId(this.cheap);
-    const mine = new Set(
-      all.flatMap((each) =>
-        each.kind === 'agreement-created' && each.providerId === cheap ? (each.agreementId ?? []) : [],
-      ),
-    );
-    return all.filter((each) => each.kind === kind && mine.has(each.agreementId ?? ''));
+    // Those of all stalls are many: each is looked at once.
+    for (const effect of await this.world.effects(undefined, this.seenSeq)) {
+      const { seq, agreementId = '' } = effect;
+      this.seenSeq = seq;
+      if (effect.kind === 'agreement-created' && effect.providerId === cheap)
+        this.agreements.add(agreementId);
+      if (this.agreements.has(agreementId)) this.seen.push(effect);
+    }
+    return this.seen.filter((each) => each.kind === kind);
   }
 
   /** Waits until job and settlement are over; whatever happened, what was paid is fair. */

@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { Client, Connection } from '@temporalio/client';
 import type { Child } from '../../cli/child-process';
 import type { GolemClient } from '../../client';
-import { startDevnet, type Devnet, type DevnetOptions } from '../../devnet';
+import { startDevnet, type Devnet, type DevnetOptions, type EffectKind } from '../../devnet';
 import { startTemporalServer } from '../../cli/temporal-server';
 import { CheckedClient } from './checked-client';
 import { requireBuild, startCli } from './cli';
@@ -43,7 +43,7 @@ export interface World {
   /** What the devnet still holds: counts of live allocations, demands, agreements and Golem activities. */
   open(): Promise<Record<string, number>>;
   /** Effects on the devnet of some kind, in order. */
-  effects(kind?: string): Promise<Effect[]>;
+  effects(kind?: string, after?: number): Promise<Effect[]>;
   /** The first effect of a kind after another one, waited for. */
   effect(kind: string, after?: number): Promise<Effect>;
   close(): Promise<void>;
@@ -97,8 +97,6 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
   };
   const connection = await Connection.connect({ address });
   const client = new Client({ connection });
-  const get = async (path: string): Promise<unknown> =>
-    await (await fetch(`${world.devnet.adminUrl}${path}`)).json();
   const world: World = {
     ...{ devnet, client, taskQueue, workerLog },
     golem: new CheckedClient({ client, taskQueue }),
@@ -113,16 +111,13 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       world.devnet = await startDevnet({ ...options.devnet, port });
     },
     async open() {
-      return ((await get('/open')) as { counts: Record<string, number> }).counts;
+      return await Promise.resolve(world.devnet.open().counts);
     },
-    async effects(kind) {
-      return (await get(`/effects${kind ? `?kind=${kind}` : ''}`)) as Effect[];
+    async effects(kind, after) {
+      return await Promise.resolve(world.devnet.effects.all(after, kind ? [kind as EffectKind] : undefined));
     },
     async effect(kind, after = 0) {
-      for (;;) {
-        const [found] = (await get(`/effects?kind=${kind}&after=${after}&timeout=30`)) as Effect[];
-        if (found) return found;
-      }
+      return await world.devnet.effects.next(kind as EffectKind, after);
     },
     async close() {
       await world.worker.stop();
