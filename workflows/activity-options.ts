@@ -161,10 +161,13 @@ export const vmCreation = proxyActivities<Pick<GolemActivities, 'golemCreateVm'>
   retry: backoff,
 });
 
-/** Sending a script is never repeated by Temporal: a second one could run it twice. The workflow decides. */
+/**
+ * Sending a script is never repeated by Temporal: a second one could run it twice. The workflow decides. A worker that seems dead
+ * makes its outcome uncertain, which costs a VM: one that only stands still for some seconds must not.
+ */
 export const sending = proxyActivities<Pick<GolemActivities, 'golemSendScript'>>({
   startToCloseTimeout: '30 s',
-  heartbeatTimeout: '6 s',
+  heartbeatTimeout: '15 s',
   retry: { maximumAttempts: 1 },
 });
 

@@ -114,7 +114,9 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       return await Promise.resolve(world.devnet.open().counts);
     },
     async effects(kind, after) {
-      return await Promise.resolve(world.devnet.effects.all(after, kind ? [kind as EffectKind] : undefined));
+      return await Promise.resolve(
+        world.devnet.effects.all(after, kind?.split(',') as EffectKind[] | undefined),
+      );
     },
     async effect(kind, after = 0) {
       return await world.devnet.effects.next(kind as EffectKind, after);
