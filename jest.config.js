@@ -17,8 +17,8 @@ module.exports = {
   globalTeardown: '<rootDir>/test/support/global-teardown.ts',
   // A limit for what hangs, also where a machine is slow or its cores are taken.
   testTimeout: 240_000,
-  // Most of a test is waiting for processes; two cores bear two more than there are of them.
-  maxWorkers: 4,
+  // Much of a test is waiting for processes; two cores bear one more than there are of them, and none of them starves.
+  maxWorkers: 3,
   // What test files leave behind in one makes it slower and slower.
   workerIdleMemoryLimit: '600MB',
 };
