@@ -31,9 +31,9 @@ export function converterBy(
   };
   const call = async (path: string, payloads: Payload[]): Promise<Payload[]> => {
     if (payloads.length === 0) return [];
-    const asked = { method: 'POST', headers, body: JSON.stringify({ payloads: payloads.map(toJson) }) };
     const response = await fetch(`${endpoint}${path}`, {
-      ...{ ...asked, signal: AbortSignal.timeout(LIMIT_MS) },
+      ...{ method: 'POST', headers, signal: AbortSignal.timeout(LIMIT_MS) },
+      body: JSON.stringify({ payloads: payloads.map(toJson) }),
     }).catch((error: Error) => {
       throw failed(
         `does not answer (${(error.cause as Error | undefined)?.message ?? error.message})`,

@@ -28,15 +28,9 @@ export async function ui(options: {
   const stopped = untilStopped();
   // It need not be there yet: the page says so, and goes on once it is.
   const connection = Connection.lazy({ ...connectionOptions, channelArgs: COMES_BACK });
+  const client = new Client({ connection, namespace, dataConverter: dataConverter(namespace) });
   const server = await startUiServer({
-    ...{
-      golem: new GolemClient({
-        client: new Client({ connection, namespace, dataConverter: dataConverter(namespace) }),
-      }),
-      host,
-      port,
-      token,
-    },
+    ...{ golem: new GolemClient({ client }), host, port, token },
     ...{ temporalAddress, temporalUi: temporalUiOf(options.temporalUi, temporalAddress) },
   }).catch((error: unknown) => {
     throw listenFailure(error as NodeJS.ErrnoException, options.listen) ?? error;

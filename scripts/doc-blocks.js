@@ -2,12 +2,13 @@
  * The blocks of code on the pages, and what runs each of them: `node scripts/doc-blocks.js` prints the list; a test fails where
  * one is neither run nor says why not.
  *
- * Before a block stands `<!-- run -->`, `<!-- run: TEST -->`, `<!-- code: FILE -->` (see readme.js) or `<!-- not run: REASON -->`;
- * JSON needs none, for all of it is checked. A block without a language is a picture.
+ * Before a block stands `<!-- run -->`, `<!-- run: TEST -->`, `<!-- run with ID -->` (of a workflow that runs), `<!-- code: FILE -->` (see
+ * readme.js) or `<!-- not run: REASON -->`; JSON needs none, for all of it is checked. A block without a language is a picture.
  */
 const fs = require('node:fs');
 const path = require('node:path');
 const { ROOT } = require('./checkout');
+const { pages } = require('./readme');
 
 /** Tests, by the page whose blocks marked `run` they run as they stand there. Of all other pages: `docs-run`. */
 const BY_PAGE = {
@@ -49,7 +50,7 @@ function allPages() {
       );
   const examples = fs.readdirSync(path.join(ROOT, 'examples'), { withFileTypes: true });
   return [
-    ...['README.md', 'CONTRIBUTING.md', ...markdown('docs'), ...markdown('examples')],
+    ...[...pages(), 'CONTRIBUTING.md', ...markdown('examples')],
     ...examples.flatMap((entry) => (entry.isDirectory() ? markdown(path.join('examples', entry.name)) : [])),
   ];
 }

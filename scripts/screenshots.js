@@ -1,6 +1,6 @@
 /**
- * The pictures of the page and of `watch` in docs/: `node scripts/screenshots.js`, after a build. A Temporal server, a devnet, a worker and
- * a real job; what is seen is what the page shows of it, while it runs and in the end. It takes about a minute.
+ * The pictures of the page and of `watch` in docs/: `node scripts/screenshots.js`, after a build. A Temporal server, a devnet,
+ * a worker and a real job; what is seen is what is shown of it, while it runs and in the end. It takes about a minute.
  */
 const { spawn } = require('node:child_process');
 const fs = require('node:fs');

@@ -1,7 +1,7 @@
 /** A job whose tasks are in a file, when something goes wrong: with a line, with a task, a server, a worker, the file. */
 import type { JobResult, TaskResult } from '../model/result';
 import { FileJob } from './support/file-job';
-import { expectAllPaidOnce, expectScriptsRunOnce, since } from './support/proof';
+import { expectAllPaidOnce, expectEachRunOnce, since } from './support/proof';
 import { startWebServer, type WebServer } from './support/web-server';
 import { startWorld, type World } from './support/world';
 
@@ -135,7 +135,7 @@ test('results that are not taken for a while hold the job back, and none is lost
     new Set([20_000]),
   );
   await world.golem.settled(held.jobId);
-  expectScriptsRunOnce(await expectAllPaidOnce(world, held.began), { tasks: held.written() });
+  expectEachRunOnce(await expectAllPaidOnce(world, held.began), held.written());
 });
 
 test('results that are never taken come with the result of the job that is terminated', async () => {

@@ -86,5 +86,5 @@ test('on a terminal what it costs stands below the bar of the tasks, and each pr
   ])
     expect(shown).toContain(line);
   // Of the one that has ended there is none.
-  expect(shown.match(/steady/g)).toEqual(shown.match(/steady {11}0 done {2}runs two/g)?.map(() => 'steady'));
+  expect(shown).not.toContain('closed');
 });

@@ -42,7 +42,7 @@ const anchors = (text: string): string[] =>
       .replaceAll(' ', '-'),
   );
 
-test.each(pages())('the links of %s lead somewhere', (page) => {
+test.each(allPages())('the links of %s lead somewhere', (page) => {
   const links = [...read(page).matchAll(/\]\(([^)\s]+)\)/g)].map(([, link = '']) => link);
   const broken = links
     .filter((link) => !/^https?:/.test(link))

@@ -1,6 +1,6 @@
 /** What must hold on the devnet once a job and its settlement are over, whatever went wrong on the way. */
 import { Decimal } from 'decimal.js';
-import type { JobResult } from '../../model/result';
+import type { JobResult, TaskResult } from '../../model/result';
 import type { Effect, World } from './world';
 import { NOTHING_OPEN } from './world';
 
@@ -62,4 +62,16 @@ export function expectScriptsRunOnce(all: Since, result: Pick<JobResult, 'tasks'
   for (const batchId of known) expect(starts.filter((started) => started === batchId)).toHaveLength(1);
   const uncertain = result.tasks.flatMap((task) => task.attempts.filter(({ batchId }) => !batchId));
   expect(starts.length).toBeLessThanOrEqual(known.length + uncertain.length);
+}
+
+/**
+ * The same, and a task was run again only where nobody could know what had become of it: where a machine stands still for long.
+ * @returns how many attempts there were besides one a task
+ */
+export function expectEachRunOnce(all: Since, tasks: readonly TaskResult[]): number {
+  expectScriptsRunOnce(all, { tasks: [...tasks] });
+  const again = tasks.flatMap(({ attempts }) => attempts.slice(0, -1));
+  expect(again.filter(({ state }) => state !== 'uncertain')).toEqual([]);
+  expect(all.taskScripts().length).toBeLessThanOrEqual(tasks.length + again.length);
+  return again.length;
 }
