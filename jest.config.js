@@ -15,6 +15,7 @@ module.exports = {
   },
   globalSetup: '<rootDir>/test/support/global-setup.ts',
   globalTeardown: '<rootDir>/test/support/global-teardown.ts',
+  setupFiles: ['<rootDir>/test/support/plain-output.ts'],
   // A limit for what hangs, also where a machine is slow or its cores are taken.
   testTimeout: 240_000,
   // Much of a test is waiting for processes; two cores bear one more than there are of them, and none of them starves.
