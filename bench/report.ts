@@ -1,0 +1,54 @@
+/** The table that a bench prints, and the files that it leaves. */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { cpus, totalmem } from 'node:os';
+import { join } from 'node:path';
+import { tableLines } from '../cli/table';
+import { figureOf, isReached, type Row, type Unit } from './row';
+import { spread } from './statistics';
+
+const RESULTS = join(__dirname, 'results');
+const HEADS = [
+  'measure',
+  'latency',
+  'ours (middle half)',
+  'beside',
+  '(middle half)',
+  'ratio',
+  'to reach',
+  '',
+];
+
+export function tableOf(rows: readonly Row[]): string[] {
+  return tableLines(
+    HEADS.map((head) => ({ head })),
+    rows.map((row) => [
+      row.measure,
+      row.latency ?? '',
+      shown(row.ours, row.unit),
+      row.beside?.name ?? '',
+      row.beside ? shown(row.beside.values, row.unit) : '',
+      row.beside ? figureOf(row).toFixed(2) : '',
+      'atMost' in row.toReach ? `≤ ${row.toReach.atMost}` : `≥ ${row.toReach.atLeast}`,
+      isReached(row) ? 'yes' : 'NO',
+    ]),
+  );
+}
+
+/** @param name of the file, as the measures that it holds */
+export function keep(name: string, rows: readonly Row[]): void {
+  mkdirSync(RESULTS, { recursive: true });
+  const machine = { cores: cpus().length, cpu: cpus()[0]?.model, memGib: Math.round(totalmem() / 2 ** 30) };
+  const kept = { at: new Date().toISOString(), node: process.version, machine, rows };
+  writeFileSync(join(RESULTS, `${name}.json`), `${JSON.stringify(kept, undefined, 1)}\n`);
+}
+
+function shown(values: readonly number[], unit: Unit): string {
+  const { median, low, high } = spread(values);
+  const [scale, name] =
+    unit === 'ms' ? [1000, ' s'] : [1, unit === 'each' || unit === 'ratio' ? '' : ` ${unit}`];
+  const text = (value: number): string => {
+    const scaled = value / scale;
+    return scaled >= 100 || Number.isInteger(scaled) ? scaled.toFixed(0) : scaled.toFixed(2);
+  };
+  return values.length > 1 ? `${text(median)}${name} (${text(low)}–${text(high)})` : `${text(median)}${name}`;
+}
