@@ -242,12 +242,19 @@ export interface SendScriptInput {
   commands: ScriptCommand[];
   /** Longest time for the script: addresses of the worker's files are good for so long. Default 3600. */
   timeoutSec?: number;
+  /** Bytes kept of each stdout and stderr, where the script is over at once. Absent: its end is not waited for. */
+  outputLimitBytes?: number;
 }
 
 export interface SentScript {
   batchId: BatchId;
   event: NewEvent;
+  /** What it came to, where all of it went well within a moment; otherwise somebody has to watch it. */
+  quick?: WatchedScript;
 }
+
+/** Details of the heartbeats of `golemSendScript`, once the script is sent. */
+export type SendingScript = Pick<SentScript, 'batchId'>;
 
 export interface WatchScriptInput {
   job: JobRef;

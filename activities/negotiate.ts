@@ -47,7 +47,7 @@ import {
 } from './yagna';
 
 /** Offers come in bursts: after one, how long to wait for more before choosing among them. */
-const GATHER_SEC = 0.2;
+const GATHER_SEC = 0.1;
 /**
  * A round without result ends once offers and answers have had their time, but no sooner than this; the job sees what
  * was wrong and asks again.

@@ -1,10 +1,12 @@
 /** Creating a VM under an agreement, and sending scripts to it. */
 import type { TaskCommand } from '../model/job';
 import { attempt } from './attempt';
-import type { CreatedVm, CreateVmInput, GolemActivities, ScriptCommand } from './contract';
+import type { CreatedVm, CreateVmInput, GolemActivities, ScriptCommand, SendingScript } from './contract';
 import type { ActivityEnvironment } from './environment';
 import { event, stateChanged } from './events';
 import { isVain } from './patience';
+import { endOfQuickScript } from './quick-script';
+import { executed } from './watch-script';
 import { Places } from './worker-files';
 import {
   failure,
@@ -68,19 +70,28 @@ export function vmActivities(
      * Sends a script to a VM. Never retried by Temporal.
      *
      * Effect: the script runs.
+     * Its heartbeats tell the batch id (`SendingScript`), should its worker die before its answer.
+     * @returns with the batch id, the results of a script that is over in a moment
      * @throws YagnaUnavailable, YagnaUnauthorized - it was certainly not sent; send it again
      * @throws ScriptUncertain - it may have been sent, the answer is lost (not retried)
      * @throws VmLost - the VM is not there (not retried)
      * @throws FilesNotServed - it transfers files of the worker, which serves none (not retried)
      */
-    async golemSendScript({ job, agreementId, activityId, commands, timeoutSec = USUAL_TIMEOUT_SEC }) {
-      return await attempt(async ({ signal }) => {
+    async golemSendScript(input) {
+      const { job, agreementId, activityId, commands, timeoutSec = USUAL_TIMEOUT_SEC } = input;
+      return await attempt(async ({ signal, tell }) => {
         const yagna = env.connections.get(job.connection);
         try {
           const places = new Places(env.files, timeoutSec, Date.now());
           const script = commands.map((command) => exeScriptCommand(command, places));
           const batchId = await yagna.exec(activityId, script, signal);
-          return { batchId, event: event('ScriptSent', { activityId, agreementId, batchId }) };
+          const sent = { batchId, event: event('ScriptSent', { activityId, agreementId, batchId }) };
+          const { outputLimitBytes } = input;
+          if (outputLimitBytes === undefined) return sent;
+          tell({ batchId } satisfies SendingScript);
+          const limits = { commandCount: commands.length, outputLimitBytes };
+          const quick = await endOfQuickScript(yagna, { activityId, batchId, ...limits }, signal);
+          return { ...sent, quick: quick && executed(quick, { activityId, agreementId, batchId }) };
         } catch (error) {
           if (!isYagnaError(error)) throw error;
           throw toFailure(error, { [error.kind]: failureOfSending(error) });

@@ -46,14 +46,20 @@ export function scriptWatchActivities(env: ActivityEnvironment): Pick<GolemActiv
     async golemWatchScript(input) {
       return await attempt(async ({ signal, tell }) => {
         const yagna = env.connections.get(input.job.connection);
-        const watched = await watch(yagna, input, signal, tell);
-        countScript(watched);
-        const { activityId, agreementId, batchId } = input;
-        const success = watched.state === 'done';
-        return { ...watched, event: event('ScriptExecuted', { activityId, agreementId, batchId, success }) };
+        return executed(await watch(yagna, input, signal, tell), input);
       }, RENTED);
     },
   };
+}
+
+/** Counts a script that is over, and tells of it. */
+export function executed(
+  watched: WatchedScript,
+  { activityId, agreementId, batchId }: Pick<WatchScriptInput, 'activityId' | 'agreementId' | 'batchId'>,
+): WatchedScript {
+  countScript(watched);
+  const success = watched.state === 'done';
+  return { ...watched, event: event('ScriptExecuted', { activityId, agreementId, batchId, success }) };
 }
 
 const TOO_SLOW = 'the script ran longer than its time';

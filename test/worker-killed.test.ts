@@ -116,3 +116,38 @@ test.concurrent(
     await proxy.close();
   },
 );
+
+test.concurrent(
+  'killed while it waits for a quick end of a script that it has sent, it has told the batch id: nothing runs again',
+  async () => {
+    const proxy = new FaultProxy();
+    await inWorld({ ...FAST, yagnaUrl: (url) => proxy.start(url) }, async (world) => {
+      const began = await now(world);
+      const sent = proxy.hold(/^POST .*\/exec$/, { skip: 1 });
+      const { jobId } = await world.golem.startJob(JOB);
+      await sent.reached;
+      const look = proxy.hold(/^GET .*\/exec\//);
+      sent.release();
+      await look.reached;
+      await beaten(world, `${jobId}/rental/1`);
+      await world.worker.kill();
+      look.release();
+      await world.startWorker();
+      const result = await endsWell(world, jobId, began);
+      expect(result.tasks.map(({ attempts }) => attempts.length)).toEqual([1, 1]);
+      expect((await since(world, began)).count('activity-created')).toBe(1);
+    });
+    await proxy.close();
+  },
+);
+
+/** Temporal has heard the batch id. */
+async function beaten(world: World, rentalId: string): Promise<void> {
+  for (;;) {
+    const { raw } = await world.client.workflow.getHandle(rentalId).describe();
+    const sending = raw.pendingActivities?.find(
+      ({ activityType }) => activityType?.name === 'golemSendScript',
+    );
+    if (sending?.heartbeatDetails?.payloads?.length) return;
+  }
+}

@@ -546,9 +546,10 @@ export async function golemJob(given: unknown, carried?: CarriedJob): Promise<Jo
     return state.rentals.filter((each) => isLive(each) && !each.closing && each.current === undefined);
   }
 
-  async function closeRental(rental: RentalEntry, reason: string): Promise<void> {
+  async function closeRental(rental: RentalEntry, reason: string, jobEnds?: boolean): Promise<void> {
     rental.closing = true;
-    await quietly(getExternalWorkflowHandle(rental.workflowId).signal(closeRentalSignal, { reason }));
+    const request = { reason, jobEnds };
+    await quietly(getExternalWorkflowHandle(rental.workflowId).signal(closeRentalSignal, request));
   }
 
   /** Where the allocation is gone, a settlement makes another one, unless somebody took the money back. */
@@ -710,20 +711,23 @@ export async function golemJob(given: unknown, carried?: CarriedJob): Promise<Jo
     return () => quietly(handle.signal(notify.signal, progress()));
   }
 
+  /** Results must not wait for it, nor be lost with it: a demand that is left the settlement finds. */
+  async function unsubscribe(): Promise<void> {
+    try {
+      note((await unsubscribing.golemUnsubscribeDemands({ job })).events);
+    } catch {
+      // The settlement does it.
+    }
+  }
+
   /** Tells everybody to close. What they do then they do alone, and the settlement sees to it. */
   async function close(reason: string): Promise<void> {
     telling.cancel();
     budget.end();
     const lastWritten = inFile?.finish();
-    try {
-      const unsubscribed = await unsubscribing.golemUnsubscribeDemands({ job });
-      note(unsubscribed.events);
-    } catch {
-      // Results must not wait for it, nor be lost with it: the settlement looks for demands, twice.
-      retried = true;
-    }
     await Promise.all([
-      ...state.rentals.filter(isLive).map((rental) => closeRental(rental, reason)),
+      unsubscribe(),
+      ...state.rentals.filter(isLive).map((rental) => closeRental(rental, reason, true)),
       // It may have ended, having failed to reserve the budget.
       quietly(
         getExternalWorkflowHandle(settlementId(jobId)).signal(ownerClosedSignal, {

@@ -32,11 +32,12 @@ import {
   terminateUpdate,
   type Assignment,
   type AttachInput,
+  type CloseRequest,
   type OwnerClosed,
   type RentalInput,
   type RentalResult,
 } from './protocol';
-import { Rental, type Close, type Loss } from './rental';
+import { Rental, type Loss } from './rental';
 import { VmFailed, type Signed } from './rental-vm';
 import { work } from './rental-work';
 import { checkTerminate, isAssignment, isCloseRequest, sound } from './signal-input';
@@ -126,7 +127,7 @@ function listen(rental: Rental): void {
   const { job, isAttached } = record.terms;
   const paidBy = isAttached ? { settlementId: settlementId(job.jobId) } : {};
   setHandler(rentalProgressQuery, () => ({ ...record.progress, vms: namedVms(record), ...paidBy }));
-  const onClose = (request: Close): void => {
+  const onClose = (request: CloseRequest): void => {
     rental.close ??= request;
   };
   setHandler(closeRentalSignal, sound('golemCloseRental', isCloseRequest, onClose));
@@ -189,7 +190,7 @@ async function conclude(
 ): Promise<RentalResult> {
   const { record, lost, close } = rental;
   const { signed, everReady, progress } = record;
-  const reason: Close = close ?? {
+  const reason: CloseRequest = close ?? {
     reason: failure?.message ?? lost?.message ?? (cancelled ? 'cancelled' : 'Finished'),
   };
   const bad = failure !== undefined || (lost !== undefined && !close);
@@ -240,7 +241,7 @@ async function tellSettlement(rental: Rental, closed: Omit<OwnerClosed, 'workflo
   await rental.tell(() => settlement.signal(ownerClosedSignal, { workflowId, ...closed }));
 }
 
-async function end(rental: Rental, { agreementId }: Signed, { reason, code }: Close): Promise<void> {
+async function end(rental: Rental, { agreementId }: Signed, { reason, code }: CloseRequest): Promise<void> {
   const termination: { message: string; [property: string]: string } = { message: reason };
   if (code) termination['golem.requestor.code'] = code;
   const { job } = rental.record.terms;

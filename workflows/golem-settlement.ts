@@ -411,7 +411,7 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
     for (const workflowId of workflowIds) {
       try {
         await getExternalWorkflowHandle(workflowId).signal(closeRentalSignal, {
-          reason: 'the job has ended',
+          ...{ reason: 'the job has ended', jobEnds: true },
         });
       } catch {
         // It ended in the meantime.

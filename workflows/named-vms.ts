@@ -98,8 +98,8 @@ async function begin(rental: Rental, signed: Signed, vm: NamedVm): Promise<boole
   if (sent === 'notSent') return false;
   vm.queue.shift();
   if (sent === 'sent') return true;
-  nextOf(rental, sent, script);
-  await tell(rental, signed, vm, sent);
+  vm.running = undefined;
+  await goOn(rental, signed, vm, sent, script);
   return false;
 }
 
@@ -141,16 +141,26 @@ async function follow(rental: Rental, signed: Signed, vm: NamedVm): Promise<void
   });
   if (done) {
     vm.running = undefined;
-    if (done.event) rental.note([done.event]);
-    const { inParts: script } = running;
-    const next = script && nextOf(rental, done, script);
-    if (next) vm.queue.unshift(next);
-    else await tell(rental, signed, vm, done);
+    await goOn(rental, signed, vm, done, running.inParts);
   } else if (vm.gone !== undefined && !isEnding(rental)) {
     vm.running = undefined;
     lose(rental, running, { type: 'VmLost', message: vm.gone });
     await drop(rental, signed, vm);
   }
+}
+
+/** A script, or a part of it, has ended: with its next part, or with what it came to. */
+async function goOn(
+  rental: Rental,
+  signed: Signed,
+  vm: NamedVm,
+  done: EndedScript,
+  script: Assignment | undefined,
+): Promise<void> {
+  if (done.event) rental.note([done.event]);
+  const next = script && nextOf(rental, done, script);
+  if (next) vm.queue.unshift(next);
+  else await tell(rental, signed, vm, done);
 }
 
 async function tell(

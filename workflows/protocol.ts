@@ -183,8 +183,16 @@ export interface ControlRefusal {
   key?: ControlKey;
 }
 
+export interface CloseRequest {
+  reason: string;
+  /** GAP-3's `golem.requestor.code`, when the agreement ends for one of its reasons. */
+  code?: string;
+  /** The job itself ends, and nobody is there to be told how this goes on. */
+  jobEnds?: boolean;
+}
+
 export const assignmentSignal = defineSignal<[Assignment]>('golemAssignment');
-export const closeRentalSignal = defineSignal<[{ reason: string; code?: string }]>('golemCloseRental');
+export const closeRentalSignal = defineSignal<[CloseRequest]>('golemCloseRental');
 export const assignmentOutcomeSignal = defineSignal<[AssignmentOutcome]>('golemAssignmentOutcome');
 export const rentalUpdateSignal = defineSignal<[RentalUpdate]>('golemRentalUpdate');
 export const settlementUpdateSignal = defineSignal<[SettlementUpdate]>('golemSettlementUpdate');

@@ -40,14 +40,18 @@ export function vmThatIsUp({ record }: Rental, { agreementId }: Signed): Vm | un
 export async function bringUpVm(rental: Rental, signed: Signed, watching: CancellationScope): Promise<Vm> {
   const { record } = rental;
   const { agreementId, validToMs } = signed;
-  await rental.enter('creating');
+  rental.announce('creating');
   const { activityId } = await createVm(rental, signed, (id) => (record.progress.activityId = id));
   const vm: Vm = { agreementId, activityId };
   void watching.run(() => watchVm(rental, vm, validToMs));
-  await rental.enter('deploying');
-  await deployVm(rental, vm, (index) => (record.setupFailed = index >= 2));
+  record.progress.state = 'deploying';
+  rental.show();
+  await deployVm(rental, vm, {
+    onSlow: () => rental.announce('deploying'),
+    onFailed: (index) => (record.setupFailed = index >= 2),
+  });
   record.vm = vm.activityId;
-  await rental.enter('ready');
+  rental.announce('ready');
   record.everReady = true;
   return vm;
 }
@@ -78,24 +82,26 @@ export async function createVm(
   });
 }
 
-/**
- * Deploys and starts a VM and runs the setup in it. Throws {@link VmFailed} when it does not come up.
- * @param onFailed - is told the position of the command that failed by itself
- */
-export async function deployVm(
-  rental: Rental,
-  vm: Vm,
-  onFailed: (index: number) => void = () => undefined,
-): Promise<void> {
+interface DeployListener {
+  /** It takes more than a moment. */
+  onSlow?(): void;
+  /** A command failed by itself, the one at this position. */
+  onFailed?(index: number): void;
+}
+
+/** Deploys and starts a VM and runs the setup in it. Throws {@link VmFailed} when it does not come up. */
+export async function deployVm(rental: Rental, vm: Vm, listener: DeployListener = {}): Promise<void> {
   const { runner, record } = rental;
   const { provider, setup } = record.terms;
   let commands: ScriptCommand[] = [{ deploy: true }, { start: true }, ...setup];
   const parts = partsOf({ key: 'setup', commands, restore: false });
   let deadlineMs: number | undefined;
   for (;;) {
-    const batchId = await runner.send(vm, commands);
+    const { batchId, quick } = await runner.send(vm, commands);
     deadlineMs ??= Date.now() + DEPLOY_TIMEOUT_SEC * 1000;
-    const watched = await runner.watch(vm, { batchId, commandCount: commands.length, deadlineMs });
+    const script = { batchId, commandCount: commands.length, deadlineMs };
+    if (!quick) listener.onSlow?.();
+    const watched = quick ?? (await runner.watch(vm, script));
     if (watched.event) rental.note([watched.event]);
     const offset = parts?.offset ?? 0;
     const { state, results } = watched;
@@ -114,7 +120,7 @@ export async function deployVm(
     // A step that never ended has no result.
     const index = offset + (failed?.index ?? results.length);
     const step = ['deploy', 'start'][index] ?? `setup[${index - 2}]`;
-    if (state === 'failed') onFailed(index);
+    if (state === 'failed') listener.onFailed?.(index);
     const stderr = failed?.stderr ? ` (${failed.stderr.trim().slice(-300)})` : '';
     const why = `${step}: ${watched.reason ?? failed?.message ?? state}${stderr}`;
     throw new VmFailed(why, watched.vm === 'dead' ? undefined : faultOf(watched.vm, why));

@@ -103,7 +103,7 @@ async function runScripts(rental: Rental, vm: Vm): Promise<boolean> {
       if (sent !== 'sent') done = sent;
     }
     const { running } = record;
-    if (running) {
+    if (running && !done) {
       const isEnough = () => rental.isInterrupted() || rental.isToGoOn(LEEWAY);
       done = await unlessStopped(isEnough, () => rental.runner.follow(vm, running));
     }

@@ -24,6 +24,7 @@ import {
   rentalUpdateSignal,
   type Assignment,
   type AssignmentOutcome,
+  type CloseRequest,
   type RentalUpdate,
 } from './protocol';
 import { faultOf, ScriptRunner } from './script-runner';
@@ -31,12 +32,6 @@ import { faultOfEnd, type Fault } from './state/broken-faith';
 import { isCarriable, moreVms, queueOf, type RentalRecord } from './state/rental-record';
 import { earlierOf } from './state/script-parts';
 import { unlessStopped } from './unless-stopped';
-
-export interface Close {
-  reason: string;
-  /** GAP-3's `golem.requestor.code`, when the agreement ends for one of its reasons. */
-  code?: string;
-}
 
 /** Why a rental can do nothing more. */
 export interface Loss extends NamedFailure {
@@ -60,7 +55,7 @@ export function lossBy(end: RentalEnded): Loss {
 export const LEEWAY = 60;
 
 export class Rental {
-  close?: Close;
+  close?: CloseRequest;
   /** A user told it to end, not its job or what pays for it. */
   isTerminated = false;
   lost?: Loss;
@@ -83,6 +78,8 @@ export class Rental {
   /** VMs beside the first one that come up, or are sent to. */
   private under = 0;
   private isCreating = false;
+  /** What the job is being told while the rental goes on. */
+  private readonly saying = new Set<Promise<void>>();
   readonly outside: OutsideScripts;
   readonly control: Control;
   readonly runner: ScriptRunner;
@@ -164,7 +161,7 @@ export class Rental {
 
   /** Nothing beside the first VM is under way that the next run could not go on with. */
   isAtRest(): boolean {
-    return this.under === 0 && this.following === 0;
+    return this.under === 0 && this.following === 0 && this.saying.size === 0;
   }
 
   isClosing(): boolean {
@@ -245,7 +242,13 @@ export class Rental {
       ...{ reason: progress.reason, failure, setupFailed },
       ...more,
     };
-    if (!record.terms.isAttached) await this.tell(() => this.job.signal(rentalUpdateSignal, update));
+    if (!record.terms.isAttached && !this.close?.jobEnds) await this.tell(() => this.job.signal(rentalUpdateSignal, update));
+  }
+
+  /** The same, while a VM comes up: that does not wait for the job to have heard of it. */
+  announce(state: RentalState): void {
+    const said = this.enter(state).finally(() => this.saying.delete(said));
+    this.saying.add(said);
   }
 
   async giveBackQueue(why: Loss, vmsDied?: number): Promise<void> {

@@ -2,9 +2,9 @@
  * Runs scripts in a rental's VM: sends each once, watches it by its batch id, and says how it ended. When the answer
  * to sending is lost, what was asked for that case decides.
  */
-import { condition, isCancellation } from '@temporalio/workflow';
+import { ActivityFailure, TimeoutFailure, condition, isCancellation } from '@temporalio/workflow';
 import { backoffMs, YAGNA_BACKOFF } from '../model/backoff';
-import type { JobRef, ScriptCommand, VmAfterScript, WatchedScript } from '../activities/contract';
+import type { JobRef, ScriptCommand, SendingScript, VmAfterScript, WatchedScript } from '../activities/contract';
 import type { NewEvent } from '../model/events';
 import type { AgreementId, BatchId, GolemActivityId } from '../model/ids';
 import { scriptWatch, sending } from './activity-options';
@@ -59,6 +59,21 @@ export interface ScriptRunnerOptions {
   onSent(script: RunningScript): void;
 }
 
+/** A script that was sent. */
+export interface Sent {
+  batchId: BatchId;
+  /** What it came to, where it was over at once. */
+  quick?: WatchedScript;
+}
+
+/** Of a script that was sent by a worker that died before it could say so. */
+function batchIdOf(error: unknown): BatchId | undefined {
+  const cause = error instanceof ActivityFailure ? error.cause : undefined;
+  const told = cause instanceof TimeoutFailure ? cause.lastHeartbeatDetails : undefined;
+  const batchId = (told as Partial<SendingScript> | null | undefined)?.batchId;
+  return typeof batchId === 'string' ? batchId : undefined;
+}
+
 /** A script that may be rerun is sent so often when its answers get lost. */
 const MAX_RERUNS = 3;
 const WAITS = { ...YAGNA_BACKOFF, firstMs: 1000 };
@@ -74,30 +89,37 @@ export class ScriptRunner {
    * Sends a script; a request that certainly had no effect is sent again, any other failure is thrown.
    * @param isCalledOff - asked before each new try
    * @param task - what the script is of, for its event
-   * @returns undefined when it was called off, and certainly not sent
+   * @returns undefined when it was called off, and certainly not sent; with the end of one that was over at once
    */
-  async send(vm: Vm, commands: ScriptCommand[]): Promise<BatchId>;
+  async send(vm: Vm, commands: ScriptCommand[]): Promise<Sent>;
   async send(
     vm: Vm,
     commands: ScriptCommand[],
     isCalledOff: () => boolean,
     timeoutSec: number,
     task: string,
-  ): Promise<BatchId | undefined>;
+  ): Promise<Sent | undefined>;
   async send(
     vm: Vm,
     commands: ScriptCommand[],
     isCalledOff = () => false,
     timeoutSec?: number,
     task?: string,
-  ): Promise<BatchId | undefined> {
-    const { job, note, isClosing } = this.options;
+  ): Promise<Sent | undefined> {
+    const { job, outputLimitBytes, note, isClosing } = this.options;
+    const tell = (sent: NewEvent): void => note([{ ...sent, details: { ...sent.details, task } }]);
     for (let failures = 0; ; failures++) {
       try {
-        const sent = await sending.golemSendScript({ job, ...vm, commands, timeoutSec });
-        note([{ ...sent.event, details: { ...sent.event.details, task } }]);
-        return sent.batchId;
+        const input = { job, ...vm, commands, timeoutSec, outputLimitBytes };
+        const { batchId, event, quick } = await sending.golemSendScript(input);
+        tell(event);
+        return { batchId, quick };
       } catch (error) {
+        const batchId = batchIdOf(error);
+        if (batchId !== undefined) {
+          tell({ name: 'ScriptSent', at: new Date().toISOString(), details: { ...vm, batchId } });
+          return { batchId };
+        }
         const again = WAITED_FOR.includes(namedFailure(error).type) && !isClosing();
         if (isCancellation(error) || !again) throw error;
         if (await condition(isCalledOff, backoffMs(failures, WAITS, Math.random))) return undefined;
@@ -120,7 +142,7 @@ export class ScriptRunner {
   /**
    * Sends an assignment's script.
    *
-   * @returns what it came to when it could not be sent; `notSent` when it was called off before
+   * @returns what it came to when it could not be sent, or was over at once; `notSent` when it was called off before
    */
   async begin(vm: Vm, task: Assignment): Promise<'sent' | 'notSent' | EndedScript> {
     const { timeoutSec, commands, scriptId, since, parts } = task;
@@ -130,19 +152,21 @@ export class ScriptRunner {
     const ended = (how: HowEnded, after?: VmAfterScript) => this.ended(vm, script, how, after);
     for (let reruns = 0; ; reruns++) {
       try {
-        const batchId = await this.send(
+        const sent = await this.send(
           vm,
           commands,
           () => this.options.isCalledOff(),
           timeoutSec,
           task.task,
         );
-        if (batchId === undefined) return 'notSent';
+        if (!sent) return 'notSent';
+        const { batchId, quick } = sent;
         const deadlineMs = since?.deadlineMs ?? Date.now() + timeoutSec * 1000;
         const commandCount = commands.length;
         const inParts = parts && { ...task, parts, since: { startedAt, deadlineMs } };
         this.options.onSent({ ...script, scriptId, timeoutSec, batchId, commandCount, deadlineMs, inParts });
-        return 'sent';
+        if (!quick) return 'sent';
+        return this.watched(vm, script, batchId, quick);
       } catch (error) {
         if (isCancellation(error)) throw error;
         const { type, message: reason } = namedFailure(error);
@@ -161,13 +185,21 @@ export class ScriptRunner {
   async follow(vm: Vm, script: RunningScript): Promise<EndedScript> {
     const { batchId } = script;
     try {
-      const { event, vm: after, state, results, reason } = await this.watch(vm, script);
-      return { ...this.ended(vm, script, { state, results, reason, batchId }, after), event };
+      return this.watched(vm, script, batchId, await this.watch(vm, script));
     } catch (error) {
       if (isCancellation(error)) throw error;
       const { message: reason } = namedFailure(error);
       return this.ended(vm, script, { state: 'lost', results: [], reason, batchId });
     }
+  }
+
+  private watched(
+    vm: Vm,
+    script: Pick<RunningScript, 'id' | 'task' | 'startedAt'>,
+    batchId: BatchId,
+    { event, vm: after, state, results, reason }: WatchedScript,
+  ): EndedScript {
+    return { ...this.ended(vm, script, { state, results, reason, batchId }, after), event };
   }
 
   private ended(

@@ -6,6 +6,7 @@ import { ApplicationFailure, log } from '@temporalio/workflow';
 import { AMOUNT, readExact } from '../model/amount';
 import { ATTACH, CONTROL_KEY, OPERATIONS, REFUSALS } from '../model/control';
 import type {
+  CloseRequest,
   Assignment,
   AssignmentOutcome,
   ControlRefusal,
@@ -134,9 +135,9 @@ export const isControlRefusal = record({
 
 const reason: Check = (value) => typeof value === 'string' && value.length <= LONGEST_REASON;
 
-export const isCloseRequest = record({ reason, code: maybe(reason) }) as (
-  value: unknown,
-) => value is { reason: string; code?: string };
+export const isCloseRequest = record({
+  ...{ reason, code: maybe(reason), jobEnds: maybe(flag) },
+}) as (value: unknown) => value is CloseRequest;
 
 /** A handler that hears nothing of what is not as it should be. */
 export function sound<T, R>(
