@@ -13,13 +13,14 @@ const LIMIT_BYTES = 640 * 1024;
 async function bundleWorkflows() {
   const workflowsPath = path.join(ROOT, 'workflows', 'index.ts');
   const interceptors = path.join(ROOT, 'workflows', 'interceptors.ts');
+  const shortStacks = path.join(ROOT, 'workflows', 'short-stacks.ts');
   const { bundleWorkflowCode, DefaultLogger } = require('@temporalio/worker');
   const { version } = require('@temporalio/worker/package.json');
   const { code } = await bundleWorkflowCode({
     workflowsPath,
     workflowInterceptorModules: [interceptors],
     // Once for all workflows of a worker: none of these modules keeps anything of a workflow.
-    preloadModules: [workflowsPath, interceptors],
+    preloadModules: [shortStacks, workflowsPath, interceptors],
     logger: new DefaultLogger('WARN'),
     // A worker needs a source map. This one tells files and lines, without the sources and without where they lay.
     webpackConfigHook: (config) => ({
