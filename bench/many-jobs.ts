@@ -1,0 +1,59 @@
+/** Many jobs of one task at once on one worker, beside as many workflows of Temporal's own that do nothing. */
+import Decimal from 'decimal.js';
+import { activitiesToResult } from '../test/support/activities-to-result';
+import { START_PRICE, type BenchWorld } from './bench-world';
+import { checked, inTurns } from './comparison';
+import { Floor } from './floor';
+import { runJob } from './job';
+import type { Row } from './row';
+import { inWorld, type Setting } from './setting';
+
+const SPEC = { image: 'golem/alpine:latest', budget: '1', providers: { max: 1 }, tasks: ['echo hello'] };
+
+export async function manyJobs(setting: Setting): Promise<Row[]> {
+  const [jobs, times] = setting.quick ? [40, 1] : [200, 3];
+  const floor = await Floor.start(setting);
+  try {
+    // One provider for each, so that none waits for another.
+    return await inWorld(setting, { latency: 'none', providers: jobs }, async (world) => {
+      const { jobId } = await runJob(world, SPEC);
+      const activities = (await activitiesToResult(world, jobId)).length;
+      const runs = await inTurns(times, {
+        ours: () => allAtOnce(world, jobs),
+        theirs: () => floor.run(activities, jobs),
+      });
+      return [
+        {
+          ...{ measure: `${jobs} one-task jobs at once, to the last result`, latency: 'none', unit: 'ms' },
+          ours: runs.ours,
+          beside: { name: `Temporal's floor`, values: runs.theirs },
+          toReach: { atMost: 1.5 },
+          note: `The floor: ${jobs} workflows at once of ${activities} activities that do nothing.`,
+        },
+      ];
+    });
+  } finally {
+    await floor.close();
+  }
+}
+
+/** @returns milliseconds from the first call to the last result */
+async function allAtOnce(world: BenchWorld, jobs: number): Promise<number> {
+  const due = {
+    printed: Array.from({ length: jobs }, () => 'hello\n'),
+    pays: new Decimal(START_PRICE).times(jobs).toFixed(),
+  };
+  const { resultMs } = await checked(world, 'ours', due, async () => {
+    const began = performance.now();
+    const each = Array.from({ length: jobs }, async () => {
+      const { jobId } = await world.golem.startJob(SPEC);
+      const { tasks } = await world.golem.result(jobId);
+      return { jobId, stdout: tasks[0]?.results[0]?.stdout };
+    });
+    const ended = await Promise.all(each);
+    const resultMs = performance.now() - began;
+    await Promise.all(ended.map(({ jobId }) => world.golem.settled(jobId)));
+    return { resultMs, printed: ended.map(({ stdout }) => stdout) };
+  });
+  return resultMs;
+}
