@@ -9,13 +9,15 @@ import type { Row } from './row';
 import { inWorld, type Setting } from './setting';
 
 const SPEC = { image: 'golem/alpine:latest', budget: '1', providers: { max: 1 }, tasks: ['echo hello'] };
+const PROVIDERS = 20;
 
 export async function manyJobs(setting: Setting): Promise<Row[]> {
   const [jobs, times] = setting.quick ? [40, 1] : [200, 3];
   const floor = await Floor.start(setting);
   try {
-    // One provider for each, so that none waits for another.
-    return await inWorld(setting, { latency: 'none', providers: jobs }, async (world) => {
+    // Each has room for all, so that no job waits for another.
+    const market = { providers: PROVIDERS, provider: { agreementLimit: jobs } };
+    return await inWorld(setting, { latency: 'none', ...market }, async (world) => {
       const { jobId } = await runJob(world, SPEC);
       const activities = (await activitiesToResult(world, jobId)).length;
       const runs = await inTurns(times, {
