@@ -32,18 +32,22 @@ export async function alternate<O extends Run, T extends Run>(
   });
 }
 
-/** Each once, to be warm, and then so many times, in alternating order. */
+/**
+ * Each once, to be warm, and then so many times, in alternating order.
+ * @param warm what is done to be warm, where the work itself takes long
+ */
 export async function inTurns<O, T>(
   times: number,
   sides: { ours: () => Promise<O>; theirs: () => Promise<T> },
+  warm: { ours: () => Promise<unknown>; theirs: () => Promise<unknown> } = sides,
 ): Promise<{ ours: O[]; theirs: T[] }> {
+  await warm.theirs();
+  await warm.ours();
   const runs = { ours: [] as O[], theirs: [] as T[] };
-  for (let n = -1; n < times; n++) {
-    const ours = async (): Promise<void> => void runs.ours.push(await sides.ours());
-    const theirs = async (): Promise<void> => void runs.theirs.push(await sides.theirs());
+  const ours = async (): Promise<void> => void runs.ours.push(await sides.ours());
+  const theirs = async (): Promise<void> => void runs.theirs.push(await sides.theirs());
+  for (let n = 0; n < times; n++)
     for (const side of n % 2 === 0 ? [ours, theirs] : [theirs, ours]) await side();
-    if (n < 0) runs.ours.length = runs.theirs.length = 0;
-  }
   return runs;
 }
 

@@ -7,9 +7,10 @@ const { logPlainly, runWorker } = require('../dist/worker');
 
 const floor = {
   name: 'golem-temporal-floor',
-  configureWorker({ workflowBundle: _bundle, interceptors, ...options }) {
+  configureWorker({ interceptors, ...options }) {
     return {
       ...options,
+      workflowBundle: undefined,
       workflowsPath: path.join(__dirname, 'floor-workflow.ts'),
       activities: { ...options.activities, floorActivity: async () => undefined },
       interceptors: { ...interceptors, workflowModules: [] },

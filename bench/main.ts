@@ -8,6 +8,8 @@ import { startTemporalServer } from '../cli/temporal-server';
 import { besideFloor } from './beside-floor';
 import { besideGolemJs } from './beside-golem-js';
 import { manyJobs } from './many-jobs';
+import { recovery } from './recovery';
+import { devnetItself } from './devnet';
 import { keep, tableOf } from './report';
 import type { Row } from './row';
 import type { Setting } from './setting';
@@ -17,6 +19,8 @@ const MEASURES: Readonly<Record<string, (setting: Setting) => Promise<Row[]>>> =
   'beside-golem-js': besideGolemJs,
   floor: besideFloor,
   'many-jobs': manyJobs,
+  recovery,
+  devnet: devnetItself,
 };
 
 export async function main(argv: string[]): Promise<number> {

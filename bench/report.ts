@@ -28,7 +28,7 @@ export function tableOf(rows: readonly Row[]): string[] {
       row.beside?.name ?? '',
       row.beside ? shown(row.beside.values, row.unit) : '',
       row.beside ? figureOf(row).toFixed(2) : '',
-      'atMost' in row.toReach ? `≤ ${row.toReach.atMost}` : `≥ ${row.toReach.atLeast}`,
+      limit(row),
       isReached(row) ? 'yes' : 'NO',
     ]),
   );
@@ -40,6 +40,11 @@ export function keep(name: string, rows: readonly Row[]): void {
   const machine = { cores: cpus().length, cpu: cpus()[0]?.model, memGib: Math.round(totalmem() / 2 ** 30) };
   const kept = { at: new Date().toISOString(), node: process.version, machine, rows };
   writeFileSync(join(RESULTS, `${name}.json`), `${JSON.stringify(kept, undefined, 1)}\n`);
+}
+
+function limit({ toReach, beside, unit }: Row): string {
+  const [sign, figure] = 'atMost' in toReach ? ['≤', toReach.atMost] : ['≥', toReach.atLeast];
+  return `${sign} ${beside ? figure : shown([figure], unit)}`;
 }
 
 function shown(values: readonly number[], unit: Unit): string {
