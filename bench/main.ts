@@ -10,6 +10,7 @@ import { besideGolemJs } from './beside-golem-js';
 import { manyJobs } from './many-jobs';
 import { recovery } from './recovery';
 import { devnetItself } from './devnet';
+import { market } from './market';
 import { keep, tableOf } from './report';
 import type { Row } from './row';
 import type { Setting } from './setting';
@@ -19,6 +20,7 @@ const MEASURES: Readonly<Record<string, (setting: Setting) => Promise<Row[]>>> =
   'beside-golem-js': besideGolemJs,
   floor: besideFloor,
   'many-jobs': manyJobs,
+  market,
   recovery,
   devnet: devnetItself,
 };
