@@ -33,6 +33,8 @@ export interface WorldOptions {
   providers: number;
   /** More settings of each, as a file of providers has them. */
   provider?: object;
+  /** A script that the worker's process loads before all else. */
+  preload?: string;
   /** Where the worker finds its neighbours, given where they are: proxies that count, say. Default: where they are. */
   seen?: { yagna?: (url: string) => Promise<string>; temporal?: (address: string) => Promise<string> };
 }
@@ -74,7 +76,7 @@ export class BenchWorld {
   ) {}
 
   static async start(options: WorldOptions): Promise<BenchWorld> {
-    const { temporalAddress, latency, seen = {} } = options;
+    const { temporalAddress, latency, preload, seen = {} } = options;
     const folder = mkdtempSync(join(tmpdir(), 'golem-temporal-bench-'));
     const file = join(folder, 'providers.json');
     const provider = {
@@ -113,6 +115,7 @@ export class BenchWorld {
     const taskQueue = `bench-${randomUUID()}`;
     const worker = await startCli(['worker', '--task-queue', taskQueue], {
       ...env,
+      ...(preload !== undefined && { NODE_OPTIONS: `--require ${preload}` }),
       YAGNA_API_URL: (await seen.yagna?.(url)) ?? url,
       TEMPORAL_ADDRESS: (await seen.temporal?.(temporalAddress)) ?? temporalAddress,
     });

@@ -7,8 +7,10 @@ import { stopAllChildren } from '../cli/child-process';
 import { startTemporalServer } from '../cli/temporal-server';
 import { besideFloor } from './beside-floor';
 import { besideGolemJs } from './beside-golem-js';
+import { idleRentals } from './idle-rentals';
 import { manyJobs } from './many-jobs';
 import { recovery } from './recovery';
+import { counts } from './counts';
 import { devnetItself } from './devnet';
 import { market } from './market';
 import { keep, tableOf } from './report';
@@ -21,8 +23,10 @@ const MEASURES: Readonly<Record<string, (setting: Setting) => Promise<Row[]>>> =
   floor: besideFloor,
   'many-jobs': manyJobs,
   market,
+  counts,
   recovery,
   devnet: devnetItself,
+  'idle-rentals': idleRentals,
 };
 
 export async function main(argv: string[]): Promise<number> {

@@ -29,7 +29,7 @@ export function tableOf(rows: readonly Row[]): string[] {
       row.beside ? shown(row.beside.values, row.unit) : '',
       row.beside ? figureOf(row).toFixed(2) : '',
       limit(row),
-      isReached(row) ? 'yes' : 'NO',
+      verdict(row),
     ]),
   );
 }
@@ -42,7 +42,13 @@ export function keep(name: string, rows: readonly Row[]): void {
   writeFileSync(join(RESULTS, `${name}.json`), `${JSON.stringify(kept, undefined, 1)}\n`);
 }
 
+function verdict(row: Row): string {
+  const reached = isReached(row);
+  return reached === undefined ? '' : reached ? 'yes' : 'NO';
+}
+
 function limit({ toReach, beside, unit }: Row): string {
+  if (!toReach) return '';
   const [sign, figure] = 'atMost' in toReach ? ['≤', toReach.atMost] : ['≥', toReach.atLeast];
   return `${sign} ${beside ? figure : shown([figure], unit)}`;
 }

@@ -1,0 +1,187 @@
+/**
+ * Very many rentals in which nothing happens, on one worker: what it needs for them, what it asks yagna meanwhile, and what it costs
+ * in Temporal's own currency.
+ */
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { settlementId } from '../model/ids';
+import { TemporalProxy } from '../test/chaos/temporal-proxy';
+import { runsOfJob } from '../test/support/runs';
+import type { BenchWorld } from './bench-world';
+import { CountingProxy } from './counting-proxy';
+import { cpuSeconds, memoryMib } from './process-figures';
+import type { Row } from './row';
+import { inWorld, type Setting } from './setting';
+
+/** No note comes while it is measured, and no agreement ends. */
+const DEMAND = { expirationSec: 6 * 3600, midAgreementDebitNoteIntervalSec: 6 * 3600 };
+const SPEC = { image: 'golem/alpine:latest', budget: '1', demand: DEMAND };
+const AT_ONCE = 10;
+const PROVIDERS = 50;
+/** After the last of them is up, until all is quiet. */
+const QUIET_MS = 5000;
+/** Histories that are read. */
+const SAMPLE = 20;
+
+export async function idleRentals(setting: Setting): Promise<Row[]> {
+  const [rentals, windowSec] = setting.quick ? [30, 20] : setting.long ? [1000, 300] : [200, 60];
+  const [yagna, temporal] = [new CountingProxy(), new TemporalProxy()];
+  try {
+    return await inWorld(
+      setting,
+      {
+        ...{ latency: 'none', providers: PROVIDERS },
+        provider: { agreementLimit: Math.ceil(rentals / PROVIDERS) + 1, debitNoteIntervalSec: 6 * 3600 },
+        preload: join(__dirname, 'collect-garbage.js'),
+        seen: { yagna: (url) => yagna.start(url), temporal: (address) => temporal.start(address) },
+      },
+      (world) => measure(world, { yagna, temporal }, rentals, windowSec, setting.tell),
+    );
+  } finally {
+    await yagna.close();
+    await temporal.close();
+  }
+}
+
+async function measure(
+  world: BenchWorld,
+  { yagna, temporal }: { yagna: CountingProxy; temporal: TemporalProxy },
+  rentals: number,
+  windowSec: number,
+  tell: (line: string) => void,
+): Promise<Row[]> {
+  const { pid } = world.worker;
+  const first = await world.golem.rent(SPEC);
+  await world.golem.terminate(first.jobId);
+  await world.golem.settled(first.jobId);
+  const emptyMib = await settledMib(pid);
+
+  const began = performance.now();
+  const jobs = await rentAll(world, rentals);
+  const startSec = Math.round((performance.now() - began) / 1000);
+  tell(`${rentals} rentals are up after ${startSec} s`);
+  await delay(QUIET_MS);
+  const fullMib = await settledMib(pid);
+
+  let heartbeats = 0;
+  temporal.onCall = (method) => void (heartbeats += Number(method === 'RecordActivityTaskHeartbeat'));
+  for (const count of yagna.waiting.values()) count.most = count.now;
+  const before = { requests: yagna.requests, cpu: cpuSeconds(pid), at: Date.now() };
+  await delay(windowSec * 1000);
+  const until = Date.now();
+  const sec = (until - before.at) / 1000;
+  const cpu = ((cpuSeconds(pid) - before.cpu) / sec) * 100;
+  const requests = (yagna.requests - before.requests) / sec;
+  const streams = [...yagna.waiting].filter(([path]) => /(agreement|debitNote|invoice)Events$/.test(path));
+  if (streams.length < 3) throw new Error('the worker holds no long poll of some event stream');
+  const beats = (heartbeats / rentals / sec) * 3600;
+
+  const sample = jobs.slice(0, SAMPLE);
+  const happened = await Promise.all(sample.map((jobId) => actionsIn(world, jobId, before.at, until)));
+  const anHour = (count: (each: Actions) => number): number =>
+    (happened.reduce((sum, each) => sum + count(each), 0) / sample.length / sec) * 3600;
+  await proveAlive(world, jobs);
+  await Promise.all(jobs.map((jobId) => end(world, jobId)));
+
+  const name = `${rentals} idle rentals`;
+  const note = `Of ${rentals} jobs with one rental each, up after ${startSec} s; over ${windowSec} s, scaled to an hour where it says so.`;
+  const reckoned = `Reckoned from ${windowSec} s; nothing else is due in an hour without a debit note.`;
+  return [
+    {
+      ...{ measure: `${name}: memory each`, unit: 'MB', toReach: { atMost: 0.3 }, note },
+      ours: [((fullMib - emptyMib) * 1.048576) / rentals],
+    },
+    { measure: `${name}: CPU`, unit: '% of a core', ours: [cpu], toReach: { atMost: 10 } },
+    {
+      ...{ measure: `${name}: requests to yagna`, unit: '/s', ours: [requests] },
+      note: `Each VM's state is looked at now and then, which nothing tells of.`,
+    },
+    {
+      ...{ measure: `${name}: long polls of an event stream, at most`, unit: 'each', toReach: { atMost: 2 } },
+      ours: [Math.max(...streams.map(([, { most }]) => most))],
+    },
+    {
+      ...{ measure: 'activities an idle hour of a rental', unit: 'each', toReach: { atMost: 4 } },
+      ...{ ours: [anHour(({ activities }) => activities)], note: reckoned },
+    },
+    {
+      ...{ measure: 'Temporal actions an idle hour of a rental', unit: 'each', toReach: { atMost: 150 } },
+      ours: [beats + anHour(({ all }) => all)],
+      note: `${reckoned} ${Math.round(beats)} of them are heartbeats.`,
+    },
+  ];
+}
+
+/** Collects garbage, twice: what the first one frees may hold what the second one does. */
+async function settledMib(pid: number): Promise<number> {
+  for (let n = 0; n < 2; n++) {
+    process.kill(pid, 'SIGUSR2');
+    await delay(1000);
+  }
+  return memoryMib(pid);
+}
+
+async function rentAll({ golem }: BenchWorld, count: number): Promise<string[]> {
+  const jobs: string[] = [];
+  let begun = 0;
+  const rentSome = async (): Promise<void> => {
+    while (begun < count) {
+      begun += 1;
+      jobs.push((await golem.rent(SPEC)).jobId);
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, rentSome));
+  return jobs;
+}
+
+interface Actions {
+  activities: number;
+  all: number;
+}
+
+/** Events that are billed as actions, or are begun by what is: https://docs.temporal.io/cloud/actions */
+const ACTIONS = [
+  'activityTaskScheduledEventAttributes',
+  'timerStartedEventAttributes',
+  'workflowExecutionStartedEventAttributes',
+  'workflowExecutionSignaledEventAttributes',
+  'workflowExecutionUpdateAcceptedEventAttributes',
+  'startChildWorkflowExecutionInitiatedEventAttributes',
+  'signalExternalWorkflowExecutionInitiatedEventAttributes',
+  'upsertWorkflowSearchAttributesEventAttributes',
+  'markerRecordedEventAttributes',
+] as const;
+
+async function actionsIn(
+  world: BenchWorld,
+  jobId: string,
+  fromMs: number,
+  untilMs: number,
+): Promise<Actions> {
+  const runs = await runsOfJob(world, jobId);
+  const events = runs
+    .flatMap(({ history }) => history.events)
+    .filter(({ eventTime }) => {
+      const ms = Number(eventTime?.seconds) * 1000 + Number(eventTime?.nanos) / 1e6;
+      return ms >= fromMs && ms <= untilMs;
+    });
+  return {
+    activities: events.filter((event) => event.activityTaskScheduledEventAttributes).length,
+    all: events.filter((event) => ACTIONS.some((kind) => event[kind])).length,
+  };
+}
+
+/** All of them are there, and one that is spoken to answers. */
+async function proveAlive({ golem, adminUrl }: BenchWorld, jobs: readonly string[]): Promise<void> {
+  const { counts } = (await (await fetch(`${adminUrl}/open`)).json()) as { counts: { activities: number } };
+  if (counts.activities !== jobs.length)
+    throw new Error(`${counts.activities} of ${jobs.length} VMs are there`);
+  const { results } = await golem.exec(`${jobs[0]}/rental/1`, ['echo alive']);
+  if (results[0]?.stdout !== 'alive\n') throw new Error('a rental does not answer');
+}
+
+/** At once: the world ends with the measure. */
+async function end({ client }: BenchWorld, jobId: string): Promise<void> {
+  for (const workflowId of [jobId, `${jobId}/rental/1`, settlementId(jobId)])
+    await client.workflow.getHandle(workflowId).terminate('the bench is over');
+}
