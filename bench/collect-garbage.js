@@ -1,5 +1,5 @@
 /**
- * Preloaded into a worker whose memory is measured: at SIGUSR2 it collects its garbage, in all of its threads. What is left is what
+ * Preloaded into a worker whose memory is measured: at SIGPWR, which nobody else listens to, it collects its garbage, in all of its threads. What is left is what
  * it really needs.
  */
 const { setFlagsFromString } = require('node:v8');
@@ -12,7 +12,7 @@ const channel = new BroadcastChannel('golem-temporal-bench-collect');
 channel.onmessage = () => collect();
 channel.unref();
 if (isMainThread)
-  process.on('SIGUSR2', () => {
+  process.on('SIGPWR', () => {
     channel.postMessage('collect');
     collect();
   });

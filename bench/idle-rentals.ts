@@ -31,7 +31,8 @@ export async function idleRentals(setting: Setting): Promise<Row[]> {
       setting,
       {
         ...{ latency: 'none', providers: PROVIDERS },
-        provider: { agreementLimit: Math.ceil(rentals / PROVIDERS) + 1, debitNoteIntervalSec: 6 * 3600 },
+        // Each has room for all, so that no job is refused and tries again.
+        provider: { agreementLimit: rentals, debitNoteIntervalSec: 6 * 3600 },
         preload: join(__dirname, 'collect-garbage.js'),
         seen: { yagna: (url) => yagna.start(url), temporal: (address) => temporal.start(address) },
       },
@@ -57,7 +58,8 @@ async function measure(
   const emptyMib = await settledMib(pid);
 
   const began = performance.now();
-  const jobs = await rentAll(world, rentals);
+  const rented = await rentAll(world, rentals);
+  const jobs = rented.map(({ jobId }) => jobId);
   const startSec = Math.round((performance.now() - began) / 1000);
   tell(`${rentals} rentals are up after ${startSec} s`);
   await delay(QUIET_MS);
@@ -80,8 +82,9 @@ async function measure(
   const happened = await Promise.all(sample.map((jobId) => actionsIn(world, jobId, before.at, until)));
   const anHour = (count: (each: Actions) => number): number =>
     (happened.reduce((sum, each) => sum + count(each), 0) / sample.length / sec) * 3600;
-  await proveAlive(world, jobs);
-  await Promise.all(jobs.map((jobId) => end(world, jobId)));
+  await proveAlive(world, rented);
+  await world.worker.stop();
+  await Promise.all(rented.map((each) => end(world, each)));
 
   const name = `${rentals} idle rentals`;
   const note = `Of ${rentals} jobs with one rental each, up after ${startSec} s; over ${windowSec} s, scaled to an hour where it says so.`;
@@ -115,23 +118,28 @@ async function measure(
 /** Collects garbage, twice: what the first one frees may hold what the second one does. */
 async function settledMib(pid: number): Promise<number> {
   for (let n = 0; n < 2; n++) {
-    process.kill(pid, 'SIGUSR2');
+    process.kill(pid, 'SIGPWR');
     await delay(1000);
   }
   return memoryMib(pid);
 }
 
-async function rentAll({ golem }: BenchWorld, count: number): Promise<string[]> {
-  const jobs: string[] = [];
+interface Rented {
+  jobId: string;
+  rentalId: string;
+}
+
+async function rentAll({ golem }: BenchWorld, count: number): Promise<Rented[]> {
+  const rented: Rented[] = [];
   let begun = 0;
   const rentSome = async (): Promise<void> => {
     while (begun < count) {
       begun += 1;
-      jobs.push((await golem.rent(SPEC)).jobId);
+      rented.push(await golem.rent(SPEC));
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, rentSome));
-  return jobs;
+  return rented;
 }
 
 interface Actions {
@@ -172,16 +180,16 @@ async function actionsIn(
 }
 
 /** All of them are there, and one that is spoken to answers. */
-async function proveAlive({ golem, adminUrl }: BenchWorld, jobs: readonly string[]): Promise<void> {
+async function proveAlive({ golem, adminUrl }: BenchWorld, rented: readonly Rented[]): Promise<void> {
   const { counts } = (await (await fetch(`${adminUrl}/open`)).json()) as { counts: { activities: number } };
-  if (counts.activities !== jobs.length)
-    throw new Error(`${counts.activities} of ${jobs.length} VMs are there`);
-  const { results } = await golem.exec(`${jobs[0]}/rental/1`, ['echo alive']);
+  if (counts.activities !== rented.length)
+    throw new Error(`${counts.activities} of ${rented.length} VMs are there`);
+  const { results } = await golem.exec(rented[0]?.rentalId ?? '', ['echo alive']);
   if (results[0]?.stdout !== 'alive\n') throw new Error('a rental does not answer');
 }
 
-/** At once: the world ends with the measure. */
-async function end({ client }: BenchWorld, jobId: string): Promise<void> {
-  for (const workflowId of [jobId, `${jobId}/rental/1`, settlementId(jobId)])
+/** At once, and with nobody there to see to it: the world ends with the measure. */
+async function end({ client }: BenchWorld, { jobId, rentalId }: Rented): Promise<void> {
+  for (const workflowId of [jobId, rentalId, settlementId(jobId)])
     await client.workflow.getHandle(workflowId).terminate('the bench is over');
 }

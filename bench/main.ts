@@ -8,6 +8,7 @@ import { startTemporalServer } from '../cli/temporal-server';
 import { besideFloor } from './beside-floor';
 import { besideGolemJs } from './beside-golem-js';
 import { idleRentals } from './idle-rentals';
+import { largeJob } from './large-job';
 import { manyJobs } from './many-jobs';
 import { recovery } from './recovery';
 import { counts } from './counts';
@@ -24,6 +25,7 @@ const MEASURES: Readonly<Record<string, (setting: Setting) => Promise<Row[]>>> =
   'many-jobs': manyJobs,
   market,
   counts,
+  'large-job': largeJob,
   recovery,
   devnet: devnetItself,
   'idle-rentals': idleRentals,
