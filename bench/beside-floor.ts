@@ -3,7 +3,7 @@ import { activitiesToResult } from '../test/support/activities-to-result';
 import { PROFILES } from '../devnet/provider/profiles';
 import { START_PRICE, type BenchEffect, type BenchWorld, type Latency } from './bench-world';
 import { checked, inTurns } from './comparison';
-import { Floor } from './floor';
+import type { Floor } from './floor';
 import { runJob } from './job';
 import type { Row } from './row';
 import { inEachLatency, type Setting } from './setting';
@@ -11,15 +11,11 @@ import { inEachLatency, type Setting } from './setting';
 const SPEC = { providers: { max: 1 }, tasks: ['echo hello'] };
 
 export async function besideFloor(setting: Setting): Promise<Row[]> {
-  const times = setting.quick ? 3 : 10;
-  const floor = await Floor.start(setting);
-  try {
-    return await inEachLatency(setting, { providers: 1 }, async (world, latency) => [
-      await measure(world, floor, latency, times),
-    ]);
-  } finally {
-    await floor.close();
-  }
+  const times = setting.quick ? 2 : 6;
+  const floor = await setting.floor();
+  return await inEachLatency(setting, { providers: 1 }, async (world, latency) => [
+    await measure(world, floor, latency, times),
+  ]);
 }
 
 async function measure(world: BenchWorld, floor: Floor, latency: Latency, times: number): Promise<Row> {

@@ -10,7 +10,7 @@ const TASKS = 20;
 const SIZE = 4;
 
 export async function besideGolemJs(setting: Setting): Promise<Row[]> {
-  const times = setting.quick ? 2 : 7;
+  const times = setting.quick ? 1 : 5;
   return await inEachLatency(setting, { providers: SIZE }, (world, latency) =>
     measure(world, latency, times),
   );

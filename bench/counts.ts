@@ -13,7 +13,7 @@ export async function counts(setting: Setting): Promise<Row[]> {
   // The provider sends as many notes as it may.
   const chatty = { debitNoteIntervalSec: 1, minDebitNoteIntervalSec: 1 };
   return await inWorld(setting, { latency: 'none', providers: 1, provider: chatty }, (world) =>
-    measure(world, setting.quick ? 6 : 20),
+    measure(world, setting.quick ? 5 : 20),
   );
 }
 

@@ -14,7 +14,7 @@ const PROVIDERS = 1000;
 const SETTLE_MS = 2000;
 
 export async function devnetItself({ quick }: Setting): Promise<Row[]> {
-  const [runs, runSec, idleSec] = quick ? [1, 3, 5] : [3, 5, 30];
+  const [runs, runSec, idleSec] = quick ? [1, 1, 3] : [3, 3, 20];
   const devnet = await startDevnetChild(PROVIDERS);
   try {
     const wanted = { totalAmount: '1', paymentPlatform: 'erc20-holesky-tglm' };

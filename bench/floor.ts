@@ -3,7 +3,6 @@ import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { startChild, type Child } from '../cli/child-process';
-import type { Setting } from './setting';
 
 export class Floor {
   private readonly client: Client;
@@ -17,7 +16,7 @@ export class Floor {
   }
 
   /** Its worker bundles its workflow, which takes some seconds. */
-  static async start({ temporal: { address } }: Pick<Setting, 'temporal'>): Promise<Floor> {
+  static async start(address: string): Promise<Floor> {
     const taskQueue = `floor-${randomUUID()}`;
     const script = join(__dirname, 'floor-worker.js');
     const env = { ...process.env, TEMPORAL_ADDRESS: address, YAGNA_APPKEY: 'none' };

@@ -24,7 +24,7 @@ const QUIET_MS = 5000;
 const SAMPLE = 20;
 
 export async function idleRentals(setting: Setting): Promise<Row[]> {
-  const [rentals, windowSec] = setting.quick ? [30, 20] : setting.long ? [1000, 300] : [200, 60];
+  const [rentals, windowSec] = setting.quick ? [10, 10] : setting.long ? [1000, 300] : [100, 60];
   const [yagna, temporal] = [new CountingProxy(), new TemporalProxy()];
   try {
     return await inWorld(
@@ -52,9 +52,11 @@ async function measure(
   tell: (line: string) => void,
 ): Promise<Row[]> {
   const { pid } = world.worker;
-  const first = await world.golem.rent(SPEC);
-  await world.golem.terminate(first.jobId);
-  await world.golem.settled(first.jobId);
+  // The worker with none is as warm as with them.
+  for (const { jobId } of await rentAll(world, AT_ONCE)) {
+    await world.golem.terminate(jobId);
+    await world.golem.settled(jobId);
+  }
   const emptyMib = await settledMib(pid);
 
   const began = performance.now();

@@ -7,6 +7,7 @@ import { stopAllChildren } from '../cli/child-process';
 import { startTemporalServer } from '../cli/temporal-server';
 import { besideFloor } from './beside-floor';
 import { besideGolemJs } from './beside-golem-js';
+import { Floor } from './floor';
 import { idleRentals } from './idle-rentals';
 import { largeJob } from './large-job';
 import { manyJobs } from './many-jobs';
@@ -14,7 +15,7 @@ import { recovery } from './recovery';
 import { counts } from './counts';
 import { devnetItself } from './devnet';
 import { market } from './market';
-import { keep, tableOf } from './report';
+import { keep, keepPlot, notesOf, tableOf } from './report';
 import type { Row } from './row';
 import type { Setting } from './setting';
 
@@ -49,21 +50,28 @@ export async function main(argv: string[]): Promise<number> {
   }
   const tell = (line: string): void => console.error(line);
   const temporal = await startTemporalServer({ onProgress: tell });
+  let floor: Promise<Floor> | undefined;
+  const setting: Setting = {
+    ...{ temporal: { address: temporal.address, pid: temporal.process.pid }, quick, long, tell },
+    floor: () => (floor ??= Floor.start(temporal.address)),
+  };
   const all: Row[] = [];
   try {
     for (const [name, measure] of named) {
       tell(`${name} …`);
       const began = performance.now();
-      const { address, process: server } = temporal;
-      const rows = await measure({ temporal: { address, pid: server.pid }, quick, long, tell });
+      const rows = await measure(setting);
       tell(`${name}: ${Math.round((performance.now() - began) / 1000)} s`);
-      keep(name, rows);
+      if (rows.length > 0) keep(name, rows, quick ? 'quick' : long ? 'long' : 'usual');
       all.push(...rows);
     }
   } finally {
+    await (await floor?.catch(() => undefined))?.close();
     await temporal.close();
     await stopAllChildren();
   }
-  console.log(tableOf(all).join('\n'));
+  console.log([...tableOf(all), '', ...notesOf(all)].join('\n'));
+  // One of a part of the measures would take the place of a whole one.
+  if (only === undefined) tell(`plotted in ${keepPlot(all)}`);
   return 0;
 }

@@ -10,7 +10,7 @@ import { inEachLatency, type Setting } from './setting';
 const SPEC = { providers: { max: 1 }, tasks: ['echo hello'] };
 
 export async function market(setting: Setting): Promise<Row[]> {
-  const [offers, times] = setting.quick ? [300, 1] : [1000, 3];
+  const [offers, times] = setting.quick ? [100, 1] : [1000, 2];
   return await inEachLatency(setting, { providers: offers }, (world, latency) =>
     measure(world, latency, offers, times),
   );
