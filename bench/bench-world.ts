@@ -167,7 +167,8 @@ export class BenchWorld {
       this.golemJsSide.process.stdin.end();
       await ended;
     }
-    await this.worker.stop();
+    // Nothing is left for it to do, and it would wait for its watches.
+    await this.worker.kill();
     await this.devnet.stop();
     await this.connection.close();
     rmSync(this.folder, { recursive: true, force: true, maxRetries: 10 });

@@ -20,17 +20,25 @@ export interface Sides<O extends Run, T extends Run> extends Due {
   theirs: () => Promise<T>;
 }
 
-/** Warm both up, then so many runs of each. @throws Error where one did not do what it had to */
+/**
+ * Warm both up, then so many runs of each.
+ * @param isWarm both have done the like already
+ * @throws Error where one did not do what it had to
+ */
 export async function alternate<O extends Run, T extends Run>(
   world: BenchWorld,
   times: number,
   sides: Sides<O, T>,
+  isWarm = false,
 ): Promise<{ ours: O[]; theirs: T[] }> {
-  return await inTurns(times, {
+  const turns = {
     ours: () => checked(world, 'ours', sides, sides.ours),
     theirs: () => checked(world, 'golem-js', sides, sides.theirs),
-  });
+  };
+  return await inTurns(times, turns, isWarm ? NOTHING : turns);
 }
+
+const NOTHING = { ours: async () => undefined, theirs: async () => undefined };
 
 /**
  * Each once, to be warm, and then so many times, in alternating order.

@@ -13,7 +13,7 @@ export async function counts(setting: Setting): Promise<Row[]> {
   // The provider sends as many notes as it may.
   const chatty = { debitNoteIntervalSec: 1, minDebitNoteIntervalSec: 1 };
   return await inWorld(setting, { latency: 'none', providers: 1, provider: chatty }, (world) =>
-    measure(world, setting.quick ? 5 : 20),
+    measure(world, setting.quick ? 4 : 20),
   );
 }
 
@@ -23,7 +23,6 @@ async function measure(world: BenchWorld, sec: number): Promise<Row[]> {
     ...{ measure, unit: 'each', ours: [ours], note },
     ...(atMost !== undefined && { toReach: { atMost } }),
   });
-  await job(world, ['echo done']);
   const one = await job(world, ['echo done']);
   const many = await job(
     world,

@@ -41,7 +41,7 @@ export class Floor {
   }
 
   async close(): Promise<void> {
-    await this.worker.stop();
+    await this.worker.kill();
     await this.connection.close();
   }
 }

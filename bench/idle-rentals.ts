@@ -24,7 +24,7 @@ const QUIET_MS = 5000;
 const SAMPLE = 20;
 
 export async function idleRentals(setting: Setting): Promise<Row[]> {
-  const [rentals, windowSec] = setting.quick ? [10, 10] : setting.long ? [1000, 300] : [100, 60];
+  const [rentals, windowSec] = setting.quick ? [8, 8] : setting.long ? [1000, 300] : [100, 60];
   const [yagna, temporal] = [new CountingProxy(), new TemporalProxy()];
   try {
     return await inWorld(
@@ -53,7 +53,7 @@ async function measure(
 ): Promise<Row[]> {
   const { pid } = world.worker;
   // The worker with none is as warm as with them.
-  for (const { jobId } of await rentAll(world, AT_ONCE)) {
+  for (const { jobId } of await rentAll(world, Math.min(AT_ONCE, rentals))) {
     await world.golem.terminate(jobId);
     await world.golem.settled(jobId);
   }
@@ -85,7 +85,7 @@ async function measure(
   const anHour = (count: (each: Actions) => number): number =>
     (happened.reduce((sum, each) => sum + count(each), 0) / sample.length / sec) * 3600;
   await proveAlive(world, rented);
-  await world.worker.stop();
+  await world.worker.kill();
   await Promise.all(rented.map((each) => end(world, each)));
 
   const name = `${rentals} idle rentals`;

@@ -10,7 +10,7 @@ import { inWorld, type Setting } from './setting';
 const SPEC = { image: 'golem/alpine:latest', budget: '1', providers: { max: 1 }, tasks: ['echo hello'] };
 const PROVIDERS = 20;
 /** So many at once to be warm: a job more of them takes nothing that the first do not. */
-const WARM = 5;
+const WARM = 4;
 
 export async function manyJobs(setting: Setting): Promise<Row[]> {
   const jobs = setting.quick ? 10 : setting.long ? 200 : 100;
