@@ -9,13 +9,12 @@ import type { Setting } from './setting';
 
 const CALLS = { 'GET /me': '/me', 'GET allocations': '/payment-api/v1/allocations' };
 const POLLS = 1000;
-const PROVIDERS = 1000;
 /** Until what came before is over. */
 const SETTLE_MS = 2000;
 
 export async function devnetItself({ quick }: Setting): Promise<Row[]> {
-  const [runs, runSec, idleSec] = quick ? [1, 1, 3] : [3, 3, 20];
-  const devnet = await startDevnetChild(PROVIDERS);
+  const [runs, runSec, idleSec, providers] = quick ? [1, 1, 3, 100] : [3, 3, 20, 1000];
+  const devnet = await startDevnetChild(providers);
   try {
     const wanted = { totalAmount: '1', paymentPlatform: 'erc20-holesky-tglm' };
     await devnet.call('POST', '/payment-api/v1/allocations', wanted);
@@ -30,7 +29,7 @@ export async function devnetItself({ quick }: Setting): Promise<Row[]> {
       });
     }
     rows.push({
-      ...{ measure: `devnet: idle, ${POLLS} long polls, ${PROVIDERS} providers`, unit: '% of a core' },
+      ...{ measure: `devnet: idle, ${POLLS} long polls, ${providers} providers`, unit: '% of a core' },
       ours: [await idleShare(devnet, idleSec)],
       toReach: { atMost: 5 },
     });
