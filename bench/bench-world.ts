@@ -1,13 +1,15 @@
 /**
  * What both sides are measured on: one devnet, whose providers all ask the same for a start and nothing for time, so that the same
- * work costs both the same; one Temporal dev server; one worker; and golem-js in a process that is as warm as the worker.
+ * work costs both the same; one Temporal dev server; one worker; and golem-js in a process that is as warm as the worker, where
+ * it is asked for anything.
  */
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
-import { createInterface, type Interface } from 'node:readline';
+import { createInterface } from 'node:readline';
 import { spawn, type ChildProcessByStdio } from 'node:child_process';
 import Decimal from 'decimal.js';
 import { Client, Connection } from '@temporalio/client';
@@ -29,35 +31,66 @@ export interface WorldOptions {
   latency: Latency;
   /** How many there are. */
   providers: number;
+  /** More settings of each, as a file of providers has them. */
+  provider?: object;
+  /** A script that the worker's process loads before all else. */
+  preload?: string;
+  /** Where the worker finds its neighbours, given where they are: proxies that count, say. Default: where they are. */
+  seen?: { yagna?: (url: string) => Promise<string>; temporal?: (address: string) => Promise<string> };
 }
 
-const START_PRICE = '0.1';
+/** GLM, what each agreement costs. */
+export const START_PRICE = '0.1';
+
+/** Of the devnet, as its admin API tells it. */
+export interface BenchEffect {
+  seq: number;
+  kind: string;
+  /** ISO 8601. */
+  at: string;
+  agreementId?: string;
+  activityId?: string;
+  batchId?: string;
+  proposalId?: string;
+  prevProposalId?: string;
+  amount?: string;
+}
+
+interface GolemJsSide {
+  process: ChildProcessByStdio<Writable, Readable, null>;
+  lines: AsyncIterator<string>;
+}
 
 export class BenchWorld {
-  private readonly golemJsLines: AsyncIterator<string>;
+  private golemJsSide: GolemJsSide | undefined;
 
   private constructor(
     private readonly folder: string,
     readonly env: NodeJS.ProcessEnv,
     readonly adminUrl: string,
-    private readonly children: readonly Child[],
-    private readonly golemJsProcess: ChildProcessByStdio<Writable, Readable, null>,
+    readonly devnet: Child,
+    readonly worker: Child,
     private readonly connection: Connection,
+    readonly client: Client,
     readonly golem: GolemClient,
-  ) {
-    const lines: Interface = createInterface(golemJsProcess.stdout);
-    this.golemJsLines = lines[Symbol.asyncIterator]();
-  }
+  ) {}
 
-  static async start({ temporalAddress, latency, providers }: WorldOptions): Promise<BenchWorld> {
+  static async start(options: WorldOptions): Promise<BenchWorld> {
+    const { temporalAddress, latency, preload, seen = {} } = options;
     const folder = mkdtempSync(join(tmpdir(), 'golem-temporal-bench-'));
     const file = join(folder, 'providers.json');
-    const pricing = { start: START_PRICE, cpuPerHour: '0', envPerHour: '0' };
+    const provider = {
+      pricing: { start: START_PRICE, cpuPerHour: '0', envPerHour: '0' },
+      ...options.provider,
+    };
     writeFileSync(
       file,
       JSON.stringify({
         profile: latency === 'none' ? 'instant' : 'recorded',
-        providers: Array.from({ length: providers }, (_, i) => ({ name: `provider-${i + 1}`, pricing })),
+        providers: Array.from({ length: options.providers }, (_, i) => ({
+          name: `provider-${i + 1}`,
+          ...provider,
+        })),
       }),
     );
     const devnet = await startCli([
@@ -79,24 +112,38 @@ export class BenchWorld {
       GOLEM_REGISTRY_URL: `${url}/registry`,
       DEBUG: '',
     };
-    const taskQueue = `bench-${latency}-${process.pid}`;
-    const worker = await startCli(['worker', '--task-queue', taskQueue], env);
+    const taskQueue = `bench-${randomUUID()}`;
+    const worker = await startCli(['worker', '--task-queue', taskQueue], {
+      ...env,
+      ...(preload !== undefined && { NODE_OPTIONS: `--require ${preload}` }),
+      YAGNA_API_URL: (await seen.yagna?.(url)) ?? url,
+      TEMPORAL_ADDRESS: (await seen.temporal?.(temporalAddress)) ?? temporalAddress,
+    });
     await worker.line(/^worker ready/);
-    const golemJs = spawn(process.execPath, ['--no-warnings', join(__dirname, 'golem-js-side.mjs')], {
-      env,
-      stdio: ['pipe', 'pipe', 'inherit'],
-    }) as ChildProcessByStdio<Writable, Readable, null>;
     const connection = await Connection.connect({ address: temporalAddress });
-    const golem = new GolemClient({ client: new Client({ connection }), taskQueue });
-    return new BenchWorld(folder, env, adminUrl, [devnet, worker], golemJs, connection, golem);
+    const client = new Client({ connection });
+    const golem = new GolemClient({ client, taskQueue });
+    return new BenchWorld(folder, env, adminUrl, devnet, worker, connection, client, golem);
   }
 
   /** One piece of work of golem-js-side.mjs. */
   async golemJs(work: object): Promise<GolemJsRun> {
-    this.golemJsProcess.stdin.write(`${JSON.stringify(work)}\n`);
-    const { value, done } = await this.golemJsLines.next();
+    this.golemJsSide ??= startGolemJs(this.env);
+    this.golemJsSide.process.stdin.write(`${JSON.stringify(work)}\n`);
+    const { value, done } = await this.golemJsSide.lines.next();
     if (done) throw new Error('golem-js ended');
     return JSON.parse(value) as GolemJsRun;
+  }
+
+  /** Effects on the devnet, in order. @param after sequence number of the last that is known */
+  async effects(after: number, kinds: readonly string[] = []): Promise<BenchEffect[]> {
+    const kind = kinds.length > 0 ? `&kind=${kinds.join(',')}` : '';
+    return (await (await fetch(`${this.adminUrl}/effects?after=${after}${kind}`)).json()) as BenchEffect[];
+  }
+
+  /** Sequence number of the newest effect. */
+  async now(): Promise<number> {
+    return (await this.effects(0)).at(-1)?.seq ?? 0;
   }
 
   private paidSeq = 0;
@@ -115,11 +162,23 @@ export class BenchWorld {
   }
 
   async close(): Promise<void> {
-    const ended = once(this.golemJsProcess, 'close');
-    this.golemJsProcess.stdin.end();
-    await ended;
-    for (const child of [...this.children].reverse()) await child.stop();
+    if (this.golemJsSide) {
+      const ended = once(this.golemJsSide.process, 'close');
+      this.golemJsSide.process.stdin.end();
+      await ended;
+    }
+    // Nothing is left for it to do, and it would wait for its watches.
+    await this.worker.kill();
+    await this.devnet.stop();
     await this.connection.close();
     rmSync(this.folder, { recursive: true, force: true, maxRetries: 10 });
   }
+}
+
+function startGolemJs(env: NodeJS.ProcessEnv): GolemJsSide {
+  const child = spawn(process.execPath, ['--no-warnings', join(__dirname, 'golem-js-side.mjs')], {
+    env,
+    stdio: ['pipe', 'pipe', 'inherit'],
+  }) as GolemJsSide['process'];
+  return { process: child, lines: createInterface(child.stdout)[Symbol.asyncIterator]() };
 }

@@ -8,47 +8,78 @@ export interface Run {
   printed: (string | null | undefined)[];
 }
 
-export interface Sides {
-  ours: () => Promise<Run>;
-  theirs: () => Promise<Run>;
-  /** What each must print. */
+/** What a run must have come to. */
+export interface Due {
   printed: readonly string[];
-  /** GLM that each must pay. */
+  /** GLM that it must pay. */
   pays: string;
 }
 
-/** Warm both up, then so many runs of each. @throws Error where one did not do what it had to */
-export async function alternate(
+export interface Sides<O extends Run, T extends Run> extends Due {
+  ours: () => Promise<O>;
+  theirs: () => Promise<T>;
+}
+
+/**
+ * Warm both up, then so many runs of each.
+ * @param isWarm both have done the like already
+ * @throws Error where one did not do what it had to
+ */
+export async function alternate<O extends Run, T extends Run>(
   world: BenchWorld,
   times: number,
-  sides: Sides,
-): Promise<{ ours: Run[]; theirs: Run[] }> {
-  const runs = { ours: [] as Run[], theirs: [] as Run[] };
-  for (let n = -1; n < times; n++) {
-    const order = n % 2 === 0 ? (['ours', 'theirs'] as const) : (['theirs', 'ours'] as const);
-    for (const side of order) {
-      const run = await checked(world, side, sides);
-      if (n >= 0) runs[side].push(run);
-    }
-  }
+  sides: Sides<O, T>,
+  isWarm = false,
+): Promise<{ ours: O[]; theirs: T[] }> {
+  const turns = {
+    ours: () => checked(world, 'ours', sides, sides.ours),
+    theirs: () => checked(world, 'golem-js', sides, sides.theirs),
+  };
+  return await inTurns(times, turns, isWarm ? NOTHING : turns);
+}
+
+const NOTHING = { ours: async () => undefined, theirs: async () => undefined };
+
+/**
+ * Each once, to be warm, and then so many times, in alternating order.
+ * @param warm what is done to be warm, where the work itself takes long
+ */
+export async function inTurns<O, T>(
+  times: number,
+  sides: { ours: () => Promise<O>; theirs: () => Promise<T> },
+  warm: { ours: () => Promise<unknown>; theirs: () => Promise<unknown> } = sides,
+): Promise<{ ours: O[]; theirs: T[] }> {
+  await warm.theirs();
+  await warm.ours();
+  const runs = { ours: [] as O[], theirs: [] as T[] };
+  const ours = async (): Promise<void> => void runs.ours.push(await sides.ours());
+  const theirs = async (): Promise<void> => void runs.theirs.push(await sides.theirs());
+  for (let n = 0; n < times; n++)
+    for (const side of n % 2 === 0 ? [ours, theirs] : [theirs, ours]) await side();
   return runs;
 }
 
 /** How long what was accepted may remain unpaid. */
 const PAYMENT_SEC = 30;
 
-async function checked(world: BenchWorld, side: 'ours' | 'theirs', sides: Sides): Promise<Run> {
+/** A run that printed and paid what it had to, and whose payments are over. @throws Error where it did not */
+export async function checked<R extends Pick<Run, 'printed'>>(
+  world: BenchWorld,
+  who: string,
+  { printed, pays }: Due,
+  work: () => Promise<R>,
+): Promise<R> {
   const before = await world.paid();
-  const run = await sides[side]();
-  if (run.printed.join('') !== sides.printed.join(''))
-    throw new Error(`${side} printed ${JSON.stringify(run.printed)}`);
-  const due = before.plus(sides.pays);
+  const run = await work();
+  if (run.printed.join('') !== printed.join(''))
+    throw new Error(`${who} printed ${JSON.stringify(run.printed)}`);
+  const due = before.plus(pays);
   let paid = await world.paid();
   while (paid.lt(due)) {
     const now = await world.paid(PAYMENT_SEC);
     if (now.eq(paid)) break;
     paid = now;
   }
-  if (!paid.eq(due)) throw new Error(`${side} paid ${paid.minus(before).toFixed()} instead of ${sides.pays}`);
+  if (!paid.eq(due)) throw new Error(`${who} paid ${paid.minus(before).toFixed()} instead of ${pays}`);
   return run;
 }

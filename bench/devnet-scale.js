@@ -4,18 +4,16 @@
  * long polls, and prints what it took: total times, CPU of the idle child (from /proc), and the time from an effect to
  * the answers of the polls that wait for it.
  */
-const { setMaxListeners } = require('node:events');
 const fs = require('node:fs');
-const http = require('node:http');
-const os = require('node:os');
-const path = require('node:path');
-const { spawn } = require('node:child_process');
 const { performance } = require('node:perf_hooks');
 const { setTimeout: sleep } = require('node:timers/promises');
 const { parseArgs } = require('node:util');
 const { buildIfStale } = require('../scripts/build');
+require('../test/support/typescript.js');
+const { stopAllChildren } = require('../cli/child-process.ts');
+const { holdLongPolls, startDevnetChild } = require('./devnet-child.ts');
+const { cpuSeconds, memoryMib } = require('./process-figures.ts');
 
-const ROOT = path.join(__dirname, '..');
 const PLATFORM = 'erc20-holesky-tglm';
 const [MARKET, PAYMENT, ACTIVITY] = ['/market-api/v1', '/payment-api/v1', '/activity-api/v1'];
 
@@ -42,17 +40,16 @@ const report = (what, figure) => {
 
 async function main() {
   await buildIfStale();
-  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'devnet-bench-'));
-  const child = await startDevnet(folder);
+  const child = await startDevnetChild(COUNT, { idleLimitSec: 3600, debitNoteIntervalSec: NOTES_SEC });
   try {
-    await measure(child, folder);
+    await measure(child);
   } finally {
-    child.process.kill('SIGKILL');
-    fs.rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+    await child.close();
+    await stopAllChildren();
   }
 }
 
-async function measure(child, folder) {
+async function measure(child) {
   const { call, pid } = child;
   const cpu = () => cpuSeconds(pid);
   report(`start with ${COUNT} providers`, seconds(child.startedMs));
@@ -97,30 +94,18 @@ async function measure(child, folder) {
   await timed(`${COUNT} scripts: deploy, start, run`, () =>
     each(COUNT, (i) => runScript(call, activities[i])),
   );
-  await idle(call, cpu, pid);
+  await idle(child, cpu);
   await debitNotes(child, cpu);
   await latency(child, agreements, allocationId, cpu);
-  const state = path.join(folder, 'data');
   const bytes = fs
-    .readdirSync(state)
-    .reduce((sum, name) => sum + fs.statSync(path.join(state, name)).size, 0);
+    .readdirSync(child.dataDir)
+    .reduce((sum, name) => sum + fs.statSync(`${child.dataDir}/${name}`).size, 0);
   report('state on disk', `${(bytes / 2 ** 20).toFixed(1)} MiB`);
 }
 
 /** What the child uses while nothing happens and everybody waits. */
-async function idle(call, cpu, pid) {
-  const stop = new AbortController();
-  setMaxListeners(0, stop.signal);
-  const after = new Date(Date.now() + 3_600_000).toISOString();
-  const kinds = [
-    () => `${MARKET}/agreementEvents?timeout=600&afterTimestamp=${after}`,
-    (i) => `${PAYMENT}/invoiceEvents?timeout=600&afterTimestamp=${after}&appSessionId=s${i}`,
-    (i) => `${PAYMENT}/debitNoteEvents?timeout=600&afterTimestamp=${after}&appSessionId=s${i}`,
-    () => `${PAYMENT}/payments?timeout=600&afterTimestamp=${after}`,
-  ];
-  const polls = Array.from({ length: COUNT }, (_, i) =>
-    call('GET', kinds[i % kinds.length](i), undefined, stop.signal).catch(() => undefined),
-  );
+async function idle(child, cpu) {
+  const release = holdLongPolls(child, COUNT);
   await sleep(3000);
   const before = cpu();
   await sleep(Number(flags.idle) * 1000);
@@ -129,9 +114,8 @@ async function idle(call, cpu, pid) {
     `idle, ${COUNT} agreements and activities, ${COUNT} long polls`,
     `${((used / flags.idle) * 100).toFixed(2)} % of a core`,
   );
-  report('memory', `${memoryMib(pid)} MiB`);
-  stop.abort();
-  await Promise.all(polls);
+  report('memory', `${Math.round(memoryMib(child.pid))} MiB`);
+  await release();
 }
 
 /** All providers send a debit note, each as long after the other as their VMs were created after each other. */
@@ -187,7 +171,7 @@ async function latency({ call, admin }, agreements, allocationId, cpu) {
   const ends = new Map();
   const since = new Date(Date.now() - 1).toISOString();
   const wait = async (kind, url, field, effect, headers) => {
-    const [event] = await call('GET', url, undefined, undefined, headers);
+    const [event] = await call('GET', url, undefined, { headers });
     times[kind].push({ id: event[field], at: Date.now(), effect });
     return event;
   };
@@ -285,71 +269,6 @@ function terms(properties = {}) {
   };
 }
 
-async function startDevnet(folder) {
-  const file = path.join(folder, 'providers.json');
-  const providers = Array.from({ length: COUNT }, (_, i) => ({
-    name: `provider-${i}`,
-    idleLimitSec: 3600,
-    debitNoteIntervalSec: NOTES_SEC,
-  }));
-  fs.writeFileSync(file, JSON.stringify(providers));
-  const began = performance.now();
-  const main = path.join(ROOT, 'dist', 'cli', 'main.js');
-  const process_ = spawn(
-    process.execPath,
-    [main, 'devnet', '--port', '0', '--providers', file, '--data', path.join(folder, 'data')],
-    { stdio: ['ignore', 'pipe', 'inherit'] },
-  );
-  const { url, adminUrl } = await new Promise((resolve, reject) => {
-    let text = '';
-    process_.once('exit', () => reject(new Error(`the devnet ended: ${text}`)));
-    process_.stdout.on('data', (chunk) => {
-      text += chunk;
-      const ready = /devnet ready at (\S+),/.exec(text);
-      const admin = /admin API at (\S+)/.exec(text);
-      if (ready && admin) resolve({ url: ready[1], adminUrl: admin[1] });
-    });
-  });
-  const agent = new http.Agent({ keepAlive: true });
-  const call = (method, route, body, signal, headers) =>
-    request(agent, url + route, method, body, signal, headers);
-  const admin = (route) => request(agent, adminUrl + route, 'GET');
-  return { process: process_, pid: process_.pid, call, admin, startedMs: performance.now() - began };
-}
-
-function request(agent, url, method, body, signal, headers = {}) {
-  const text = body === undefined ? undefined : JSON.stringify(body);
-  return new Promise((resolve, reject) => {
-    const sent = http.request(
-      url,
-      {
-        agent,
-        method,
-        signal,
-        headers: {
-          authorization: 'Bearer try_golem',
-          ...(text === undefined
-            ? {}
-            : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) }),
-          ...headers,
-        },
-      },
-      (answer) => {
-        const chunks = [];
-        answer.on('data', (chunk) => chunks.push(chunk));
-        answer.on('error', reject);
-        answer.on('end', () => {
-          const got = Buffer.concat(chunks).toString();
-          if (answer.statusCode >= 300) reject(new Error(`${method} ${url}: ${answer.statusCode} ${got}`));
-          else resolve(got === '' ? undefined : JSON.parse(got));
-        });
-      },
-    );
-    sent.on('error', reject);
-    sent.end(text);
-  });
-}
-
 /** Does something `count` times, some at once; gives the results in order. */
 async function each(count, action, parallel = PARALLEL) {
   const results = new Array(count);
@@ -373,20 +292,6 @@ async function timed(what, action) {
 
 function seconds(ms) {
   return `${(ms / 1000).toFixed(2)} s`;
-}
-
-/** User and system time of a process so far. */
-function cpuSeconds(pid) {
-  const fields = fs
-    .readFileSync(`/proc/${pid}/stat`, 'utf8')
-    .replace(/^.*\) /, '')
-    .split(' ');
-  return (Number(fields[11]) + Number(fields[12])) / 100;
-}
-
-function memoryMib(pid) {
-  const [, kib] = /VmRSS:\s+(\d+)/.exec(fs.readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
-  return Math.round(Number(kib) / 1024);
 }
 
 main().catch((error) => {

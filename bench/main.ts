@@ -1,46 +1,48 @@
 /**
  * `npm run bench`: how fast jobs are, beside golem-js and beside Temporal alone. Each measure is a file of its own beside this
- * one. `-- --quick` takes fewer runs; `-- --only NAME` one of the measures.
+ * one. `-- --quick` takes fewer and smaller runs, `-- --long` larger ones; `-- --only NAME` one of the measures.
  */
 import { Command } from 'commander';
 import { stopAllChildren } from '../cli/child-process';
 import { startTemporalServer } from '../cli/temporal-server';
-import { BenchWorld, type Latency } from './bench-world';
+import { besideFloor } from './beside-floor';
 import { besideGolemJs } from './beside-golem-js';
-import { keep, tableOf } from './report';
+import { Floor } from './floor';
+import { idleRentals } from './idle-rentals';
+import { largeJob } from './large-job';
+import { manyJobs } from './many-jobs';
+import { recovery } from './recovery';
+import { counts } from './counts';
+import { devnetItself } from './devnet';
+import { market } from './market';
+import { keep, keepPlot, notesOf, tableOf } from './report';
 import type { Row } from './row';
-
-export interface Setting {
-  temporalAddress: string;
-  quick: boolean;
-  /** What is going on, for whoever waits. */
-  tell(line: string): void;
-}
-
-const LATENCIES: readonly Latency[] = ['none', 'recorded'];
+import type { Setting } from './setting';
 
 /** In the order in which they run, and stand in the table. */
 const MEASURES: Readonly<Record<string, (setting: Setting) => Promise<Row[]>>> = {
-  'beside-golem-js': async ({ temporalAddress, quick }) => {
-    const rows: Row[] = [];
-    for (const latency of LATENCIES) {
-      const world = await BenchWorld.start({ temporalAddress, latency, providers: 4 });
-      try {
-        rows.push(...(await besideGolemJs(world, latency, quick ? 2 : 7)));
-      } finally {
-        await world.close();
-      }
-    }
-    return rows;
-  },
+  'beside-golem-js': besideGolemJs,
+  floor: besideFloor,
+  'many-jobs': manyJobs,
+  market,
+  counts,
+  'large-job': largeJob,
+  recovery,
+  devnet: devnetItself,
+  'idle-rentals': idleRentals,
 };
 
 export async function main(argv: string[]): Promise<number> {
-  const { quick = false, only } = new Command('npm run bench --')
+  const {
+    quick = false,
+    long = false,
+    only,
+  } = new Command('npm run bench --')
     .option('--quick', 'fewer runs of each measure')
+    .option('--long', 'those that take long as large as they are meant to be, which takes an hour')
     .option('--only <name>', `one of ${Object.keys(MEASURES).join(', ')}`)
     .parse(argv, { from: 'user' })
-    .opts<{ quick?: boolean; only?: string }>();
+    .opts<{ quick?: boolean; long?: boolean; only?: string }>();
   const named = Object.entries(MEASURES).filter(([name]) => only === undefined || name === only);
   if (named.length === 0) {
     console.error(`--only ${only}: there are the measures ${Object.keys(MEASURES).join(', ')}`);
@@ -48,18 +50,28 @@ export async function main(argv: string[]): Promise<number> {
   }
   const tell = (line: string): void => console.error(line);
   const temporal = await startTemporalServer({ onProgress: tell });
+  let floor: Promise<Floor> | undefined;
+  const setting: Setting = {
+    ...{ temporal: { address: temporal.address, pid: temporal.process.pid }, quick, long, tell },
+    floor: () => (floor ??= Floor.start(temporal.address)),
+  };
   const all: Row[] = [];
   try {
     for (const [name, measure] of named) {
       tell(`${name} …`);
-      const rows = await measure({ temporalAddress: temporal.address, quick, tell });
-      keep(name, rows);
+      const began = performance.now();
+      const rows = await measure(setting);
+      tell(`${name}: ${Math.round((performance.now() - began) / 1000)} s`);
+      if (rows.length > 0) keep(name, rows, quick ? 'quick' : long ? 'long' : 'usual');
       all.push(...rows);
     }
   } finally {
+    await (await floor?.catch(() => undefined))?.close();
     await temporal.close();
     await stopAllChildren();
   }
-  console.log(tableOf(all).join('\n'));
+  console.log([...tableOf(all), '', ...notesOf(all)].join('\n'));
+  // One of a part of the measures would take the place of a whole one.
+  if (only === undefined) tell(`plotted in ${keepPlot(all)}`);
   return 0;
 }

@@ -13,8 +13,8 @@ export interface Row {
   ours: readonly number[];
   /** What is measured in the same run, alternating; without it the value itself is judged. */
   beside?: { name: string; values: readonly number[] };
-  /** Of the ratio of the medians where it is beside something, else of the median itself. */
-  toReach: { atMost: number } | { atLeast: number };
+  /** Of the ratio of the medians where it is beside something, else of the median itself. Without it nothing is judged. */
+  toReach?: { atMost: number } | { atLeast: number };
   /** What a reader must know to understand the figure. */
   note?: string;
 }
@@ -24,7 +24,9 @@ export function figureOf({ ours, beside }: Row): number {
   return beside ? median(ours) / median(beside.values) : median(ours);
 }
 
-export function isReached(row: Row): boolean {
+/** Undefined where there is nothing to reach. */
+export function isReached(row: Row): boolean | undefined {
   const figure = figureOf(row);
+  if (!row.toReach) return undefined;
   return 'atMost' in row.toReach ? figure <= row.toReach.atMost : figure >= row.toReach.atLeast;
 }

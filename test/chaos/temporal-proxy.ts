@@ -49,6 +49,8 @@ export class TemporalProxy {
   onActivityDone: (task: ActivityTask) => Promise<boolean> | boolean = () => true;
   /** The same for a workflow task that the worker has done. */
   onDone: (task: WorkflowTask) => Promise<boolean> | boolean = () => true;
+  /** Is told of every call, by its method's name such as `RecordActivityTaskHeartbeat`, before it is passed on. */
+  onCall: (method: string) => void = () => undefined;
   /** Number of workflow tasks begun, by workflow id. */
   readonly begun = new Map<string, number>();
   private readonly server: Http2Server = createServer();
@@ -98,6 +100,7 @@ export class TemporalProxy {
     body: Buffer,
     stream: ServerHttp2Stream,
   ): Promise<void> {
+    this.onCall(path.slice(SERVICE.length));
     const done = path === COMPLETED ? this.taskDone(body) : undefined;
     if (done && !(await this.onDone(done))) return;
     const activityDone = path === ACTIVITY_COMPLETED ? this.activityDone(body) : undefined;

@@ -1,0 +1,137 @@
+/** A job of very many tasks from a file, on many providers: what a task costs must not grow with their number. */
+import Decimal from 'decimal.js';
+import { runsByType, activitiesIn, runsOfJob } from '../test/support/runs';
+import { startWebServer, type WebServer } from '../test/support/web-server';
+import { START_PRICE, type BenchWorld } from './bench-world';
+import { checked } from './comparison';
+import { cpuSeconds } from './process-figures';
+import type { Row } from './row';
+import { inWorld, type Setting } from './setting';
+
+/** Of a job that takes hours, no agreement ends meanwhile, and no debit note comes. */
+const DEMAND = { expirationSec: 8 * 3600, midAgreementDebitNoteIntervalSec: 8 * 3600 };
+
+/** Tasks and providers of the job before. */
+const WARM = 4;
+
+export async function largeJob(setting: Setting): Promise<Row[]> {
+  if (setting.quick) {
+    setting.tell('not with --quick');
+    return [];
+  }
+  const [providers, few, many] = setting.long ? [50, 1_000, 10_000] : [20, 100, 400];
+  const web = await startWebServer();
+  const provider = { debitNoteIntervalSec: 8 * 3600 };
+  try {
+    return await inWorld(setting, { latency: 'none', providers, provider }, async (world) => {
+      const run = (tasks: number, on = providers) => new LargeRun(world, web, setting, on, tasks).measure();
+      await run(WARM, WARM);
+      return rowsOf(providers, await run(providers), await run(few), await run(many));
+    });
+  } finally {
+    await web.close();
+  }
+}
+
+interface Cost {
+  tasks: number;
+  /** To all settled, seconds. */
+  workerCpuSec: number;
+  serverCpuSec: number;
+  activities: number;
+  events: number;
+  longestHistory: number;
+}
+
+/** @param base has one task for each provider, so that it is nearly all what a job and its rentals take once */
+function rowsOf(providers: number, base: Cost, few: Cost, many: Cost): Row[] {
+  const more = many.tasks - few.tasks;
+  const further = (of: (cost: Cost) => number, from: Cost, to: Cost): number =>
+    (of(to) - of(from)) / (to.tasks - from.tasks);
+  const each = (of: (cost: Cost) => number): number => further(of, few, many);
+  const name = `${many.tasks} tasks on ${providers} providers`;
+  const cpu = ({ workerCpuSec, serverCpuSec }: Cost): number => workerCpuSec + serverCpuSec;
+  const [last, first] = [further(cpu, few, many), further(cpu, base, few)];
+  return [
+    {
+      ...{ measure: `${name}: CPU a task beyond ${few.tasks}, to that before`, unit: 'ratio' },
+      ours: [last / first],
+      toReach: { atMost: 1.1 },
+      note:
+        `CPU of worker and Temporal together: ${(last * 1000).toFixed(0)} ms for each task from ${few.tasks} to ${many.tasks}, ` +
+        `${(first * 1000).toFixed(0)} ms for each from ${base.tasks} to ${few.tasks}. ` +
+        `In all ${cpu(many).toFixed(0)} s, of which ${many.workerCpuSec.toFixed(0)} s the worker's. 10,000 tasks on 50 providers with --long.`,
+    },
+    {
+      ...{ measure: `${name}: activities a further task`, unit: 'each', toReach: { atMost: 2 } },
+      ours: [each(({ activities }) => activities)],
+      note: `Of the ${more} tasks that the larger of two jobs has more.`,
+    },
+    {
+      ...{ measure: `${name}: events a further task`, unit: 'each' },
+      ours: [each(({ events }) => events)],
+    },
+    {
+      ...{ measure: `${name}: largest history`, unit: 'each', toReach: { atMost: 10_000 } },
+      ours: [many.longestHistory],
+      note: 'Events of one run of any workflow.',
+    },
+  ];
+}
+
+class LargeRun {
+  constructor(
+    private readonly world: BenchWorld,
+    private readonly web: WebServer,
+    private readonly setting: Setting,
+    private readonly providers: number,
+    private readonly tasks: number,
+  ) {}
+
+  async measure(): Promise<Cost> {
+    const { tasks, setting, world } = this;
+    const before = this.cpu();
+    const began = performance.now();
+    const due = {
+      printed: Array.from({ length: tasks }, (_, i) => `${i + 1}\n`),
+      pays: new Decimal(START_PRICE).times(this.providers).toFixed(),
+    };
+    const { jobId } = await checked(world, 'ours', due, () => this.run());
+    const after = this.cpu();
+    setting.tell(`${tasks} tasks after ${Math.round((performance.now() - began) / 1000)} s`);
+    const runs = (await runsOfJob(world, jobId)).map(({ history: { events } }) => ({ runId: '', events }));
+    const lengths = [...runsByType(runs).values()].flat().map(({ events }) => events.length);
+    return {
+      tasks,
+      workerCpuSec: after.worker - before.worker,
+      serverCpuSec: after.server - before.server,
+      activities: Object.values(activitiesIn(runs)).reduce((sum, count) => sum + count, 0),
+      events: lengths.reduce((sum, length) => sum + length, 0),
+      longestHistory: Math.max(...lengths),
+    };
+  }
+
+  private cpu(): { worker: number; server: number } {
+    return { worker: cpuSeconds(this.world.worker.pid), server: cpuSeconds(this.setting.temporal.pid) };
+  }
+
+  private async run(): Promise<{ jobId: string; printed: (string | null | undefined)[] }> {
+    const { web, world, tasks } = this;
+    const name = `job-of-${tasks}`;
+    const lines = Array.from({ length: tasks }, (_, i) => `"echo ${i + 1}"\n`);
+    web.files.set(`${name}.jsonl`, Buffer.from(lines.join('')));
+    const { jobId } = await world.golem.startJob({
+      ...{ image: 'golem/alpine:latest', budget: '50', providers: { max: this.providers }, demand: DEMAND },
+      tasks: { from: web.fileUrl(`${name}.jsonl`) },
+      resultsTo: web.fileUrl(`${name}-{part}.jsonl`),
+    });
+    await world.golem.result(jobId);
+    await world.golem.settled(jobId);
+    const written = [...web.files]
+      .filter(([file]) => file.startsWith(`${name}-`))
+      .flatMap(([, text]) => String(text).trimEnd().split('\n'))
+      .map((line) => JSON.parse(line) as { name: string; results: { stdout: string }[] });
+    const byName = new Map(written.map((task) => [task.name, task.results[0]?.stdout]));
+    return { jobId, printed: Array.from({ length: tasks }, (_, i) => byName.get(`task-${i + 1}`)) };
+  }
+}
