@@ -5,6 +5,8 @@
 import type { Client } from '@temporalio/client';
 import type { ClosedWorkflow, StartedWorkflow } from './contract';
 import { describe, firstRunOf, isNotFound } from './known-workflow';
+import { lookEveryMs } from './look-pace';
+import { waitFor, type Wait } from './wait';
 
 /** Of Temporal's API, as far as they matter here: `EventType`, and `HistoryEventFilterType`. */
 const COMPLETED = 2;
@@ -27,7 +29,12 @@ interface Poll {
   /** Resolves when the workflow is known to run still. */
   running: Promise<void>;
   waiting: number;
+  /** Between two polls, where the process has very many watches. Whoever comes newly need not wait for it. */
+  rest: Wait;
 }
+
+/** Temporal answers such a poll after so long that nothing has come. */
+const POLL_MS = 20_000;
 
 /** A worker's own connection cannot call a request off. */
 const polls = new WeakMap<object, Map<string, Poll>>();
@@ -50,11 +57,13 @@ export async function closingOf(
   const poll = open.get(key) ?? startPoll(client, workflowId, firstRunId, () => open.delete(key));
   open.set(key, poll);
   poll.waiting += 1;
+  poll.rest.wake();
   try {
     void poll.running.then(onWaiting);
     return await unlessAborted(signal, poll.closing);
   } finally {
     poll.waiting -= 1;
+    if (poll.waiting === 0) poll.rest.wake();
   }
 }
 
@@ -74,11 +83,16 @@ async function unlessAborted<T>(signal: AbortSignal, promise: Promise<T>): Promi
 function startPoll(client: Client, workflowId: string, firstRunId: string, over: () => void): Poll {
   let tell = (): void => undefined;
   const running = new Promise<void>((resolve) => (tell = resolve));
-  const isWanted = (): boolean => poll.waiting > 0;
+  const rest = waitFor(new AbortController().signal);
+  const isWanted = async (): Promise<boolean> => {
+    const restMs = lookEveryMs(POLL_MS) - POLL_MS;
+    if (restMs > 0 && poll.waiting > 0) await rest.next(restMs);
+    return poll.waiting > 0;
+  };
   const closing = readWhenClosed(client, workflowId, firstRunId, isWanted, () => tell()).finally(over);
   // Whoever waits is told; the last may just have gone.
   closing.catch(() => undefined);
-  const poll: Poll = { closing, running, waiting: 0 };
+  const poll: Poll = { closing, running, waiting: 0, rest };
   return poll;
 }
 
@@ -86,7 +100,7 @@ async function readWhenClosed(
   client: Client,
   workflowId: string,
   firstRunId: string,
-  isWanted: () => boolean,
+  isWanted: () => Promise<boolean>,
   onRunning: () => void,
 ): Promise<Closing> {
   const newest = await describe(client, workflowId);
@@ -108,7 +122,7 @@ async function readWhenClosed(
       });
       const closing = answer.history?.events?.[0];
       if (!closing) {
-        if (!isWanted()) throw new Error('nobody waits any more');
+        if (!(await isWanted())) throw new Error('nobody waits any more');
         nextPageToken = answer.nextPageToken?.length ? answer.nextPageToken : undefined;
         continue;
       }

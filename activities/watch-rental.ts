@@ -6,14 +6,15 @@ import { attempt } from './attempt';
 import type { GolemActivities, RentalEnded, WatchRentalInput } from './contract';
 import type { ActivityEnvironment } from './environment';
 import { stateChanged } from './events';
+import { beginWatch, lookEveryMs } from './look-pace';
 import { patienceMs } from './patience';
 import { waitFor } from './wait';
 import { isYagnaError, oneLine, type EventStreams, type Yagna } from './yagna';
 
-/** How often the VM's state is read: nothing tells of its end by itself. */
+/** How often the VM's state is read, at the most: nothing tells of its end by itself. */
 const LOOK_MS = 30_000;
 /**
- * So long must the provider be silent at each look before the VM counts as lost; longer where the agreement says so
+ * So long must the provider be silent, look after look, before the VM counts as lost; longer where the agreement says so
  * (`patienceMs`).
  */
 const SILENT_MS = 4 * LOOK_MS;
@@ -48,18 +49,28 @@ async function watch(
   signal: AbortSignal,
 ): Promise<RentalEnded> {
   const news = waitFor(signal);
+  /** Something may have happened to the agreement since it was read. */
+  let isToRead = true;
   const unsubscribe = streams.subscribe('agreement', ({ agreementId }) => {
-    if (agreementId === input.agreementId) news.wake();
+    if (agreementId !== input.agreementId) return;
+    isToRead = true;
+    news.wake();
   });
+  const endWatch = beginWatch();
+  /** Looks in a row at which the provider was silent. */
   let silent = 0;
   try {
     for (;;) {
-      const look = await lookAt(yagna, input, signal);
+      const isDue = isToRead || silent > 0 || yagna.now() >= input.validToMs;
+      isToRead = false;
+      const isWell = !isDue && (await vmIsWell(yagna, input, signal));
+      const look = isWell ? undefined : await lookAt(yagna, input, signal);
       silent = look?.isSilence ? silent + 1 : 0;
       if (look && (!look.isSilence || silent * LOOK_MS >= look.patienceMs)) return look.ended;
-      await news.next(LOOK_MS);
+      await news.next(silent > 0 ? LOOK_MS : lookEveryMs(LOOK_MS));
     }
   } finally {
+    endWatch();
     unsubscribe();
   }
 }
@@ -70,6 +81,23 @@ interface Look {
   isSilence: boolean;
   patienceMs: number;
 }
+
+/** Of the end of the agreement an event tells: as long as the VM is well, its state is enough. */
+async function vmIsWell(
+  yagna: Yagna,
+  { activityId }: WatchRentalInput,
+  signal: AbortSignal,
+): Promise<boolean> {
+  try {
+    const found = await yagna.golemActivityState(activityId, signal);
+    return found !== undefined && isAlive(found.state[0]);
+  } catch (error) {
+    if (!isYagnaError(error) || error.isAway) throw error;
+    return false;
+  }
+}
+
+const isAlive = (state: string): boolean => state !== 'Terminated' && state !== 'Unresponsive';
 
 /** Undefined while all is well. */
 async function lookAt(yagna: Yagna, input: WatchRentalInput, signal: AbortSignal): Promise<Look | undefined> {
@@ -84,7 +112,7 @@ async function lookAt(yagna: Yagna, input: WatchRentalInput, signal: AbortSignal
   try {
     const found = await yagna.golemActivityState(activityId, signal);
     const state = found?.state[0] ?? 'Unknown';
-    if (state !== 'Terminated' && state !== 'Unresponsive' && found) return undefined;
+    if (isAlive(state) && found) return undefined;
     const why = found?.errorMessage ?? found?.reason;
     // One that its provider has not heard of may be heard of again.
     return { ended: vmEnded(input, provider, state, why), isSilence: state === 'Unresponsive', ...patience };

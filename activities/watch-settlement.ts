@@ -11,11 +11,12 @@ import { allAfter, upTo } from './document-events';
 import type { ActivityEnvironment } from './environment';
 import { amounts, event } from './events';
 import { isOurDocument, sessionOfDocuments } from './ours';
+import { beginWatch, lookEveryMs } from './look-pace';
 import { watchOwners } from './owners';
 import { waitFor } from './wait';
 import type { DocumentKind, DocumentOrigin, Documents, EventStreams, Yagna } from './yagna';
 
-/** A look all the same when nothing has woken us for so long: a stream hears nothing while yagna is away. */
+/** A look all the same when nothing has woken us for so long, at the least: a stream hears nothing while yagna is away. */
 const LOOK_MS = 60_000;
 /** Documents of a kind that are told at once, about: thousands may be there when a settlement takes over. */
 const ENOUGH = 200;
@@ -93,6 +94,7 @@ async function watch(
         });
     });
   }
+  const endWatch = beginWatch();
   const { ignoredNotes = [], paymentsWaitSec = 0 } = input;
   let { cursor } = input;
   /** Since when notes are known to be paid that nobody was told of. */
@@ -123,9 +125,12 @@ async function watch(
       if (paidSinceMs === Infinity) ({ cursor } = seen);
       // There may be more behind it.
       if (paidSinceMs === Infinity && (passedOver || isCut)) continue;
-      await wait.next(Math.min(LOOK_MS, leftMs, paidLeftMs, Math.max(0, nextEndMs - yagna.now())));
+      await wait.next(
+        Math.min(lookEveryMs(LOOK_MS), leftMs, paidLeftMs, Math.max(0, nextEndMs - yagna.now())),
+      );
     }
   } finally {
+    endWatch();
     stop.abort();
     for (const end of unsubscribe) end();
   }

@@ -1,9 +1,13 @@
-/** What a job costs: Temporal activities, requests of an idle rental, and the size of the workflow bundle. */
+/**
+ * What a job costs: Temporal activities, events of history, requests to yagna, and the size of the workflow bundle. What goes by
+ * time (how often a watch is begun anew, whether a script is over in a moment) has room here; times are the bench's.
+ */
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { activitiesToResult, byTask } from './support/activities-to-result';
 import { requireBuild } from './support/cli';
 import { FaultProxy } from './support/fault-proxy';
+import { runsOfJob } from './support/runs';
 import { startWorld, type World } from './support/world';
 
 const proxy = new FaultProxy();
@@ -22,12 +26,23 @@ async function activitiesOf(spec: object): Promise<string[]> {
   const { jobId } = await world.golem.startJob({ ...JOB, ...spec });
   const { state } = await world.golem.result(jobId);
   expect(state).toBe('done');
+  // What it does afterwards is not to be counted as another's.
+  await world.golem.settled(jobId);
   return await activitiesToResult(world, jobId);
 }
 
 test('a job of one task takes at most 12 activities to its result', async () => {
   const activities = await activitiesOf({ tasks: ['echo hello'] });
   expect(activities.length).toBeLessThanOrEqual(12);
+});
+
+test('a job of one task takes at most 230 events of history and 110 requests, to all settled', async () => {
+  const before = proxy.calls.length;
+  const { jobId } = await world.golem.startJob({ ...JOB, tasks: ['echo hello'] });
+  await world.golem.settled(jobId);
+  const events = (await runsOfJob(world, jobId)).flatMap(({ history }) => history.events);
+  expect(events.length).toBeLessThanOrEqual(230);
+  expect(proxy.calls.length - before).toBeLessThanOrEqual(110);
 });
 
 test('each further task takes at most 2 more', async () => {
