@@ -1,10 +1,10 @@
 /** Many scripts are over in a moment. What such a one came to goes to the workflow with its batch id, and nobody watches it. */
 import type { WatchedScript } from './contract';
 import { ScriptResults } from './script-results';
-import { isYagnaError, type BatchResult, type Yagna } from './yagna';
+import type { BatchResult, Yagna } from './yagna';
 
 /** So long the sender of a script waits for its end: a start of a VM, or a short command, takes less. */
-const QUICK_MS = 200;
+const QUICK_MS = 500;
 
 interface Sent {
   activityId: string;
@@ -29,9 +29,8 @@ export async function endOfQuickScript(
     try {
       const query = { timeoutSec: leftMs / 1000, commandIndex: asked };
       polled = await yagna.batchResults(activityId, batchId, query, signal);
-    } catch (error) {
-      // Its batch id is worth more than an error.
-      if (!isYagnaError(error) && !signal.aborted) throw error;
+    } catch {
+      // The script is sent: whatever goes wrong now must not take its batch id along.
       return undefined;
     }
     if (polled === 'timeout' || results.take(polled) !== undefined) return undefined;

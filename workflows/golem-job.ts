@@ -548,6 +548,8 @@ export async function golemJob(given: unknown, carried?: CarriedJob): Promise<Jo
 
   async function closeRental(rental: RentalEntry, reason: string, jobEnds?: boolean): Promise<void> {
     rental.closing = true;
+    // It will not say so.
+    if (jobEnds) rental.state = 'closing';
     const request = { reason, jobEnds };
     await quietly(getExternalWorkflowHandle(rental.workflowId).signal(closeRentalSignal, request));
   }
