@@ -242,7 +242,8 @@ export class Rental {
       ...{ reason: progress.reason, failure, setupFailed },
       ...more,
     };
-    if (!record.terms.isAttached && !this.close?.jobEnds) await this.tell(() => this.job.signal(rentalUpdateSignal, update));
+    if (!record.terms.isAttached && !this.close?.jobEnds)
+      await this.tell(() => this.job.signal(rentalUpdateSignal, update));
   }
 
   /** The same, while a VM comes up: that does not wait for the job to have heard of it. */

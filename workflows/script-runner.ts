@@ -4,7 +4,13 @@
  */
 import { ActivityFailure, TimeoutFailure, condition, isCancellation } from '@temporalio/workflow';
 import { backoffMs, YAGNA_BACKOFF } from '../model/backoff';
-import type { JobRef, ScriptCommand, SendingScript, VmAfterScript, WatchedScript } from '../activities/contract';
+import type {
+  JobRef,
+  ScriptCommand,
+  SendingScript,
+  VmAfterScript,
+  WatchedScript,
+} from '../activities/contract';
 import type { NewEvent } from '../model/events';
 import type { AgreementId, BatchId, GolemActivityId } from '../model/ids';
 import { scriptWatch, sending } from './activity-options';
@@ -152,13 +158,7 @@ export class ScriptRunner {
     const ended = (how: HowEnded, after?: VmAfterScript) => this.ended(vm, script, how, after);
     for (let reruns = 0; ; reruns++) {
       try {
-        const sent = await this.send(
-          vm,
-          commands,
-          () => this.options.isCalledOff(),
-          timeoutSec,
-          task.task,
-        );
+        const sent = await this.send(vm, commands, () => this.options.isCalledOff(), timeoutSec, task.task);
         if (!sent) return 'notSent';
         const { batchId, quick } = sent;
         const deadlineMs = since?.deadlineMs ?? Date.now() + timeoutSec * 1000;
