@@ -50,7 +50,7 @@ describe('child processes', () => {
       const { code } = transformFileSync(${JSON.stringify(source)}, { module: { type: 'commonjs' }, jsc: { parser: { syntax: 'typescript' }, target: 'es2022' }, swcrc: false });
       new Function('module', 'exports', 'require', code)(module_, module_.exports, require);
       module_.exports.startChild('/bin/sh', ['-c', 'echo $$ > pid; mkfifo gone; echo started; read _ < gone'], { cwd: ${JSON.stringify(folder)} })
-        .then((child) => child.line(/started/).then(() => console.log(child.pid)));
+        .then((child) => child.line(/started/).then(() => console.log(String(child.pid))));
       setInterval(() => {}, 1000);
     `;
     const parent = spawn(process.execPath, ['-e', program], {
