@@ -57,12 +57,13 @@ describe('child processes', () => {
       stdio: ['ignore', 'pipe', 'inherit'],
       cwd: join(__dirname, '..'),
     });
+    const closed = once(parent, 'close');
     const [output] = (await once(parent.stdout, 'data')) as [Buffer];
     const pid = Number(output.toString());
-    expect(isAlive(pid)).toBe(true);
-    const closed = once(parent, 'close');
+    const wasAlive = isAlive(pid);
     parent.kill('SIGKILL');
     await closed;
+    expect(wasAlive).toBe(true);
     await untilGone(pid);
   });
 });
