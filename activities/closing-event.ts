@@ -84,12 +84,14 @@ function startPoll(client: Client, workflowId: string, firstRunId: string, over:
   let tell = (): void => undefined;
   const running = new Promise<void>((resolve) => (tell = resolve));
   const rest = waitFor(new AbortController().signal);
-  const isWanted = async (): Promise<boolean> => {
+  const isWantedAfterRest = async (): Promise<boolean> => {
     const restMs = lookEveryMs(POLL_MS) - POLL_MS;
     if (restMs > 0 && poll.waiting > 0) await rest.next(restMs);
     return poll.waiting > 0;
   };
-  const closing = readWhenClosed(client, workflowId, firstRunId, isWanted, () => tell()).finally(over);
+  const closing = readWhenClosed(client, workflowId, firstRunId, isWantedAfterRest, () => tell()).finally(
+    over,
+  );
   // Whoever waits is told; the last may just have gone.
   closing.catch(() => undefined);
   const poll: Poll = { closing, running, waiting: 0, rest };
@@ -100,7 +102,7 @@ async function readWhenClosed(
   client: Client,
   workflowId: string,
   firstRunId: string,
-  isWanted: () => Promise<boolean>,
+  isWantedAfterRest: () => Promise<boolean>,
   onRunning: () => void,
 ): Promise<Closing> {
   const newest = await describe(client, workflowId);
@@ -122,7 +124,7 @@ async function readWhenClosed(
       });
       const closing = answer.history?.events?.[0];
       if (!closing) {
-        if (!(await isWanted())) throw new Error('nobody waits any more');
+        if (!(await isWantedAfterRest())) throw new Error('nobody waits any more');
         nextPageToken = answer.nextPageToken?.length ? answer.nextPageToken : undefined;
         continue;
       }

@@ -1,17 +1,12 @@
 /** Many scripts are over in a moment. What such a one came to goes to the workflow with its batch id, and nobody watches it. */
-import type { WatchedScript } from './contract';
+import type { WatchedScript, WatchScriptInput } from './contract';
 import { ScriptResults } from './script-results';
 import type { BatchResult, Yagna } from './yagna';
 
 /** So long the sender of a script waits for its end: a start of a VM, or a short command, takes less. */
 const QUICK_MS = 500;
 
-interface Sent {
-  activityId: string;
-  batchId: string;
-  commandCount: number;
-  outputLimitBytes: number;
-}
+type Sent = Required<Pick<WatchScriptInput, 'activityId' | 'batchId' | 'commandCount' | 'outputLimitBytes'>>;
 
 /** @returns undefined when it is not over yet, or anything about it is not as usual: whoever watches it finds out what */
 export async function endOfQuickScript(

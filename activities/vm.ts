@@ -85,13 +85,14 @@ export function vmActivities(
           const places = new Places(env.files, timeoutSec, Date.now());
           const script = commands.map((command) => exeScriptCommand(command, places));
           const batchId = await yagna.exec(activityId, script, signal);
-          const sent = { batchId, event: event('ScriptSent', { activityId, agreementId, batchId }) };
+          const ids = { activityId, agreementId, batchId };
+          const sent = { batchId, event: event('ScriptSent', ids) };
           const { outputLimitBytes } = input;
           if (outputLimitBytes === undefined) return sent;
           tell({ batchId } satisfies SendingScript);
           const limits = { commandCount: commands.length, outputLimitBytes };
-          const quick = await endOfQuickScript(yagna, { activityId, batchId, ...limits }, signal);
-          return { ...sent, quick: quick && executed(quick, { activityId, agreementId, batchId }) };
+          const quick = await endOfQuickScript(yagna, { ...ids, ...limits }, signal);
+          return { ...sent, quick: quick && executed(quick, ids) };
         } catch (error) {
           if (!isYagnaError(error)) throw error;
           throw toFailure(error, { [error.kind]: failureOfSending(error) });

@@ -5,8 +5,6 @@
  */
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { createInterface } from 'node:readline';
@@ -16,6 +14,7 @@ import { Client, Connection } from '@temporalio/client';
 import type { Child } from '../cli/child-process';
 import { GolemClient } from '../client';
 import { startCli } from '../test/support/cli';
+import { APP_KEY, startDevnetChild, type DevnetChild } from './devnet-child';
 
 /** Latencies of the devnet's providers. */
 export type Latency = 'none' | 'recorded';
@@ -65,10 +64,8 @@ export class BenchWorld {
   private golemJsSide: GolemJsSide | undefined;
 
   private constructor(
-    private readonly folder: string,
-    readonly env: NodeJS.ProcessEnv,
-    readonly adminUrl: string,
-    readonly devnet: Child,
+    private readonly env: NodeJS.ProcessEnv,
+    readonly devnet: DevnetChild,
     readonly worker: Child,
     private readonly connection: Connection,
     readonly client: Client,
@@ -77,38 +74,18 @@ export class BenchWorld {
 
   static async start(options: WorldOptions): Promise<BenchWorld> {
     const { temporalAddress, latency, preload, seen = {} } = options;
-    const folder = mkdtempSync(join(tmpdir(), 'golem-temporal-bench-'));
-    const file = join(folder, 'providers.json');
     const provider = {
       pricing: { start: START_PRICE, cpuPerHour: '0', envPerHour: '0' },
       ...options.provider,
     };
-    writeFileSync(
-      file,
-      JSON.stringify({
-        profile: latency === 'none' ? 'instant' : 'recorded',
-        providers: Array.from({ length: options.providers }, (_, i) => ({
-          name: `provider-${i + 1}`,
-          ...provider,
-        })),
-      }),
-    );
-    const devnet = await startCli([
-      'devnet',
-      '--port',
-      '0',
-      '--providers',
-      file,
-      '--data',
-      join(folder, 'devnet'),
-    ]);
-    const adminUrl = (await devnet.line(/^devnet admin API at /)).split(' ').at(-1) ?? '';
-    const url = /at (\S+),/.exec(await devnet.line(/^devnet ready at /))?.[1] ?? '';
+    const profile = latency === 'none' ? 'instant' : 'recorded';
+    const devnet = await startDevnetChild(options.providers, provider, profile);
+    const { url } = devnet;
     const env = {
       ...process.env,
       TEMPORAL_ADDRESS: temporalAddress,
       YAGNA_API_URL: url,
-      YAGNA_APPKEY: 'try_golem',
+      YAGNA_APPKEY: APP_KEY,
       GOLEM_REGISTRY_URL: `${url}/registry`,
       DEBUG: '',
     };
@@ -123,7 +100,7 @@ export class BenchWorld {
     const connection = await Connection.connect({ address: temporalAddress });
     const client = new Client({ connection });
     const golem = new GolemClient({ client, taskQueue });
-    return new BenchWorld(folder, env, adminUrl, devnet, worker, connection, client, golem);
+    return new BenchWorld(env, devnet, worker, connection, client, golem);
   }
 
   /** One piece of work of golem-js-side.mjs. */
@@ -138,7 +115,7 @@ export class BenchWorld {
   /** Effects on the devnet, in order. @param after sequence number of the last that is known */
   async effects(after: number, kinds: readonly string[] = []): Promise<BenchEffect[]> {
     const kind = kinds.length > 0 ? `&kind=${kinds.join(',')}` : '';
-    return (await (await fetch(`${this.adminUrl}/effects?after=${after}${kind}`)).json()) as BenchEffect[];
+    return await this.devnet.admin(`/effects?after=${after}${kind}`);
   }
 
   /** Sequence number of the newest effect. */
@@ -153,8 +130,7 @@ export class BenchWorld {
   async paid(waitSec = 0): Promise<Decimal> {
     for (let timeout = waitSec; ; timeout = 0) {
       const query = `kind=paid&after=${this.paidSeq}&timeout=${timeout}`;
-      const response = await fetch(`${this.adminUrl}/effects?${query}`);
-      const news = (await response.json()) as { seq: number; amount: string }[];
+      const news = await this.devnet.admin<{ seq: number; amount: string }[]>(`/effects?${query}`);
       if (news.length === 0) return this.paidSum;
       for (const { amount } of news) this.paidSum = this.paidSum.plus(amount);
       this.paidSeq = news.at(-1)?.seq ?? this.paidSeq;
@@ -169,9 +145,8 @@ export class BenchWorld {
     }
     // Nothing is left for it to do, and it would wait for its watches.
     await this.worker.kill();
-    await this.devnet.stop();
+    await this.devnet.close();
     await this.connection.close();
-    rmSync(this.folder, { recursive: true, force: true, maxRetries: 10 });
   }
 }
 

@@ -72,7 +72,7 @@ async function total(
   world: BenchWorld,
   jobId: string,
 ): Promise<{ activities: number; ofBills: number; events: number }> {
-  const runs = (await runsOfJob(world, jobId)).map(({ history: { events } }) => ({ runId: '', events }));
+  const runs = (await runsOfJob(world, jobId)).map(({ history }) => history);
   const counts = activitiesIn(runs);
   const activities = Object.values(counts).reduce((sum, count) => sum + count, 0);
   const ofBills = (counts.golemWatchSettlement ?? 0) + (counts.golemDecideDocument ?? 0);

@@ -1,9 +1,10 @@
-/** A devnet of many providers as a child process, and calls of its API: for measures of the devnet itself. */
+/** A devnet of many providers that are alike as a child process, and calls of its API. */
 import { once, setMaxListeners } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Profile } from '../devnet/provider/profiles';
 import { startCli } from '../test/support/cli';
 
 export const APP_KEY = 'try_golem';
@@ -27,11 +28,15 @@ export interface CallOptions {
 }
 
 /** @param settings of each provider, beside its name */
-export async function startDevnetChild(providers: number, settings: object = {}): Promise<DevnetChild> {
+export async function startDevnetChild(
+  providers: number,
+  settings: object = {},
+  profile: Profile = 'instant',
+): Promise<DevnetChild> {
   const folder = mkdtempSync(join(tmpdir(), 'golem-temporal-bench-devnet-'));
   const file = join(folder, 'providers.json');
-  const list = Array.from({ length: providers }, (_, i) => ({ name: `provider-${i}`, ...settings }));
-  writeFileSync(file, JSON.stringify(list));
+  const list = Array.from({ length: providers }, (_, i) => ({ name: `provider-${i + 1}`, ...settings }));
+  writeFileSync(file, JSON.stringify({ profile, providers: list }));
   const dataDir = join(folder, 'data');
   const began = performance.now();
   const child = await startCli(['devnet', '--port', '0', '--providers', file, '--data', dataDir]);
@@ -45,7 +50,7 @@ export async function startDevnetChild(providers: number, settings: object = {})
     admin: (route) => request(agent, adminUrl + route, 'GET'),
     async close() {
       agent.destroy();
-      await child.kill();
+      await child.stop();
       rmSync(folder, { recursive: true, force: true, maxRetries: 10 });
     },
   };

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { settlementId } from '../model/ids';
 import { TemporalProxy } from '../test/chaos/temporal-proxy';
-import { runsOfJob } from '../test/support/runs';
+import { eventMs, runsOfJob } from '../test/support/runs';
 import type { BenchWorld } from './bench-world';
 import { CountingProxy } from './counting-proxy';
 import { cpuSeconds, memoryMib } from './process-figures';
@@ -187,10 +187,7 @@ async function actionsIn(
   const runs = await runsOfJob(world, jobId);
   const events = runs
     .flatMap(({ history }) => history.events)
-    .filter(({ eventTime }) => {
-      const ms = Number(eventTime?.seconds) * 1000 + Number(eventTime?.nanos) / 1e6;
-      return ms >= fromMs && ms <= untilMs;
-    });
+    .filter((event) => eventMs(event) >= fromMs && eventMs(event) <= untilMs);
   return {
     activities: events.filter((event) => event.activityTaskScheduledEventAttributes).length,
     all: events.filter((event) => ACTIONS.some((kind) => event[kind])).length,
@@ -198,8 +195,8 @@ async function actionsIn(
 }
 
 /** All of them are there, and one that is spoken to answers. */
-async function proveAlive({ golem, adminUrl }: BenchWorld, rented: readonly Rented[]): Promise<void> {
-  const { counts } = (await (await fetch(`${adminUrl}/open`)).json()) as { counts: { activities: number } };
+async function proveAlive({ golem, devnet }: BenchWorld, rented: readonly Rented[]): Promise<void> {
+  const { counts } = await devnet.admin<{ counts: { activities: number } }>('/open');
   if (counts.activities !== rented.length)
     throw new Error(`${counts.activities} of ${rented.length} VMs are there`);
   const { results } = await golem.exec(rented[0]?.rentalId ?? '', ['echo alive']);

@@ -1,6 +1,6 @@
 /** A job of very many tasks from a file, on many providers: what a task costs must not grow with their number. */
 import Decimal from 'decimal.js';
-import { runsByType, activitiesIn, runsOfJob } from '../test/support/runs';
+import { activitiesIn, runsOfJob } from '../test/support/runs';
 import { startWebServer, type WebServer } from '../test/support/web-server';
 import { START_PRICE, type BenchWorld } from './bench-world';
 import { checked } from './comparison';
@@ -103,8 +103,8 @@ class LargeRun {
     const { jobId } = await checked(world, 'ours', due, () => this.run());
     const after = this.cpu();
     setting.tell(`${tasks} tasks after ${Math.round((performance.now() - began) / 1000)} s`);
-    const runs = (await runsOfJob(world, jobId)).map(({ history: { events } }) => ({ runId: '', events }));
-    const lengths = [...runsByType(runs).values()].flat().map(({ events }) => events.length);
+    const runs = (await runsOfJob(world, jobId)).map(({ history }) => history);
+    const lengths = runs.map(({ events }) => events.length);
     return {
       tasks,
       workerCpuSec: after.worker - before.worker,

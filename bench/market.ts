@@ -1,6 +1,6 @@
 /** A market of very many offers: from the call to the first agreement that a provider has approved, beside golem-js. */
 import { settlementId } from '../model/ids';
-import { runsOfJob } from '../test/support/runs';
+import { eventMs, runsOfJob } from '../test/support/runs';
 import { START_PRICE, type BenchWorld, type Latency } from './bench-world';
 import { alternate, type Run } from './comparison';
 import { runJob } from './job';
@@ -60,8 +60,5 @@ async function eventsUntil(world: BenchWorld, jobId: string, untilMs: number): P
   const all = await runsOfJob(world, jobId);
   if (!all.some(({ workflowId }) => workflowId === settlementId(jobId)))
     throw new Error(`${jobId} has no settlement`);
-  return all
-    .flatMap(({ history }) => history.events)
-    .filter(({ eventTime }) => Number(eventTime?.seconds) * 1000 + Number(eventTime?.nanos) / 1e6 <= untilMs)
-    .length;
+  return all.flatMap(({ history }) => history.events).filter((event) => eventMs(event) <= untilMs).length;
 }

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import type { ArmedFault } from '../devnet/faults/armed-fault';
 import type { RentalResult, ScriptOutcome } from '../workflows/protocol';
 import { Gate } from './support/gate';
+import { tried } from './support/pending';
 import { expectAllPaidOnce, expectScriptsRunOnce, now, type Since } from './support/proof';
 import { sendUpdate } from './support/updates';
 import { startWorld, type World } from './support/world';
@@ -46,16 +47,6 @@ async function run(rental: string, command: string): Promise<ScriptOutcome> {
   return await update(rental, 'scriptResult', { scriptId, waitSec: 30 });
 }
 
-/** Resolves when an activity of the rental has been tried so often; 1: when there is such an activity. */
-async function tried(rental: string, activity: string, attempts: number): Promise<void> {
-  for (;;) {
-    const { raw, status } = await world.client.workflow.getHandle(rental).describe();
-    if (status.name !== 'RUNNING') throw new Error(`${rental} is ${status.name}`);
-    const found = raw.pendingActivities?.find(({ activityType }) => activityType?.name === activity);
-    if (Number(found?.attempt) >= attempts) return;
-  }
-}
-
 /** The worker finds that a hundred seconds have passed. */
 const leap = (): boolean => process.kill(world.worker.pid, 'SIGWINCH');
 
@@ -69,9 +60,9 @@ async function absence(
   if (!node) throw new Error('the devnet has no node');
   await node.stop();
   meanwhile();
-  await tried(rental, activity, 3);
+  await tried(world, rental, 3, activity);
   leap();
-  await tried(rental, activity, 4);
+  await tried(world, rental, 4, activity);
   await node.start();
 }
 
@@ -81,7 +72,7 @@ async function idleRental(): Promise<{ jobId: string; rental: string }> {
   await world.effect('agreement-created', began);
   const rental = `${jobId}/rental/1`;
   expect(await run(rental, 'echo kept > /golem/work/file')).toMatchObject({ state: 'done' });
-  await tried(rental, 'golemWatchRental', 1);
+  await tried(world, rental, 1, 'golemWatchRental');
   return { jobId, rental };
 }
 
@@ -151,7 +142,7 @@ describe('a yagna that is away for so long', () => {
     await absence(rental, 'golemWatchRental');
     expect(await run(rental, 'cat /golem/work/file')).toMatchObject({ results: [{ stdout: 'kept\n' }] });
     // It is watched as before.
-    await tried(rental, 'golemWatchRental', 1);
+    await tried(world, rental, 1, 'golemWatchRental');
     const all = await endInteractive(jobId);
     expect(all.count('agreement-created')).toBe(1);
     expect(all.count('activity-created')).toBe(1);

@@ -7,6 +7,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { FaultProxy } from './support/fault-proxy';
 import { Gate } from './support/gate';
+import { tried } from './support/pending';
 import { expectAllPaidOnce, now, since } from './support/proof';
 import { tempDir } from './support/temp-dir';
 import { startWorld, type World } from './support/world';
@@ -108,14 +109,6 @@ async function isSurvived(outage: Outage): Promise<void> {
   world.devnet.reopenProvider(provider.name);
 }
 
-/** Resolves when an activity of the rental has been tried so often. */
-async function tried(rentalId: string, attempts: number): Promise<void> {
-  for (;;) {
-    const { raw } = await world.client.workflow.getHandle(rentalId).describe();
-    if (raw.pendingActivities?.some(({ attempt }) => Number(attempt) >= attempts)) return;
-  }
-}
-
 /** Two have come in vain. */
 async function notesPileUp(left: number): Promise<void> {
   const first = await world.effect('debit-note-issued', left);
@@ -135,7 +128,7 @@ test('1.1 Requestor Agent outage: all workers are stopped for a while', async ()
 test('1.2 Requestor Daemon outage: yagna is stopped, and started again on its data', async () => {
   await isSurvived({
     begin: () => node().stop(),
-    isFelt: (_, rentalId) => tried(rentalId, 3),
+    isFelt: (_, rentalId) => tried(world, rentalId, 3),
     end: () => node().start(),
   });
 });
@@ -162,7 +155,7 @@ describe('1.3 Network disruption:', () => {
       begin: () => proxy.refuse(),
       isFelt: async (left, rentalId) => {
         await notesPileUp(left);
-        await tried(rentalId, 3);
+        await tried(world, rentalId, 3);
       },
       end: () => proxy.listen(),
     });
@@ -173,7 +166,7 @@ test('1.4 Requestor Daemon network address change: yagna comes back at another p
   const { port } = node();
   await isSurvived({
     begin: () => node().stop(),
-    isFelt: (_, rentalId) => tried(rentalId, 3),
+    isFelt: (_, rentalId) => tried(world, rentalId, 3),
     end: async () => {
       await node().start({ port: 0 });
       expect(node().port).not.toBe(port);

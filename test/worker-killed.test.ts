@@ -5,6 +5,7 @@
 import type { JobResult } from '../model/result';
 import { expectAllPaidOnce, expectScriptsRunOnce, now, since } from './support/proof';
 import { FaultProxy } from './support/fault-proxy';
+import { pendingActivity } from './support/pending';
 import { startWorld, type World, type WorldOptions } from './support/world';
 
 /** A world of its own for each test: they kill its worker, and most of their time they wait. */
@@ -129,7 +130,13 @@ test.concurrent(
       const look = proxy.hold(/^GET .*\/exec\//);
       sent.release();
       await look.reached;
-      await beaten(world, `${jobId}/rental/1`);
+      // Temporal has heard the batch id.
+      await pendingActivity(
+        world,
+        `${jobId}/rental/1`,
+        ({ activityType, heartbeatDetails }) =>
+          activityType?.name === 'golemSendScript' && Boolean(heartbeatDetails?.payloads?.length),
+      );
       await world.worker.kill();
       look.release();
       await world.startWorker();
@@ -140,14 +147,3 @@ test.concurrent(
     await proxy.close();
   },
 );
-
-/** Temporal has heard the batch id. */
-async function beaten(world: World, rentalId: string): Promise<void> {
-  for (;;) {
-    const { raw } = await world.client.workflow.getHandle(rentalId).describe();
-    const sending = raw.pendingActivities?.find(
-      ({ activityType }) => activityType?.name === 'golemSendScript',
-    );
-    if (sending?.heartbeatDetails?.payloads?.length) return;
-  }
-}

@@ -10,6 +10,7 @@ import { createGolemActivities } from '../activities';
 import { isVain } from '../activities/patience';
 import { Connections } from '../activities/yagna';
 import { Gate } from './support/gate';
+import { tried } from './support/pending';
 import { expectAllPaidOnce, expectScriptsRunOnce, now } from './support/proof';
 import { respond, startFakeYagna } from './support/recorded-yagna';
 import { tempDir } from './support/temp-dir';
@@ -42,14 +43,6 @@ afterEach(() => gate.close());
 
 function moved(url: string, appKey: string): void {
   writeFileSync(connections, JSON.stringify({ default: { url, appKey } }));
-}
-
-/** Resolves when an activity of the workflow has been tried so often. */
-async function tried(workflowId: string, attempts: number): Promise<void> {
-  for (;;) {
-    const { raw } = await world.client.workflow.getHandle(workflowId).describe();
-    if (raw.pendingActivities?.some(({ attempt }) => Number(attempt) >= attempts)) return;
-  }
 }
 
 /** Lines that the worker has written since about its connection. */
@@ -85,7 +78,7 @@ test('down while a script runs and ends, and back at another port, it costs no r
   const { port } = node;
   await node.stop();
   gate.open();
-  await tried(`${jobId}/rental/1`, 6);
+  await tried(world, `${jobId}/rental/1`, 6);
   await node.start({ port: 0 });
   moved(node.url, node.appKey);
   await isDoneByOne(jobId, began);
@@ -108,7 +101,7 @@ test.each(['agreement-created', 'agreement-confirmed', 'agreement-approved', 'ac
     await world.effect(moment, began);
     const from = world.workerLog.length;
     await node.stop();
-    await tried(`${jobId}/rental/1`, 4);
+    await tried(world, `${jobId}/rental/1`, 4);
     await node.start();
     await isDoneByOne(jobId, began);
     expect(told(from).filter((line) => AWAY.test(line))).toHaveLength(1);
@@ -125,7 +118,7 @@ test('down when a job begins, it keeps nobody from ending that', async () => {
     budget: '1',
     tasks: ['true'],
   });
-  await tried(jobId, 2);
+  await tried(world, jobId, 2);
   await world.client.workflow.getHandle(jobId).executeUpdate('terminate');
   expect(await world.golem.result(jobId)).toMatchObject({ jobId, state: 'failed', tasks: [] });
   await expect(world.golem.settled(jobId)).rejects.toThrow('it has no settlement');

@@ -2,6 +2,7 @@
 import { MIN_YAGNA } from '../activities/yagna';
 import type { ArmedFault } from '../devnet/faults/armed-fault';
 import { Gate } from './support/gate';
+import { tried } from './support/pending';
 import { expectAllPaidOnce, now, since } from './support/proof';
 import { NOTHING_OPEN, startWorld, type World } from './support/world';
 
@@ -72,14 +73,6 @@ async function saidBy(action: () => Promise<void>): Promise<string[]> {
   return lines;
 }
 
-/** Resolves when the job's first activity has been tried so often. */
-async function tried(jobId: string, attempts: number): Promise<void> {
-  for (;;) {
-    const { raw } = await world.client.workflow.getHandle(jobId).describe();
-    if (raw.pendingActivities?.some(({ attempt }) => Number(attempt) >= attempts)) return;
-  }
-}
-
 test('a worker tells in one line which yagna it has found, however many jobs it then runs', async () => {
   const lines = await saidBy(async () => {
     await runs();
@@ -108,7 +101,7 @@ describe.each(BAD)('a yagna that says it is %s', (version, message) => {
     if (!node) throw new Error('the devnet has no node');
     await node.stop();
     const { jobId } = await world.golem.startJob(JOB);
-    await tried(jobId, 3);
+    await tried(world, jobId, 3);
     becomes(version);
     await node.start();
     await isRefused(jobId, message);

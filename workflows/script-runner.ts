@@ -8,6 +8,7 @@ import type {
   JobRef,
   ScriptCommand,
   SendingScript,
+  SentScript,
   VmAfterScript,
   WatchedScript,
 } from '../activities/contract';
@@ -65,12 +66,8 @@ export interface ScriptRunnerOptions {
   onSent(script: RunningScript): void;
 }
 
-/** A script that was sent. */
-export interface Sent {
-  batchId: BatchId;
-  /** What it came to, where it was over at once. */
-  quick?: WatchedScript;
-}
+/** A script that was sent, with what it came to where it was over at once. */
+type Sent = Pick<SentScript, 'batchId' | 'quick'>;
 
 /** Of a script that was sent by a worker that died before it could say so. */
 function batchIdOf(error: unknown): BatchId | undefined {

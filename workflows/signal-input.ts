@@ -6,9 +6,9 @@ import { ApplicationFailure, log } from '@temporalio/workflow';
 import { AMOUNT, readExact } from '../model/amount';
 import { ATTACH, CONTROL_KEY, OPERATIONS, REFUSALS } from '../model/control';
 import type {
-  CloseRequest,
   Assignment,
   AssignmentOutcome,
+  CloseRequest,
   ControlRefusal,
   OwnerAttached,
   OwnerClosed,

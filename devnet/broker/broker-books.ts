@@ -54,6 +54,7 @@ export interface DecidedClaim {
   /** Of a held one: when it may be asked for again. */
   untilMs?: number;
   paymentId?: string;
+  /** When it was decided; of a settled one, when it was out. */
   atMs: number;
 }
 
@@ -121,7 +122,7 @@ export class BrokerBooks {
          ON CONFLICT (id) DO UPDATE SET status = excluded.status, added = excluded.added, reason = excluded.reason,
          until_ms = excluded.until_ms, payment_id = excluded.payment_id, at_ms = excluded.at_ms`,
       ),
-      settle: database.prepare("UPDATE claim SET status = 'settled' WHERE id = ?"),
+      settle: database.prepare("UPDATE claim SET status = 'settled', at_ms = ? WHERE id = ?"),
     };
     this.key = this.ownKey();
   }
@@ -181,8 +182,8 @@ export class BrokerBooks {
     );
   }
 
-  settle(id: string): void {
-    this.sql.settle.run(id);
+  settle(id: string, atMs: number): void {
+    this.sql.settle.run(atMs, id);
   }
 
   /** What went out for an agreement, and out of a deposit. */

@@ -202,8 +202,10 @@ export class Broker {
         ...{ depositId, requestor: deposit.requestor, for: [{ agreementId, ...document, amount: added }] },
       });
     }
-    this.books.settle(id);
-    return { ...claim, status: 'settled' };
+    // An hour's money counts from when it is out, as the ledger has it.
+    const atMs = Date.now();
+    this.books.settle(id, atMs);
+    return { ...claim, status: 'settled', atMs };
   }
 
   private inTurn<T>(action: () => Promise<T>): Promise<T> {

@@ -2,6 +2,7 @@
 import type { Client } from '@temporalio/client';
 import type { GolemClient } from '../../client';
 import { settlementId } from '../../model/ids';
+import { eventMs } from './runs';
 
 interface Happened {
   name: string;
@@ -39,7 +40,6 @@ async function happened(client: Client, workflowId: string): Promise<Happened[]>
   return (events ?? []).flatMap((event, i) => {
     const name = event.activityTaskScheduledEventAttributes?.activityType?.name;
     if (name === undefined && i + 1 < (events?.length ?? 0)) return [];
-    const ms = Number(event.eventTime?.seconds) * 1000 + Number(event.eventTime?.nanos) / 1e6;
-    return [{ name: name ?? 'last', ms }];
+    return [{ name: name ?? 'last', ms: eventMs(event) }];
   });
 }

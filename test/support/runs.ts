@@ -47,9 +47,14 @@ export async function runsOfJob(
   return all;
 }
 
+/** When an event happened, milliseconds since 1970. */
+export function eventMs({ eventTime }: Pick<Events[number], 'eventTime'>): number {
+  return Number(eventTime?.seconds) * 1000 + Number(eventTime?.nanos) / 1e6;
+}
+
 /** By the type of their workflow. */
-export function runsByType(runs: readonly Run[]): Map<string, Run[]> {
-  const types = new Map<string, Run[]>();
+export function runsByType<R extends Pick<Run, 'events'>>(runs: readonly R[]): Map<string, R[]> {
+  const types = new Map<string, R[]>();
   for (const run of runs) {
     const type = run.events[0]?.workflowExecutionStartedEventAttributes?.workflowType?.name ?? '';
     types.set(type, [...(types.get(type) ?? []), run]);
@@ -58,7 +63,7 @@ export function runsByType(runs: readonly Run[]): Map<string, Run[]> {
 }
 
 /** How often each type of activity was scheduled. */
-export function activitiesIn(runs: readonly Run[]): Record<string, number> {
+export function activitiesIn(runs: readonly Pick<Run, 'events'>[]): Record<string, number> {
   const counts: Record<string, number> = {};
   for (const { events } of runs)
     for (const event of events) {
