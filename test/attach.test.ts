@@ -13,6 +13,7 @@ import { startCli } from './support/cli';
 import { FaultProxy } from './support/fault-proxy';
 import { runGolemJs, stopCommand } from './support/golem-js';
 import { activityCompleted } from './support/history';
+import { pendingActivity } from './support/pending';
 import { tempDir } from './support/temp-dir';
 import { openTemporal, type TestTemporal } from './support/temporal';
 import { startWebServer, type Door, type WebServer } from './support/web-server';
@@ -69,6 +70,7 @@ async function openRental(): Promise<Running> {
     commands: [{ transfer: { from: door.url, to: '/golem/work/x' } }, 'cat /golem/work/x'],
   });
   await door.knocked;
+  await pendingActivity(world, rental, ({ activityType }) => activityType?.name === 'golemWatchScript');
   const { activityId = '', currentBatch: batchId = '' } = await progressOf<RentalProgress>(world, rental);
   return { jobId, rental, activityId, batchId, agreementId, door };
 }

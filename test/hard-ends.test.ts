@@ -6,6 +6,7 @@ import { reconcile } from '../client';
 import type { Agreement } from '../activities/yagna';
 import { FaultProxy } from './support/fault-proxy';
 import { Gate } from './support/gate';
+import { scriptIsKnown } from './support/pending';
 import { expectAllPaidOnce, now } from './support/proof';
 import { startWorld, type World, type WorldOptions } from './support/world';
 
@@ -60,6 +61,7 @@ test.concurrent(
       const demand = { midAgreementDebitNoteIntervalSec: 1, debitNotesAcceptanceTimeoutSec: 30 };
       const { jobId } = await world.golem.startJob(waitingJob(here, { demand }));
       await gate.visitor();
+      await scriptIsKnown(world, `${jobId}/rental/1`);
       await world.worker.kill();
       expect(await world.effect('agreement-terminated', began)).toMatchObject({
         reason: { 'golem.provider.code': 'DebitNotesDeadline' },

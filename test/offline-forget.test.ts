@@ -12,6 +12,7 @@ import { startBrokerProcess, type BrokerProcess } from './support/devnet-broker'
 import { adminPost } from './support/devnet-rental';
 import { PLATFORM } from './support/devnet-requestor';
 import { activityCompleted } from './support/history';
+import { scriptIsKnown } from './support/pending';
 import { now, since } from './support/proof';
 import { sendUpdate } from './support/updates';
 import { NOTHING_OPEN, startWorld, type World } from './support/world';
@@ -85,7 +86,8 @@ async function fireAndForget(spec: object, seconds: number): Promise<Away> {
   return { jobId, scriptId, agreementId };
 }
 
-async function leave(): Promise<void> {
+async function leave(...jobs: Pick<Away, 'jobId'>[]): Promise<void> {
+  await Promise.all(jobs.map(({ jobId }) => scriptIsKnown(world, `${jobId}/rental/1`)));
   await world.worker.kill();
   await world.devnet.node('requestor').stop();
 }
@@ -133,8 +135,8 @@ describe('2.2: a payer that needs nobody of the requestor', () => {
     const deposit = await broker.deposit('3', { perHour: '2', total: '2.5' });
     const payer = { broker: broker.url, deposit: deposit.id };
     const mine = world.devnet.wallets.balance(me(), PLATFORM);
-    const away = await fireAndForget({ budget: { amount: '2', payer }, ...NOTES }, 3);
-    await leave();
+    const away = await fireAndForget({ budget: { amount: '2', payer }, ...NOTES }, 5);
+    await leave(away);
     const left = await now(world);
     await effectOf(away.agreementId, 'script-finished');
     // Notes are decided without them, and none of them has come to the requestor's node.
@@ -143,7 +145,7 @@ describe('2.2: a payer that needs nobody of the requestor', () => {
     expect(meanwhile.count('debit-note-accepted') + meanwhile.count('node-started')).toBe(0);
     await comeBack();
 
-    expect(await outcome(away)).toMatchObject({ state: 'done', results: [{ stdout: '30\n' }] });
+    expect(await outcome(away)).toMatchObject({ state: 'done', results: [{ stdout: '50\n' }] });
     const { state, money, agreements } = await settled(away);
     expect([state, agreements.map((agreement) => agreement.state)]).toEqual(['settled', ['settled']]);
     const paid = paidFor(away.agreementId);
@@ -188,14 +190,15 @@ describe('2.2: a payer that needs nobody of the requestor', () => {
 
 describe('2.1: time that is paid in advance', () => {
   test('goes on with worker and yagna gone, and is ended by the provider when it is over', async () => {
-    const away = await fireAndForget({ budget: '1', demand: { upfrontSec: 4 } }, 2);
+    const away = await fireAndForget({ budget: '1', demand: { upfrontSec: 8 } }, 3);
+    await scriptIsKnown(world, `${away.jobId}/rental/1`);
     await effectOf(away.agreementId, 'debit-note-settled');
     await leave();
     const finished = await effectOf(away.agreementId, 'script-finished');
     const destroyed = await effectOf(away.agreementId, 'activity-destroyed');
     expect(destroyed.seq).toBeGreaterThan(finished.seq);
     const created = await effectOf(away.agreementId, 'activity-created');
-    expect(Date.parse(String(destroyed.at)) - Date.parse(String(created.at))).toBeGreaterThanOrEqual(4000);
+    expect(Date.parse(String(destroyed.at)) - Date.parse(String(created.at))).toBeGreaterThanOrEqual(8000);
     await comeBack();
 
     expect(await effectOf(away.agreementId, 'agreement-terminated')).toMatchObject({
@@ -206,8 +209,8 @@ describe('2.1: time that is paid in advance', () => {
     expect(state).toBe('settled');
     // One note, for all of the time; the invoice adds nothing.
     expect((await since(world, began)).count('debit-note-issued')).toBe(1);
-    expect(paidFor(away.agreementId)).toEqual({ from: [me()], amount: '0.04' });
-    expect(fixed(money.paid)).toBe('0.04');
+    expect(paidFor(away.agreementId)).toEqual({ from: [me()], amount: '0.08' });
+    expect(fixed(money.paid)).toBe('0.08');
   });
 
   test('is not had from providers that sell none, and the failure says so', async () => {
@@ -226,7 +229,7 @@ describe('long intervals', () => {
     const usual = { ...pace(6), providers: { allow: [providerNodeId('usual')] } };
     const impatient = await fireAndForget({ budget: '1', ...usual }, 60);
     const away = await fireAndForget({ budget: '1', ...pace(3600) }, 9);
-    await leave();
+    await leave(impatient, away);
     const left = await now(world);
     await effectOf(impatient.agreementId, 'activity-destroyed');
     await effectOf(away.agreementId, 'script-finished');
@@ -258,7 +261,7 @@ describe('long intervals', () => {
 describe('on a yagna of today, with neither', () => {
   test('the settlement is the payer that stays: job and rental are gone, and a worker that was away is in time', async () => {
     const demand = { midAgreementDebitNoteIntervalSec: 1, debitNotesAcceptanceTimeoutSec: 60 };
-    const { jobId, agreementId } = await fireAndForget({ budget: '1', demand }, 3);
+    const { jobId, agreementId } = await fireAndForget({ budget: '1', demand }, 5);
     const { activityId, batchId = '' } = await world.golem.detach(jobId);
     await world.golem.result(jobId);
     await world.worker.kill();
@@ -274,7 +277,7 @@ describe('on a yagna of today, with neither', () => {
     // Back, its results are collected; it is settled when it is terminated, and nothing is left.
     const { rentalId } = await world.golem.attach({ activityId });
     expect(await update(rentalId, 'scriptResult', { scriptId: batchId })).toMatchObject({
-      ...{ state: 'done', results: [{ stdout: '30\n' }] },
+      ...{ state: 'done', results: [{ stdout: '50\n' }] },
     });
     await update(rentalId, 'terminate');
     const { state, money } = await world.golem.settled(jobId);

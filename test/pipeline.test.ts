@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { bundleWorkflowCode, DefaultLogger, NativeConnection, Worker } from '@temporalio/worker';
 import { GolemPlugin } from '../worker';
+import { scriptIsKnown } from './support/pending';
 import { temporalAddress } from './support/temporal';
 import { NOTHING_OPEN, startWorld, type World } from './support/world';
 import type { conversation, pipeline } from './support/pipeline-workflows';
@@ -77,6 +78,7 @@ describe("a VM rented by a user's own workflow", () => {
     const booted = await world.effect('script-started', began);
     const first = await world.effect('script-started', booted.seq);
     await world.effect('script-started', first.seq);
+    await scriptIsKnown(world, `${jobId}/rental/1`);
     await world.worker.kill();
     await world.startWorker();
     const outcomes = await talk.result();

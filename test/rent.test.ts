@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { CommandResult } from '../model/result';
 import type { RentalResult } from '../workflows/protocol';
 import { Gate } from './support/gate';
+import { scriptIsKnown } from './support/pending';
 import { expectAllPaidOnce, now, since, type Since } from './support/proof';
 import { startWorld, type World } from './support/world';
 
@@ -123,6 +124,7 @@ test('a worker that dies under a script costs whoever waits for it nothing', asy
     onResult: ({ stdout }) => told.push(stdout ?? ''),
   });
   await gate.visitor();
+  await scriptIsKnown(world, rentalId);
   await world.worker.kill();
   gate.open();
   await world.startWorker();

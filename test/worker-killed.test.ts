@@ -5,7 +5,7 @@
 import type { JobResult } from '../model/result';
 import { expectAllPaidOnce, expectScriptsRunOnce, now, since } from './support/proof';
 import { FaultProxy } from './support/fault-proxy';
-import { pendingActivity } from './support/pending';
+import { scriptIsKnown } from './support/pending';
 import { startWorld, type World, type WorldOptions } from './support/world';
 
 /** A world of its own for each test: they kill its worker, and most of their time they wait. */
@@ -131,12 +131,7 @@ test.concurrent(
       sent.release();
       await look.reached;
       // Temporal has heard the batch id.
-      await pendingActivity(
-        world,
-        `${jobId}/rental/1`,
-        ({ activityType, heartbeatDetails }) =>
-          activityType?.name === 'golemSendScript' && Boolean(heartbeatDetails?.payloads?.length),
-      );
+      await scriptIsKnown(world, `${jobId}/rental/1`);
       await world.worker.kill();
       look.release();
       await world.startWorker();

@@ -31,3 +31,17 @@ export async function tried(
       Number(attempt) >= attempts && (name === undefined || activityType?.name === name),
   );
 }
+
+/**
+ * Resolves when Temporal knows the batch id of the script that a rental has sent. That the script runs says less: a worker
+ * that dies before it has told takes the id along.
+ */
+export async function scriptIsKnown(world: Pick<World, 'client'>, rentalId: string): Promise<void> {
+  await pendingActivity(
+    world,
+    rentalId,
+    ({ activityType, heartbeatDetails }) =>
+      activityType?.name === 'golemWatchScript' ||
+      (activityType?.name === 'golemSendScript' && Boolean(heartbeatDetails?.payloads?.length)),
+  );
+}
