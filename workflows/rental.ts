@@ -250,7 +250,7 @@ export class Rental {
     const { progress, queue, terms } = this.record;
     progress.state = state;
     this.show();
-    if (!this.isJobTold()) return;
+    if (!this.isJobTold() || this.isUnsaid) return;
     this.isUnsaid = true;
     const wait = queue.length > 0 && !terms.interactive ? ANNOUNCED_AFTER : 0;
     const said = this.sayLater(wait).finally(() => this.saying.delete(said));
