@@ -15,7 +15,9 @@ import { inWorld, type Setting } from './setting';
 
 /** No note comes while it is measured, and no agreement ends. */
 const DEMAND = { expirationSec: 6 * 3600, midAgreementDebitNoteIntervalSec: 6 * 3600 };
-const SPEC = { image: 'golem/alpine:latest', budget: '1', demand: DEMAND };
+/** So little that a wallet of the devnet has it for a thousand. */
+const BUDGET = '0.5';
+const SPEC = { image: 'golem/alpine:latest', budget: BUDGET, demand: DEMAND };
 const AT_ONCE = 10;
 /** Watches beat once in this time, or twice: so many heartbeats come in it whenever it begins. */
 const PERIOD_SEC = 96;
@@ -156,7 +158,9 @@ async function rentAll({ golem }: BenchWorld, count: number): Promise<Rented[]> 
       rented.push(await golem.rent(SPEC));
     }
   };
-  await Promise.all(Array.from({ length: AT_ONCE }, rentSome));
+  // One that fails must not hide behind what others do in a world that is being closed.
+  const ended = await Promise.allSettled(Array.from({ length: AT_ONCE }, rentSome));
+  for (const each of ended) if (each.status === 'rejected') throw each.reason;
   return rented;
 }
 
