@@ -274,7 +274,9 @@ export class Rental {
 
   private newestState(): RentalUpdate {
     const { record } = this;
-    const { state, agreementId, activityId, terms, reason } = record.progress;
+    const { agreementId, activityId, terms, reason } = record.progress;
+    // What it is at the job knows by itself.
+    const state = record.progress.state === 'busy' ? 'ready' : record.progress.state;
     this.isUnsaid = false;
     record.seq += 1;
     return {
