@@ -148,14 +148,6 @@ describe('a job', () => {
     expect(job.end({ ...rental, n: 99 }, 'done', outcome)).toBe(false);
   });
 
-  test('a rental whose VM was up, of which its job hears only when it ends, is not one that never came up', () => {
-    const job = new Job(spec('a'));
-    const [came, never] = [job.rent('p'), job.rent('q')];
-    job.tell(came, { state: 'closing', everReady: true });
-    job.tell(never, { state: 'closing' });
-    expect(job.state.failedProviders).toEqual([never.provider.id]);
-  });
-
   test('an update of a rental that was overtaken changes nothing', () => {
     const job = new Job(spec('a'));
     const rental = job.rent('p');

@@ -188,8 +188,7 @@ export async function golemJob(given: unknown, carried?: CarriedJob): Promise<Jo
     changed();
   };
   setHandler(rentalUpdateSignal, sound('golemRentalUpdate', isRentalUpdate, hearRental));
-  const onOutcome = ({ update, ...outcome }: AssignmentOutcome): void => {
-    if (update) hearRental(update);
+  const onOutcome = (outcome: AssignmentOutcome): void => {
     if (applyOutcome(state, outcome)) {
       if (outcome.state === 'done') doneSinceStop = true;
       tellFailure(outcome);
@@ -676,11 +675,10 @@ export async function golemJob(given: unknown, carried?: CarriedJob): Promise<Jo
   function onRentalUpdate(update: RentalUpdate): void {
     const entry = state.rentals.find((rental) => rental.n === update.rental);
     const gaveUpBefore = entry?.gaveUp;
-    const wasReady = entry?.everReady;
     if (entry && update.seq > entry.seq) blame(update.rental, update.fault);
     const taken = applyRentalUpdate(state, update, now());
     if (taken) tellFailure(taken);
-    if (update.state === 'ready' || (entry?.everReady && !wasReady)) broken.reset();
+    if (update.state === 'ready') broken.reset();
     if (entry) budget.onRental(entry);
     if (entry && hasSigned(entry)) idleSince.ms = Date.now();
     // One that was closed before it was ready is not to blame.

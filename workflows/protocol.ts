@@ -91,8 +91,6 @@ export interface AssignmentOutcome {
   expired?: boolean;
   startedAt: Timestamp;
   finishedAt: Timestamp;
-  /** Where the rental stands, if its job has not heard of that before. */
-  update?: RentalUpdate;
 }
 
 /** Rental → job: where it stands. Later ones (greater `seq`) replace earlier ones. */
@@ -113,8 +111,6 @@ export interface RentalUpdate {
   vmsDied?: number;
   /** A user told it to end: he wants none in its place. */
   isTerminated?: boolean;
-  /** Its VM was up once. */
-  everReady?: boolean;
   /** A command of the job's setup ended with an error: other providers are not likely to do better. */
   setupFailed?: boolean;
 }

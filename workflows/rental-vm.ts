@@ -51,8 +51,8 @@ export async function bringUpVm(rental: Rental, signed: Signed, watching: Cancel
     onFailed: (index) => (record.setupFailed = index >= 2),
   });
   record.vm = vm.activityId;
-  record.everReady = true;
   rental.announce('ready');
+  record.everReady = true;
   return vm;
 }
 

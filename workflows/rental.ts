@@ -54,9 +54,6 @@ export function lossBy(end: RentalEnded): Loss {
  */
 export const LEEWAY = 60;
 
-/** A VM is up, and its first task done, in less where all is near: its job then hears of all at once. */
-const ANNOUNCED_AFTER = '1 s';
-
 export class Rental {
   close?: CloseRequest;
   /** A user told it to end, not its job or what pays for it. */
@@ -83,8 +80,6 @@ export class Rental {
   private isCreating = false;
   /** What the job is being told while the rental goes on. */
   private readonly saying = new Set<Promise<void>>();
-  /** The job has not heard of its newest state. */
-  private isUnsaid = false;
   readonly outside: OutsideScripts;
   readonly control: Control;
   readonly runner: ScriptRunner;
@@ -234,55 +229,27 @@ export class Rental {
     broken?: NamedFailure,
     more: Pick<RentalUpdate, 'fault' | 'vmsDied' | 'isTerminated'> = {},
   ): Promise<void> {
-    const { progress } = this.record;
+    const { record } = this;
+    const { progress, setupFailed } = record;
     progress.state = state;
     progress.reason = reason ?? progress.reason;
     this.show();
-    const failure = broken && { type: broken.type, message: broken.message };
-    await this.tellState({ failure, ...more });
-  }
-
-  /**
-   * The same, while a VM comes up: that does not wait for the job to have heard of it. Where there is work to do, the job
-   * hears of it after a moment, or with what comes next.
-   */
-  announce(state: RentalState): void {
-    const { progress, queue, terms } = this.record;
-    progress.state = state;
-    this.show();
-    if (!this.isJobTold() || this.isUnsaid) return;
-    this.isUnsaid = true;
-    const wait = queue.length > 0 && !terms.interactive ? ANNOUNCED_AFTER : 0;
-    const said = this.sayLater(wait).finally(() => this.saying.delete(said));
-    this.saying.add(said);
-  }
-
-  private async sayLater(wait: Duration): Promise<void> {
-    // Cut short, it is said with the end.
-    if (wait && (await condition(() => !this.isUnsaid, wait).catch(() => true))) return;
-    if (this.isUnsaid) await this.tellState();
-  }
-
-  private isJobTold(): boolean {
-    return !this.record.terms.isAttached && !this.close?.jobEnds;
-  }
-
-  private async tellState(more: Partial<RentalUpdate> = {}): Promise<void> {
-    const update = { ...this.newestState(), ...more };
-    if (this.isJobTold()) await this.tell(() => this.job.signal(rentalUpdateSignal, update));
-  }
-
-  private newestState(): RentalUpdate {
-    const { record } = this;
-    const { agreementId, activityId, terms, reason } = record.progress;
-    // What it is at the job knows by itself.
-    const state = record.progress.state === 'busy' ? 'ready' : record.progress.state;
-    this.isUnsaid = false;
+    const { agreementId, activityId, terms } = progress;
     record.seq += 1;
-    return {
-      ...{ rental: record.terms.n, seq: record.seq, state, agreementId, activityId, terms, reason },
-      ...{ setupFailed: record.setupFailed, everReady: record.everReady || undefined },
+    const failure = broken && { type: broken.type, message: broken.message };
+    const update: RentalUpdate = {
+      ...{ rental: this.record.terms.n, seq: record.seq, state, agreementId, activityId, terms },
+      ...{ reason: progress.reason, failure, setupFailed },
+      ...more,
     };
+    if (!record.terms.isAttached && !this.close?.jobEnds)
+      await this.tell(() => this.job.signal(rentalUpdateSignal, update));
+  }
+
+  /** The same, while a VM comes up: that does not wait for the job to have heard of it. */
+  announce(state: RentalState): void {
+    const said = this.enter(state).finally(() => this.saying.delete(said));
+    this.saying.add(said);
   }
 
   async giveBackQueue(why: Loss, vmsDied?: number): Promise<void> {
@@ -320,8 +287,7 @@ export class Rental {
   /** @returns false when it was the outcome of a script from outside */
   async tellOutcome(outcome: AssignmentOutcome): Promise<boolean> {
     if (this.outside.finish(outcome)) return false;
-    const update = this.isUnsaid ? this.newestState() : undefined;
-    await this.tell(() => this.job.signal(assignmentOutcomeSignal, { ...outcome, update }));
+    await this.tell(() => this.job.signal(assignmentOutcomeSignal, outcome));
     return true;
   }
 

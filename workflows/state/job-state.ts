@@ -490,7 +490,7 @@ export function applyRentalUpdate(
   const ending = update.state === 'closing' || !isLive(rental);
   if (update.isTerminated && !rental.closing) rental.isTerminated = true;
   if (ending) rental.closing = true;
-  if (update.state === 'ready' || update.state === 'busy' || update.everReady) rental.everReady = true;
+  if (update.state === 'ready' || update.state === 'busy') rental.everReady = true;
   // A VM came up, the first or a fresh one: what it was given before begins now.
   if (update.state === 'ready') rental.currentSince = now;
   if ((update.vmsDied ?? 0) > rental.vmsDied) onIdleVmDied(state, rental, update.vmsDied ?? 0);
