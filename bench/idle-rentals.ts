@@ -4,6 +4,7 @@
  */
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { fewAtATime } from '../model/few-at-a-time';
 import { settlementId } from '../model/ids';
 import { TemporalProxy } from '../test/chaos/temporal-proxy';
 import { eventMs, runsOfJob } from '../test/support/runs';
@@ -150,18 +151,18 @@ interface Rented {
 }
 
 async function rentAll({ golem }: BenchWorld, count: number): Promise<Rented[]> {
-  const rented: Rented[] = [];
-  let begun = 0;
-  const rentSome = async (): Promise<void> => {
-    while (begun < count) {
-      begun += 1;
-      rented.push(await golem.rent(SPEC));
-    }
+  const renting: Promise<Rented>[] = [];
+  const rent = (): Promise<Rented> => {
+    const one = golem.rent(SPEC);
+    renting.push(one);
+    return one;
   };
-  // One that fails must not hide behind what others do in a world that is being closed.
-  const ended = await Promise.allSettled(Array.from({ length: AT_ONCE }, rentSome));
-  for (const each of ended) if (each.status === 'rejected') throw each.reason;
-  return rented;
+  try {
+    return await fewAtATime(Array.from({ length: count }), AT_ONCE, rent);
+  } finally {
+    // One that fails must not hide behind what others do in a world that is being closed.
+    await Promise.allSettled(renting);
+  }
 }
 
 interface Actions {
