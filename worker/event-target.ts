@@ -19,14 +19,27 @@ export class GolemEventNotice extends Event {
   }
 }
 
-/** The sink must be there also where nobody listens: Temporal complains of one that is not. */
+/** How many events are remembered, of all jobs: those of a workflow task that is done over come within seconds. */
+const REMEMBERED = 1000;
+
+/**
+ * The sink must be there also where nobody listens: Temporal complains of one that is not. A workflow task that fails when it
+ * is done (a signal came meanwhile, say) is done over, and keeps its events again: one that is the same is told once.
+ */
 export function eventSinks(target: EventTarget | undefined): InjectedSinks<EventSinks> {
+  const told = new Set<string>();
   return {
     golemEvents: {
       kept: {
-        fn({ workflowId }, jobId, events) {
-          for (const event of target ? events : [])
+        fn({ workflowId, firstExecutionRunId }, jobId, events) {
+          for (const event of target ? events : []) {
+            const { seq, name, details } = event;
+            const key = JSON.stringify([firstExecutionRunId, seq, name, details]);
+            if (told.has(key)) continue;
+            told.add(key);
+            if (told.size > REMEMBERED) told.delete(told.values().next().value ?? '');
             target?.dispatchEvent(new GolemEventNotice({ jobId, workflowId, event }));
+          }
         },
         callDuringReplay: false,
       },

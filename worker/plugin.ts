@@ -57,10 +57,11 @@ export interface GolemPluginOptions {
   logger?: Logger;
   /**
    * Is dispatched a {@link GolemEventNotice} for each event of the jobs whose workflows run in this worker, by the event's name
-   * as type, when its workflow keeps it; a replay does not repeat it. So an event comes once as a rule; twice when its workflow
-   * task was done twice, as after a time-out (`workflowId` and `event.seq` tell a repeat); not at all when the process dies in
-   * that moment. Whoever must see all reads `GolemClient.followEvents`. A listener that throws
-   * ends the process, as with any EventTarget of Node's. Default: none.
+   * as type, when its workflow keeps it; neither a replay nor a workflow task that is done over repeats it. So an event comes
+   * once as a rule; twice when its workflow task was done over by another worker, or went another way then (the later one of the
+   * same `workflowId` and `event.seq` is what the log has); not at all when the process dies in that moment. Whoever must see
+   * all reads `GolemClient.followEvents`. A listener that throws ends the process, as with any EventTarget of Node's.
+   * Default: none.
    */
   eventTarget?: EventTarget;
   /**
