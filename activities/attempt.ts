@@ -40,7 +40,7 @@ export async function attempt<T>(
   const { heartbeatTimeoutMs, attempt: number } = context.info;
   let details: unknown;
   const heartbeat = (): void => context.heartbeat(details);
-  const beat = heartbeatTimeoutMs ? setInterval(heartbeat, Math.max(500, heartbeatTimeoutMs / 3)) : undefined;
+  const beat = heartbeatTimeoutMs ? setInterval(heartbeat, beatMs(heartbeatTimeoutMs)) : undefined;
   const tell = (newest: unknown): void => {
     details = newest;
     heartbeat();
@@ -53,6 +53,14 @@ export async function attempt<T>(
   } finally {
     clearInterval(beat);
   }
+}
+
+/**
+ * How often an activity beats. What is sent is up to the SDK, which tells Temporal of the newest beat after 0.8 of the limit: one
+ * in that time is enough where a busy moment of the process is short beside it.
+ */
+function beatMs(limitMs: number): number {
+  return limitMs >= 60_000 ? limitMs * 0.6 : Math.max(500, limitMs / 3);
 }
 
 /** When it is retried, which Temporal's own policy would do at the same time for all; only the first is told in the log. */

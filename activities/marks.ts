@@ -54,7 +54,7 @@ export function endOfAllocation(
 }
 
 /** A number below `below` that the same words always give. */
-function checksum(below: number, ...words: (string | number)[]): number {
+export function checksum(below: number, ...words: (string | number)[]): number {
   return createHash('sha256').update(words.join('|')).digest().readUIntBE(0, 6) % below;
 }
 

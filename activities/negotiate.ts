@@ -33,7 +33,7 @@ import type {
 import { endDemands } from './demands';
 import type { ActivityEnvironment } from './environment';
 import { event, proposalReceived } from './events';
-import { demandMark } from './marks';
+import { checksum, demandMark } from './marks';
 import { waitFor } from './wait';
 import {
   failure,
@@ -101,7 +101,15 @@ export function negotiationActivities(
 /** An offer that suits, waiting to be answered. */
 interface Candidate {
   summary: OfferSummary;
-  offer?: Offer;
+  /** To rank it by, in the round in which it came. */
+  fresh?: {
+    offer: Offer;
+    /**
+     * Its place among equal offers: each job has an order of its own, the same each time, so that many jobs at once do not all
+     * ask the same provider, which has room for one.
+     */
+    lot: number;
+  };
 }
 
 class Round {
@@ -317,7 +325,8 @@ class Round {
     if (reason) return unsuitable(reason);
     const summary = { proposalId: proposal.proposalId, provider, ...pricesOf(offer) };
     // Kept even if avoided now: a later round may want it.
-    this.candidates.push({ summary, offer });
+    const lot = checksum(2 ** 48, this.input.job.jobUuid, provider.id);
+    this.candidates.push({ summary, fresh: { offer, lot } });
     if (avoid.includes(offer.providerId)) return false;
     this.newsMs = Date.now();
     return true;
@@ -394,11 +403,9 @@ class Round {
     const strategy =
       this.env.strategies[name] ?? SELECTION_STRATEGIES[name as keyof typeof SELECTION_STRATEGIES];
     // Left-over offers were ranked in their round and go first.
-    const ranked = this.candidates.filter(({ offer }) => offer === undefined);
-    const fresh = this.candidates.flatMap((candidate) =>
-      candidate.offer ? [{ ...candidate, offer: candidate.offer }] : [],
-    );
-    fresh.sort((a, b) => strategy(a.offer, b.offer));
+    const ranked = this.candidates.filter(({ fresh }) => fresh === undefined);
+    const fresh = this.candidates.flatMap((each) => (each.fresh ? [{ ...each, fresh: each.fresh }] : []));
+    fresh.sort((a, b) => strategy(a.fresh.offer, b.fresh.offer) || a.fresh.lot - b.fresh.lot);
     this.candidates = [...ranked, ...fresh];
   }
 

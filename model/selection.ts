@@ -85,18 +85,19 @@ export function raisedPriceReason(
   return undefined;
 }
 
-/** Orders two offers: negative when `a` is to be taken first. */
+/**
+ * Orders two offers: negative when `a` is to be taken first, 0 when either will do. Of those each job takes them in an order of
+ * its own, so that many jobs at once do not all ask the same provider.
+ */
 export type SelectionStrategy = (a: Offer, b: Offer) => number;
 
 const byPrice: SelectionStrategy = (a, b) => exactHourPrice(a).comparedTo(exactHourPrice(b));
 const byThreads: SelectionStrategy = (a, b) => b.cpuThreads - a.cpuThreads;
-const byId: SelectionStrategy = (a, b) =>
-  a.providerId < b.providerId ? -1 : a.providerId > b.providerId ? 1 : 0;
 
 /** Strategies that `providers.select` can name without any being registered in the worker. */
 export const SELECTION_STRATEGIES: Readonly<Record<'cheapest' | 'fastest', SelectionStrategy>> = {
   /** Least price of an hour on all threads; of equals the one with more threads. */
-  cheapest: (a, b) => byPrice(a, b) || byThreads(a, b) || byId(a, b),
+  cheapest: (a, b) => byPrice(a, b) || byThreads(a, b),
   /** Most threads; of equals the cheapest. */
-  fastest: (a, b) => byThreads(a, b) || byPrice(a, b) || byId(a, b),
+  fastest: (a, b) => byThreads(a, b) || byPrice(a, b),
 };

@@ -203,10 +203,19 @@ export const workflowWatch = () =>
   proxyActivities<Pick<GolemActivities, 'golemWatchWorkflows'>>(watchOptions({ heartbeat: '30 s' }));
 
 /**
- * A debit note must be accepted in the time agreed, so a dead worker may go unnoticed for a quarter of that; with no
- * such time, for a minute.
+ * A debit note must be accepted in the time agreed, so a dead worker may go unnoticed for a quarter of that, or as long as leaves
+ * two minutes of it; with no such time, and for an invoice that is awaited, for a minute.
  */
-export const settlementWatch = (acceptanceTimeoutSec = 240) =>
-  proxyActivities<Pick<GolemActivities, 'golemWatchSettlement'>>(
-    watchOptions({ heartbeat: `${Math.max(6, Math.min(60, Math.floor(acceptanceTimeoutSec / 4)))} s` }),
+export function settlementWatch({
+  acceptanceTimeoutSec = 240,
+  isInvoiceDue,
+}: {
+  acceptanceTimeoutSec?: number;
+  isInvoiceDue: boolean;
+}) {
+  const leavesTime = Math.max(Math.floor(acceptanceTimeoutSec / 4), acceptanceTimeoutSec - 120);
+  const mostSec = isInvoiceDue ? 60 : 120;
+  return proxyActivities<Pick<GolemActivities, 'golemWatchSettlement'>>(
+    watchOptions({ heartbeat: `${Math.max(6, Math.min(mostSec, leavesTime))} s` }),
   );
+}

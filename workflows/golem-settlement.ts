@@ -320,7 +320,7 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
         decidedElsewhere: awaitedIds(undecided),
       };
       const watching = scope.run(() =>
-        settlementWatch(acceptanceTimeoutSec).golemWatchSettlement({
+        settlementWatch({ acceptanceTimeoutSec, isInvoiceDue: !isAwake }).golemWatchSettlement({
           ...{ job, cursor, untilMs, ...awaited, closedRentals: owners.lastRental },
           paymentsWaitSec: isAwake ? debitNoteIntervalSec * 1.5 : 0,
         }),
