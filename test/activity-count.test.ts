@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { activitiesToResult, byTask } from './support/activities-to-result';
 import { requireBuild } from './support/cli';
 import { FaultProxy } from './support/fault-proxy';
+import { tried } from './support/pending';
 import { runsOfJob } from './support/runs';
 import { startWorld, type World } from './support/world';
 
@@ -36,12 +37,14 @@ test('a job of one task takes at most 12 activities to its result', async () => 
   expect(activities.length).toBeLessThanOrEqual(12);
 });
 
-test('a job of one task takes at most 230 events of history and 110 requests, to all settled', async () => {
+test('a job of one task takes at most 230 events of history, 45 workflow tasks and 110 requests, to all settled', async () => {
   const before = proxy.calls.length;
   const { jobId } = await world.golem.startJob({ ...JOB, tasks: ['echo hello'] });
   await world.golem.settled(jobId);
   const events = (await runsOfJob(world, jobId)).flatMap(({ history }) => history.events);
   expect(events.length).toBeLessThanOrEqual(230);
+  const done = events.filter((event) => event.workflowTaskCompletedEventAttributes);
+  expect(done.length).toBeLessThanOrEqual(45);
   expect(proxy.calls.length - before).toBeLessThanOrEqual(110);
 });
 
@@ -68,6 +71,26 @@ test('an idle rental asks yagna for news by long polls, of at least 10 seconds e
   const { jobId } = await world.golem.startJob({ ...JOB, interactive: true });
   for (const timeoutSec of await Promise.all(polls)) expect(timeoutSec).toBeGreaterThanOrEqual(10);
   await world.golem.cancel(jobId);
+  await world.golem.settled(jobId);
+});
+
+test('the watches of an idle rental beat at most 80 times an hour', async () => {
+  const { jobId, rentalId } = await world.golem.rent(JOB);
+  await tried(world, rentalId, 1, 'golemWatchRental');
+  const watches = new Map<string, number>();
+  for (const { workflowId, history } of await runsOfJob(world, jobId))
+    for (const { eventId, activityTaskScheduledEventAttributes: begun, ...event } of history.events) {
+      const { scheduledEventId: over } =
+        event.activityTaskCompletedEventAttributes ?? event.activityTaskCancelRequestedEventAttributes ?? {};
+      watches.delete(`${workflowId} ${String(over)}`);
+      if (begun)
+        watches.set(`${workflowId} ${String(eventId)}`, Number(begun.heartbeatTimeout?.seconds ?? Infinity));
+    }
+  expect(watches.size).toBe(2);
+  // The SDK passes one on after 0.8 of the time in which Temporal has to hear of it.
+  const anHour = [...watches.values()].reduce((sum, sec) => sum + 3600 / (0.8 * sec), 0);
+  expect(anHour).toBeLessThanOrEqual(80);
+  await world.golem.terminate(jobId);
   await world.golem.settled(jobId);
 });
 
