@@ -385,7 +385,9 @@ export const jobSpecSchema = z.strictObject(
           allow: providerList().describe('Only these providers. Default all.').optional(),
           deny: providerList().describe('Never these providers. Default none.').optional(),
           select: name('the name of a selection strategy')
-            .describe('`cheapest` (default), `fastest`, or one registered in the worker.')
+            .describe(
+              '`cheapest` (default), `fastest`, or one registered in the worker. Equal offers: in an order of the job’s own.',
+            )
             .optional(),
         },
         mustBe('an object'),

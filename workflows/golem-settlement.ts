@@ -334,7 +334,7 @@ export async function golemSettlement(input: SettlementInput): Promise<Settlemen
       let news = await Promise.race([watching, nudged.then(() => undefined)]);
       // What to wait for has changed: payment of an invoice that is now accepted, or the time to try a document again.
       if (!news && changes > before) news = { documents: [], settled: [], settledNotes: [], cursor };
-      // Something happened. A live watch says so itself; one whose worker died would stay silent for a minute.
+      // Something happened. A live watch says so itself; one whose worker died would stay silent for a minute or two.
       news ??= await Promise.race([watching, sleep(NUDGE).then(() => undefined)]);
       waiting.cancel();
       scope.cancel();
