@@ -12,7 +12,7 @@ import { expectAllPaidOnce, now, since, type Since } from './support/proof';
 import { NOTHING_OPEN, type World } from './support/world';
 
 const AMEND = /^PUT .*\/allocations\/[\w-]+$/;
-/** GLM for a second of a VM. */
+/** GLM for a second of a VM: a budget of 0.4 is low after 10 s, and lasts 10 s more for all to end. */
 const PER_SEC = 0.02;
 
 let world: World;
@@ -74,7 +74,7 @@ describe('finish', () => {
   test('begins no task when little is left; what ran is finished, paid and returned', async () => {
     const { jobId } = await world.golem.startJob({
       ...JOB,
-      budget: '0.2',
+      budget: '0.4',
       tasks: [waits(), 'echo two', 'echo three'],
     });
     await gate.visitor();
@@ -83,18 +83,18 @@ describe('finish', () => {
     const result = await world.golem.result(jobId);
     expect(states(result)).toEqual(['done', 'cancelled', 'cancelled']);
     expect(result.failure).toMatchObject({ type: 'BudgetExhausted' });
-    await expectWithin('0.2', jobId);
+    await expectWithin('0.4', jobId);
   });
 
   test('a job that has begun its last task ends as if nothing were low', async () => {
-    const { jobId } = await world.golem.startJob({ ...JOB, budget: '0.2', tasks: [waits()] });
+    const { jobId } = await world.golem.startJob({ ...JOB, budget: '0.4', tasks: [waits()] });
     await gate.visitor();
     await shows(jobId, isLow);
     gate.open();
     const result = await world.golem.result(jobId);
     expect(result.state).toBe('done');
     expect(result.failure).toBeUndefined();
-    await expectWithin('0.2', jobId);
+    await expectWithin('0.4', jobId);
   });
 
   test('a budget that is just enough for a short job is not low from the start', async () => {
@@ -188,10 +188,14 @@ describe('topUp', () => {
 });
 
 describe('pause', () => {
-  const budget = { amount: '0.2', onLow: 'pause' };
+  const onLow = 'pause';
 
-  /** A job whose first task is done and whose second waits for money. */
+  /**
+   * A job whose first task is done and whose second waits for money. Half of the budget is left when it is low, and its VM is
+   * to be gone within that.
+   */
   async function paused(): Promise<string> {
+    const budget = { amount: '0.4', onLow };
     const { jobId } = await world.golem.startJob({ ...JOB, budget, tasks: [waits(), 'echo two'] });
     await gate.visitor();
     await shows(jobId, ({ phase }) => phase === 'paused');
@@ -200,16 +204,16 @@ describe('pause', () => {
     await world.effect('agreement-terminated', began);
     const { tasks, waitingFor } = await shows(jobId, ({ tasks: { done } }) => done === 1);
     expect(tasks).toMatchObject({ waiting: 1, running: 0 });
-    expect(waitingFor).toMatch(/^more budget, by the Update topUp: of 0\.2 GLM reserved/);
+    expect(waitingFor).toMatch(/^more budget, by the Update topUp: of 0\.4 GLM reserved/);
     return jobId;
   }
 
   test('waits for the Update topUp, and goes on', async () => {
     const jobId = await paused();
-    expect(await world.golem.topUp(jobId, '1')).toEqual({ reserved: '1.2', budget: '1.2' });
+    expect(await world.golem.topUp(jobId, '1')).toEqual({ reserved: '1.4', budget: '1.4' });
     const result = await world.golem.result(jobId);
     expect(states(result)).toEqual(['done', 'done']);
-    const { all } = await expectWithin('1.2', jobId);
+    const { all } = await expectWithin('1.4', jobId);
     expect(all.count('allocation-created')).toBe(1);
   });
 
@@ -217,18 +221,23 @@ describe('pause', () => {
     const jobId = await paused();
     await world.golem.cancel(jobId);
     await expect(world.golem.result(jobId)).rejects.toMatchObject({ type: 'Cancelled' });
-    await expectWithin('0.2', jobId);
+    await expectWithin('0.4', jobId);
   });
 
   test('a paused job can be ended, with what it has', async () => {
     const jobId = await paused();
     await world.client.workflow.getHandle(jobId).executeUpdate('terminate');
     expect(states(await world.golem.result(jobId))).toEqual(['done', 'cancelled']);
-    await expectWithin('0.2', jobId);
+    await expectWithin('0.4', jobId);
   });
 
   test('what runs while the job is paused is paid, until nothing is left', async () => {
-    const { jobId } = await world.golem.startJob({ ...JOB, ...NOTES, budget, tasks: [waits()] });
+    const { jobId } = await world.golem.startJob({
+      ...JOB,
+      ...NOTES,
+      budget: { amount: '0.2', onLow },
+      tasks: [waits()],
+    });
     await expect(world.golem.result(jobId)).rejects.toMatchObject({ type: 'BudgetExhausted' });
     await world.golem.settled(jobId);
     const all = await since(world, began);
