@@ -204,7 +204,7 @@ export const workflowWatch = () =>
 
 /**
  * A debit note must be accepted in the time agreed, so a dead worker may go unnoticed for a quarter of that, or as long as leaves
- * two minutes of it; with no such time, and for an invoice that is awaited, for a minute.
+ * two minutes of it, but for two minutes at most; for one where only invoices are awaited.
  */
 export function settlementWatch({
   acceptanceTimeoutSec = 240,
@@ -213,7 +213,7 @@ export function settlementWatch({
   acceptanceTimeoutSec?: number;
   isInvoiceDue: boolean;
 }) {
-  const leavesTime = Math.max(Math.floor(acceptanceTimeoutSec / 4), acceptanceTimeoutSec - 120);
+  const leavesTime = Math.floor(Math.max(acceptanceTimeoutSec / 4, acceptanceTimeoutSec - 120));
   const mostSec = isInvoiceDue ? 60 : 120;
   return proxyActivities<Pick<GolemActivities, 'golemWatchSettlement'>>(
     watchOptions({ heartbeat: `${Math.max(6, Math.min(mostSec, leavesTime))} s` }),
