@@ -32,13 +32,14 @@ export function eventSinks(target: EventTarget | undefined): InjectedSinks<Event
     golemEvents: {
       kept: {
         fn({ workflowId, firstExecutionRunId }, jobId, events) {
-          for (const event of target ? events : []) {
+          if (!target) return;
+          for (const event of events) {
             const { seq, name, details } = event;
             const key = JSON.stringify([firstExecutionRunId, seq, name, details]);
             if (told.has(key)) continue;
             told.add(key);
             if (told.size > REMEMBERED) told.delete(told.values().next().value ?? '');
-            target?.dispatchEvent(new GolemEventNotice({ jobId, workflowId, event }));
+            target.dispatchEvent(new GolemEventNotice({ jobId, workflowId, event }));
           }
         },
         callDuringReplay: false,
