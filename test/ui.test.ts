@@ -145,7 +145,14 @@ describe('a job in the browser', () => {
         await page.keyboard.press('Escape');
         await figure(page, 'of 1.5 tGLM');
 
+        const task = page.locator('#tasks tr', { hasText: MARKUP }).first();
+        await task.locator('summary').focus();
+        await page.keyboard.press('Enter');
+        await task.getByText('no command of it has ended yet').waitFor();
         gate.open();
+        // What was opened stays so while its row changes, and the focus where it was.
+        await task.locator('pre', { hasText: MARKUP }).waitFor({ timeout: 40_000 });
+        expect(await page.evaluate('document.activeElement.textContent')).toBe('output');
         await figure(page, 'all paid');
         await page.locator('.title .badge', { hasText: 'done' }).waitFor();
         await page.locator('rect.settling').first().waitFor({ state: 'attached' });
@@ -154,8 +161,6 @@ describe('a job in the browser', () => {
         const lane = page.locator('.lane').filter({ has: script });
         await lane.locator('summary').click();
         await lane.locator(script).first().waitFor();
-        const task = page.locator('#tasks tr', { hasText: MARKUP }).first();
-        await task.getByText('output', { exact: true }).click();
         await task.locator('pre', { hasText: MARKUP }).waitFor();
         const hired = page.locator('.provider').first();
         await hired.locator('summary').click();

@@ -41,18 +41,36 @@ export function renew(parent, items, keyOf, make) {
     known.delete(key);
     let element = before;
     if (!before || before.sourceJson !== json) {
+      const focused = before && pathToFocus(before);
       element = make(item, before);
       element.dataset.key = key;
       element.sourceJson = json;
-      if (before && before !== element) {
+      if (before) {
         if (place === before) place = element;
         before.replaceWith(element);
+        if (focused) focusAt(element, focused);
       }
     }
     if (element === place) place = place.nextElementSibling;
     else parent.insertBefore(element, place);
   }
   for (const left of known.values()) left.remove();
+}
+
+/** Where in it the focus is: which child, of that which child, and so on; undefined where it is elsewhere. */
+function pathToFocus(element) {
+  const path = [];
+  for (let at = document.activeElement; element.contains(at); at = at.parentElement) {
+    if (at === element) return path;
+    path.unshift([...at.parentElement.children].indexOf(at));
+  }
+  return undefined;
+}
+
+function focusAt(element, path) {
+  let at = element;
+  for (const index of path) at = at?.children[index];
+  at?.focus({ preventScroll: true });
 }
 
 /** Sets the text where it is another. */

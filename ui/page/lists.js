@@ -2,6 +2,7 @@
 import { el, id, renew, row, say, show, table } from './dom.js';
 import { amount, clockTime, count, plainAmount, span, time } from './format.js';
 import { card, moreButton } from './pieces.js';
+import { taskOutput } from './output.js';
 import { get } from './stream.js';
 
 /** A list whose first rows are told and whose others are asked for. `keyOf` and `make` as of `renew`. */
@@ -38,23 +39,20 @@ export function tasksCard(jobId) {
     ['task', 'state', 'provider', ['attempts', 'number'], ['time', 'number'], 'begun'],
     'Tasks',
   );
-  const list = growing(
-    rows.body,
-    '/api/job/tasks',
-    jobId,
-    ({ name }) => name,
-    (task, before) => taskRow(task, before),
-  );
+  const list = growing(rows.body, '/api/job/tasks', jobId, ({ name }) => name, taskRow);
+  /** By the names of tasks. They outlive their rows, which are made anew when a task changes. */
+  const outputs = new Map();
   const note = el('p', { class: 'note' });
   const { element, counted } = card('Tasks', rows.element, list.more, note);
 
   function taskRow(task) {
     const { name, state, attempts, provider, startedAt, finishedAt, failure } = task;
     const lasted = startedAt && finishedAt ? span(Date.parse(finishedAt) - Date.parse(startedAt)) : '';
+    if (!outputs.has(name)) outputs.set(name, taskOutput(jobId, name));
     const about = [
       el('span', { class: 'name' }, name),
       failure && el('small', { class: 'bad' }, failure),
-      outputOf(jobId, name),
+      outputs.get(name).element,
     ];
     return row(rows.labels, [
       [el('div', { class: 'task' }, ...about)],
@@ -71,6 +69,7 @@ export function tasksCard(jobId) {
     setOver: (isOver) => (element.dataset.over = String(isOver)),
     set({ from, counts, shown, all, parts }) {
       list.set(shown, all);
+      for (const { ask } of outputs.values()) void ask();
       show(rows.element, all > 0);
       say(
         counted,
@@ -93,30 +92,6 @@ export function tasksCard(jobId) {
       say(note, `${notes[from]}${rest}${inParts}`.trim());
     },
   };
-}
-
-/** What a task printed is asked for when it is opened. */
-function outputOf(jobId, name) {
-  const body = el('div', { class: 'output' });
-  const details = el('details', {}, el('summary', {}, 'output'), body);
-  details.addEventListener('toggle', async () => {
-    if (!details.open) return;
-    try {
-      const { results } = await get('/api/job/task', { id: jobId, name });
-      const printed = results.map(({ index, stdout, stderr, message }) => [
-        el('h3', {}, `command ${index + 1}`),
-        stdout && el('pre', { tabindex: '0' }, stdout),
-        stderr && el('pre', { class: 'stderr', tabindex: '0' }, stderr),
-        message && el('p', { class: 'bad' }, message),
-        !stdout && !stderr && !message && el('p', { class: 'faint' }, 'it printed nothing'),
-      ]);
-      if (printed.length === 0) printed.push(el('p', { class: 'faint' }, 'no command of it has ended yet'));
-      body.replaceChildren(...printed.flat().filter(Boolean));
-    } catch (error) {
-      body.replaceChildren(el('p', { class: 'bad' }, error.message));
-    }
-  });
-  return details;
 }
 
 export function providersCard(jobId, about) {
