@@ -16,7 +16,10 @@ export function beginWatch(): () => void {
   };
 }
 
-/** @param leastMs how often one looks that is alone, milliseconds */
-export function lookEveryMs(leastMs: number): number {
-  return Math.max(leastMs, (watches * 1000) / LOOKS_PER_SEC);
+/**
+ * @param leastMs how often one looks that is alone, milliseconds
+ * @param patience how many times as long it waits among many, where a look costs more or is needed less. Default 1
+ */
+export function lookEveryMs(leastMs: number, patience = 1): number {
+  return Math.max(leastMs, (watches * patience * 1000) / LOOKS_PER_SEC);
 }

@@ -18,6 +18,8 @@ import type { DocumentKind, DocumentOrigin, Documents, EventStreams, Yagna } fro
 
 /** A look all the same when nothing has woken us for so long, at the least: a stream hears nothing while yagna is away. */
 const LOOK_MS = 60_000;
+/** Of documents the streams tell, after yagna was away as well: who waits for nothing else looks to be safe, and that takes two requests. */
+const PATIENCE_AT_REST = 3;
 /** Documents of a kind that are told at once, about: thousands may be there when a settlement takes over. */
 const ENOUGH = 200;
 
@@ -96,6 +98,7 @@ async function watch(
   }
   const endWatch = beginWatch();
   const { ignoredNotes = [], paymentsWaitSec = 0 } = input;
+  const patience = input.awaitingPayment.length + detached.length > 0 ? 1 : PATIENCE_AT_REST;
   let { cursor } = input;
   /** Since when notes are known to be paid that nobody was told of. */
   let paidSinceMs = Infinity;
@@ -125,9 +128,8 @@ async function watch(
       if (paidSinceMs === Infinity) ({ cursor } = seen);
       // There may be more behind it.
       if (paidSinceMs === Infinity && (passedOver || isCut)) continue;
-      await wait.next(
-        Math.min(lookEveryMs(LOOK_MS), leftMs, paidLeftMs, Math.max(0, nextEndMs - yagna.now())),
-      );
+      const toLookMs = lookEveryMs(LOOK_MS, patience);
+      await wait.next(Math.min(toLookMs, leftMs, paidLeftMs, Math.max(0, nextEndMs - yagna.now())));
     }
   } finally {
     endWatch();

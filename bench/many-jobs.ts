@@ -5,7 +5,7 @@ import { START_PRICE, type BenchWorld } from './bench-world';
 import { checked, inTurns } from './comparison';
 import { runJob } from './job';
 import type { Row } from './row';
-import { inWorld, type Setting } from './setting';
+import { inEachLatency, type Setting } from './setting';
 
 const SPEC = { image: 'golem/alpine:latest', budget: '1', providers: { max: 1 }, tasks: ['echo hello'] };
 const PROVIDERS = 20;
@@ -13,21 +13,21 @@ const PROVIDERS = 20;
 const WARM = 4;
 
 export async function manyJobs(setting: Setting): Promise<Row[]> {
-  const jobs = setting.quick ? 10 : setting.long ? 200 : 100;
+  const [jobs, times] = setting.quick ? [10, 1] : setting.long ? [200, 2] : [30, 2];
   const floor = await setting.floor();
   // Each has room for all, so that no job waits for another.
   const market = { providers: PROVIDERS, provider: { agreementLimit: jobs } };
-  return await inWorld(setting, { latency: 'none', ...market }, async (world) => {
+  return await inEachLatency(setting, market, async (world, latency) => {
     const { jobId } = await runJob(world, SPEC);
     const activities = (await activitiesToResult(world, jobId)).length;
     const atOnce = (count: number) => ({
       ours: () => allAtOnce(world, count),
       theirs: () => floor.run(activities, count),
     });
-    const runs = await inTurns(1, atOnce(jobs), atOnce(WARM));
+    const runs = await inTurns(times, atOnce(jobs), atOnce(WARM));
     return [
       {
-        ...{ measure: `${jobs} one-task jobs at once, to the last result`, latency: 'none', unit: 'ms' },
+        ...{ measure: `${jobs} one-task jobs at once, to the last result`, latency, unit: 'ms' },
         ours: runs.ours,
         beside: { name: `Temporal's floor`, values: runs.theirs },
         toReach: { atMost: 1.5 },
