@@ -11,7 +11,7 @@ import { inEachLatency, type Setting } from './setting';
 const SPEC = { providers: { max: 1 }, tasks: ['echo hello'] };
 
 export async function besideFloor(setting: Setting): Promise<Row[]> {
-  const times = setting.quick ? 2 : 6;
+  const times = setting.quick ? 2 : 5;
   const floor = await setting.floor();
   return await inEachLatency(setting, { providers: 1 }, async (world, latency) => [
     await measure(world, floor, latency, times),

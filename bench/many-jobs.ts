@@ -13,7 +13,7 @@ const PROVIDERS = 20;
 const WARM = 4;
 
 export async function manyJobs(setting: Setting): Promise<Row[]> {
-  const [jobs, times] = setting.quick ? [10, 1] : setting.long ? [200, 2] : [30, 2];
+  const [jobs, times] = setting.quick ? [10, 1] : setting.long ? [200, 2] : [20, 2];
   const floor = await setting.floor();
   // Each has room for all, so that no job waits for another.
   const market = { providers: PROVIDERS, provider: { agreementLimit: jobs } };
