@@ -49,6 +49,7 @@ export function tasksCard(jobId) {
     const { name, state, attempts, provider, startedAt, finishedAt, failure } = task;
     const lasted = startedAt && finishedAt ? span(Date.parse(finishedAt) - Date.parse(startedAt)) : '';
     if (!outputs.has(name)) outputs.set(name, taskOutput(jobId, name));
+    outputs.get(name).setOver(state !== 'running');
     const about = [
       el('span', { class: 'name' }, name),
       failure && el('small', { class: 'bad' }, failure),

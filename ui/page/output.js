@@ -2,12 +2,17 @@
 import { el } from './dom.js';
 import { get } from './stream.js';
 
+/** After so long it asks again where it got no answer, or one that is behind what its row says. */
+const AGAIN_MS = 2000;
+
 export function taskOutput(jobId, name) {
   const body = el('div', { class: 'output' });
   const element = el('details', {}, el('summary', {}, 'output'), body);
   let isOver = false;
   let isAsking = false;
   let isDue = false;
+  let isRowOver = false;
+  let again;
   let drawn;
 
   function draw(key, make) {
@@ -20,11 +25,14 @@ export function taskOutput(jobId, name) {
     isDue = true;
     if (isAsking) return;
     isAsking = true;
+    clearTimeout(again);
+    let isAnswered = true;
     while (isDue && element.open && !isOver) {
       isDue = false;
-      await answer();
+      isAnswered = await answer();
     }
     isAsking = false;
+    if (element.open && !isOver && (!isAnswered || isRowOver)) again = setTimeout(ask, AGAIN_MS);
   }
 
   async function answer() {
@@ -32,13 +40,20 @@ export function taskOutput(jobId, name) {
       const { state, results } = await get('/api/job/task', { id: jobId, name });
       isOver = state !== 'waiting' && state !== 'running';
       draw(JSON.stringify(results), () => printedBy(results));
+      return true;
     } catch (error) {
       draw(error.message, () => [el('p', { class: 'bad' }, error.message)]);
+      return false;
     }
   }
 
   element.addEventListener('toggle', ask);
-  return { element, ask };
+  return {
+    element,
+    ask,
+    /** What its row says of the task. */
+    setOver: (value) => void (isRowOver = value),
+  };
 }
 
 function printedBy(results) {
