@@ -43,6 +43,8 @@ export function taskOutput(jobId, name) {
       return true;
     } catch (error) {
       draw(error.message, () => [el('p', { class: 'bad' }, error.message)]);
+      // What is not there will not come: its result was written elsewhere.
+      isOver = error.status === 404;
       return false;
     }
   }

@@ -33,7 +33,9 @@ export function follow(url, onPart, onLink) {
 export async function get(path, query) {
   const response = await fetch(`${path}?${new URLSearchParams(query)}`);
   const answer = await response.json();
-  if (!response.ok) throw new Error(answer.message ?? response.statusText);
+  if (!response.ok) {
+    throw Object.assign(new Error(answer.message ?? response.statusText), { status: response.status });
+  }
   return answer;
 }
 
