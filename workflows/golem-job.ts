@@ -66,6 +66,7 @@ import {
   applyOutcome,
   applyRentalUpdate,
   assign,
+  assignSeveral,
   cancelOpenTasks,
   countTasks,
   FAILURE_OF,
@@ -188,8 +189,9 @@ export async function golemJob(given: unknown, carried?: CarriedJob): Promise<Jo
     changed();
   };
   setHandler(rentalUpdateSignal, sound('golemRentalUpdate', isRentalUpdate, hearRental));
-  const onOutcome = (outcome: AssignmentOutcome): void => {
-    if (applyOutcome(state, outcome)) {
+  const onOutcome = (...outcomes: AssignmentOutcome[]): void => {
+    for (const outcome of outcomes) {
+      if (!applyOutcome(state, outcome)) continue;
       if (outcome.state === 'done') doneSinceStop = true;
       tellFailure(outcome);
       blame(outcome.rental, outcome.fault);
@@ -527,14 +529,16 @@ export async function golemJob(given: unknown, carried?: CarriedJob): Promise<Jo
     for (const rental of budget.holdsBack ? [] : state.rentals) {
       if (inFile && !inFile.hasRoom) break;
       if (rental.state !== 'ready' && rental.state !== 'busy') continue;
-      const assignment = assign(state, rental, now());
-      if (assignment) handTo(rental, assignment);
+      // The scripts of an interactive rental's user come between.
+      const most = spec.interactive ? 1 : undefined;
+      const [first, ...more] = assignSeveral(state, rental, now(), most);
+      if (first) handTo(rental, first, ...more);
     }
     await Promise.all(sent);
   }
 
-  function handTo({ workflowId }: RentalEntry, assignment: Assignment): void {
-    const sent = getExternalWorkflowHandle(workflowId).signal(assignmentSignal, assignment);
+  function handTo({ workflowId }: RentalEntry, ...assignments: [Assignment, ...Assignment[]]): void {
+    const sent = getExternalWorkflowHandle(workflowId).signal(assignmentSignal, ...assignments);
     const arriving = sent
       // To a rental that is gone no signal gets; its end gives the task back.
       .catch(() => undefined)

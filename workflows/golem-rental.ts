@@ -131,10 +131,12 @@ function listen(rental: Rental): void {
     rental.close ??= request;
   };
   setHandler(closeRentalSignal, sound('golemCloseRental', isCloseRequest, onClose));
-  const onAssignment = async (assignment: Assignment): Promise<void> => {
-    if (!learn(record, assignment.id)) return;
-    if (!rental.over) record.queue.push(assignment);
-    else await rental.giveBack(assignment, { type: 'AgreementEnded', message: 'the rental has ended' });
+  const onAssignment = async (...assignments: Assignment[]): Promise<void> => {
+    for (const assignment of assignments) {
+      if (!learn(record, assignment.id)) continue;
+      if (!rental.over) record.queue.push(assignment);
+      else await rental.giveBack(assignment, { type: 'AgreementEnded', message: 'the rental has ended' });
+    }
   };
   setHandler(assignmentSignal, sound('golemAssignment', isAssignment, onAssignment));
   const terminate = async (request?: { reason?: string }): Promise<void> => {
@@ -200,6 +202,7 @@ async function conclude(
   progress.reason = reason.reason;
   rental.leaving = false;
   rental.over = true;
+  await rental.tellOutcomes();
   const why = failure ?? lost ?? { type: 'AgreementEnded', message: reason.reason };
   // Before its work is given back, so that the job knows of the failure when it looks for somebody else.
   const isTerminated = rental.isTerminated || cancelled !== undefined || undefined;
@@ -223,6 +226,7 @@ async function concludeDetached(rental: Rental): Promise<RentalResult> {
   if (!signed) throw new Error('what is not signed cannot be detached');
   const { agreementId } = signed;
   const reason = 'detached';
+  await rental.tellOutcomes();
   const answer = await describeDetach(rental, signed);
   rental.note([detachedEvent(rental, answer)]);
   await tellSettlement(rental, { clean: !isUnclean, detached: [agreementId] });

@@ -81,6 +81,8 @@ export interface AssignmentOutcome {
   fault?: Fault;
   /** A VM died, and a fresh one takes its place under the agreement: how many have died by now. */
   vmsDied?: number;
+  /** Of one that was returned: only because another one before it takes long. The rental is as good as before. */
+  isOvertaken?: boolean;
   activityId?: GolemActivityId;
   batchId?: BatchId;
   /** Of one that was sent in parts: those before, the newest. */
@@ -191,9 +193,12 @@ export interface CloseRequest {
   jobEnds?: boolean;
 }
 
-export const assignmentSignal = defineSignal<[Assignment]>('golemAssignment');
+/** One or several, the first to be run first. */
+export const assignmentSignal = defineSignal<[Assignment, ...Assignment[]]>('golemAssignment');
 export const closeRentalSignal = defineSignal<[CloseRequest]>('golemCloseRental');
-export const assignmentOutcomeSignal = defineSignal<[AssignmentOutcome]>('golemAssignmentOutcome');
+/** One or several, the earliest first. */
+export const assignmentOutcomeSignal =
+  defineSignal<[AssignmentOutcome, ...AssignmentOutcome[]]>('golemAssignmentOutcome');
 export const rentalUpdateSignal = defineSignal<[RentalUpdate]>('golemRentalUpdate');
 export const settlementUpdateSignal = defineSignal<[SettlementUpdate]>('golemSettlementUpdate');
 export const reservationSignal = defineSignal<[ReservationRequest]>('golemReservation');

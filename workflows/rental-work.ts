@@ -8,6 +8,7 @@ import { bringUpVm, buryVm, dropVm, vmThatIsUp, watchVm, type Signed } from './r
 import { faultOf, type EndedScript, type Vm } from './script-runner';
 import { followInherited, type RunningScript } from './state/rental-record';
 import { earlierOf } from './state/script-parts';
+import { HandPatience } from './hand-patience';
 import { unlessStopped } from './unless-stopped';
 
 /**
@@ -28,7 +29,12 @@ export async function work(rental: Rental, signed: Signed): Promise<boolean> {
     } else vm = await rental.unlessStopped(bringUp);
     while (vm) {
       const here = vm;
-      if (await runScripts(rental, here)) return true;
+      const patience = new HandPatience(rental);
+      const goesOn = await runScripts(rental, here, patience).finally(() => patience.end());
+      if (goesOn) {
+        await rental.tellOutcomes();
+        return true;
+      }
       if (rental.death() !== undefined && !rental.isClosing() && !rental.loss())
         await mournIdleVm(rental, here);
       if (rental.isClosing() || rental.loss() || rental.isDetached) return false;
@@ -59,7 +65,7 @@ export async function work(rental: Rental, signed: Signed): Promise<boolean> {
  * Runs scripts as they come, beginning with the one that an earlier run has left under way.
  * @returns false when the rental is closed, lost or detached, or a fresh VM is needed; true when it is to go on as a new run
  */
-async function runScripts(rental: Rental, vm: Vm): Promise<boolean> {
+async function runScripts(rental: Rental, vm: Vm, patience: HandPatience): Promise<boolean> {
   const { record } = rental;
   const { progress, queue } = record;
   for (;;) {
@@ -71,6 +77,7 @@ async function runScripts(rental: Rental, vm: Vm): Promise<boolean> {
     }
     const begun = record.running ?? queue.shift();
     if (!begun) return false;
+    if (rental.hasMoreInHand) patience.begin();
     const { id, task, timeoutSec } = begun;
     const isNew = 'commands' in begun;
     const since = isNew ? begun.since?.startedAt : begun.startedAt;
@@ -104,6 +111,8 @@ async function runScripts(rental: Rental, vm: Vm): Promise<boolean> {
     }
     const { running } = record;
     if (running && !done) {
+      // It is not over in a moment: the job had better know of those before.
+      rental.say(() => rental.tellOutcomes());
       const isEnough = () => rental.isInterrupted() || rental.isToGoOn(LEEWAY);
       done = await unlessStopped(isEnough, () => rental.runner.follow(vm, running));
     }
@@ -137,7 +146,9 @@ async function runScripts(rental: Rental, vm: Vm): Promise<boolean> {
     }
     const { outcome } = done;
     if (outcome.state === 'done') progress.tasksDone += 1;
-    const isOfJob = await rental.tellOutcome(outcome);
+    const isSoonMore = outcome.state === 'done' && done.vm === undefined && rental.hasMoreInHand;
+    const isOfJob = await rental.tellOutcome(outcome, isSoonMore);
+    if (!isSoonMore) patience.end();
     if (outcome.state === 'uncertain' && !isVmKept(begun)) return false;
     if (outcome.state === 'lost' || done.vm !== undefined) {
       record.told = isOfJob;

@@ -12,6 +12,7 @@ import { detachedMessage, type Detached } from '../model/attach';
 import type { NewEvent } from '../model/events';
 import type { GolemActivityId } from '../model/ids';
 import { MOST_VMS } from '../model/rental-limits';
+import { jsonSize } from '../model/result-size';
 import type { RentalState } from '../model/result';
 import { Control } from './control';
 import { rentalDetails } from './current-details';
@@ -54,6 +55,9 @@ export function lossBy(end: RentalEnded): Loss {
  */
 export const LEEWAY = 60;
 
+/** With so much to tell it does not wait for more. */
+const UNTOLD_JSON = 200_000;
+
 export class Rental {
   close?: CloseRequest;
   /** A user told it to end, not its job or what pays for it. */
@@ -78,6 +82,8 @@ export class Rental {
   /** VMs beside the first one that come up, or are sent to. */
   private under = 0;
   private isCreating = false;
+  /** How tasks ended, which the job is told together with the next. */
+  private untold: AssignmentOutcome[] = [];
   /** What the job is being told while the rental goes on. */
   private readonly saying = new Set<Promise<void>>();
   readonly outside: OutsideScripts;
@@ -161,7 +167,8 @@ export class Rental {
 
   /** Nothing beside the first VM is under way that the next run could not go on with. */
   isAtRest(): boolean {
-    return this.under === 0 && this.following === 0 && this.saying.size === 0;
+    const isAllSaid = this.saying.size === 0 && this.untold.length === 0;
+    return this.under === 0 && this.following === 0 && isAllSaid;
   }
 
   isClosing(): boolean {
@@ -248,7 +255,12 @@ export class Rental {
 
   /** The same, while a VM comes up: that does not wait for the job to have heard of it. */
   announce(state: RentalState): void {
-    const said = this.enter(state).finally(() => this.saying.delete(said));
+    this.say(() => this.enter(state));
+  }
+
+  /** No new run begins before it is said, and nothing else waits for it. */
+  say(words: () => Promise<void>): void {
+    const said = words().finally(() => this.saying.delete(said));
     this.saying.add(said);
   }
 
@@ -270,25 +282,64 @@ export class Rental {
     why: Loss,
     more: Partial<AssignmentOutcome> = {},
   ): Promise<void> {
-    const at = new Date().toISOString();
-    const { startedAt } = more;
-    const isLost = startedAt !== undefined;
+    const isLost = more.startedAt !== undefined;
     const expired = isLost && why.expired ? true : undefined;
     const isOfJob = await this.tellOutcome({
-      ...{ rental: this.record.terms.n, id, task, results: [] },
-      ...{ activityId: this.record.progress.activityId, startedAt: at, finishedAt: at },
-      ...more,
-      ...{ reason: why.message, fault: isLost ? why.fault : undefined, state: isLost ? 'lost' : 'returned' },
+      ...this.returned({ id, task }, why.message, more),
+      ...(isLost && { fault: why.fault, state: 'lost' }),
       expired,
     });
     if (more.vmsDied === undefined) this.record.told = this.record.everReady && isOfJob;
   }
 
-  /** @returns false when it was the outcome of a script from outside */
-  async tellOutcome(outcome: AssignmentOutcome): Promise<boolean> {
+  private returned(
+    { id, task }: Pick<Assignment, 'id' | 'task'>,
+    reason: string,
+    more: Partial<AssignmentOutcome>,
+  ): AssignmentOutcome {
+    const at = new Date().toISOString();
+    return {
+      ...{ rental: this.record.terms.n, id, task, results: [] },
+      ...{ activityId: this.record.progress.activityId, startedAt: at, finishedAt: at },
+      ...more,
+      ...{ reason, fault: undefined, state: 'returned' },
+    };
+  }
+
+  /**
+   * @param mayWait - the next one is soon to be told, too: see {@link hasMoreInHand}. Default false
+   * @returns false when it was the outcome of a script from outside
+   */
+  async tellOutcome(outcome: AssignmentOutcome, mayWait = false): Promise<boolean> {
     if (this.outside.finish(outcome)) return false;
-    await this.tell(() => this.job.signal(assignmentOutcomeSignal, outcome));
+    this.untold.push(outcome);
+    if (!mayWait || jsonSize(this.untold) > UNTOLD_JSON) await this.tellOutcomes();
     return true;
+  }
+
+  async tellOutcomes(): Promise<void> {
+    const [first, ...more] = this.untold.splice(0);
+    if (first) await this.tell(() => this.job.signal(assignmentOutcomeSignal, first, ...more));
+  }
+
+  /** Tasks of its job that wait for those before them, and were not begun. */
+  private get inHand(): Assignment[] {
+    return this.record.queue.filter(({ scriptId, since }) => scriptId === undefined && since === undefined);
+  }
+
+  get hasMoreInHand(): boolean {
+    return this.inHand.length > 0;
+  }
+
+  /** It takes longer than was thought to do all that it has in hand: the job is told what is done, and others do the rest. */
+  async partWithHand(): Promise<void> {
+    const { inHand } = this;
+    const { queue } = this.record;
+    queue.splice(0, queue.length, ...queue.filter((each) => !inHand.includes(each)));
+    this.untold.push(
+      ...inHand.map((task) => this.returned(task, 'a task before it takes long', { isOvertaken: true })),
+    );
+    await this.tellOutcomes();
   }
 
   /** One that is gone needs no telling. */

@@ -79,7 +79,7 @@ export const isOutcome = record({
     startedAt: text,
     finishedAt: text,
   },
-  ...{ fault: maybe(fault), vmsDied: maybe(whole) },
+  ...{ fault: maybe(fault), vmsDied: maybe(whole), isOvertaken: maybe(flag) },
 }) as (value: unknown) => value is AssignmentOutcome;
 
 export const isRentalUpdate = record({
@@ -139,14 +139,15 @@ export const isCloseRequest = record({
   ...{ reason, code: maybe(reason), jobEnds: maybe(flag) },
 }) as (value: unknown) => value is CloseRequest;
 
-/** A handler that hears nothing of what is not as it should be. */
-export function sound<T, R>(
+/** A handler that hears nothing of what is not as it should be, nor of what comes with it. */
+export function sound<T>(
   name: string,
   isSound: (value: unknown) => value is T,
-  handle: (value: T) => R,
-): (value: unknown) => R | undefined {
-  return (value) => {
-    if (isSound(value)) return handle(value);
+  handle: (value: T, ...more: T[]) => void | Promise<void>,
+): (...values: unknown[]) => void | Promise<void> {
+  return (...values) => {
+    const [first, ...more] = values;
+    if (isSound(first) && more.every(isSound)) return handle(first, ...more);
     log.warn(`a signal ${name} that is none of ours is left unheard`);
     return undefined;
   };

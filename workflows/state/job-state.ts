@@ -23,6 +23,15 @@ import type {
 import { jsonSize } from '../../model/result-size';
 import type { Assignment, AssignmentOutcome, RentalUpdate } from '../protocol';
 import { brokeFaith, goodConduct, type Conduct } from './broken-faith';
+import {
+  emptyHand,
+  HAND_JSON,
+  isAnyInHand,
+  mayBeInHand,
+  sizeOfHand,
+  takeFromHand,
+  type InHand,
+} from './in-hand';
 
 export interface TaskState {
   spec: TaskSpec;
@@ -37,6 +46,8 @@ export interface TaskState {
   failures: number;
   /** Number of assignments made, for their ids. */
   assigned: number;
+  /** Its state is `running`, and its rental has yet to come to it. */
+  isInHand?: boolean;
   /** A checkpoint of it was stored. */
   stored?: boolean;
   /** Seconds that its present attempt took in agreements before, whose time was over. */
@@ -73,6 +84,10 @@ export interface RentalEntry {
   currentId?: string;
   /** Since when it runs it, as far as the job knows: since it was given, but not before the VM came up. */
   currentSince?: Timestamp;
+  /** What it runs after that, the next first. */
+  inHand?: InHand[];
+  /** How long its last task took, where that was done. */
+  lastTaskMs?: number;
   /** True once it was told to close: it gets no more work. */
   closing: boolean;
   /** When its agreement ends at the latest, ms since the epoch. */
@@ -166,6 +181,7 @@ export function takeFinished(state: JobState): TaskState[] {
   for (const rental of state.rentals) {
     if (rental.current !== undefined) rental.current = newIndex.get(rental.current);
     if (rental.current === undefined) rental.currentId = undefined;
+    rental.inHand = rental.inHand?.map((each) => ({ ...each, task: newIndex.get(each.task) ?? each.task }));
   }
   for (const task of finished) if (isOver(task)) state.past[task.isTold ? 'done' : task.state] += 1;
   return finished.filter(({ isTold }) => !isTold);
@@ -267,7 +283,8 @@ export function rentalsToClose(state: JobState, max: number, nowMs: number): Ren
   const open = openRentals(state);
   const waiting = freeGroups(state);
   const useless = open.filter((rental) => !waiting.some((group) => serves(state, group, rental, nowMs)));
-  if (waiting.length === 0) return useless;
+  // What others have in hand may come back.
+  if (waiting.length === 0) return isAnyInHand(state) ? [] : useless;
   if (live.length < max) return [];
   const stranded = waiting.filter((group) => !open.some((rental) => serves(state, group, rental, nowMs)));
   return useless.slice(0, stranded.length);
@@ -351,35 +368,73 @@ export function assign(state: JobState, rental: RentalEntry, now: Timestamp): As
   for (const other of state.groups)
     if (other.rental === rental.n && other !== group) other.rental = undefined;
   group.rental = rental.n;
+  task.startedAt ??= now;
+  const assignment = give(task, rental);
+  rental.current = index;
+  rental.currentId = assignment.id;
+  rental.currentSince = now;
+  return assignment;
+}
+
+function give(task: TaskState, rental: RentalEntry): Assignment {
   task.state = 'running';
   task.assigned += 1;
   task.provider = rental.provider;
-  task.startedAt ??= now;
-  rental.current = index;
-  rental.currentId = `${task.spec.name}#${task.assigned}`;
-  rental.currentSince = now;
   const { name, commands, onUncertain, checkpoint } = task.spec;
+  const id = `${name}#${task.assigned}`;
   const timeoutSec = Math.max(1, Math.round(task.spec.timeoutSec - (task.spentSec ?? 0)));
   return {
-    ...{ id: rental.currentId, task: name, commands, timeoutSec, onUncertain, vmsDied: rental.vmsDied },
+    ...{ id, task: name, commands, timeoutSec, onUncertain, vmsDied: rental.vmsDied },
     ...(checkpoint ? { checkpoint, restore: task.assigned > 1, stored: task.stored } : {}),
   };
+}
+
+/** Gives a rental that has nothing to do its next task, and more behind it where it is quick and enough is left for all. */
+export function assignSeveral(
+  state: JobState,
+  rental: RentalEntry,
+  now: Timestamp,
+  atMost = Infinity,
+): Assignment[] {
+  const first = assign(state, rental, now);
+  if (!first) return [];
+  const assignments = [first];
+  const waiting = freeGroups(state);
+  const sharers = state.rentals.filter((each) => isLive(each) && !each.closing).length;
+  const most = Math.min(atMost, sizeOfHand(state, rental, waiting.length + 1, sharers));
+  let json = jsonSize(first);
+  const inHand: InHand[] = [];
+  for (const group of waiting) {
+    if (assignments.length >= most) break;
+    const [index] = group.tasks;
+    const task = index === undefined ? undefined : state.tasks[index];
+    if (!task || index === undefined || !mayBeInHand(state, task, rental)) continue;
+    if (!hasTime(state, group, rental, Date.parse(now))) continue;
+    json += jsonSize(task.spec);
+    if (json > HAND_JSON) break;
+    const assignment = give(task, rental);
+    task.isInHand = true;
+    inHand.push({ task: index, id: assignment.id });
+    assignments.push(assignment);
+  }
+  rental.inHand = inHand;
+  return assignments;
 }
 
 /** Counts an assignment's outcome, once. Returns false for a repeat or for one that is no longer wanted. */
 export function applyOutcome(state: JobState, outcome: AssignmentOutcome): boolean {
   const rental = state.rentals.find((each) => each.n === outcome.rental);
-  if (!rental || rental.current === undefined || rental.currentId !== outcome.id) return false;
-  const task = state.tasks[rental.current];
+  const task = rental && takeFromHand(state, rental, outcome.id, outcome.finishedAt);
   const group = task && state.groups[task.group];
-  rental.current = undefined;
-  rental.currentId = undefined;
-  if (!task || !group || task.state !== 'running') return false;
+  if (!rental || !group || task.state !== 'running') return false;
+  task.startedAt ??= outcome.startedAt;
+  rental.lastTaskMs = outcome.state === 'done' ? tookMs(outcome) : undefined;
   // A fresh VM under the same agreement takes the group again.
   const isRenewed = outcome.vmsDied !== undefined;
   if (isRenewed) rental.vmsDied = Math.max(rental.vmsDied, outcome.vmsDied ?? 0);
   // Its VM is no more: it takes no other task while it closes.
-  else if (['lost', 'timedOut', 'returned'].includes(outcome.state)) rental.closing = true;
+  else if (['lost', 'timedOut', 'returned'].includes(outcome.state) && !outcome.isOvertaken)
+    rental.closing = true;
   const stays = isRenewed || outcome.state === 'uncertain';
   if (outcome.checkpoints) task.stored = true;
   if (outcome.state === 'returned' || isMove(task, outcome)) {
@@ -432,10 +487,19 @@ function isMove(
   if (state !== 'lost' || !expired) return false;
   const isFree = Boolean(checkpoints) || !task.cutShort;
   task.cutShort = !checkpoints;
-  const tookSec = (Date.parse(finishedAt) - Date.parse(startedAt)) / 1000;
+  const tookSec = (tookMs({ startedAt, finishedAt }) ?? 0) / 1000;
   // Without checkpoints it begins at zero, with all of its time.
-  if (isFree && task.spec.checkpoint) task.spentSec = (task.spentSec ?? 0) + Math.max(0, tookSec || 0);
+  if (isFree && task.spec.checkpoint) task.spentSec = (task.spentSec ?? 0) + tookSec;
   return isFree;
+}
+
+/** Undefined where what a rental tells is no time. */
+function tookMs({
+  startedAt,
+  finishedAt,
+}: Pick<AssignmentOutcome, 'startedAt' | 'finishedAt'>): number | undefined {
+  const ms = Date.parse(finishedAt) - Date.parse(startedAt);
+  return Number.isFinite(ms) ? Math.max(0, ms) : undefined;
 }
 
 export const FAILURE_OF = {
@@ -500,6 +564,7 @@ export function applyRentalUpdate(
     takeBack(state, rental);
   }
   if (isLive(rental)) return undefined;
+  emptyHand(state, rental);
   if (rental.state === 'detached') {
     leaveTask(state, rental, now);
     return undefined;
@@ -609,12 +674,16 @@ export function taskResult(task: TaskState): TaskResult {
 /** Undefined where there is none of that name, or none any more. */
 export function taskNow(state: JobState, name: unknown): TaskNow | undefined {
   const task = state.tasks.find(({ spec }) => spec.name === name);
-  return task && { ...taskResult(task), state: task.state };
+  return task && { ...taskResult(task), state: shownState(task) };
 }
+
+/** Whoever asks is told that a task runs only where its rental is at it. */
+const shownState = ({ state, isInHand }: TaskState): TaskState['state'] =>
+  state === 'running' && isInHand ? 'waiting' : state;
 
 export function countTasks({ tasks, ahead, past }: JobState): JobProgress['tasks'] {
   const count = (...states: TaskState['state'][]): number =>
-    tasks.filter((task) => states.includes(task.state)).length;
+    tasks.filter((task) => states.includes(shownState(task))).length;
   const over = past.done + past.failed + past.cancelled;
   return {
     total: tasks.length + ahead + over,
