@@ -46,8 +46,11 @@ import {
   type Yagna,
 } from './yagna';
 
-/** Offers come in bursts: after one, how long to wait for more before choosing among them. */
-const GATHER_SEC = 0.1;
+/**
+ * Offers come in bursts: after one, how long to wait for more before a choice is made. The best so far are answered meanwhile: they may
+ * remain the best.
+ */
+const GATHER_MS = 100;
 /**
  * A round without result ends once offers and answers have had their time, but no sooner than this; the job sees what
  * was wrong and asks again.
@@ -98,10 +101,11 @@ export function negotiationActivities(
   };
 }
 
-/** An offer that suits, waiting to be answered. */
-interface Candidate {
-  summary: OfferSummary;
-  /** To rank it by, in the round in which it came. */
+/** What an offer is ranked by. */
+interface Rank {
+  /** In the order in which they came, or were ranked in the round before. */
+  place: number;
+  /** In the round in which it came. */
   fresh?: {
     offer: Offer;
     /**
@@ -112,13 +116,18 @@ interface Candidate {
   };
 }
 
+/** An offer that suits, waiting to be answered. */
+interface Candidate extends Rank {
+  summary: OfferSummary;
+}
+
 class Round {
   private demand: SubscribedDemand | undefined;
   private demandNumber = 0;
   private body: DemandBody | undefined;
   private candidates: Candidate[];
   /** Our counter-proposals by id, with when we give up on each. */
-  private readonly asked = new Map<ProposalId, { summary: OfferSummary; untilMs: number }>();
+  private readonly asked = new Map<ProposalId, Candidate & { untilMs: number }>();
   /** Counter-proposals that were refused for now, or not answered in time: an answer is welcome all the same. */
   private readonly unanswered: Map<ProposalId, OfferSummary>;
   /** Those of them to which nothing was heard. */
@@ -126,7 +135,9 @@ class Round {
   private heard = false;
   /** Events that were read. */
   private readonly told = new Set<string>();
-  private readonly drafts: DraftProposal[] = [];
+  private readonly drafts: { draft: DraftProposal; by: Rank }[] = [];
+  /** Offers come in, and more of them are awaited until then. */
+  private burstEndsMs: number | undefined;
   private newsMs = Date.now();
   private readonly events: NewEvent[] = [];
   private readonly seen = { offers: 0, unsuitable: {} as Record<string, number> };
@@ -139,7 +150,7 @@ class Round {
     private readonly avoided: ReadonlyMap<string, AvoidedProvider>,
     private readonly signal: AbortSignal,
   ) {
-    this.candidates = input.leftOver.map((summary) => ({ summary }));
+    this.candidates = input.leftOver.map((summary, place) => ({ summary, place }));
     this.unanswered = new Map(input.unanswered.map(({ counterId, summary }) => [counterId, summary]));
     this.silent = new Set(input.unanswered.flatMap(({ counterId, silent }) => (silent ? counterId : [])));
   }
@@ -150,24 +161,23 @@ class Round {
     await this.openDemand(attemptNumber);
     const usualMs = (options.offerFetchingIntervalSec + options.proposalTimeoutSec) * 1000;
     const endsMs = Date.now() + Math.max(SHORTEST_ROUND_MS, usualMs);
-    let gathering = this.candidates.length === 0;
-    while (this.demand && this.drafts.length < input.wanted && Date.now() < endsMs) {
-      if (!gathering) await this.answerBest();
-      const waitSec = gathering && this.candidates.length > 0 ? GATHER_SEC : this.waitSec(endsMs);
-      const fresh = await this.collect(Math.min(waitSec, options.offerFetchingIntervalSec));
-      // Choose once a burst of offers is over.
-      const enough = this.seen.offers >= options.maxOfferEvents;
-      gathering = fresh && !enough && this.drafts.length === 0 && this.asked.size === 0;
+    while (this.demand && (this.isBurst() || !this.isChosen()) && Date.now() < endsMs) {
+      await this.answerBest();
+      const isFirst = this.isBurst() || (this.drafts.length === 0 && this.asked.size === 0);
+      const fresh = await this.collect(Math.min(this.waitSec(endsMs), options.offerFetchingIntervalSec));
+      if (this.seen.offers >= options.maxOfferEvents) this.burstEndsMs = undefined;
+      else if (fresh && isFirst) this.burstEndsMs = Date.now() + GATHER_MS;
       this.giveUpOnSilent();
-      if (!gathering && !fresh && this.isEnough(Date.now() - this.newsMs)) break;
+      if (!this.isBurst() && !fresh && this.isEnough(Date.now() - this.newsMs)) break;
     }
+    this.drafts.sort((a, b) => this.compare(a.by, b.by));
     const { demand } = this;
     const unanswered = this.stillUnanswered();
     return {
       demand,
       demandNumber: this.demandNumber,
       // Drafts of a demand that is no more cannot be signed.
-      drafts: demand ? this.drafts : [],
+      drafts: demand ? this.drafts.map(({ draft }) => draft) : [],
       leftOver: this.candidates.map(({ summary }) => summary).slice(0, LEFT_OVER_KEPT),
       unanswered: unanswered.slice(-LEFT_OVER_KEPT),
       silent: !this.heard && unanswered.some(({ silent }) => silent),
@@ -176,9 +186,22 @@ class Round {
     };
   }
 
+  private isBurst(): boolean {
+    return this.burstEndsMs !== undefined && Date.now() < this.burstEndsMs;
+  }
+
+  /** As many as are wanted have agreed, and nobody better has still to answer. */
+  private isChosen(): boolean {
+    const { wanted } = this.input;
+    if (this.drafts.length < wanted) return false;
+    const worst = this.drafts.map(({ by }) => by).sort((a, b) => this.compare(a, b))[wanted - 1];
+    return !worst || [...this.asked.values()].every((each) => this.compare(worst, each) <= 0);
+  }
+
   /** Wakes up when an answer is overdue, the round ends, or drafts are at hand and nobody else answers quickly. */
   private waitSec(endsMs: number): number {
     const now = Date.now();
+    if (this.burstEndsMs !== undefined && now < this.burstEndsMs) return (this.burstEndsMs - now) / 1000;
     const overdue = [...this.asked.values()].map(({ untilMs }) => untilMs);
     const until = Math.min(endsMs, ...overdue);
     const patience = this.drafts.length > 0 ? 1 : 60;
@@ -326,7 +349,7 @@ class Round {
     const summary = { proposalId: proposal.proposalId, provider, ...pricesOf(offer) };
     // Kept even if avoided now: a later round may want it.
     const lot = checksum(2 ** 48, this.input.job.jobUuid, provider.id);
-    this.candidates.push({ summary, fresh: { offer, lot } });
+    this.candidates.push({ summary, place: this.seen.offers, fresh: { offer, lot } });
     if (avoid.includes(offer.providerId)) return false;
     this.newsMs = Date.now();
     return true;
@@ -336,10 +359,11 @@ class Round {
   private async answerBest(): Promise<void> {
     const { input, yagna, signal, demand, body } = this;
     if (!demand || !body) return;
-    this.rank();
+    this.candidates.sort((a, b) => this.compare(a, b));
     const free = this.candidates.filter(({ summary }) => !this.isTaken(summary.provider.id));
     const missing = input.wanted - this.drafts.length - this.asked.size;
-    for (const candidate of free.slice(0, Math.max(0, missing))) {
+    const best = this.isBurst() ? this.among(free) : free.slice(0, Math.max(0, missing));
+    for (const candidate of best) {
       this.candidates = this.candidates.filter((other) => other !== candidate);
       const { summary } = candidate;
       const counter = {
@@ -348,7 +372,8 @@ class Round {
       };
       try {
         const id = await yagna.counterProposal(demand.demandId, summary.proposalId, counter, signal);
-        this.asked.set(id, { summary, untilMs: Date.now() + input.spec.demand.proposalTimeoutSec * 1000 });
+        const untilMs = Date.now() + input.spec.demand.proposalTimeoutSec * 1000;
+        this.asked.set(id, { ...candidate, untilMs });
         this.report(
           event('ProposalResponded', {
             id,
@@ -393,27 +418,33 @@ class Round {
     return (
       this.input.avoid.includes(providerId) ||
       this.avoided.has(providerId) ||
-      this.drafts.some(({ provider }) => provider.id === providerId) ||
+      this.drafts.some(({ draft }) => draft.provider.id === providerId) ||
       [...this.asked.values()].some(({ summary }) => summary.provider.id === providerId)
     );
   }
 
-  private rank(): void {
+  /** Those that would be chosen now, of all that were asked, have agreed or are free. */
+  private among(free: Candidate[]): Candidate[] {
+    const others: Rank[] = [...this.asked.values(), ...this.drafts.map(({ by }) => by)];
+    const best = [...others, ...free].sort((a, b) => this.compare(a, b)).slice(0, this.input.wanted);
+    return free.filter((each) => best.includes(each));
+  }
+
+  /** Left-over offers were ranked in their round and go first. */
+  private compare(a: Rank, b: Rank): number {
+    if (!a.fresh || !b.fresh) return Number(Boolean(a.fresh)) - Number(Boolean(b.fresh)) || a.place - b.place;
     const name = this.input.spec.providers.select;
     const strategy =
       this.env.strategies[name] ?? SELECTION_STRATEGIES[name as keyof typeof SELECTION_STRATEGIES];
-    // Left-over offers were ranked in their round and go first.
-    const ranked = this.candidates.filter(({ fresh }) => fresh === undefined);
-    const fresh = this.candidates.flatMap((each) => (each.fresh ? [{ ...each, fresh: each.fresh }] : []));
-    fresh.sort((a, b) => strategy(a.fresh.offer, b.fresh.offer) || a.fresh.lot - b.fresh.lot);
-    this.candidates = [...ranked, ...fresh];
+    return strategy(a.fresh.offer, b.fresh.offer) || a.fresh.lot - b.fresh.lot || a.place - b.place;
   }
 
   private onDraft(proposal: Proposal): void {
     const { prevProposalId } = proposal;
     const { demand } = this;
     if (!demand || prevProposalId === undefined) return;
-    const summary = this.asked.get(prevProposalId)?.summary ?? this.unanswered.get(prevProposalId);
+    const asked = this.asked.get(prevProposalId);
+    const summary = asked?.summary ?? this.unanswered.get(prevProposalId);
     this.asked.delete(prevProposalId);
     this.unanswered.delete(prevProposalId);
     if (!summary || this.isTaken(summary.provider.id)) return;
@@ -436,7 +467,11 @@ class Round {
       raisedPriceReason(summary, offer) ??
       counterReason(this.input.spec.demand, proposal.properties, this.classes());
     if (worse) return this.countUnsuitable(worse);
-    this.drafts.push({ ...summary, ...pricesOf(offer), proposalId: proposal.proposalId, demand });
+    this.drafts.push({
+      draft: { ...summary, ...pricesOf(offer), proposalId: proposal.proposalId, demand },
+      // Of those that were asked in a round before, and answer now.
+      by: asked ?? { place: 0 },
+    });
   }
 
   private onRejected(counterId: ProposalId, why: Reason | undefined): void {

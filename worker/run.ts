@@ -32,7 +32,7 @@ export interface RunWorkerOptions extends GolemPluginOptions {
   connectionOptions?: Omit<NativeConnectionOptions, 'address'>;
   /**
    * More of Temporal's own options, such as `interceptors`, `sinks`, `plugins`, `workerDeploymentOptions`, `tuner` or
-   * `maxCachedWorkflows`. With workflow interceptors, plugins that may bring some, or a converter given by path the workflows
+   * `maxCachedWorkflows` (default 250). With workflow interceptors, plugins that may bring some, or a converter given by path the workflows
    * are bundled when the worker starts, which takes some seconds; else the bundle that comes with the package is taken.
    */
   workerOptions?: Omit<
@@ -65,6 +65,8 @@ export async function runWorker(options: RunWorkerOptions = {}): Promise<void> {
       // A dead worker's sticky queue holds its workflows back for so long.
       stickyQueueScheduleToStartTimeout: '5 s',
       shutdownGraceTime: '2 s',
+      // What rests needs no place in it, and a job of any size has less at work at a time: docs/performance.md.
+      maxCachedWorkflows: 250,
       ...workerOptions,
       connection,
       namespace: options.namespace ?? config.namespace ?? 'default',

@@ -191,6 +191,7 @@ export async function golemJob(given: unknown, carried?: CarriedJob): Promise<Jo
   setHandler(rentalUpdateSignal, sound('golemRentalUpdate', isRentalUpdate, hearRental));
   const onOutcome = (...outcomes: AssignmentOutcome[]): void => {
     for (const outcome of outcomes) {
+      if (outcome.news) hearRental(outcome.news);
       if (!applyOutcome(state, outcome)) continue;
       if (outcome.state === 'done') doneSinceStop = true;
       tellFailure(outcome);
@@ -647,7 +648,7 @@ export async function golemJob(given: unknown, carried?: CarriedJob): Promise<Jo
     const agreementId = state.rentals.find(({ n }) => n === rental)?.agreementId;
     if (broke !== undefined && agreementId) void endAgreement(agreementId, reason);
     const failure = { type: 'VmLost', message: reason };
-    onRentalUpdate({ rental, seq: Number.MAX_SAFE_INTEGER, state: 'failed', reason, failure });
+    onRentalUpdate({ rental, seq: Number.MAX_SAFE_INTEGER, state: 'failed', reason, failure }, true);
     changed();
   }
 
@@ -676,11 +677,11 @@ export async function golemJob(given: unknown, carried?: CarriedJob): Promise<Jo
     remembered.add(remembering);
   }
 
-  function onRentalUpdate(update: RentalUpdate): void {
+  function onRentalUpdate(update: RentalUpdate, isWithoutWord?: boolean): void {
     const entry = state.rentals.find((rental) => rental.n === update.rental);
     const gaveUpBefore = entry?.gaveUp;
     if (entry && update.seq > entry.seq) blame(update.rental, update.fault);
-    const taken = applyRentalUpdate(state, update, now());
+    const taken = applyRentalUpdate(state, update, now(), isWithoutWord);
     if (taken) tellFailure(taken);
     if (update.state === 'ready') broken.reset();
     if (entry) budget.onRental(entry);

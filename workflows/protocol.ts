@@ -91,6 +91,8 @@ export interface AssignmentOutcome {
   checkpoints?: number;
   /** It was lost because the agreement's own time was over. */
   expired?: boolean;
+  /** What the rental says of itself, which was to be heard before. */
+  news?: RentalUpdate;
   startedAt: Timestamp;
   finishedAt: Timestamp;
 }

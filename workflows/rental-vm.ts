@@ -51,7 +51,7 @@ export async function bringUpVm(rental: Rental, signed: Signed, watching: Cancel
     onFailed: (index) => (record.setupFailed = index >= 2),
   });
   record.vm = vm.activityId;
-  rental.announce('ready');
+  rental.enterWithWork('ready');
   record.everReady = true;
   return vm;
 }

@@ -77,7 +77,7 @@ async function runScripts(rental: Rental, vm: Vm, patience: HandPatience): Promi
     }
     const begun = record.running ?? queue.shift();
     if (!begun) return false;
-    if (rental.hasMoreInHand) patience.begin();
+    if (rental.hasMoreInHand || rental.hasUntold()) patience.begin();
     const { id, task, timeoutSec } = begun;
     const isNew = 'commands' in begun;
     const since = isNew ? begun.since?.startedAt : begun.startedAt;
@@ -111,8 +111,9 @@ async function runScripts(rental: Rental, vm: Vm, patience: HandPatience): Promi
     }
     const { running } = record;
     if (running && !done) {
-      // It is not over in a moment: the job had better know of those before.
-      rental.say(() => rental.tellOutcomes());
+      // It is not over in a moment: the job had better know what was before.
+      if (rental.hasUntold()) rental.say(() => rental.tellOutcomes());
+      if (!rental.hasMoreInHand) patience.end();
       const isEnough = () => rental.isInterrupted() || rental.isToGoOn(LEEWAY);
       done = await unlessStopped(isEnough, () => rental.runner.follow(vm, running));
     }
@@ -147,8 +148,8 @@ async function runScripts(rental: Rental, vm: Vm, patience: HandPatience): Promi
     const { outcome } = done;
     if (outcome.state === 'done') progress.tasksDone += 1;
     const isSoonMore = outcome.state === 'done' && done.vm === undefined && rental.hasMoreInHand;
-    const isOfJob = await rental.tellOutcome(outcome, isSoonMore);
     if (!isSoonMore) patience.end();
+    const isOfJob = await rental.tellOutcome(outcome, isSoonMore);
     if (outcome.state === 'uncertain' && !isVmKept(begun)) return false;
     if (outcome.state === 'lost' || done.vm !== undefined) {
       record.told = isOfJob;

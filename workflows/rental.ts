@@ -82,6 +82,8 @@ export class Rental {
   /** VMs beside the first one that come up, or are sent to. */
   private under = 0;
   private isCreating = false;
+  /** What the job is told together with the next outcome. */
+  private news?: RentalUpdate;
   /** How tasks ended, which the job is told together with the next. */
   private untold: AssignmentOutcome[] = [];
   /** What the job is being told while the rental goes on. */
@@ -167,7 +169,7 @@ export class Rental {
 
   /** Nothing beside the first VM is under way that the next run could not go on with. */
   isAtRest(): boolean {
-    const isAllSaid = this.saying.size === 0 && this.untold.length === 0;
+    const isAllSaid = this.saying.size === 0 && this.untold.length === 0 && !this.news;
     return this.under === 0 && this.following === 0 && isAllSaid;
   }
 
@@ -236,21 +238,35 @@ export class Rental {
     broken?: NamedFailure,
     more: Pick<RentalUpdate, 'fault' | 'vmsDied' | 'isTerminated'> = {},
   ): Promise<void> {
-    const { record } = this;
-    const { progress, setupFailed } = record;
-    progress.state = state;
-    progress.reason = reason ?? progress.reason;
-    this.show();
-    const { agreementId, activityId, terms } = progress;
-    record.seq += 1;
     const failure = broken && { type: broken.type, message: broken.message };
-    const update: RentalUpdate = {
-      ...{ rental: this.record.terms.n, seq: record.seq, state, agreementId, activityId, terms },
-      ...{ reason: progress.reason, failure, setupFailed },
-      ...more,
-    };
-    if (!record.terms.isAttached && !this.close?.jobEnds)
-      await this.tell(() => this.job.signal(rentalUpdateSignal, update));
+    const { news } = this;
+    this.news = undefined;
+    const update = this.become(state, { ...more, reason, failure });
+    await Promise.all([this.tellUpdate(news), this.tellUpdate(update)]);
+  }
+
+  /** The same; where work is at hand, the job is told with the outcome of that. */
+  enterWithWork(state: RentalState): void {
+    const { terms, queue } = this.record;
+    if (terms.interactive || queue.length === 0) this.announce(state);
+    else this.news = this.become(state);
+  }
+
+  private become(state: RentalState, more: Partial<RentalUpdate> = {}): RentalUpdate {
+    const { record } = this;
+    const { progress, setupFailed, terms: ofJob } = record;
+    progress.state = state;
+    progress.reason = more.reason ?? progress.reason;
+    this.show();
+    const { agreementId, activityId, terms, reason } = progress;
+    record.seq += 1;
+    const now = { rental: ofJob.n, seq: record.seq, state, agreementId, activityId, terms };
+    return { ...now, setupFailed, ...more, reason };
+  }
+
+  private async tellUpdate(update: RentalUpdate | undefined): Promise<void> {
+    if (!update || this.record.terms.isAttached || this.close?.jobEnds) return;
+    await this.tell(() => this.job.signal(rentalUpdateSignal, update));
   }
 
   /** The same, while a VM comes up: that does not wait for the job to have heard of it. */
@@ -317,9 +333,17 @@ export class Rental {
     return true;
   }
 
+  /** Whatever waits to be told. */
   async tellOutcomes(): Promise<void> {
+    const { news } = this;
+    this.news = undefined;
     const [first, ...more] = this.untold.splice(0);
-    if (first) await this.tell(() => this.job.signal(assignmentOutcomeSignal, first, ...more));
+    if (!first) await this.tellUpdate(news);
+    else await this.tell(() => this.job.signal(assignmentOutcomeSignal, { ...first, news }, ...more));
+  }
+
+  hasUntold(): boolean {
+    return this.news !== undefined || this.untold.length > 0;
   }
 
   /** Tasks of its job that wait for those before them, and were not begun. */

@@ -68,20 +68,6 @@ export const isAssignment = record({
   onUncertain: oneOf('freshVm', 'rerun', 'fail'),
 }) as (value: unknown) => value is Assignment;
 
-export const isOutcome = record({
-  ...{ rental: whole, id: text, task: text, results: list(record({})), reason: maybe(text) },
-  state: oneOf('done', 'failed', 'lost', 'timedOut', 'uncertain', 'returned'),
-  ...{
-    activityId: maybe(text),
-    batchId: maybe(text),
-    earlierBatches: maybe(list(text)),
-    checkpoints: maybe(whole),
-    startedAt: text,
-    finishedAt: text,
-  },
-  ...{ fault: maybe(fault), vmsDied: maybe(whole), isOvertaken: maybe(flag) },
-}) as (value: unknown) => value is AssignmentOutcome;
-
 export const isRentalUpdate = record({
   ...{ rental: whole, seq: whole, agreementId: maybe(text), activityId: maybe(text), reason: maybe(text) },
   state: oneOf(
@@ -98,6 +84,21 @@ export const isRentalUpdate = record({
   ...{ failure: maybe(failure), fault: maybe(fault), vmsDied: maybe(whole), terms: maybe(record({})) },
   isTerminated: maybe(flag),
 }) as (value: unknown) => value is RentalUpdate;
+
+export const isOutcome = record({
+  ...{ rental: whole, id: text, task: text, results: list(record({})), reason: maybe(text) },
+  state: oneOf('done', 'failed', 'lost', 'timedOut', 'uncertain', 'returned'),
+  ...{
+    activityId: maybe(text),
+    batchId: maybe(text),
+    earlierBatches: maybe(list(text)),
+    checkpoints: maybe(whole),
+    startedAt: text,
+    finishedAt: text,
+  },
+  ...{ fault: maybe(fault), vmsDied: maybe(whole), isOvertaken: maybe(flag) },
+  news: maybe(isRentalUpdate),
+}) as (value: unknown) => value is AssignmentOutcome;
 
 export const isSettlementUpdate = record({
   ...{ jobUuid: text, seq: whole, phase: text, allocationId: maybe(text) },

@@ -535,12 +535,14 @@ function restart(state: JobState, group: Group, rental: number | undefined): voi
 
 /**
  * Takes over what a rental says of itself. When it ended, or ends without a VM, its work is given back.
+ * @param isWithoutWord - it is the job that says so of one that is gone, whose VM may have been up for a moment. Default false
  * @returns how the task ended that was lost with it
  */
 export function applyRentalUpdate(
   state: JobState,
   update: RentalUpdate,
   now: Timestamp,
+  isWithoutWord = false,
 ): AssignmentOutcome | undefined {
   const rental = state.rentals.find((each) => each.n === update.rental);
   if (!rental || !isLive(rental) || update.seq <= rental.seq) return undefined;
@@ -558,7 +560,8 @@ export function applyRentalUpdate(
   // A VM came up, the first or a fresh one: what it was given before begins now.
   if (update.state === 'ready') rental.currentSince = now;
   if ((update.vmsDied ?? 0) > rental.vmsDied) onIdleVmDied(state, rental, update.vmsDied ?? 0);
-  if (ending && !rental.everReady && !rental.gaveUp) {
+  const mayHaveBegun = isWithoutWord && rental.agreementId !== undefined;
+  if (ending && !rental.everReady && !rental.gaveUp && !mayHaveBegun) {
     rental.gaveUp = true;
     if (!state.failedProviders.includes(rental.provider.id)) state.failedProviders.push(rental.provider.id);
     takeBack(state, rental);
