@@ -533,6 +533,21 @@ describe('a job', () => {
     });
   });
 
+  test.each([
+    ['after it had signed may have been at its task, which is lost', 'creating', 'lost'],
+    ['before it had signed gives its task back', 'signing', undefined],
+  ] as const)('a rental that is gone without a word %s', (_, state, how) => {
+    const job = new Job(spec('a'));
+    const p = job.rent('p');
+    job.give(p);
+    const signed = state === 'creating' ? { agreementId: 'a' } : { agreementId: undefined };
+    job.tell(p, { state, ...signed });
+    const gone = { rental: p.n, seq: Number.MAX_SAFE_INTEGER, state: 'failed', reason: 'gone' } as const;
+    expect(applyRentalUpdate(job.state, gone, LATER, true)?.state).toBe(how);
+    expect(job.states).toEqual(['waiting']);
+    expect(taskResults(job.state)[0]?.attempts).toHaveLength(how ? 1 : 0);
+  });
+
   test('a provider whose bill was refused gets no more work, whoever else is on the market', () => {
     const job = new Job(spec('a'));
     bookRefusals(job.state.conduct, [{ provider: { id: '0xp', name: 'p' }, reason: 'too much' }]);

@@ -1,0 +1,89 @@
+/**
+ * Which offers a round of negotiation chooses: the best, and among equal ones each job has an order of its own, so that many that begin at
+ * once spread over the market.
+ */
+import { randomUUID } from 'node:crypto';
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { DefaultLogger } from '@temporalio/worker';
+import { Connections, createGolemActivities, type GolemActivities } from '../activities';
+import { startDevnet, type Devnet, type DevnetOptions } from '../devnet';
+import { parseJobSpec } from '../model/spec';
+import { PLATFORM } from './support/devnet-requestor';
+
+let devnet: Devnet;
+let activities: GolemActivities;
+
+async function open(providers: DevnetOptions['providers']): Promise<void> {
+  devnet = await startDevnet({ providers });
+  const connections = new Connections({ YAGNA_APPKEY: devnet.appKey, YAGNA_API_URL: devnet.url });
+  activities = createGolemActivities({
+    ...{ connections, specSettings: {}, strategies: {}, registryUrl: `${devnet.url}/registry` },
+  });
+}
+
+function run<T>(act: () => Promise<T>): Promise<T> {
+  return new MockActivityEnvironment({}, { logger: new DefaultLogger('ERROR') }).run(act);
+}
+
+/** Names of the providers that a job chooses when it wants so many, in its order. */
+async function chosen(jobUuid: string, wanted: number): Promise<string[]> {
+  const parsed = parseJobSpec({ image: 'golem/alpine:latest', budget: '1', tasks: ['true'] });
+  if (!parsed.ok) throw new Error(parsed.problems.join());
+  const { demand, pricing, providers } = parsed.spec;
+  const image = { taskPackage: 'hash:sha3:0:http://localhost/image', label: 'image' };
+  const job = { connection: 'default', jobId: jobUuid, jobUuid, owner: 'owner' };
+  const { allocationId } = await run(() =>
+    activities.golemReserveAllocation({ job, amount: '1', platform: PLATFORM, endsAtSec: 4_000_000_000 }),
+  );
+  const { drafts } = await run(() =>
+    activities.golemNegotiate({
+      ...{ job, allocationId, platform: PLATFORM, spec: { image, demand, pricing, providers } },
+      ...{ renew: false, nextDemandNumber: 1, wanted, leftOver: [], unanswered: [] },
+      ...{ avoid: [], brokeFaith: [], forgivable: [] },
+    }),
+  );
+  return drafts.map(({ provider }) => provider.name);
+}
+
+describe('of equal offers', () => {
+  beforeAll(() => open(['one', 'two', 'three', 'four', 'five', 'six'].map((name) => ({ name }))));
+  afterAll(() => devnet.close());
+
+  test('jobs that begin at once do not all choose the same provider', async () => {
+    const choices = await Promise.all(Array.from({ length: 12 }, () => chosen(randomUUID(), 1)));
+    expect(choices.map(({ length }) => length)).toEqual(choices.map(() => 1));
+    expect(new Set(choices.flat()).size).toBeGreaterThan(1);
+  });
+
+  test('a round that is repeated chooses as before, and every provider once', async () => {
+    const jobUuid = randomUUID();
+    const [first, again] = [await chosen(jobUuid, 2), await chosen(jobUuid, 2)];
+    expect(new Set(first).size).toBe(2);
+    expect(new Set(again)).toEqual(new Set(first));
+  });
+});
+
+describe('of offers that come one after the other', () => {
+  const pricing = (start: string): object => ({ pricing: { start, cpuPerHour: '0', envPerHour: '0' } });
+  const market = (later: object) => [
+    { name: 'dear', ...pricing('0.2') },
+    { name: 'cheap', offerDelaySec: 0.05, ...pricing('0.1'), ...later },
+  ];
+  afterEach(() => devnet.close());
+
+  test('the best is chosen, though another one was answered while it came', async () => {
+    await open(market({}));
+    expect(await chosen(randomUUID(), 1)).toEqual(['cheap', 'dear']);
+    expect(devnet.effects.all(0, ['proposal-countered'])).toHaveLength(2);
+  });
+
+  test('a better one that does not answer keeps nobody waiting for one that does', async () => {
+    await open(market({ negotiateSec: 600 }));
+    expect(await chosen(randomUUID(), 1)).toEqual(['dear']);
+  });
+
+  test('both are chosen where two are wanted, the better one first', async () => {
+    await open(market({}));
+    expect(await chosen(randomUUID(), 2)).toEqual(['cheap', 'dear']);
+  });
+});
