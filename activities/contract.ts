@@ -131,6 +131,8 @@ export interface OfferSummary {
   pricePerHour: Amount;
   /** Part of it that is paid once for each VM. */
   startPrice: Amount;
+  /** Its place among all that a round has left, the best first. */
+  rank?: number;
 }
 
 /** A counter-proposal of ours that may still be answered: providers who were full come back to it. */
@@ -162,6 +164,8 @@ export interface NegotiateInput {
   leftOver: OfferSummary[];
   /** Counter-proposals of earlier rounds under the same demand. */
   unanswered: Unanswered[];
+  /** Drafts of earlier rounds that were not taken. Default: none. */
+  spare?: DraftProposal[];
   /** Providers not to be taken now: rented already, or failed before. */
   avoid: ProviderId[];
   /** Those of `avoid` that broke faith with the job, and why. */
@@ -188,8 +192,10 @@ export interface Negotiated {
   demand?: SubscribedDemand;
   /** Number in the mark of the newest demand. */
   demandNumber: number;
-  /** Best first. */
+  /** As many as were wanted, best first. */
   drafts: DraftProposal[];
+  /** Beyond those: better ones had still to come when they were asked. */
+  spare: DraftProposal[];
   leftOver: OfferSummary[];
   unanswered: Unanswered[];
   /** Nobody said anything all the round, though somebody was asked. */

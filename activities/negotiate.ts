@@ -61,6 +61,8 @@ const EVENTS_REPORTED = 20;
 /** Between polls that bring nothing. */
 const LEAST_POLL_MS = 500;
 const LEFT_OVER_KEPT = 30;
+/** Place of what was never ranked. */
+const LAST = 1_000_000;
 const REASONS_KEPT = 20;
 /** With a draft in hand, others are waited for so long after the last news; their answers are taken in the next round. */
 const PATIENCE_MS = 1000;
@@ -103,7 +105,7 @@ export function negotiationActivities(
 
 /** What an offer is ranked by. */
 interface Rank {
-  /** In the order in which they came, or were ranked in the round before. */
+  /** In the order in which they came, or by the rank that they got in the round before. */
   place: number;
   /** In the round in which it came. */
   fresh?: {
@@ -129,13 +131,17 @@ class Round {
   /** Our counter-proposals by id, with when we give up on each. */
   private readonly asked = new Map<ProposalId, Candidate & { untilMs: number }>();
   /** Counter-proposals that were refused for now, or not answered in time: an answer is welcome all the same. */
-  private readonly unanswered: Map<ProposalId, OfferSummary>;
+  private readonly unanswered: Map<ProposalId, Candidate>;
   /** Those of them to which nothing was heard. */
   private readonly silent: Set<ProposalId>;
   private heard = false;
   /** Events that were read. */
   private readonly told = new Set<string>();
   private readonly drafts: { draft: DraftProposal; by: Rank }[] = [];
+  /** Drafts of rounds before, of providers that are not to be taken now. */
+  private readonly shelved: DraftProposal[] = [];
+  /** Since when there are as many as are wanted. */
+  private enoughMs: number | undefined;
   /** Offers come in, and more of them are awaited until then. */
   private burstEndsMs: number | undefined;
   private newsMs = Date.now();
@@ -150,8 +156,10 @@ class Round {
     private readonly avoided: ReadonlyMap<string, AvoidedProvider>,
     private readonly signal: AbortSignal,
   ) {
-    this.candidates = input.leftOver.map((summary, place) => ({ summary, place }));
-    this.unanswered = new Map(input.unanswered.map(({ counterId, summary }) => [counterId, summary]));
+    this.candidates = input.leftOver.map((summary, place) => ({ summary, place: summary.rank ?? place }));
+    this.unanswered = new Map(
+      input.unanswered.map(({ counterId, summary }) => [counterId, { summary, place: summary.rank ?? LAST }]),
+    );
     this.silent = new Set(input.unanswered.flatMap(({ counterId, silent }) => (silent ? counterId : [])));
   }
 
@@ -168,17 +176,22 @@ class Round {
       if (this.seen.offers >= options.maxOfferEvents) this.burstEndsMs = undefined;
       else if (fresh && isFirst) this.burstEndsMs = Date.now() + GATHER_MS;
       this.giveUpOnSilent();
-      if (!this.isBurst() && !fresh && this.isEnough(Date.now() - this.newsMs)) break;
+      if (!this.isBurst() && this.isQuiet(fresh)) break;
     }
-    this.drafts.sort((a, b) => this.compare(a.by, b.by));
     const { demand } = this;
-    const unanswered = this.stillUnanswered();
+    const rank = this.ranking();
+    const ranked = <T extends OfferSummary>(summary: T, by: Rank): T => ({ ...summary, rank: rank.get(by) });
+    // Drafts of a demand that is no more cannot be signed.
+    const drafts = demand ? this.drafts.map(({ draft, by }) => ranked(draft, by)) : [];
+    drafts.sort((a, b) => (a.rank ?? LAST) - (b.rank ?? LAST));
+    const unanswered = this.stillUnanswered(ranked);
+    const leftOver = this.candidates.map((each) => ranked(each.summary, each));
     return {
       demand,
       demandNumber: this.demandNumber,
-      // Drafts of a demand that is no more cannot be signed.
-      drafts: demand ? this.drafts.map(({ draft }) => draft) : [],
-      leftOver: this.candidates.map(({ summary }) => summary).slice(0, LEFT_OVER_KEPT),
+      drafts: drafts.slice(0, input.wanted),
+      spare: [...drafts.slice(input.wanted), ...this.shelved],
+      leftOver: leftOver.slice(0, LEFT_OVER_KEPT),
       unanswered: unanswered.slice(-LEFT_OVER_KEPT),
       silent: !this.heard && unanswered.some(({ silent }) => silent),
       events: this.events,
@@ -190,12 +203,20 @@ class Round {
     return this.burstEndsMs !== undefined && Date.now() < this.burstEndsMs;
   }
 
-  /** As many as are wanted have agreed, and nobody better has still to answer. */
+  /** As many as are wanted have agreed, and nobody better has still to. */
   private isChosen(): boolean {
-    const { wanted } = this.input;
-    if (this.drafts.length < wanted) return false;
-    const worst = this.drafts.map(({ by }) => by).sort((a, b) => this.compare(a, b))[wanted - 1];
-    return !worst || [...this.asked.values()].every((each) => this.compare(worst, each) <= 0);
+    const agreed = this.drafts.map(({ by }) => by);
+    return agreed.length >= this.input.wanted && this.best().every((each) => agreed.includes(each));
+  }
+
+  /** Nothing more is worth waiting for. */
+  private isQuiet(fresh: boolean): boolean {
+    const now = Date.now();
+    if (this.drafts.length >= this.input.wanted) {
+      this.enoughMs ??= now;
+      if (now - this.enoughMs >= PATIENCE_MS) return true;
+    }
+    return !fresh && this.isEnough(now - this.newsMs);
   }
 
   /** Wakes up when an answer is overdue, the round ends, or drafts are at hand and nobody else answers quickly. */
@@ -218,12 +239,19 @@ class Round {
     return nobodyElse && forgivable && quietMs >= this.input.spec.demand.offerFetchingIntervalSec * 1000;
   }
 
-  private stillUnanswered(): Unanswered[] {
-    const asked = [...this.asked].map(([counterId, { summary }]) => ({ counterId, summary, silent: true }));
-    const others = [...this.unanswered].map(([counterId, summary]) => ({
-      ...{ counterId, summary, silent: this.silent.has(counterId) },
-    }));
-    return [...others, ...asked];
+  private stillUnanswered(ranked: (summary: OfferSummary, by: Rank) => OfferSummary): Unanswered[] {
+    const told = ([counterId, each]: [ProposalId, Candidate], silent: boolean): Unanswered => ({
+      ...{ counterId, summary: ranked(each.summary, each), silent },
+    });
+    const others = [...this.unanswered].map((each) => told(each, this.silent.has(each[0])));
+    return [...others, ...[...this.asked].map((each) => told(each, true))];
+  }
+
+  /** Places of all that was not taken or came to a draft, for the rounds to come. */
+  private ranking(): Map<Rank, number> {
+    const all: Rank[] = [...this.drafts.map(({ by }) => by), ...this.candidates];
+    all.push(...this.asked.values(), ...this.unanswered.values());
+    return new Map(all.sort((a, b) => this.compare(a, b)).map((each, place) => [each, place]));
   }
 
   private async openDemand(attemptNumber: number): Promise<void> {
@@ -243,6 +271,10 @@ class Round {
       this.demand = old;
       this.demandNumber = old.n;
       this.body = body(old.n, old.expiresAtMs);
+      for (const draft of input.spare ?? []) {
+        if (this.isTaken(draft.provider.id)) this.shelved.push(draft);
+        else this.drafts.push({ draft, by: { place: draft.rank ?? LAST } });
+      }
       return;
     }
     if (old || attemptNumber > 1) this.events.push(...(await endDemands(yagna, job, signal)));
@@ -360,10 +392,8 @@ class Round {
     const { input, yagna, signal, demand, body } = this;
     if (!demand || !body) return;
     this.candidates.sort((a, b) => this.compare(a, b));
-    const free = this.candidates.filter(({ summary }) => !this.isTaken(summary.provider.id));
-    const missing = input.wanted - this.drafts.length - this.asked.size;
-    const best = this.isBurst() ? this.among(free) : free.slice(0, Math.max(0, missing));
-    for (const candidate of best) {
+    const best = this.best();
+    for (const candidate of this.free().filter((each) => best.includes(each))) {
       this.candidates = this.candidates.filter((other) => other !== candidate);
       const { summary } = candidate;
       const counter = {
@@ -385,7 +415,7 @@ class Round {
         // Answered before, withdrawn, or of a demand that is no more: the next one, please.
         if (!isYagnaError(error, 'gone', 'notFound', 'badRequest', 'conflict')) throw error;
         // No answer will come, nor the offer again.
-        this.unanswered.set(summary.proposalId, summary);
+        this.unanswered.set(summary.proposalId, candidate);
         this.silent.add(summary.proposalId);
       }
     }
@@ -423,11 +453,14 @@ class Round {
     );
   }
 
-  /** Those that would be chosen now, of all that were asked, have agreed or are free. */
-  private among(free: Candidate[]): Candidate[] {
-    const others: Rank[] = [...this.asked.values(), ...this.drafts.map(({ by }) => by)];
-    const best = [...others, ...free].sort((a, b) => this.compare(a, b)).slice(0, this.input.wanted);
-    return free.filter((each) => best.includes(each));
+  /** As many as are wanted, of those that have agreed, were asked or are free. */
+  private best(): Rank[] {
+    const all: Rank[] = [...this.drafts.map(({ by }) => by), ...this.asked.values(), ...this.free()];
+    return all.sort((a, b) => this.compare(a, b)).slice(0, this.input.wanted);
+  }
+
+  private free(): Candidate[] {
+    return this.candidates.filter(({ summary }) => !this.isTaken(summary.provider.id));
   }
 
   /** Left-over offers were ranked in their round and go first. */
@@ -443,11 +476,11 @@ class Round {
     const { prevProposalId } = proposal;
     const { demand } = this;
     if (!demand || prevProposalId === undefined) return;
-    const asked = this.asked.get(prevProposalId);
-    const summary = asked?.summary ?? this.unanswered.get(prevProposalId);
+    const asked = this.asked.get(prevProposalId) ?? this.unanswered.get(prevProposalId);
+    const summary = asked?.summary;
     this.asked.delete(prevProposalId);
     this.unanswered.delete(prevProposalId);
-    if (!summary || this.isTaken(summary.provider.id)) return;
+    if (!asked || !summary || this.isTaken(summary.provider.id)) return;
     this.newsMs = Date.now();
     const read = readOffer(proposal.properties, proposal.issuerId);
     this.report(
@@ -469,29 +502,29 @@ class Round {
     if (worse) return this.countUnsuitable(worse);
     this.drafts.push({
       draft: { ...summary, ...pricesOf(offer), proposalId: proposal.proposalId, demand },
-      // Of those that were asked in a round before, and answer now.
-      by: asked ?? { place: 0 },
+      by: asked,
     });
   }
 
   private onRejected(counterId: ProposalId, why: Reason | undefined): void {
-    const summary = this.asked.get(counterId)?.summary ?? this.unanswered.get(counterId);
-    if (!summary) return;
+    const asked = this.asked.get(counterId) ?? this.unanswered.get(counterId);
+    if (!asked) return;
+    const { summary } = asked;
     this.newsMs = Date.now();
     this.asked.delete(counterId);
     this.silent.delete(counterId);
     if (why?.[PROP.rejectionIsFinal] === true) this.unanswered.delete(counterId);
-    else this.unanswered.set(counterId, summary);
+    else this.unanswered.set(counterId, asked);
     const reason = why?.message ?? 'no reason given';
     this.countUnsuitable(reason);
     this.report(event('ProposalRejected', { id: counterId, provider: summary.provider, reason }));
   }
 
   private giveUpOnSilent(): void {
-    for (const [id, { summary, untilMs }] of this.asked) {
-      if (Date.now() < untilMs) continue;
+    for (const [id, asked] of this.asked) {
+      if (Date.now() < asked.untilMs) continue;
       this.asked.delete(id);
-      this.unanswered.set(id, summary);
+      this.unanswered.set(id, asked);
       this.silent.add(id);
       const reason = 'no answer to our counter-proposal in time';
       this.countUnsuitable(reason);

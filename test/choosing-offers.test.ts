@@ -6,6 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { DefaultLogger } from '@temporalio/worker';
 import { Connections, createGolemActivities, type GolemActivities } from '../activities';
+import type { DraftProposal, Negotiated, NegotiateInput } from '../activities/contract';
 import { startDevnet, type Devnet, type DevnetOptions } from '../devnet';
 import { parseJobSpec } from '../model/spec';
 import { PLATFORM } from './support/devnet-requestor';
@@ -25,8 +26,15 @@ function run<T>(act: () => Promise<T>): Promise<T> {
   return new MockActivityEnvironment({}, { logger: new DefaultLogger('ERROR') }).run(act);
 }
 
+const names = (drafts: readonly DraftProposal[]): string[] => drafts.map(({ provider }) => provider.name);
+
 /** Names of the providers that a job chooses when it wants so many, in its order. */
 async function chosen(jobUuid: string, wanted: number): Promise<string[]> {
+  return names((await negotiated(jobUuid, { wanted })).drafts);
+}
+
+/** A round of negotiation. @param more over the input of a first one */
+async function negotiated(jobUuid: string, more: Partial<NegotiateInput>): Promise<Negotiated> {
   const parsed = parseJobSpec({ image: 'golem/alpine:latest', budget: '1', tasks: ['true'] });
   if (!parsed.ok) throw new Error(parsed.problems.join());
   const { demand, pricing, providers } = parsed.spec;
@@ -35,14 +43,13 @@ async function chosen(jobUuid: string, wanted: number): Promise<string[]> {
   const { allocationId } = await run(() =>
     activities.golemReserveAllocation({ job, amount: '1', platform: PLATFORM, endsAtSec: 4_000_000_000 }),
   );
-  const { drafts } = await run(() =>
+  return await run(() =>
     activities.golemNegotiate({
       ...{ job, allocationId, platform: PLATFORM, spec: { image, demand, pricing, providers } },
-      ...{ renew: false, nextDemandNumber: 1, wanted, leftOver: [], unanswered: [] },
-      ...{ avoid: [], brokeFaith: [], forgivable: [] },
+      ...{ renew: false, nextDemandNumber: 1, wanted: 1, leftOver: [], unanswered: [] },
+      ...{ avoid: [], brokeFaith: [], forgivable: [], ...more },
     }),
   );
-  return drafts.map(({ provider }) => provider.name);
 }
 
 describe('of equal offers', () => {
@@ -73,8 +80,29 @@ describe('of offers that come one after the other', () => {
 
   test('the best is chosen, though another one was answered while it came', async () => {
     await open(market({}));
-    expect(await chosen(randomUUID(), 1)).toEqual(['cheap', 'dear']);
+    expect(await chosen(randomUUID(), 1)).toEqual(['cheap']);
     expect(devnet.effects.all(0, ['proposal-countered'])).toHaveLength(2);
+  });
+
+  test('one that was not needed is at hand for the next round, and no better offer is passed over for it', async () => {
+    await open([...market({}), { name: 'middling', offerDelaySec: 0.05, ...pricing('0.15') }]);
+    const jobUuid = randomUUID();
+    const first = await negotiated(jobUuid, {});
+    expect([names(first.drafts), names(first.spare)]).toEqual([['cheap'], ['dear']]);
+    const { demand, leftOver, unanswered, spare } = first;
+    const avoid = first.drafts.map(({ provider }) => provider.id);
+    const again = { demand, leftOver, unanswered, spare, nextDemandNumber: 2 };
+    expect(names((await negotiated(jobUuid, { ...again, avoid })).drafts)).toEqual(['middling']);
+    const dear = spare.map(({ provider }) => provider.id);
+    const shelved = await negotiated(jobUuid, { ...again, leftOver: [], avoid: dear, wanted: 0 });
+    expect(names(shelved.spare)).toEqual(['dear']);
+    expect(names((await negotiated(jobUuid, { ...again, leftOver: [], avoid })).drafts)).toEqual(['dear']);
+  });
+
+  test('where the best refuses, the next best is asked, whoever was asked before it came', async () => {
+    await open([...market({}), { name: 'middling', offerDelaySec: 0.05, ...pricing('0.15') }]);
+    devnet.faults.arm({ on: 'provider.negotiate', do: 'refuse', provider: 'cheap' });
+    expect(await chosen(randomUUID(), 1)).toEqual(['middling']);
   });
 
   test('a better one that does not answer keeps nobody waiting for one that does', async () => {

@@ -178,10 +178,25 @@ test('where a fresh VM takes the place of one that died, all of it is done there
 test.each<[string, Partial<TaskSpec>]>([
   ['share a VM', { vm: 'one', vmShared: true }],
   ['have checkpoints', { checkpoint: {} as TaskSpec['checkpoint'] }],
+  ['may be tried once only', { maxAttempts: 1 }],
+  ['must not run when they may have run', { onUncertain: 'fail' }],
 ])('tasks that %s come alone', (_, more) => {
   const job = new Job(9, 1, () => more);
   const rental = onlyRental(job);
   expect(job.practised(rental).give(rental)).toEqual(['b']);
+});
+
+test('one that shares its VM comes alone, and its mate after it, whatever else waits', () => {
+  const mates = { vm: 'one', vmShared: true };
+  const job = new Job(9, 2, (name) => (name === 'b' || name === 'e' ? mates : {}));
+  const [rental, other] = job.rentals;
+  if (!rental || !other) throw new Error('it has none');
+  job.practised(rental);
+  expect(job.give(rental)).toEqual(['b']);
+  job.end(rental, 'done');
+  job.practised(other);
+  expect(job.give(other)).not.toContain('e');
+  expect(job.give(rental)).toEqual(['e']);
 });
 
 test('those that are too large to travel together come in parts', () => {

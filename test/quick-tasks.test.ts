@@ -112,6 +112,15 @@ test('that come behind a long one wait for it where there is nobody else, and pr
   expect(attempts(result)).toEqual(result.tasks.map(() => ['done']));
 });
 
+test('are all done though the answer to one of their scripts is lost', async () => {
+  const lost = world.devnet.faults.arm({ on: 'exec', do: 'dropAfter', nth: 4 });
+  const jobId = await start(quick(...numbers(1, 9)), 1);
+  const result = await endsWell(jobId);
+  await lost.hit(1);
+  const again = result.tasks.filter(({ attempts: all }) => all.length > 1);
+  expect(attempts({ ...result, tasks: again })).toEqual([['uncertain', 'done']]);
+});
+
 test('are all done though the VM dies under one of them', async () => {
   const jobId = await start([...quick(1), long(), ...quick(3, 4, 5)], 1);
   await gate.visitor();

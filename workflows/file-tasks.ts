@@ -105,11 +105,17 @@ export class FileTasks {
 
   /** Whether one more task may begin: its results will find room. */
   get hasRoom(): boolean {
+    return this.roomFor(1) > 0;
+  }
+
+  /** How many tasks more may begin. */
+  roomFor(atMost: number): number {
     const { state } = this.owner;
     const open = state.tasks.filter(({ state: how }) => how === 'running' || how === 'waiting');
     const running = open.filter(({ state: how }) => how === 'running').map((task) => this.roomOf(task));
-    const next = Math.max(0, ...open.map((task) => this.roomOf(task)));
-    return this.keptJson + running.reduce((sum, json) => sum + json, next) <= RESULTS_JSON;
+    const next = Math.max(1, ...open.map((task) => this.roomOf(task)));
+    const left = RESULTS_JSON - running.reduce((sum, json) => sum + json, this.keptJson);
+    return Math.max(0, Math.min(atMost, Math.floor(left / next)));
   }
 
   /** More tasks come, so that rentals had better be kept. */

@@ -88,6 +88,7 @@ import {
   type RentalEntry,
 } from './state/job-state';
 import { ShownAttributes } from './search-attributes';
+import { MOST_IN_HAND } from './state/in-hand';
 import { newGrants, type Grants } from './state/grants';
 import { unlessStopped } from './unless-stopped';
 
@@ -528,10 +529,11 @@ export async function golemJob(given: unknown, carried?: CarriedJob): Promise<Jo
       }
     }
     for (const rental of budget.holdsBack ? [] : state.rentals) {
-      if (inFile && !inFile.hasRoom) break;
+      const room = inFile?.roomFor(MOST_IN_HAND);
+      if (room === 0) break;
       if (rental.state !== 'ready' && rental.state !== 'busy') continue;
       // The scripts of an interactive rental's user come between.
-      const most = spec.interactive ? 1 : undefined;
+      const most = spec.interactive ? 1 : room;
       const [first, ...more] = assignSeveral(state, rental, now(), most);
       if (first) handTo(rental, first, ...more);
     }

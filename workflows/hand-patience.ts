@@ -1,8 +1,10 @@
 import { CancellationScope, sleep } from '@temporalio/workflow';
 import type { Rental } from './rental';
 
-/** Twice as long as all that a rental has in hand is thought to take. */
-const PATIENCE = '4 s';
+/** How long the job waits for word of what is done. */
+const SILENCE = '1 s';
+/** How long after that tasks wait in the hand of a rental: in all twice as long as all that is in it is thought to take. */
+const PATIENCE = '3 s';
 
 /** How long tasks wait in the hand of a rental that comes to none of them, and the job for word of those that are done. */
 export class HandPatience {
@@ -15,16 +17,17 @@ export class HandPatience {
     if (this.waiting) return;
     const waiting = new CancellationScope();
     this.waiting = waiting;
+    const { rental } = this;
     void waiting
-      .run(() => sleep(PATIENCE))
-      .then(
-        () => {
-          this.waiting = undefined;
-          this.rental.say(() => this.rental.partWithHand());
-        },
-        // It was ended.
-        () => undefined,
-      );
+      .run(() => sleep(SILENCE))
+      .then(() => rental.say(() => rental.tellOutcomes()))
+      .then(() => waiting.run(() => sleep(PATIENCE)))
+      .then(() => {
+        this.waiting = undefined;
+        rental.say(() => rental.partWithHand());
+      })
+      // It was ended.
+      .catch(() => undefined);
   }
 
   end(): void {

@@ -25,6 +25,8 @@ export interface MarketState {
   leftOver: OfferSummary[];
   unanswered: Unanswered[];
   drafts: DraftProposal[];
+  /** Drafts that were not wanted then. */
+  spare?: DraftProposal[];
   /** Nobody answers under the demand, or what they have answered is lost: the next round makes another one. */
   silent: boolean;
 }
@@ -67,12 +69,12 @@ export class MarketRounds {
 
   async round({ wanted, avoid, brokeFaith, forgivable }: RoundInput): Promise<Negotiated> {
     const { job } = this;
-    const { demand, nextDemandNumber, leftOver, unanswered, silent } = this.state;
+    const { demand, nextDemandNumber, leftOver, unanswered, drafts, spare = [], silent } = this.state;
     // The tasks are no business of the market, and may be large.
     const { image, demand: options, pricing, providers, budget } = this.spec;
     const found = await negotiation().golemNegotiate({
       ...{ job, allocationId: this.allocationId(), demand, nextDemandNumber, leftOver, unanswered },
-      renew: silent,
+      ...{ spare: [...drafts, ...spare], renew: silent },
       ...{ wanted, avoid, brokeFaith, forgivable, platform: paymentPlatform(budget) },
       payer: budget.payer,
       spec: { image, demand: options, pricing, providers },
@@ -84,6 +86,7 @@ export class MarketRounds {
       unanswered: found.demand ? found.unanswered : [],
       silent: found.demand !== undefined && found.silent,
       drafts: found.drafts,
+      spare: found.demand ? found.spare : [],
     };
     return found;
   }

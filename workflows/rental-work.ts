@@ -148,9 +148,14 @@ async function runScripts(rental: Rental, vm: Vm, patience: HandPatience): Promi
     const { outcome } = done;
     if (outcome.state === 'done') progress.tasksDone += 1;
     const isSoonMore = outcome.state === 'done' && done.vm === undefined && rental.hasMoreInHand;
+    const isFreshNext = outcome.state === 'uncertain' && !isVmKept(begun);
     if (!isSoonMore) patience.end();
-    const isOfJob = await rental.tellOutcome(outcome, isSoonMore);
-    if (outcome.state === 'uncertain' && !isVmKept(begun)) return false;
+    const isOfJob = await rental.tellOutcome(outcome, isSoonMore || isFreshNext);
+    if (isFreshNext) {
+      // Nothing in hand need wait for a fresh VM.
+      await rental.partWithHand();
+      return false;
+    }
     if (outcome.state === 'lost' || done.vm !== undefined) {
       record.told = isOfJob;
       const message = outcome.reason ?? 'the VM is gone';

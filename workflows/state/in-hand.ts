@@ -3,7 +3,7 @@
  * rental and job tell each other: so a rental that was quick is given several at a time. It gives back by itself what it does not come to
  * soon, so that nobody's task waits behind a long one.
  */
-import type { ProviderId, Timestamp } from '../../model/ids';
+import type { Timestamp } from '../../model/ids';
 import type { JobState, RentalEntry, TaskState } from './job-state';
 
 export interface InHand {
@@ -15,7 +15,7 @@ export interface InHand {
 
 /** What is in a rental's hands must not take it longer than that, by its last task. */
 const HAND_MS = 2000;
-const MOST_IN_HAND = 4;
+export const MOST_IN_HAND = 4;
 
 /** What is given to it at once must fit into a signal. */
 export const HAND_JSON = 100_000;
@@ -33,15 +33,19 @@ export function sizeOfHand(state: JobState, rental: RentalEntry, left: number, s
   return Math.max(1, Math.min(MOST_IN_HAND, share, Math.floor(HAND_MS / Math.max(1, lastTaskMs))));
 }
 
-/** Only a task that nothing else depends on, and that was never tried, is given before its turn. */
-export function mayBeInHand(
-  state: JobState,
-  task: TaskState,
-  rental: { provider: { id: ProviderId } },
-): boolean {
-  const group = state.groups[task.group];
-  if (!group || group.tasks.length > 1 || group.avoid.includes(rental.provider.id)) return false;
-  return task.state === 'waiting' && task.assigned === 0 && task.spec.checkpoint === undefined;
+/**
+ * Only tasks that nothing else depends on are given together; where a rental is gone without a word, it may have done some of them, and
+ * they are done again.
+ */
+export function mayShareHand(state: JobState, { group, spec }: TaskState): boolean {
+  const isAlone = state.groups[group]?.tasks.length === 1;
+  return isAlone && !spec.checkpoint && spec.maxAttempts > 1 && spec.onUncertain !== 'fail';
+}
+
+/** One that was never tried is given before its turn. */
+export function mayBeInHand(state: JobState, task: TaskState, { provider }: RentalEntry): boolean {
+  if (!mayShareHand(state, task) || state.groups[task.group]?.avoid.includes(provider.id)) return false;
+  return task.state === 'waiting' && task.assigned === 0;
 }
 
 /** An assignment is over: takes it from the rental. Undefined for one that is not its own any more. */

@@ -28,6 +28,7 @@ import {
   HAND_JSON,
   isAnyInHand,
   mayBeInHand,
+  mayShareHand,
   sizeOfHand,
   takeFromHand,
   type InHand,
@@ -399,11 +400,13 @@ export function assignSeveral(
   const first = assign(state, rental, now);
   if (!first) return [];
   const assignments = [first];
+  rental.inHand = [];
+  const own = rental.current === undefined ? undefined : state.tasks[rental.current];
+  if (!own || !mayShareHand(state, own)) return assignments;
   const waiting = freeGroups(state);
   const sharers = state.rentals.filter((each) => isLive(each) && !each.closing).length;
   const most = Math.min(atMost, sizeOfHand(state, rental, waiting.length + 1, sharers));
   let json = jsonSize(first);
-  const inHand: InHand[] = [];
   for (const group of waiting) {
     if (assignments.length >= most) break;
     const [index] = group.tasks;
@@ -414,10 +417,9 @@ export function assignSeveral(
     if (json > HAND_JSON) break;
     const assignment = give(task, rental);
     task.isInHand = true;
-    inHand.push({ task: index, id: assignment.id });
+    rental.inHand.push({ task: index, id: assignment.id });
     assignments.push(assignment);
   }
-  rental.inHand = inHand;
   return assignments;
 }
 
@@ -427,7 +429,7 @@ export function applyOutcome(state: JobState, outcome: AssignmentOutcome): boole
   const task = rental && takeFromHand(state, rental, outcome.id, outcome.finishedAt);
   const group = task && state.groups[task.group];
   if (!rental || !group || task.state !== 'running') return false;
-  task.startedAt ??= outcome.startedAt;
+  if (outcome.state !== 'returned') task.startedAt ??= outcome.startedAt;
   rental.lastTaskMs = outcome.state === 'done' ? tookMs(outcome) : undefined;
   // A fresh VM under the same agreement takes the group again.
   const isRenewed = outcome.vmsDied !== undefined;
@@ -560,7 +562,7 @@ export function applyRentalUpdate(
   // A VM came up, the first or a fresh one: what it was given before begins now.
   if (update.state === 'ready') rental.currentSince = now;
   if ((update.vmsDied ?? 0) > rental.vmsDied) onIdleVmDied(state, rental, update.vmsDied ?? 0);
-  const mayHaveBegun = isWithoutWord && rental.agreementId !== undefined;
+  const mayHaveBegun = isWithoutWord && rental.agreementId !== undefined && rental.current !== undefined;
   if (ending && !rental.everReady && !rental.gaveUp && !mayHaveBegun) {
     rental.gaveUp = true;
     if (!state.failedProviders.includes(rental.provider.id)) state.failedProviders.push(rental.provider.id);
