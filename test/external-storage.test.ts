@@ -112,7 +112,12 @@ test('outputs of a job go through it, and its settlement reads what it needs', a
 test('what a job takes along into its next runs goes through it, too', async () => {
   const { jobId } = await golem.startJob({
     ...{ image: 'golem/alpine:latest', budget: '1', providers: { max: 1 } },
-    tasks: Array.from({ length: 24 }, (_, n) => `yes ${n + 100} | head -c 4000`),
+    tasks: Array.from({ length: 24 }, (_, n) => ({
+      name: `task-${n}`,
+      commands: [`yes ${n + 100} | head -c 4000`],
+      // Given one at a time, they make the history long.
+      maxAttempts: 1,
+    })),
   });
   const { state, tasks } = await golem.result(jobId);
   expect(state).toBe('done');
