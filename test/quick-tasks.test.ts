@@ -130,19 +130,13 @@ test('are all done though the VM dies under one of them', async () => {
   expect(attempts(result)).toEqual([['done'], ['lost', 'done'], ['done'], ['done'], ['done']]);
 });
 
-test('are all done though their rental is ended by its user', async () => {
+test.each<[string, (rental: string) => Promise<unknown>]>([
+  ['ended by its user', (rental) => world.golem.terminate(rental)],
+  ['gone without a word', (rental) => world.client.workflow.getHandle(rental).terminate('by a user')],
+])('are all done though their rental is %s', async (_, end) => {
   const jobId = await start([...quick(1), long(), ...quick(3, 4, 5)], 1);
   await gate.visitor();
-  await world.golem.terminate(rentalId(jobId, 1));
-  gate.open();
-  const result = await endsWell(jobId);
-  expect(attempts(result)).toEqual([['done'], ['lost', 'done'], ['done'], ['done'], ['done']]);
-});
-
-test('are all done though their rental is gone without a word', async () => {
-  const jobId = await start([...quick(1), long(), ...quick(3, 4, 5)], 1);
-  await gate.visitor();
-  await world.client.workflow.getHandle(rentalId(jobId, 1)).terminate('by a user');
+  await end(rentalId(jobId, 1));
   gate.open();
   const result = await endsWell(jobId);
   expect(attempts(result)).toEqual([['done'], ['lost', 'done'], ['done'], ['done'], ['done']]);
