@@ -143,7 +143,7 @@ class Round {
   /** Since when there are as many as are wanted. */
   private enoughMs: number | undefined;
   /** Offers come in, and more of them are awaited until then. */
-  private burstEndsMs: number | undefined;
+  private burstEndsMs = 0;
   private newsMs = Date.now();
   private readonly events: NewEvent[] = [];
   private readonly seen = { offers: 0, unsuitable: {} as Record<string, number> };
@@ -173,7 +173,7 @@ class Round {
       await this.answerBest();
       const isFirst = this.isBurst() || (this.drafts.length === 0 && this.asked.size === 0);
       const fresh = await this.collect(Math.min(this.waitSec(endsMs), options.offerFetchingIntervalSec));
-      if (this.seen.offers >= options.maxOfferEvents) this.burstEndsMs = undefined;
+      if (this.seen.offers >= options.maxOfferEvents) this.burstEndsMs = 0;
       else if (fresh && isFirst) this.burstEndsMs = Date.now() + GATHER_MS;
       this.giveUpOnSilent();
       if (!this.isBurst() && this.isQuiet(fresh)) break;
@@ -200,7 +200,7 @@ class Round {
   }
 
   private isBurst(): boolean {
-    return this.burstEndsMs !== undefined && Date.now() < this.burstEndsMs;
+    return Date.now() < this.burstEndsMs;
   }
 
   /** As many as are wanted have agreed, and nobody better has still to. */
@@ -222,7 +222,7 @@ class Round {
   /** Wakes up when an answer is overdue, the round ends, or drafts are at hand and nobody else answers quickly. */
   private waitSec(endsMs: number): number {
     const now = Date.now();
-    if (this.burstEndsMs !== undefined && now < this.burstEndsMs) return (this.burstEndsMs - now) / 1000;
+    if (now < this.burstEndsMs) return (this.burstEndsMs - now) / 1000;
     const overdue = [...this.asked.values()].map(({ untilMs }) => untilMs);
     const until = Math.min(endsMs, ...overdue);
     const patience = this.drafts.length > 0 ? 1 : 60;
@@ -477,10 +477,10 @@ class Round {
     const { demand } = this;
     if (!demand || prevProposalId === undefined) return;
     const asked = this.asked.get(prevProposalId) ?? this.unanswered.get(prevProposalId);
-    const summary = asked?.summary;
     this.asked.delete(prevProposalId);
     this.unanswered.delete(prevProposalId);
-    if (!asked || !summary || this.isTaken(summary.provider.id)) return;
+    if (!asked || this.isTaken(asked.summary.provider.id)) return;
+    const { summary } = asked;
     this.newsMs = Date.now();
     const read = readOffer(proposal.properties, proposal.issuerId);
     this.report(

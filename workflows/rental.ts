@@ -169,7 +169,7 @@ export class Rental {
 
   /** Nothing beside the first VM is under way that the next run could not go on with. */
   isAtRest(): boolean {
-    const isAllSaid = this.saying.size === 0 && this.untold.length === 0 && !this.news;
+    const isAllSaid = this.saying.size === 0 && !this.hasUntold();
     return this.under === 0 && this.following === 0 && isAllSaid;
   }
 
@@ -239,8 +239,7 @@ export class Rental {
     more: Pick<RentalUpdate, 'fault' | 'vmsDied' | 'isTerminated'> = {},
   ): Promise<void> {
     const failure = broken && { type: broken.type, message: broken.message };
-    const { news } = this;
-    this.news = undefined;
+    const news = this.takeNews();
     const update = this.become(state, { ...more, reason, failure });
     await Promise.all([this.tellUpdate(news), this.tellUpdate(update)]);
   }
@@ -335,11 +334,16 @@ export class Rental {
 
   /** Whatever waits to be told. */
   async tellOutcomes(): Promise<void> {
-    const { news } = this;
-    this.news = undefined;
+    const news = this.takeNews();
     const [first, ...more] = this.untold.splice(0);
     if (!first) await this.tellUpdate(news);
     else await this.tell(() => this.job.signal(assignmentOutcomeSignal, { ...first, news }, ...more));
+  }
+
+  private takeNews(): RentalUpdate | undefined {
+    const { news } = this;
+    this.news = undefined;
+    return news;
   }
 
   hasUntold(): boolean {

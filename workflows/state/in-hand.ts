@@ -4,7 +4,7 @@
  * soon, so that nobody's task waits behind a long one.
  */
 import type { Timestamp } from '../../model/ids';
-import type { JobState, RentalEntry, TaskState } from './job-state';
+import type { Group, JobState, RentalEntry, TaskState } from './job-state';
 
 export interface InHand {
   /** Index of the task. */
@@ -63,9 +63,7 @@ export function takeFromHand(
   }
   const at = inHand.findIndex((each) => each.id === id);
   const [taken] = at < 0 ? [] : inHand.splice(at, 1);
-  const task = taken && state.tasks[taken.task];
-  if (task) task.isInHand = undefined;
-  return task;
+  return taken && state.tasks[taken.task];
 }
 
 /** The rental runs what it has in hand now, if anything. */
@@ -75,22 +73,26 @@ function begin(state: JobState, rental: RentalEntry, next: InHand | undefined, n
   const task = next && state.tasks[next.task];
   if (!task) return;
   rental.currentSince = now;
-  task.isInHand = undefined;
   task.startedAt ??= now;
+  hold(state, rental, state.groups[task.group]);
+}
+
+/** The rental's VM holds the files of that group, and of no other. */
+export function hold(state: JobState, rental: RentalEntry, held: Group | undefined): void {
   for (const group of state.groups) if (group.rental === rental.n) group.rental = undefined;
-  const group = state.groups[task.group];
-  if (group) group.rental = rental.n;
+  if (held) held.rental = rental.n;
 }
 
 /** The rental comes to none of it any more: it waits again for anybody. */
 export function emptyHand(state: JobState, rental: RentalEntry): void {
   for (const { task: index } of rental.inHand?.splice(0) ?? []) {
     const task = state.tasks[index];
-    if (!task) continue;
-    task.isInHand = undefined;
-    if (task.state === 'running') task.state = 'waiting';
+    if (task?.state === 'running') task.state = 'waiting';
   }
 }
 
-export const isAnyInHand = (state: JobState): boolean =>
-  state.rentals.some(({ inHand = [] }) => inHand.length > 0);
+/** Tasks that their rentals have yet to come to, though their state is `running`. */
+export const tasksInHand = ({ tasks, rentals }: JobState): TaskState[] =>
+  rentals
+    .flatMap(({ inHand = [] }) => inHand.flatMap(({ task }) => tasks[task] ?? []))
+    .filter(({ state }) => state === 'running');

@@ -26,11 +26,12 @@ import { brokeFaith, goodConduct, type Conduct } from './broken-faith';
 import {
   emptyHand,
   HAND_JSON,
-  isAnyInHand,
+  hold,
   mayBeInHand,
   mayShareHand,
   sizeOfHand,
   takeFromHand,
+  tasksInHand,
   type InHand,
 } from './in-hand';
 
@@ -47,8 +48,6 @@ export interface TaskState {
   failures: number;
   /** Number of assignments made, for their ids. */
   assigned: number;
-  /** Its state is `running`, and its rental has yet to come to it. */
-  isInHand?: boolean;
   /** A checkpoint of it was stored. */
   stored?: boolean;
   /** Seconds that its present attempt took in agreements before, whose time was over. */
@@ -285,7 +284,7 @@ export function rentalsToClose(state: JobState, max: number, nowMs: number): Ren
   const waiting = freeGroups(state);
   const useless = open.filter((rental) => !waiting.some((group) => serves(state, group, rental, nowMs)));
   // What others have in hand may come back.
-  if (waiting.length === 0) return isAnyInHand(state) ? [] : useless;
+  if (waiting.length === 0) return tasksInHand(state).length > 0 ? [] : useless;
   if (live.length < max) return [];
   const stranded = waiting.filter((group) => !open.some((rental) => serves(state, group, rental, nowMs)));
   return useless.slice(0, stranded.length);
@@ -366,9 +365,7 @@ export function assign(state: JobState, rental: RentalEntry, now: Timestamp): As
   const index = group && nextTask(state, group);
   const task = index === undefined ? undefined : state.tasks[index];
   if (!group || !task) return undefined;
-  for (const other of state.groups)
-    if (other.rental === rental.n && other !== group) other.rental = undefined;
-  group.rental = rental.n;
+  hold(state, rental, group);
   task.startedAt ??= now;
   const assignment = give(task, rental);
   rental.current = index;
@@ -416,7 +413,6 @@ export function assignSeveral(
     json += jsonSize(task.spec);
     if (json > HAND_JSON) break;
     const assignment = give(task, rental);
-    task.isInHand = true;
     rental.inHand.push({ task: index, id: assignment.id });
     assignments.push(assignment);
   }
@@ -679,21 +675,20 @@ export function taskResult(task: TaskState): TaskResult {
 /** Undefined where there is none of that name, or none any more. */
 export function taskNow(state: JobState, name: unknown): TaskNow | undefined {
   const task = state.tasks.find(({ spec }) => spec.name === name);
-  return task && { ...taskResult(task), state: shownState(task) };
+  // Whoever asks is told that a task runs only where its rental is at it.
+  return task && { ...taskResult(task), state: tasksInHand(state).includes(task) ? 'waiting' : task.state };
 }
 
-/** Whoever asks is told that a task runs only where its rental is at it. */
-const shownState = ({ state, isInHand }: TaskState): TaskState['state'] =>
-  state === 'running' && isInHand ? 'waiting' : state;
-
-export function countTasks({ tasks, ahead, past }: JobState): JobProgress['tasks'] {
+export function countTasks(state: JobState): JobProgress['tasks'] {
+  const { tasks, ahead, past } = state;
+  const inHand = tasksInHand(state).length;
   const count = (...states: TaskState['state'][]): number =>
-    tasks.filter((task) => states.includes(shownState(task))).length;
+    tasks.filter((task) => states.includes(task.state)).length;
   const over = past.done + past.failed + past.cancelled;
   return {
     total: tasks.length + ahead + over,
-    waiting: count('waiting') + ahead,
-    running: count('running'),
+    waiting: count('waiting') + inHand + ahead,
+    running: count('running') - inHand,
     done: count('done') + past.done,
     failed: count('failed', 'cancelled') + past.failed + past.cancelled,
   };
