@@ -60,7 +60,7 @@ export async function decideDebitNote(
   const isOvertaken = input.document.eventDate < (soFar.lastNoteAt[activityId] ?? '');
   const isInvoiced = soFar.invoiceAccepted || soFar.invoiceRejected === true;
   if (isInvoiced || isOvertaken || note.status === 'CANCELLED') return decided('superseded');
-  if (namedBroker(found.agreement.demand.properties) && !paceRefusal(yagna, input, found, note))
+  if (namedBroker(found.agreement.demand.properties) && !paceRefusal(input, found, note))
     return decided('awaited');
   const refusal = await refuseDebitNote(yagna, input, found, note, signal);
   if (!refusal) {
@@ -92,9 +92,9 @@ async function refuseDebitNote(
 ): Promise<Pick<Decision, 'reason' | 'requestorCode' | 'failure' | 'allocationGone'> | undefined> {
   const { terms, soFar, agreement } = found;
   if (!terms) return { reason: `the agreement's prices cannot be read: ${found.unreadable ?? ''}` };
-  const tooOften = paceRefusal(yagna, input, found, note);
+  const tooOften = paceRefusal(input, found, note);
   if (tooOften) return tooOften;
-  const elapsedSec = elapsedOf(yagna, found);
+  const elapsedSec = Math.max(0, (yagna.now() - found.beganMs) / 1000);
   const allocation = await yagna.allocation(input.allocationId, signal);
   const budgetLeft = allocation?.remainingAmount ?? '0';
   const acceptedEarlier = soFar.acceptedByActivity[note.activityId] ?? '0';
@@ -121,18 +121,15 @@ async function refuseDebitNote(
   };
 }
 
-const elapsedOf = (yagna: Yagna, { beganMs }: BilledAgreement): number =>
-  Math.max(0, (yagna.now() - beganMs) / 1000);
-
 /** Why it comes too soon, whoever decides it. */
 function paceRefusal(
-  yagna: Yagna,
   input: DecideInput,
   found: BilledAgreement,
   note: DebitNote,
 ): Pick<Decision, 'reason' | 'requestorCode'> | undefined {
   const { soFar, agreement } = found;
-  const elapsedSec = elapsedOf(yagna, found);
+  // Both times are our yagna's. However late it is decided, it came when it did: those of a flood wait for each other.
+  const elapsedSec = (Date.parse(input.document.eventDate) - found.beganMs) / 1000;
   const seen = soFar.notes[note.activityId] ?? { all: 0, payable: 0 };
   const pace = notePace(agreement);
   if (isTooOften(pace, seen.all + 1, elapsedSec + CLOCK_SEC)) {

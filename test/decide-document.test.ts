@@ -6,6 +6,7 @@ import type { DecideInput, Decision } from '../activities/contract';
 import { decisionActivities } from '../activities/decide';
 import { startDevnet, type Devnet } from '../devnet';
 import { brokerProperties } from '../model/payer';
+import { PROP } from '../model/properties';
 import { Requestor } from './support/devnet-requestor';
 import { FaultProxy } from './support/fault-proxy';
 
@@ -156,6 +157,37 @@ test('a debit note that newer ones or the rejection of its invoice have overtake
   });
   await requestor.terminate(agreementId);
   await requestor.firstEvent('invoice', 'owner/three');
+});
+
+test('debit notes that came too fast are too many, however late they are decided', async () => {
+  const properties = { 'golem.temporal.mark': 'owner/late/1', [PROP.debitNoteInterval]: 1 };
+  const agreementId = await requestor.rent('owner/late', properties);
+  const activityId = await requestor.createActivity(agreementId);
+  await requestor.delete(`/activity-api/v1/activity/${activityId}`);
+  const { debitNoteId } = await requestor.firstEvent('debitNote', 'owner/late');
+  const path = `/market-api/v1/agreements/${agreementId}`;
+  const agreement = (await requestor.get(path)).json;
+  // It began an hour ago, and so did its notes; whoever decides them was away since.
+  const cameAfter = (seconds: number): string =>
+    new Date(Date.parse(agreement.timestamp as string) - 3_600_000 + seconds * 1000).toISOString();
+  const ledger = {
+    [agreementId]: {
+      ...{ acceptedByActivity: {}, lastUsage: {}, lastNoteAt: {}, invoiceAccepted: false },
+      notes: { [activityId]: { all: 10, payable: 0 } },
+    },
+  };
+  const decided = async (after: number): Promise<Decision> => {
+    proxy.answer(new RegExp(`^GET ${path}$`), 200, { ...agreement, timestamp: cameAfter(0) });
+    const document = { kind: 'debitNote' as const, id: debitNoteId as string, eventDate: cameAfter(after) };
+    return await decide('late', document, { ledger });
+  };
+  expect(await decided(2)).toMatchObject({
+    ...{ decision: 'refused', requestorCode: 'TooManyDebitNotes' },
+    reason: 'debit notes come more often than every 1 s as agreed',
+  });
+  expect(await decided(9)).toMatchObject({ decision: 'accepted' });
+  await requestor.terminate(agreementId);
+  await requestor.firstEvent('invoice', 'owner/late');
 });
 
 test('an invoice of a provider whose clock is slow, and who ended the agreement, is measured by its own dates', async () => {

@@ -211,6 +211,11 @@ describe('a debit note', () => {
       gate.open();
       const ended = await Promise.all(jobs.map((jobId) => stall.end(jobId)));
       expect(ended.map(({ result }) => result.state)).toEqual(['done', 'done']);
+      expect(ended.flatMap((each) => attempts(each)).sort()).toEqual([
+        [stall.cheap, 'done'],
+        [stall.cheap, 'lost'],
+        [stall.dear, 'done'],
+      ]);
       expect(ended.flatMap(refusals)).toEqual([
         expect.stringMatching(/an activity that the job does not know/),
       ]);

@@ -10,6 +10,9 @@ import { expectAllPaidOnce, now, since } from './support/proof';
 import { startWebServer, type WebServer } from './support/web-server';
 import { NOTHING_OPEN, startWorld, type World } from './support/world';
 
+/** As many as jobs have agreements at the same time. */
+const NAMES = ['one', 'two', 'three', 'four', 'five', 'six', 'seven'];
+
 let world: World;
 let web: WebServer;
 let gate: Gate;
@@ -22,7 +25,7 @@ beforeAll(async () => {
       paymentCycleSec: 0.1,
       providers: [
         // Slow enough that each step can be interrupted while it is under way.
-        ...['one', 'two', 'three', 'four', 'five'].map((name) => ({
+        ...NAMES.map((name) => ({
           ...{ name, approveSec: 0.05, createSec: 0.05, deploySec: 0.05, destroySec: 0.05 },
         })),
         ...[1, 2, 3, 4, 5, 6].map((n) => ({ name: `one-of-six-${n}`, subnet: 'six' })),
@@ -46,11 +49,16 @@ const JOB = { image: 'golem/alpine:latest', budget: '1' };
 /** A job whose task waits for ever. */
 const waitingJob = (): object => ({ ...JOB, tasks: [{ name: 'waits', commands: [gate.command] }] });
 
-async function expectSettled(jobId: string): Promise<SettlementResult> {
-  const settlement = await world.golem.settled(jobId);
-  expect(settlement.state).toBe('settled');
+async function expectAllSettled(jobs: readonly string[]): Promise<SettlementResult[]> {
+  const settlements = await Promise.all(jobs.map((jobId) => world.golem.settled(jobId)));
+  expect(settlements.map(({ state }) => state)).toEqual(jobs.map(() => 'settled'));
   await expectAllPaidOnce(world, began);
-  return settlement;
+  return settlements;
+}
+
+async function expectSettled(jobId: string): Promise<SettlementResult> {
+  const [settlement] = await expectAllSettled([jobId]);
+  return settlement as SettlementResult;
 }
 
 /** Steps of a job in which it is interrupted. */
@@ -65,6 +73,17 @@ const STEPS = [
   'script-started',
   'script-finished',
 ];
+
+/** The first effect of a kind after another one; of what is done under agreements, under the first one after it. */
+async function effectOfNewest(kind: string, after: number): Promise<void> {
+  const isUnderAgreement = STEPS.indexOf(kind) >= STEPS.indexOf('agreement-created');
+  const newest = isUnderAgreement ? await world.effect('agreement-created', after) : undefined;
+  for (let seq = after; ;) {
+    const effect = await world.effect(kind, seq);
+    if (effect.agreementId === newest?.agreementId || !newest) return;
+    ({ seq } = effect);
+  }
+}
 
 describe('a cancelled job', () => {
   test.each(STEPS)('at %s closes its rentals and pays what it owes', async (step) => {
@@ -111,27 +130,30 @@ describe('a cancelled job', () => {
 });
 
 describe('a terminated job', () => {
-  test.each(STEPS)('at %s is cleaned up by its settlement', async (step) => {
-    const { jobId } = await world.golem.startJob(waitingJob());
-    await world.effect(step, began);
-    await world.client.workflow.getHandle(jobId).terminate();
-    await expectSettled(jobId);
+  // A settlement learns of it within a quarter of a minute, so they wait for that together.
+  test('at any step is cleaned up by its settlement', async () => {
+    const jobs: string[] = [];
+    // The last step first: a job that has an agreement makes none any more, and one without is at none of these steps.
+    for (const step of [...STEPS].reverse()) {
+      const before = await now(world);
+      const { jobId } = await world.golem.startJob(waitingJob());
+      await effectOfNewest(step, before);
+      await world.client.workflow.getHandle(jobId).terminate();
+      jobs.push(jobId);
+    }
+    await expectAllSettled(jobs);
   });
 
-  test('with tasks at work has its rentals closed and paid', async () => {
-    const { jobId } = await world.golem.startJob(waitingJob());
+  test('with tasks at work has its rentals closed and paid, and leaves nothing when they are terminated, too', async () => {
+    const alone = await world.golem.startJob(waitingJob());
     await gate.visitor();
-    await world.client.workflow.getHandle(jobId).terminate();
-    const { money } = await expectSettled(jobId);
-    expect(Number(money.paid)).toBeGreaterThan(0);
-  });
-
-  test('together with its rental leaves nothing either', async () => {
-    const { jobId } = await world.golem.startJob(waitingJob());
-    await gate.visitor();
-    await world.client.workflow.getHandle(jobId).terminate();
-    await world.client.workflow.getHandle(`${jobId}/rental/1`).terminate();
-    await expectSettled(jobId);
+    await world.client.workflow.getHandle(alone.jobId).terminate();
+    const both = await world.golem.startJob(waitingJob());
+    await gate.visitor(2);
+    await world.client.workflow.getHandle(both.jobId).terminate();
+    await world.client.workflow.getHandle(`${both.jobId}/rental/1`).terminate();
+    const [settled] = await expectAllSettled([alone.jobId, both.jobId]);
+    expect(Number(settled?.money.paid)).toBeGreaterThan(0);
   });
 });
 
@@ -244,7 +266,8 @@ describe('an impossible job', () => {
     await activityCompleted(world, jobId, 'golemNegotiate');
     const { lastFailure } = await world.golem.progress(jobId);
     expect(lastFailure).toMatchObject({ type: 'NoProviders' });
-    expect(lastFailure?.message).toMatch(/5 offers seen, none suits: 5 × .*maxEnvPerHour/);
+    const n = NAMES.length;
+    expect(lastFailure?.message).toMatch(new RegExp(`${n} offers seen, none suits: ${n} × .*maxEnvPerHour`));
     await world.golem.cancel(jobId);
     await expectSettled(jobId);
   });
