@@ -18,8 +18,8 @@ module.exports = {
   setupFiles: ['<rootDir>/test/support/plain-output.ts'],
   // A limit for what hangs, also where a machine is slow or its cores are taken.
   testTimeout: 240_000,
-  // Half of a test is waiting for what takes its time; two cores bear twice as many as there are of them, and none starves.
-  maxWorkers: 4,
+  // Much of a test is waiting for processes; two cores bear one more than there are of them, and none of them starves.
+  maxWorkers: 3,
   // What test files leave behind in one makes it slower and slower.
   workerIdleMemoryLimit: '600MB',
 };

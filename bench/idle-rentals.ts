@@ -13,6 +13,7 @@ import { CountingProxy } from './counting-proxy';
 import { cpuSeconds, memoryMib } from './process-figures';
 import type { Row } from './row';
 import { inWorld, type Setting } from './setting';
+import { median } from './statistics';
 
 /** No note comes while it is measured, and no agreement ends. */
 const DEMAND = { expirationSec: 6 * 3600, midAgreementDebitNoteIntervalSec: 6 * 3600 };
@@ -27,6 +28,8 @@ const MANY = 1000;
 const PROVIDERS = 50;
 /** After the last of them is up, until all is quiet. */
 const QUIET_MS = 3000;
+/** Into so many the time in which they are watched is parted, each of which is measured. */
+const PARTS = 3;
 /** Histories that are read. */
 const SAMPLE = 20;
 
@@ -84,18 +87,28 @@ async function measure(
   let heartbeats = 0;
   temporal.onCall = (method) => void (heartbeats += Number(method === 'RecordActivityTaskHeartbeat'));
   for (const count of yagna.waiting.values()) count.most = count.now;
-  const before = { requests: yagna.requests, cpu: cpuSeconds(pid), at: Date.now() };
-  await delay(windowSec * 1000);
-  const until = Date.now();
-  const sec = (until - before.at) / 1000;
-  const cpu = ((cpuSeconds(pid) - before.cpu) / sec) * 100;
-  const requests = (yagna.requests - before.requests) / sec;
+  const seen = (): Seen => ({
+    requests: yagna.requests,
+    cpuSec: cpuSeconds(pid),
+    heartbeats,
+    at: Date.now(),
+  });
+  const looks = [seen()];
+  for (let part = 0; part < PARTS; part++) {
+    await delay((windowSec * 1000) / PARTS);
+    looks.push(seen());
+  }
+  const [before, after] = [looks[0], looks.at(-1)] as [Seen, Seen];
+  const sec = (after.at - before.at) / 1000;
   const streams = [...yagna.waiting].filter(([path]) => /(agreement|debitNote|invoice)Events$/.test(path));
   if (streams.length < 3) throw new Error('the worker holds no long poll of some event stream');
-  const beats = (heartbeats / rentals / sec) * 3600;
+  // In less than a period some have none, and others one.
+  const beatsIn = windowSec / PARTS < PERIOD_SEC ? [before, after] : looks;
+  const beats = perSecond(beatsIn, (look) => look.heartbeats).map((each) => (each / rentals) * 3600);
+  const mib = [fullMib, await settledMib(pid)];
 
   const sample = jobs.slice(0, SAMPLE);
-  const happened = await Promise.all(sample.map((jobId) => actionsIn(world, jobId, before.at, until)));
+  const happened = await Promise.all(sample.map((jobId) => actionsIn(world, jobId, before.at, after.at)));
   const anHour = (count: (each: Actions) => number): number =>
     (happened.reduce((sum, each) => sum + count(each), 0) / sample.length / sec) * 3600;
   await proveAlive(world, rented);
@@ -110,11 +123,15 @@ async function measure(
       ...{ measure: `${name}: memory each`, unit: 'MB', note },
       // With fewer, what the worker needs once, and the workflows that it has cached, are most of it.
       ...(rentals >= MANY && { toReach: { atMost: 0.3 } }),
-      ours: [((fullMib - emptyMib) * 1.048576) / rentals],
+      ours: mib.map((each) => ((each - emptyMib) * 1.048576) / rentals),
     },
-    { measure: `${name}: CPU`, unit: '% of a core', ours: [cpu], toReach: { atMost: 10 } },
     {
-      ...{ measure: `${name}: requests to yagna`, unit: '/s', ours: [requests] },
+      ...{ measure: `${name}: CPU`, unit: '% of a core', toReach: { atMost: 10 } },
+      ours: perSecond(looks, ({ cpuSec }) => cpuSec * 100),
+    },
+    {
+      ...{ measure: `${name}: requests to yagna`, unit: '/s' },
+      ours: perSecond(looks, ({ requests }) => requests),
       note: `Each VM's state is looked at now and then, which nothing tells of.`,
     },
     {
@@ -131,10 +148,27 @@ async function measure(
     ...rows,
     {
       ...{ measure: 'Temporal actions an idle hour of a rental', unit: 'each', toReach: { atMost: 150 } },
-      ours: [beats + anHour(({ all }) => all)],
-      note: `${reckoned} ${Math.round(beats)} of them are heartbeats.`,
+      ours: beats.map((each) => each + anHour(({ all }) => all)),
+      note: `${reckoned} ${Math.round(median(beats))} of them are heartbeats.`,
     },
   ];
+}
+
+/** What was counted until then. */
+interface Seen {
+  requests: number;
+  cpuSec: number;
+  heartbeats: number;
+  /** Milliseconds since the epoch. */
+  at: number;
+}
+
+/** What was counted in a second between each look and the next. */
+function perSecond(looks: readonly Seen[], counted: (look: Seen) => number): number[] {
+  return looks.slice(1).map((look, i) => {
+    const last = looks[i] as Seen;
+    return (counted(look) - counted(last)) / ((look.at - last.at) / 1000);
+  });
 }
 
 /** Collects garbage, twice: what the first one frees may hold what the second one does. */

@@ -1,4 +1,5 @@
 /** A job of very many tasks from a file, on many providers: what a task costs must not grow with their number. */
+import { randomUUID } from 'node:crypto';
 import Decimal from 'decimal.js';
 import { activitiesIn, runsOfJob } from '../test/support/runs';
 import { startWebServer, type WebServer } from '../test/support/web-server';
@@ -7,12 +8,15 @@ import { checked } from './comparison';
 import { cpuSeconds } from './process-figures';
 import type { Row } from './row';
 import { inWorld, type Setting } from './setting';
+import { median } from './statistics';
 
 /** Of a job that takes hours, no agreement ends meanwhile, and no debit note comes. */
 const DEMAND = { expirationSec: 8 * 3600, midAgreementDebitNoteIntervalSec: 8 * 3600 };
 
 /** Tasks and providers of the job before. */
 const WARM = 4;
+/** Jobs of each size. */
+const TIMES = 2;
 
 export async function largeJob(setting: Setting): Promise<Row[]> {
   const [providers, few, many] = setting.long
@@ -26,7 +30,10 @@ export async function largeJob(setting: Setting): Promise<Row[]> {
     return await inWorld(setting, { latency: 'none', providers, provider }, async (world) => {
       const run = (tasks: number, on = providers) => new LargeRun(world, web, setting, on, tasks).measure();
       await run(WARM, WARM);
-      return rowsOf(providers, await run(providers), await run(few), await run(many));
+      const growths: Growth[] = [];
+      for (let n = 0; n < (setting.quick ? 1 : TIMES); n++)
+        growths.push({ base: await run(providers), few: await run(few), many: await run(many) });
+      return rowsOf(providers, growths);
     });
   } finally {
     await web.close();
@@ -46,38 +53,50 @@ interface Cost {
   longestHistory: number;
 }
 
-/** @param base has one task for each provider, so that it is nearly all what a job and its rentals take once */
-function rowsOf(providers: number, base: Cost, few: Cost, many: Cost): Row[] {
-  const more = many.tasks - few.tasks;
-  const further = (of: (cost: Cost) => number, from: Cost, to: Cost): number =>
-    (of(to) - of(from)) / (to.tasks - from.tasks);
-  const each = (of: (cost: Cost) => number): number => further(of, few, many);
+/** One job of each size. The smallest has one task for each provider: nearly all of it is what a job and its rentals take once. */
+interface Growth {
+  base: Cost;
+  few: Cost;
+  many: Cost;
+}
+
+const cpu = ({ workerCpuSec, serverCpuSec }: Cost): number => workerCpuSec + serverCpuSec;
+
+/** What each task costs that the larger of two jobs has more. */
+const further = (of: (cost: Cost) => number, from: Cost, to: Cost): number =>
+  (of(to) - of(from)) / (to.tasks - from.tasks);
+
+function rowsOf(providers: number, growths: readonly Growth[]): Row[] {
+  const first = growths.map(({ base, few }) => further(cpu, base, few));
+  const last = growths.map(({ few, many }) => further(cpu, few, many));
+  const each = (of: (cost: Cost) => number): number[] =>
+    growths.map(({ few, many }) => further(of, few, many));
+  const most = (of: (cost: Cost) => number): number => median(growths.map(({ many }) => of(many)));
+  const [{ base, few, many }] = growths as [Growth];
   const name = `${many.tasks} tasks on ${providers} providers`;
-  const cpu = ({ workerCpuSec, serverCpuSec }: Cost): number => workerCpuSec + serverCpuSec;
-  const [last, first] = [further(cpu, few, many), further(cpu, base, few)];
   return [
     {
       ...{ measure: `${name}: CPU a task beyond ${few.tasks}, to that before`, unit: 'ratio' },
-      ours: [last / first],
+      ours: last.map((sec, i) => sec / (first[i] ?? NaN)),
       // What many providers take once hides the rest where there are few tasks.
       ...(few.tasks >= LEAST && { toReach: { atMost: 1.1 } }),
       note:
-        `CPU of worker and Temporal together: ${(last * 1000).toFixed(0)} ms for each task from ${few.tasks} to ${many.tasks}, ` +
-        `${(first * 1000).toFixed(0)} ms for each from ${base.tasks} to ${few.tasks}. ` +
-        `In all ${cpu(many).toFixed(0)} s, of which ${many.workerCpuSec.toFixed(0)} s the worker's. 10,000 tasks on 50 providers with --long.`,
+        `CPU of worker and Temporal together: ${(median(last) * 1000).toFixed(0)} ms for each task from ${few.tasks} to ${many.tasks}, ` +
+        `${(median(first) * 1000).toFixed(0)} ms for each from ${base.tasks} to ${few.tasks}. ` +
+        `In all ${most(cpu).toFixed(0)} s, of which ${most((cost) => cost.workerCpuSec).toFixed(0)} s the worker's. 10,000 tasks on 50 providers with --long.`,
     },
     {
       ...{ measure: `${name}: activities a further task`, unit: 'each', toReach: { atMost: 2 } },
-      ours: [each(({ activities }) => activities)],
-      note: `Of the ${more} tasks that the larger of two jobs has more.`,
+      ours: each(({ activities }) => activities),
+      note: `Of the ${many.tasks - few.tasks} tasks that the larger of two jobs has more.`,
     },
     {
       ...{ measure: `${name}: events a further task`, unit: 'each' },
-      ours: [each(({ events }) => events)],
+      ours: each(({ events }) => events),
     },
     {
       ...{ measure: `${name}: largest history`, unit: 'each', toReach: { atMost: 10_000 } },
-      ours: [many.longestHistory],
+      ours: growths.map(({ many: { longestHistory } }) => longestHistory),
       note: 'Events of one run of any workflow.',
     },
   ];
@@ -121,7 +140,7 @@ class LargeRun {
 
   private async run(): Promise<{ jobId: string; printed: (string | null | undefined)[] }> {
     const { web, world, tasks } = this;
-    const name = `job-of-${tasks}`;
+    const name = randomUUID();
     const lines = Array.from({ length: tasks }, (_, i) => `"echo ${i + 1}"\n`);
     web.files.set(`${name}.jsonl`, Buffer.from(lines.join('')));
     const { jobId } = await world.golem.startJob({
