@@ -42,7 +42,7 @@ export async function main(argv: string[]): Promise<number> {
     only,
   } = new Command('npm run bench --')
     .option('--quick', `fewer runs of each measure, without ${NOT_QUICK.join(', ')}`)
-    .option('--long', 'those that take long as large as they are meant to be, which takes an hour')
+    .option('--long', 'those that take long as large as they are meant to be, which takes up to an hour')
     .option('--only <name>', `one of ${Object.keys(MEASURES).join(', ')}`)
     .parse(argv, { from: 'user' })
     .opts<{ quick?: boolean; long?: boolean; only?: string }>();
