@@ -26,6 +26,8 @@ beforeAll(async () => {
     namespace: temporal.namespace,
     taskQueue: 'golem',
     workflowsPath: require.resolve('./support/stand-in-workflows'),
+    // As runWorker has it: less than a client waits for an answer.
+    stickyQueueScheduleToStartTimeout: '5 s',
   });
   running = worker.run();
 });
