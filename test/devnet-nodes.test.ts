@@ -56,12 +56,13 @@ describe('a node that goes down and comes back', () => {
       const script = [{ deploy: {} }, { start: {} }, { run: { entry_point: '/bin/sleep', args: ['0.3'] } }];
       const batch = (await requestor.post(`${ACTIVITY}/${activityId}/exec`, { text: JSON.stringify(script) }))
         .json;
-      const poll = requestor.get(`${MARKET}/demands/${demandId}/events?timeout=60`);
-      const wait = requestor.get(`${ACTIVITY}/${activityId}/exec/${batch}?timeout=60&commandIndex=9`);
+      const poll = expect(requestor.get(`${MARKET}/demands/${demandId}/events?timeout=60`)).rejects.toThrow();
+      const batchPath = `${ACTIVITY}/${activityId}/exec/${batch}?timeout=60&commandIndex=9`;
+      const wait = expect(requestor.get(batchPath)).rejects.toThrow();
       await requestor.effect('script-started');
 
       await node.stop();
-      await Promise.all([expect(poll).rejects.toThrow(), expect(wait).rejects.toThrow()]);
+      await Promise.all([poll, wait]);
       expect(node.running).toBe(false);
       await expect(requestor.get('/me')).rejects.toThrow();
       await requestor.effect('script-finished');
