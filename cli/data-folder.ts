@@ -1,10 +1,10 @@
 /** The folder that a flag names, or the one by default: made, or told in one line why it cannot be used. */
 import { existsSync, rmdirSync } from 'node:fs';
 import { access, constants, mkdir, stat } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { Option } from 'commander';
 import { usageError } from './failure';
+import { userFolder } from './user-folder';
 
 /**
  * @returns the outermost folder that had to be made, if any
@@ -65,10 +65,9 @@ async function isFolder(path: string): Promise<boolean> {
 /** `--data`: by default `$XDG_DATA_HOME/golem-temporal/<name>`, or that under `~/.local/share`. */
 export function dataOption(what: string, name: string): Option {
   const folder = join('golem-temporal', name);
-  const base = process.env.XDG_DATA_HOME ?? join(homedir(), '.local', 'share');
   // The same text on every machine: docs/cli.md has it.
   return new Option('--data <folder>', what).default(
-    join(base, folder),
+    join(userFolder('XDG_DATA_HOME'), folder),
     `${folder} in XDG_DATA_HOME, or in ~/.local/share`,
   );
 }

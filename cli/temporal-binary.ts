@@ -17,10 +17,10 @@ import {
   stat,
   writeFile,
 } from 'node:fs/promises';
-import { homedir } from 'node:os';
-import { delimiter, dirname, join } from 'node:path';
+import { delimiter, dirname, join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { startChild } from './child-process';
+import { userFolder } from './user-folder';
 
 /** The newest release that `go install` accepts; later ones have `replace` lines in their go.mod. */
 const GO_PACKAGE = 'github.com/temporalio/cli/cmd/temporal@v1.5.1';
@@ -37,9 +37,9 @@ export interface TemporalBinaryOptions {
 
 /** Path of the project's own copy: `$GOLEM_TEMPORAL_CACHE/bin/temporal`, by default under `~/.cache/golem-temporal`. */
 export function cachedTemporalPath(env: NodeJS.ProcessEnv = process.env): string {
-  const cache =
-    env.GOLEM_TEMPORAL_CACHE ?? join(env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'golem-temporal');
-  return join(cache, 'bin', 'temporal');
+  const cache = env.GOLEM_TEMPORAL_CACHE || join(userFolder('XDG_CACHE_HOME', env), 'golem-temporal');
+  // Go takes no other.
+  return resolve(cache, 'bin', 'temporal');
 }
 
 /**

@@ -1,4 +1,5 @@
 import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { cachedTemporalPath, findTemporalBinary } from '../cli/temporal-binary';
 import { tempDir } from './support/temp-dir';
@@ -23,6 +24,17 @@ describe("Temporal's binary", () => {
   test('on PATH is taken as it is', async () => {
     const env = await machine('path', { temporal: 'exit 0' });
     expect(await findTemporalBinary({ env })).toBe(join(folder, 'path', 'bin', 'temporal'));
+  });
+
+  test.each([
+    ['a cache folder of the user', { XDG_CACHE_HOME: '/some/cache' }, '/some/cache/golem-temporal'],
+    ['none', {}, join(homedir(), '.cache', 'golem-temporal')],
+    ['an empty one', { XDG_CACHE_HOME: '' }, join(homedir(), '.cache', 'golem-temporal')],
+    ['a relative one', { XDG_CACHE_HOME: 'cache' }, join(homedir(), '.cache', 'golem-temporal')],
+    ['one of its own that is relative', { GOLEM_TEMPORAL_CACHE: 'mine' }, join(process.cwd(), 'mine')],
+    ['an empty one of its own', { GOLEM_TEMPORAL_CACHE: '' }, join(homedir(), '.cache', 'golem-temporal')],
+  ])('is kept where the environment says, with %s', (_, env, cache) => {
+    expect(cachedTemporalPath(env)).toBe(join(cache, 'bin', 'temporal'));
   });
 
   test('is built once, also for callers at the same time, and then taken from the cache', async () => {
