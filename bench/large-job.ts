@@ -67,33 +67,20 @@ const further = (of: (cost: Cost) => number, from: Cost, to: Cost): number =>
   (of(to) - of(from)) / (to.tasks - from.tasks);
 
 function rowsOf(providers: number, growths: readonly Growth[]): Row[] {
-  const first = growths.map(({ base, few }) => further(cpu, base, few));
-  const last = growths.map(({ few, many }) => further(cpu, few, many));
   const each = (of: (cost: Cost) => number): number[] =>
     growths.map(({ few, many }) => further(of, few, many));
-  const most = (of: (cost: Cost) => number): number => median(growths.map(({ many }) => of(many)));
-  const msEach = (between: (growth: Growth) => [Cost, Cost], of: (cost: Cost) => number): string =>
-    (median(growths.map((growth) => further(of, ...between(growth)))) * 1000).toFixed(1);
-  const parts = (between: (growth: Growth) => [Cost, Cost]): string =>
-    `${msEach(between, (cost) => cost.workerCpuSec)} and ${msEach(between, (cost) => cost.serverCpuSec)} ms`;
-  const [{ base, few, many }] = growths as [Growth];
+  const [{ few, many }] = growths as [Growth];
   const name = `${many.tasks} tasks on ${providers} providers`;
   const isLarge = few.tasks >= LEAST;
-  const beyond: Row = {
-    ...{ measure: `${name}: CPU a task beyond ${few.tasks}, to that before`, unit: 'ratio' },
-    ours: last.map((sec, i) => sec / (first[i] ?? NaN)),
-    note:
-      `Without what providers take once. CPU of worker and Temporal: ${parts(({ few: from, many: to }) => [from, to])} for each task from ${few.tasks} to ` +
-      `${many.tasks}, ${parts(({ base: from, few: to }) => [from, to])} for each from ${base.tasks} to ${few.tasks}.`,
-  };
+  const cpuSec = median(growths.map((growth) => cpu(growth.many)));
   return [
     {
       ...{ measure: `${name}: CPU a task, to that of a job of ${few.tasks}`, unit: 'ratio' },
       ours: growths.map((growth) => cpu(growth.many) / many.tasks / (cpu(growth.few) / few.tasks)),
       ...(isLarge && { toReach: { atMost: 1.1 } }),
-      note: `In all ${most(cpu).toFixed(0)} s of CPU, of worker and Temporal together. 10,000 tasks on 50 providers with --long.`,
+      note: `In all ${cpuSec.toFixed(0)} s of CPU, of worker and Temporal together. 10,000 tasks on 50 providers with --long.`,
     },
-    ...(isLarge ? [beyond] : []),
+    ...(isLarge ? [beyond(name, growths)] : []),
     {
       ...{ measure: `${name}: activities a further task`, unit: 'each', toReach: { atMost: 2 } },
       ours: each(({ activities }) => activities),
@@ -109,6 +96,27 @@ function rowsOf(providers: number, growths: readonly Growth[]): Row[] {
       note: 'Events of one run of any workflow.',
     },
   ];
+}
+
+/** Without what providers take once. */
+function beyond(name: string, growths: readonly Growth[]): Row {
+  const first = (of: (cost: Cost) => number): number[] =>
+    growths.map(({ base, few }) => further(of, base, few));
+  const last = (of: (cost: Cost) => number): number[] =>
+    growths.map(({ few, many }) => further(of, few, many));
+  const parts = (each: typeof first): string =>
+    [each(({ workerCpuSec }) => workerCpuSec), each(({ serverCpuSec }) => serverCpuSec)]
+      .map((sec) => (median(sec) * 1000).toFixed(1))
+      .join(' and ');
+  const [{ base, few, many }] = growths as [Growth];
+  const before = first(cpu);
+  return {
+    ...{ measure: `${name}: CPU a task beyond ${few.tasks}, to that before`, unit: 'ratio' },
+    ours: last(cpu).map((sec, i) => sec / (before[i] ?? NaN)),
+    note:
+      `Without what providers take once. CPU of worker and Temporal: ${parts(last)} ms for each task from ${few.tasks} to ` +
+      `${many.tasks}, ${parts(first)} ms for each from ${base.tasks} to ${few.tasks}.`,
+  };
 }
 
 class LargeRun {
