@@ -72,10 +72,12 @@ describe('of equal offers', () => {
 
 describe('of offers that come one after the other', () => {
   const pricing = (start: string): object => ({ pricing: { start, cpuPerHour: '0', envPerHour: '0' } });
+  // Each comes by a timer of its own: the first is asked at once, and answers once the second has come.
   const market = (later: object) => [
-    { name: 'dear', ...pricing('0.2') },
+    { name: 'dear', negotiateSec: 0.08, ...pricing('0.2') },
     { name: 'cheap', offerDelaySec: 0.05, ...pricing('0.1'), ...later },
   ];
+  const middling = { name: 'middling', offerDelaySec: 0.07, ...pricing('0.15') };
   afterEach(() => devnet.close());
 
   test('the best is chosen, though another one was answered while it came', async () => {
@@ -85,7 +87,7 @@ describe('of offers that come one after the other', () => {
   });
 
   test('one that was not needed is at hand for the next round, and no better offer is passed over for it', async () => {
-    await open([...market({}), { name: 'middling', offerDelaySec: 0.05, ...pricing('0.15') }]);
+    await open([...market({}), middling]);
     const jobUuid = randomUUID();
     const first = await negotiated(jobUuid, {});
     expect([names(first.drafts), names(first.spare)]).toEqual([['cheap'], ['dear']]);
@@ -100,7 +102,7 @@ describe('of offers that come one after the other', () => {
   });
 
   test('where the best refuses, the next best is asked, whoever was asked before it came', async () => {
-    await open([...market({}), { name: 'middling', offerDelaySec: 0.05, ...pricing('0.15') }]);
+    await open([...market({}), middling]);
     devnet.faults.arm({ on: 'provider.negotiate', do: 'refuse', provider: 'cheap' });
     expect(await chosen(randomUUID(), 1)).toEqual(['middling']);
   });
