@@ -26,7 +26,7 @@ beforeAll(async () => {
     namespace: temporal.namespace,
     taskQueue: 'golem',
     workflowsPath: require.resolve('./support/stand-in-workflows'),
-    // As runWorker has it: less than a client waits for an answer.
+    // As our plugin has it: less than a client waits for an answer.
     stickyQueueScheduleToStartTimeout: '5 s',
   });
   running = worker.run();

@@ -176,6 +176,16 @@ test('two of them on one worker are an error that says so', async () => {
   await expect(withWorker({ plugins }, () => Promise.resolve())).rejects.toThrow('two GolemPlugins');
 });
 
+test('what a worker leaves open is set as measured, and what it sets remains', () => {
+  const plugin = new GolemPlugin({ env: env() });
+  expect(plugin.configureWorker({ taskQueue: 'x' })).toMatchObject({
+    maxCachedWorkflows: 250,
+    stickyQueueScheduleToStartTimeout: '5 s',
+  });
+  const theirs = { maxCachedWorkflows: 2_000, stickyQueueScheduleToStartTimeout: '1 s' };
+  expect(plugin.configureWorker({ taskQueue: 'x', ...theirs })).toMatchObject(theirs);
+});
+
 test('one trace leads from the workflow of a user to each request to yagna, and metrics count them', async () => {
   spans.reset();
   const plugins = [tracing, new GolemPlugin({ env: env() })];

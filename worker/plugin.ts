@@ -77,6 +77,13 @@ export interface GolemPluginOptions {
 }
 
 const DEFAULT_WATCHES = 2000;
+/** What measurements showed to be best; the worker's own options go before them. */
+const DEFAULTS = {
+  // A dead worker's sticky queue holds its workflows back for so long.
+  stickyQueueScheduleToStartTimeout: '5 s',
+  // What rests needs no place in it, and a job of any size has less at work at a time.
+  maxCachedWorkflows: 250,
+} satisfies Partial<WorkerOptions>;
 const INTERCEPTORS = require.resolve('../workflows/interceptors');
 /** Activities of all plugins. */
 const ours = new WeakSet<object>();
@@ -122,7 +129,8 @@ export class GolemPlugin extends SimplePlugin {
   }
 
   /**
-   * May be called twice for a worker, when the plugin is given to connection and worker both.
+   * Adds our activities and sinks, and sets what the worker's options leave open: `maxCachedWorkflows` (250) and
+   * `stickyQueueScheduleToStartTimeout` (5 s). May be called twice for a worker, when the plugin is given to connection and worker both.
    * @throws TypeError - an activity of the user has the name of one of ours; or another GolemPlugin has come before
    */
   override configureWorker(options: WorkerOptions): WorkerOptions {
@@ -137,7 +145,8 @@ export class GolemPlugin extends SimplePlugin {
       );
     }
     const activities = { ...theirs, ...this.activities };
-    return super.configureWorker({ ...options, activities, sinks: { ...options.sinks, ...this.sinks } });
+    const sinks = { ...options.sinks, ...this.sinks };
+    return super.configureWorker({ ...DEFAULTS, ...options, activities, sinks });
   }
 
   override async runWorker(worker: Worker, next: (worker: Worker) => Promise<void>): Promise<void> {

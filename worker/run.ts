@@ -62,11 +62,7 @@ export async function runWorker(options: RunWorkerOptions = {}): Promise<void> {
   });
   try {
     const worker = await Worker.create({
-      // A dead worker's sticky queue holds its workflows back for so long.
-      stickyQueueScheduleToStartTimeout: '5 s',
       shutdownGraceTime: '2 s',
-      // What rests needs no place in it, and a job of any size has less at work at a time: docs/performance.md.
-      maxCachedWorkflows: 250,
       ...workerOptions,
       connection,
       namespace: options.namespace ?? config.namespace ?? 'default',
