@@ -1,10 +1,13 @@
 /** `golem-temporal ui`: the page of jobs, looked at in a browser beside real jobs, and who is let in. */
+import { once } from 'node:events';
 import { request } from 'node:http';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { Client, Connection } from '@temporalio/client';
 import type { Page } from 'playwright-core';
-import { ControlSigner, GolemClient } from '../client';
+import { ControlSigner, GolemClient, NoAnswerError } from '../client';
+import type { JobProgress } from '../model/result';
 import { startUiServer, type UiServer } from '../ui';
+import { JobSource } from '../ui/job-source';
 import { LiveSource, type Viewer } from '../ui/live';
 import { CHROMIUM, withPage } from './support/chromium';
 import { runCli, startCli } from './support/cli';
@@ -491,6 +494,49 @@ describe('what is read', () => {
     // What was read before may not be so any more.
     expect(told).toHaveLength(4);
     source.end();
+  });
+
+  /** Workers do not tell it how far a job is while it is shy. */
+  class Shy extends GolemClient {
+    isShy = false;
+
+    override async progress(jobId: string): Promise<JobProgress> {
+      const progress = await super.progress(jobId);
+      // Also what was on its way.
+      if (this.isShy) throw new NoAnswerError(jobId);
+      return progress;
+    }
+  }
+
+  test('is read to the end, though the last question was not answered before all was paid', async () => {
+    const golem = new Shy({ client: world.client, taskQueue: world.taskQueue });
+    const gate = gated();
+    const { jobId } = await golem.startJob({ ...BASE, tasks: [gate.task] });
+    const source = new JobSource(golem, jobId, 0);
+    const summaries = new EventTarget();
+    let summary: { settlement?: string; progress?: JobProgress } = {};
+    const leave = source.watch({
+      tell: (part, json) => {
+        if (part !== 'summary') return;
+        summary = JSON.parse(json) as typeof summary;
+        summaries.dispatchEvent(new Event('summary'));
+      },
+    });
+    const told = async (isMeant: () => boolean): Promise<void> => {
+      while (!isMeant()) await once(summaries, 'summary');
+    };
+    try {
+      await gate.knocked;
+      await told(() => summary.progress?.phase === 'running');
+      golem.isShy = true;
+      gate.open();
+      await told(() => summary.settlement === 'settled');
+      expect(summary.progress?.phase).toBe('running');
+      golem.isShy = false;
+      await told(() => summary.progress?.phase === 'done');
+    } finally {
+      leave();
+    }
   });
 
   test('is not read for a question alone: a page must be open', async () => {

@@ -37,6 +37,8 @@ export class JobSource extends LiveSource {
   private progress?: JobProgress;
   private settlement?: Settlement;
   private isSettlementKnown = false;
+  /** All was read after the job was over. */
+  private isComplete = false;
   private result?: JobResult;
   private failure?: { type: string; reason: string; action?: string };
   private isRunning?: boolean;
@@ -89,7 +91,7 @@ export class JobSource extends LiveSource {
   private startAnew(): void {
     this.events = new KeptEvents();
     this.samples = [];
-    this.areEventsRead = this.isSettlementKnown = false;
+    this.areEventsRead = this.isSettlementKnown = this.isComplete = false;
     this.progress = this.settlement = this.result = this.failure = this.isRunning = this.lists = undefined;
   }
 
@@ -106,7 +108,7 @@ export class JobSource extends LiveSource {
         await client.withDeadline(Date.now() + ANSWER_LIMIT_MS, () => this.readStateOnce(running, signal));
         waitMs = Math.min(Math.max(ASK_EVERY_MS, performance.now() - askedMs), ASK_RARELY_MS);
         // It changes no more; but an id may be used again.
-        if (this.isOver()) waitMs = ASK_RARELY_MS;
+        if (this.isComplete) waitMs = ASK_RARELY_MS;
       } catch (error) {
         trouble = await troubleOf(this.golem, error);
         waitMs = Math.min(waitMs * 1.5, ASK_IN_TROUBLE_MS);
@@ -124,13 +126,15 @@ export class JobSource extends LiveSource {
     if (this.isRunning === false && running) this.startAnew();
     this.isRunning = running;
     if (!running && !this.result && !this.failure) await this.readResult();
-    if (this.isOver() && this.progress) return;
+    if (this.isComplete) return;
+    const wasOver = this.isOver();
     // It may be told where no worker answers.
     const settling = this.readSettlement().then((settlement) => (this.settlement = settlement));
     const progress = await this.golem.progress(this.jobId).finally(() => settling);
     if (signal.aborted) return;
     this.progress = progress;
     this.samples = addSample(this.samples, progress);
+    this.isComplete = wasOver;
   }
 
   private async readSettlement(): Promise<Settlement | undefined> {
