@@ -205,10 +205,15 @@ test('a task of a job that is detached is cancelled, and all the rest of the job
   expect(await world.open()).toEqual(NOTHING_OPEN);
 });
 
+/** All at the same moment, so that none has time to see to what another one leaves. */
+async function terminated(...ids: string[]): Promise<void> {
+  await Promise.all(ids.map((id) => world.client.workflow.getHandle(id).terminate()));
+}
+
 test('what nobody holds any more, since job and rental were terminated, is joined to its settlement', async () => {
   const { jobId, rental, activityId, batchId, agreementId, door } = await openRental();
   await world.worker.kill();
-  for (const id of [jobId, rental]) await world.client.workflow.getHandle(id).terminate();
+  await terminated(jobId, rental);
   // Its settlement notices only when the watch of the dead worker has been missed for long.
   const attaching = world.golem.attach({ activityId });
   await world.startWorker();
@@ -221,8 +226,7 @@ test('what nobody holds any more, since job and rental were terminated, is joine
 
 test('where the settlement is gone as well, another one takes over the books', async () => {
   const { jobId, rental, activityId, batchId, agreementId, door } = await openRental();
-  for (const id of [jobId, `${jobId}/settlement`, rental])
-    await world.client.workflow.getHandle(id).terminate();
+  await terminated(jobId, `${jobId}/settlement`, rental);
   const attached = await world.golem.attach({ activityId });
   const settlement = await progressOf<SettlementProgress>(world, `${jobId}/settlement`);
   expect(settlement.money.budget).toBe('1');
@@ -324,8 +328,7 @@ describe('from another Temporal, which knows nothing', () => {
 
   test('the id is enough; the results of a running script take its batch id', async () => {
     const { jobId, rental, activityId, batchId, agreementId, door } = await openRental();
-    for (const id of [jobId, `${jobId}/settlement`, rental])
-      await world.client.workflow.getHandle(id).terminate();
+    await terminated(jobId, `${jobId}/settlement`, rental);
     const first = await elsewhere.attach({ activityId });
     expect(first.progress.note).toMatch(/yagna lists no batches/);
     expect(

@@ -72,22 +72,29 @@ describe('of equal offers', () => {
 
 describe('of offers that come one after the other', () => {
   const pricing = (start: string): object => ({ pricing: { start, cpuPerHour: '0', envPerHour: '0' } });
-  // Each comes by a timer of its own: the first is asked at once, and answers once the second has come.
-  const market = (later: object) => [
-    { name: 'dear', negotiateSec: 0.08, ...pricing('0.2') },
-    { name: 'cheap', offerDelaySec: 0.05, ...pricing('0.1'), ...later },
-  ];
-  const middling = { name: 'middling', offerDelaySec: 0.07, ...pricing('0.15') };
+  /** The dear one offers at once; the others in their order, once it is asked. */
+  async function openMarket(
+    ...others: { name: string; start: string; negotiateSec?: number }[]
+  ): Promise<void> {
+    const later = others.map(({ start, ...each }) => ({ ...each, ...pricing(start) }));
+    await open([{ name: 'dear', ...pricing('0.2') }, ...later]);
+    await Promise.all(others.map(({ name }) => devnet.shutDownProvider(name)));
+    void devnet.effects.next('proposal-countered').then(() => {
+      for (const { name } of others) devnet.reopenProvider(name);
+    });
+  }
+  const CHEAP = { name: 'cheap', start: '0.1' };
+  const MIDDLING = { name: 'middling', start: '0.15' };
   afterEach(() => devnet.close());
 
   test('the best is chosen, though another one was answered while it came', async () => {
-    await open(market({}));
+    await openMarket(CHEAP);
     expect(await chosen(randomUUID(), 1)).toEqual(['cheap']);
     expect(devnet.effects.all(0, ['proposal-countered'])).toHaveLength(2);
   });
 
   test('one that was not needed is at hand for the next round, and no better offer is passed over for it', async () => {
-    await open([...market({}), middling]);
+    await openMarket(CHEAP, MIDDLING);
     const jobUuid = randomUUID();
     const first = await negotiated(jobUuid, {});
     expect([names(first.drafts), names(first.spare)]).toEqual([['cheap'], ['dear']]);
@@ -102,18 +109,18 @@ describe('of offers that come one after the other', () => {
   });
 
   test('where the best refuses, the next best is asked, whoever was asked before it came', async () => {
-    await open([...market({}), middling]);
+    await openMarket(CHEAP, MIDDLING);
     devnet.faults.arm({ on: 'provider.negotiate', do: 'refuse', provider: 'cheap' });
     expect(await chosen(randomUUID(), 1)).toEqual(['middling']);
   });
 
   test('a better one that does not answer keeps nobody waiting for one that does', async () => {
-    await open(market({ negotiateSec: 600 }));
+    await openMarket({ ...CHEAP, negotiateSec: 600 });
     expect(await chosen(randomUUID(), 1)).toEqual(['dear']);
   });
 
   test('both are chosen where two are wanted, the better one first', async () => {
-    await open(market({}));
+    await openMarket(CHEAP);
     expect(await chosen(randomUUID(), 2)).toEqual(['cheap', 'dear']);
   });
 });

@@ -91,6 +91,8 @@ test('on a schedule it does so by itself; the schedule is changed, and taken awa
   expect(described.spec.intervals).toMatchObject([{ every: 600_000 }]);
   // One that hung would keep all later ones from beginning.
   expect(described.action.workflowExecutionTimeout).toBe(7_200_000);
+  // So that none begins by itself meanwhile.
+  await reconcile('--every', '1d');
 
   const golem = await leftover('scheduled');
   const released = devnet.effects.next('allocation-released');

@@ -33,7 +33,7 @@ test('the devnet starts, is steered and stopped', async () => {
       ...{ code: 0, stderr: '', stdout: 'allocations: 0, demands: 0, agreements: 0, activities: 0\n' },
     });
   } finally {
-    expect(await devnet.stop()).toEqual({ code: 0, signal: null });
+    expect(await devnet.stop(60_000)).toEqual({ code: 0, signal: null });
   }
 });
 

@@ -203,7 +203,7 @@ describe('golem-temporal', () => {
       expectRefusal(await second('--port', port, '--admin-port', new URL(page).port), 2, inUse('--port'));
       expectRefusal(await second('--port', '0', '--admin-port', port), 2, inUse('--admin-port'));
       expectRefusal(await second('--port', '0', '--node', `bob:${port}`), 2, inUse('--node'));
-      expect(await devnet.stop()).toEqual({ code: 0, signal: null });
+      expect(await devnet.stop(60_000)).toEqual({ code: 0, signal: null });
       expect(warnings).toEqual([
         expect.stringMatching(/run on this machine, (with private mounts|unisolated)/),
       ]);
@@ -263,7 +263,7 @@ describe('golem-temporal', () => {
       let oldest: { seq: number };
       do [oldest] = await first.admin('/effects');
       while (oldest!.seq === 1);
-      expect(await devnet.stop()).toEqual({ code: 0, signal: null });
+      expect(await devnet.stop(60_000)).toEqual({ code: 0, signal: null });
     });
 
     test.each([

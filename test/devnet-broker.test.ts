@@ -52,9 +52,10 @@ async function decided(
   requestor: Requestor,
   decision: 'settled' | 'refused',
   count: number,
+  after = 0,
 ): Promise<Record<string, string>[]> {
   const found: Record<string, string>[] = [];
-  for (let after = 0; found.length < count;) {
+  for (; found.length < count;) {
     const effect = (await requestor.effect('broker-decided', after)) as Record<string, string> & {
       seq: number;
     };
@@ -81,7 +82,7 @@ test('a broker pays while the requestor is stopped and through a crash of its ow
     const activityId = await requestor.createActivity(agreementId);
     await node.stop();
     const before = devnet.ledger.after().length;
-    await decided(requestor, 'settled', 2);
+    await decided(requestor, 'settled', 2, devnet.effects.all().at(-1)?.seq);
     await broker.child.kill();
     const { seq } = await requestor.effect('debit-note-issued', devnet.effects.all().at(-1)!.seq);
     await broker.start();
@@ -234,9 +235,13 @@ test("an hour's money is released within an hour, and what is right waits for th
     for (let after = 0; !held; held = await isHeld())
       after = (await requestor.effect('debit-note-issued', after)).seq as number;
     expect(held.reason).toMatch(/an hour go out of deposit/);
-    for (let seen: (Record<string, unknown> & { seq: number }) | undefined; seen?.documentId !== held.id;)
-      seen = await requestor.effect('broker-decided', seen?.seq);
-    expect((await broker.claims(id)).find((claim) => claim.id === held.id)?.status).toBe('settled');
+    // By itself, or within a later claim for the same agreement that is right first.
+    const { id: claimId } = held;
+    const statusNow = async (): Promise<string | undefined> =>
+      (await broker.claims(id)).find((claim) => claim.id === claimId)?.status;
+    for (let after = 0; (await statusNow()) === 'held';)
+      after = (await requestor.effect('broker-decided', after)).seq as number;
+    expect(['settled', 'covered']).toContain(await statusNow());
     await requestor.terminate(agreementId);
     await requestor.effect('invoice-issued');
     const out = devnet.ledger

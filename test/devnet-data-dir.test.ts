@@ -61,7 +61,7 @@ describe('--fresh', () => {
     expect(await (await fetch(`${adminUrl}/effects`)).json()).toMatchObject([
       { seq: 1, kind: 'node-started' },
     ]);
-    expect(await fresh.stop()).toEqual({ code: 0, signal: null });
+    expect(await fresh.stop(60_000)).toEqual({ code: 0, signal: null });
 
     writeFileSync(join(dataDir, 'devnet.sqlite'), 'something else '.repeat(1000));
     await withDevnet({ dataDir, fresh: true }, async (_requestor, devnet) => {
@@ -129,6 +129,6 @@ it('is taken back in order when the command is told to end while it starts', asy
   const devnet = await startCli(['devnet', '--port', '0', '--data', dataDir], { TMPDIR: temp });
   await begun;
   watcher.close();
-  expect(await devnet.stop()).toEqual({ code: 0, signal: null });
+  expect(await devnet.stop(60_000)).toEqual({ code: 0, signal: null });
   expect(readdirSync(temp)).toEqual(['data']);
 });

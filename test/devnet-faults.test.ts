@@ -149,10 +149,10 @@ describe('a fault on a path', () => {
 
   it('does not lose its way in a pattern made to that end', () => {
     const path = `/${'a'.repeat(10_000)}`;
-    const begin = performance.now();
+    const begin = process.cpuUsage();
     expect(matchesRequest(`/${'*a'.repeat(2000)}*b`, { method: 'GET', path })).toBe(false);
     expect(matchesRequest(`/${'*a'.repeat(2000)}`, { method: 'GET', path })).toBe(true);
-    expect(performance.now() - begin).toBeLessThan(1000);
+    expect(process.cpuUsage(begin).user).toBeLessThan(1_000_000);
     for (const [pattern, text, isSo] of [
       ['/a*b', '/ab', true],
       ['/ab*b', '/ab', false],

@@ -472,7 +472,7 @@ describe('a provider ends an agreement', () => {
 
   it('at the end that the demand named', async () => {
     await withDevnet({ providers: [{ name: 'one', minExpirationSec: 0 }] }, async (requestor) => {
-      const agreementId = await requestor.rent('short', { 'golem.srv.comp.expiration': Date.now() + 500 });
+      const agreementId = await requestor.rent('short', { 'golem.srv.comp.expiration': Date.now() + 2000 });
       expect(await reasonOf(requestor, agreementId)).toMatchObject({ 'golem.provider.code': 'Expired' });
     });
   });

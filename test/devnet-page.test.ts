@@ -172,7 +172,7 @@ describe('the status page', () => {
         await page.goto(url);
         await page.locator('#link', { hasText: 'live' }).waitFor();
         process.kill(devnet.pid, 'SIGSTOP');
-        await page.locator('#link.lost', { hasText: 'does not answer' }).waitFor({ timeout: 8000 });
+        await page.locator('#link.lost', { hasText: 'does not answer' }).waitFor();
         process.kill(devnet.pid, 'SIGCONT');
         await page.locator('#link', { hasText: 'live' }).waitFor();
       });

@@ -1,6 +1,6 @@
 import { Decimal } from 'decimal.js';
 import { acceptInvoice, expectBalanced, invoicedRental, settled } from './support/devnet-rental';
-import { PLATFORM, type Requestor, withDevnet } from './support/devnet-requestor';
+import { type Answer, PLATFORM, type Requestor, withDevnet } from './support/devnet-requestor';
 
 const PAYMENT = '/payment-api/v1';
 const ONE_PROVIDER = [{ name: 'one', pricing: { start: '0.001', cpuPerHour: '0.1', envPerHour: '0.05' } }];
@@ -232,21 +232,22 @@ describe('debit notes while an activity lives', () => {
     await withDevnet({ providers: ONE_PROVIDER, paymentCycleSec: 0 }, async (requestor) => {
       const agreementId = await requestor.rent('s', {
         'golem.com.scheme.payu.debit-note.interval-sec?': 1,
-        'golem.com.scheme.payu.payment-timeout-sec?': 2,
+        'golem.com.scheme.payu.payment-timeout-sec?': 4,
       });
       const activityId = await requestor.createActivity(agreementId);
-      const first = await requestor.effect('debit-note-issued');
-      const second = await requestor.effect('debit-note-issued', first.seq);
-      const [early, payable] = await Promise.all(
-        [first, second].map(
-          async ({ debitNoteId }) => (await requestor.get(`${PAYMENT}/debitNotes/${debitNoteId}`)).json,
-        ),
-      );
+      const notes: Answer['json'][] = [];
+      for (let after: number | undefined; notes.at(-1)?.paymentDueDate === undefined;) {
+        const { seq, debitNoteId } = await requestor.effect('debit-note-issued', after);
+        after = seq as number;
+        notes.push((await requestor.get(`${PAYMENT}/debitNotes/${debitNoteId}`)).json);
+      }
+      const [early] = notes;
+      const [before, payable] = notes.slice(-2);
       expect(early).toMatchObject({ agreementId, activityId, status: 'RECEIVED' });
       expect(early).not.toHaveProperty('paymentDueDate');
       expect(early).not.toHaveProperty('previousDebitNoteId');
       expect(payable).toMatchObject({
-        previousDebitNoteId: early.debitNoteId,
+        previousDebitNoteId: before.debitNoteId,
         paymentDueDate: expect.any(String),
       });
       expect(new Decimal(payable.totalAmountDue).gte(early.totalAmountDue)).toBe(true);
@@ -323,21 +324,17 @@ describe('allocations', () => {
 
   it('end by themselves when their time is over, and are gone like released ones', async () => {
     await withDevnet({ providers: ONE_PROVIDER }, async (requestor) => {
-      const timeout = new Date(Date.now() + 200).toISOString();
-      const { json } = await requestor.post(`${PAYMENT}/allocations`, { totalAmount: '1', timeout });
-      expect(await requestor.effect('allocation-released')).toMatchObject({
-        allocationId: json.allocationId,
-        by: 'timeout',
-      });
-      const path = `${PAYMENT}/allocations/${json.allocationId}`;
+      const allocationId = await requestor.allocateFor(200);
+      expect(await requestor.effect('allocation-released')).toMatchObject({ allocationId, by: 'timeout' });
+      const path = `${PAYMENT}/allocations/${allocationId}`;
       expect(await requestor.get(path)).toMatchObject({ status: 404, text: '{"message":null}' });
       expect(await requestor.delete(path)).toMatchObject({
         status: 410,
-        json: { message: `Allocation ${json.allocationId} has been already released` },
+        json: { message: `Allocation ${allocationId} has been already released` },
       });
-      expect(
-        (await requestor.get(`${PAYMENT}/demandDecorations?allocationIds=${json.allocationId}`)).status,
-      ).toBe(404);
+      expect((await requestor.get(`${PAYMENT}/demandDecorations?allocationIds=${allocationId}`)).status).toBe(
+        404,
+      );
     });
   });
 });

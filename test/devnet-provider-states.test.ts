@@ -60,9 +60,9 @@ describe('a provider', () => {
   });
 
   it('that approves an agreement too late ends it at once', async () => {
-    const providers = [{ name: 'late', minExpirationSec: 0, approveSec: 0.6 }];
+    const providers = [{ name: 'late', minExpirationSec: 0, approveSec: 2.1 }];
     await withDevnet({ providers }, async (requestor) => {
-      const expiration = Date.now() + 500;
+      const expiration = Date.now() + 2000;
       await requestor.rent('s', { 'golem.srv.comp.expiration': expiration });
       expect(await ended(requestor)).toEqual({
         message: `Failed to initialize. Error: Agreement expired before start. Expiration ${new Date(expiration).toISOString()}`,

@@ -148,10 +148,9 @@ describe('after a restart of the daemon', () => {
   });
 
   it('an allocation whose time passed meanwhile is released', async () => {
-    const timeout = new Date(Date.now() + 1000).toISOString();
-    const { json } = await requestor.post(`${PAYMENT}/allocations`, { totalAmount: '1', timeout });
+    const allocationId = await requestor.allocateFor(1000);
     await restart();
-    expect(await requestor.effect('allocation-released')).toMatchObject({ allocationId: json.allocationId });
-    expect((await requestor.get(`${PAYMENT}/allocations/${json.allocationId}`)).status).toBe(404);
+    expect(await requestor.effect('allocation-released')).toMatchObject({ allocationId });
+    expect((await requestor.get(`${PAYMENT}/allocations/${allocationId}`)).status).toBe(404);
   });
 });

@@ -216,8 +216,9 @@ test('an allocation that alone is left is found by the settlement that ran when 
   const { jobId } = await world.golem.startJob({ ...JOB, tasks: ['true'] });
   await release.hit();
   await terminate(jobId, ['/settlement']);
-  release.stop();
+  // A release that had begun by then must not succeed either.
   const found = await look();
+  release.stop();
   expect(kinds(found)).toEqual(['allocation']);
   await expectClosed(found, `${jobId}/settlement`);
 });

@@ -67,8 +67,9 @@ test('a rented VM is up, and runs a script after the other for whoever has its i
 test("a command's result is told while the next one runs, and once", async () => {
   const { jobId, rentalId } = await world.golem.rent(SPEC);
   const told: string[] = [];
+  let executed: Promise<unknown> | undefined;
   const first = new Promise<void>((resolve) => {
-    void world.golem
+    executed = world.golem
       .exec(rentalId, ['echo early', gate.command as { run: string }, 'echo late'], {
         scriptId: 'mine',
         onResult: ({ stdout }) => {
@@ -88,8 +89,7 @@ test("a command's result is told while the next one runs, and once", async () =>
   });
   expect(outcome.state).toBe('done');
   expect(again).toEqual(['early\n', '', 'late\n']);
-  // Both had it in the same answer.
-  await world.golem.scriptResult(rentalId, 'mine');
+  await executed;
   expect(told.slice(0, 3)).toEqual(again);
   const all = await end(jobId);
   expect(all.taskScripts()).toHaveLength(1);
@@ -170,7 +170,9 @@ test('who stops waiting stops nothing else', async () => {
 
 test('a VM that cannot come up is a failure by name, and so is what no rental takes', async () => {
   await expect(world.golem.rent({ ...SPEC, imagee: 'x' })).rejects.toMatchObject({ type: 'InvalidJobSpec' });
-  await expect(world.golem.rent({ ...SPEC, setup: ['exit 9'] })).rejects.toMatchObject({
+  let failed = '';
+  const onStarted = (id: string): void => void (failed = id);
+  await expect(world.golem.rent({ ...SPEC, setup: ['exit 9'] }, { onStarted })).rejects.toMatchObject({
     ...{ name: 'GolemJobError', type: 'VmNotCreated' },
     reason: expect.stringMatching(/setup\[0\].*code 9/) as string,
   });
@@ -188,6 +190,7 @@ test('a VM that cannot come up is a failure by name, and so is what no rental ta
   await world.client.workflow.getHandle(rentalId).result();
   await expect(world.golem.exec(rentalId, ['true'])).rejects.toMatchObject({ type: 'AgreementEnded' });
   expect(await world.golem.terminate(rentalId)).toBe(false);
+  await world.golem.settled(failed);
   await isSettled(jobId);
   const ends = (await since(world, began)).of('agreement-terminated');
   expect(ends.at(-1)).toMatchObject({ reason: { message: 'seen enough' } });

@@ -251,13 +251,14 @@ describe('the answer to sending a script is lost', () => {
 });
 
 test('a script whose request certainly did not leave is simply sent again', async () => {
-  // After the deployment's results are read, yagna is gone until the worker has noticed.
-  const gone = proxy.refuseAfter(RESULTS, { skip: 1 });
+  // Once the deployment's last result is read, yagna is gone until the worker has noticed.
+  proxy.refuseAfter<{ index: number; result: string }[]>(RESULTS, (results) =>
+    results.some(({ index, result }) => index === 1 && result === 'Ok'),
+  );
   const { jobId } = await world.golem.startJob({
     ...JOB,
     tasks: [{ name: 'once', commands: ['echo once'], onUncertain: 'fail' }],
   });
-  await gone.hit();
   expect(await activityFailed(world, `${jobId}/rental/1`, 'golemSendScript')).toBe('YagnaUnavailable');
   await proxy.listen();
   const { result, all } = await finish(jobId);

@@ -241,6 +241,7 @@ describe('the lines that are run in a VM', () => {
       expect(run(commandsOf(again)[1]).code).not.toBe(0);
     }
     writeFileSync(go, '');
+    while (!existsSync(`/tmp/golem-${script.key}/code`));
     const end = run(commandsOf(parts)[0]);
     expect(end).toEqual({ code: 1, out: 'golem: finished\n' });
     nextPart(parts, { state: 'failed', results: said(end.out) });
@@ -249,10 +250,15 @@ describe('the lines that are run in a VM', () => {
   });
 
   test('say that nothing is there yet', () => {
-    const script = { ...whole('sleep 2'), checkpoint: { files: ['/none/x'], to: 'files:/x', everySec: 1 } };
+    const go = join(folder, 'go then');
+    const program = `while [ ! -e '${go}' ]; do sleep 0.1; done`;
+    const script = { ...whole(program), checkpoint: { files: ['/none/x'], to: 'files:/x', everySec: 1 } };
     const parts = begin(script.commands, script);
     run(commandsOf(parts)[0]);
     nextPart(parts, done('Ok'));
     expect(run(commandsOf(parts)[0])).toEqual({ code: 1, out: 'golem: nothing yet\n' });
+    writeFileSync(go, '');
+    while (!existsSync(`/tmp/golem-${script.key}/code`));
+    rmSync(`/tmp/golem-${script.key}`, { recursive: true });
   });
 });

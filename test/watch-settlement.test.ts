@@ -148,7 +148,8 @@ test('a document wakes the settlement of its own job, and no other', async () =>
   const began = Date.now();
   await requestor.terminate(one.agreementId);
   const { documents } = await one.news;
-  expect(Date.now() - began).toBeLessThan(5_000);
+  // Without being woken it looks after a minute.
+  expect(Date.now() - began).toBeLessThan(30_000);
   expect(documents.length).toBeGreaterThan(0);
   for (const { agreementId } of documents) expect(agreementId).toBe(one.agreementId);
   await requestor.terminate(other.agreementId);

@@ -74,6 +74,17 @@ export class Requestor {
     return answer.json.allocationId as string;
   }
 
+  /** Reserves 1 GLM until so many milliseconds from now; again where that was over before it was asked for. */
+  async allocateFor(ms: number): Promise<string> {
+    for (;;) {
+      const timeout = new Date(Date.now() + ms).toISOString();
+      const allocation = { totalAmount: '1', paymentPlatform: PLATFORM, timeout };
+      const { status, json } = await this.post(`${PAYMENT}/allocations`, allocation);
+      if (status === 201) return json.allocationId as string;
+      if (Date.now() < Date.parse(timeout)) throw new Error(`no allocation: ${JSON.stringify(json)}`);
+    }
+  }
+
   /** Properties and constraints of an ordinary demand for one hour. */
   terms(properties: Record<string, unknown> = {}, constraints = '(golem.runtime.name=vm)'): object {
     return {
@@ -108,7 +119,8 @@ export class Requestor {
   ): Promise<Answer['json']> {
     const terms = this.terms({ 'golem.com.payment.chosen-platform': PLATFORM, ...properties });
     await this.post(`${MARKET}/demands/${demandId}/proposals/${proposalId}`, terms);
-    const [event] = await this.events(demandId);
+    // No other: an offer may come anew right behind it.
+    const [event] = await this.events(demandId, 10, 1);
     return event;
   }
 

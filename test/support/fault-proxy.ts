@@ -130,10 +130,15 @@ export class FaultProxy {
     if (this.server.listening) await this.refuse();
   }
 
-  /** From now on nobody is listening: connections are refused and those that were open are cut. */
-  async refuse(): Promise<void> {
+  /**
+   * From now on nobody is listening: connections are refused and those that were open are cut.
+   * @param last - to be answered still
+   */
+  async refuse(last?: { response: ServerResponse; answer: () => void }): Promise<void> {
     const closed = new Promise((resolve) => this.server.close(resolve));
-    for (const socket of this.sockets) socket.destroy();
+    for (const socket of this.sockets) if (socket !== last?.response.socket) socket.destroy();
+    last?.response.setHeader('connection', 'close');
+    last?.answer();
     await closed;
   }
 
@@ -228,16 +233,15 @@ export class FaultProxy {
     });
   }
 
-  /** Answers as the devnet does, after which nobody listens any more, until {@link listen}. */
-  refuseAfter(pattern: RegExp, which?: Which): Fault {
-    return this.rule(pattern, which, async (exchange) => {
-      const answer = await this.forward(exchange);
-      exchange.hit.answer = answer;
-      const sent = new Promise((resolve) => exchange.response.on('close', resolve));
-      exchange.response.setHeader('connection', 'close');
-      reply(exchange.response, answer.status, answer.body);
-      await sent;
-      await this.refuse();
+  /** Answers as the devnet does; from the first answer that is meant nobody listens any more, until {@link listen}. */
+  refuseAfter<T>(pattern: RegExp, isMeant: (body: T) => boolean): void {
+    const fault = this.rule(pattern, { times: Infinity }, async (exchange) => {
+      const { response } = exchange;
+      const { status, body } = await this.forward(exchange);
+      const answer = (): void => reply(response, status, body);
+      if (status >= 300 || !isMeant(JSON.parse(body) as T)) return answer();
+      fault.stop();
+      await this.refuse({ response, answer });
     });
   }
 

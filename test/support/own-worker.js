@@ -7,6 +7,8 @@ async function main([address, taskQueue, codePath]) {
   const connection = await NativeConnection.connect({ address });
   const worker = await Worker.create({
     ...{ connection, taskQueue, workflowBundle: { codePath } },
+    // Longer than the next one takes to start.
+    stickyQueueScheduleToStartTimeout: '10 s',
     plugins: [new GolemPlugin({ env: { YAGNA_APPKEY: 'none' } })],
   });
   const running = worker.run();

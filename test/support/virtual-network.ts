@@ -164,7 +164,7 @@ export async function inNetwork(
 ): Promise<void> {
   const before = children();
   const providers = [{ name: 'one', agreementLimit: 5 }];
-  await withDevnet({ providers, tcpConnectSec: 0.2, ...options }, async (requestor, devnet) =>
+  await withDevnet({ providers, tcpConnectSec: 1, ...options }, async (requestor, devnet) =>
     action(await NetworkTest.start(requestor), devnet, requestor),
   );
   expect(children()).toEqual(before);

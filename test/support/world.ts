@@ -82,7 +82,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       YAGNA_APPKEY: devnet.appKey,
       GOLEM_REGISTRY_URL: `${devnet.url}/registry`,
       // After a lost answer the settlement waits until the request cannot land any more: long enough on loopback.
-      GOLEM_REQUEST_TIMEOUT_SEC: '3',
+      GOLEM_REQUEST_TIMEOUT_SEC: '6',
       ...options.env,
     };
     const write = (line: string): void => void workerLog.push(line);

@@ -1,6 +1,6 @@
 /** What of the checklist needs no armed fault: limits and deadlines of providers, of money, and restarts. */
 import { acceptInvoice, invoicedRental, invoiceOf } from '../devnet-rental';
-import { PLATFORM, Requestor } from '../devnet-requestor';
+import { Requestor } from '../devnet-requestor';
 import { ACTIVITY, agreementState, finish, notes, offered, PAYMENT, rentVm } from '../devnet-vm';
 import type { PlainCase } from './fault-case';
 
@@ -51,9 +51,10 @@ export const PLAIN_CASES: readonly PlainCase[] = [
     what: 'a provider gives up on a requestor that it cannot reach',
     shows: ['requestor unreachable'],
     options: { providers: [{ name: 'one', minAcceptTimeoutSec: 0, debitNoteIntervalSec: 1 }] },
-    async play({ requestor, devnet: { links } }) {
-      await requestor.createActivity(await requestor.rent('s', { [ACCEPT_TIMEOUT]: 0.4 }));
-      links.cut({ provider: 'one' });
+    async play({ requestor, devnet: { links, effects } }) {
+      const agreementId = await requestor.rent('s', { [ACCEPT_TIMEOUT]: 0.4 });
+      void effects.next('activity-created').then(() => links.cut({ provider: 'one' }));
+      await requestor.createActivity(agreementId);
       await requestor.effect('activity-destroyed');
       links.restore();
       await endedWith(requestor, 'RequestorUnreachable');
@@ -79,14 +80,11 @@ export const PLAIN_CASES: readonly PlainCase[] = [
     shows: ['allocation expires', 'allocation is released early'],
     async play({ requestor }) {
       const invoice = await invoicedRental(requestor, 's');
-      const timeout = new Date(Date.now() + 300).toISOString();
-      const { json } = await requestor.post(`${PAYMENT}/allocations`, {
-        ...{ totalAmount: '1', paymentPlatform: PLATFORM, timeout },
-      });
+      const expired = await requestor.allocateFor(300);
       await requestor.effect('allocation-released');
       const early = await requestor.allocate();
       await requestor.delete(`${PAYMENT}/allocations/${early}`);
-      for (const gone of [json.allocationId as string, early]) {
+      for (const gone of [expired, early]) {
         expect(await acceptInvoice(requestor, invoice, gone)).toMatchObject({
           status: 400,
           json: { message: expect.stringContaining(`Allocation ${gone} not found`) },

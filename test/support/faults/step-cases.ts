@@ -43,9 +43,8 @@ export const STEP_CASES: readonly FaultCase[] = [
     what: 'offers late',
     async play({ requestor, arm }) {
       arm();
-      const demandId = await requestor.subscribe();
-      expect(await requestor.events(demandId, 0)).toEqual([]);
-      expect(await requestor.events(demandId)).toHaveLength(1);
+      const offered = async (): Promise<unknown[]> => await requestor.events(await requestor.subscribe());
+      expect(await took(async () => expect(await offered()).toHaveLength(1))).toBeGreaterThan(190);
     },
   },
   {
@@ -119,7 +118,7 @@ export const STEP_CASES: readonly FaultCase[] = [
     what: 'approves an agreement late',
     async play({ requestor, arm }) {
       arm();
-      expect((await confirmed(requestor, 0)).status).toBe(408);
+      expect(await took(() => confirmed(requestor, 10))).toBeGreaterThan(290);
       await requestor.effect('agreement-approved');
     },
   },
