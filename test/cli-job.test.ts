@@ -42,6 +42,15 @@ async function startWorker(taskQueue = 'golem', env: NodeJS.ProcessEnv = {}): Pr
   );
   workers.push(started);
   await started.line(/^worker ready/);
+  const { namespace, client } = temporal;
+  const isPolled = async (): Promise<boolean> => {
+    const { pollers } = await client.workflowService.describeTaskQueue({
+      ...{ namespace, taskQueue: { name: taskQueue }, taskQueueType: 1 },
+    });
+    return pollers.length > 0;
+  };
+  // Whoever starts a job before is told that no worker is there.
+  while (!(await isPolled()));
   return started;
 }
 

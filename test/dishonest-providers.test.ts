@@ -68,6 +68,8 @@ describe('a debit note', () => {
   ): Promise<{ ended: Ended; reason: unknown }> {
     const { cheap, dear } = stall;
     const jobId = await waiting(stall, gate, { demand });
+    // An agreement that ended before would be no attempt.
+    await gate.visitor();
     await stall.effect('debit-note-accepted');
     stall.cheats(fault);
     const { reason } = await stall.effect('agreement-terminated');
@@ -125,6 +127,7 @@ describe('a debit note', () => {
         when: ({ body }) => body.includes('where nothing is agreed'),
       });
       const jobId = await waiting(stall, gate, { demand });
+      await gate.visitor();
       await held.reached;
       const told = await stall.effects('debit-note-issued');
       await stall.effect('debit-note-issued', told.length + 20);

@@ -102,7 +102,7 @@ test.concurrent('a job whose execution timeout is over is closed and paid by its
     const workflowId = `timed-out-${began}-${world.taskQueue}`;
     await world.client.workflow.start('golemJob', {
       ...{ workflowId, taskQueue: world.taskQueue, args: [waitingJob(here)] },
-      workflowExecutionTimeout: '10 s',
+      workflowExecutionTimeout: '20 s',
     });
     await expect(world.golem.result(workflowId)).rejects.toMatchObject({ type: 'TimedOut' });
     expect((await world.golem.settled(workflowId)).state).toBe('settled');

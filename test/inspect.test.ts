@@ -93,6 +93,8 @@ test('a scan that is cancelled ends its demand; one that is terminated with its 
   expect(await world.open()).toEqual(NOTHING_OPEN);
 
   const { id } = await scanning(60);
+  // Whose a demand is, reconcile knows by Temporal's list, which has a workflow a moment after it has begun.
+  while ((await world.client.workflow.count(`WorkflowId = '${id}'`)).count === 0);
   expect(await reconcile(target(), { olderThanSec: 0 })).toMatchObject({ orphans: [] });
   await world.worker.kill();
   await world.client.workflow.getHandle(id).terminate();

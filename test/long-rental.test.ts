@@ -88,9 +88,11 @@ test('sixty scripts run once each in one VM over many short runs, and every even
   // Six users at a time: each asks for the result of its script, and then sends another one.
   const user = async (n: number): Promise<void> => {
     for (let i = 0; i < 10; i++) {
-      const id = await execute(rental, `echo ${n}.${i} | tee -a /golem/work/all`);
-      ids.push(id);
-      expect(await resultOf(rental, id)).toMatchObject({
+      const scriptId = `of-${n}-${i}`;
+      ids.push(scriptId);
+      const line = `echo ${n}.${i} | tee -a /golem/work/all`;
+      // Asks again where a run ended in the very moment.
+      expect(await world.golem.exec(rental, [line], { scriptId })).toMatchObject({
         state: 'done',
         results: [{ stdout: `${n}.${i}\n` }],
       });

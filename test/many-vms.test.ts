@@ -106,8 +106,12 @@ test('scripts of different VMs run side by side, each in files of its own, throu
   expect(printed(await run('a', 'ls /golem/work')).includes('name')).toBe(false);
   expect(printed(await run(undefined, 'cat /golem/work/name'))).toBe('first\n');
   // Their notes add up to more seconds than have passed, and are right all the same.
-  const notes = (await world.effects('debit-note-accepted')).filter(({ seq }) => seq > began);
-  expect(new Set(notes.map(({ activityId }) => activityId)).size).toBeGreaterThan(1);
+  const billed = new Set<unknown>();
+  for (let after = began; billed.size < 2;) {
+    const { seq, activityId } = await world.effect('debit-note-accepted', after);
+    billed.add(activityId);
+    after = seq;
+  }
   for (const gate of gates) await gate.close();
   const all = await end(jobId);
   expect(all.count('activity-created')).toBe(4);

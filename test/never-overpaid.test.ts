@@ -252,10 +252,10 @@ test('what payable debit notes have paid, the invoice does not pay again', async
   const { jobId } = await world.golem.startJob({
     ...JOB,
     // Notes are payable so often, and a provider that is not paid so soon ends the agreement: a busy machine needs a while.
-    demand: { ...JOB.demand, midAgreementPaymentTimeoutSec: 4 },
+    demand: { ...JOB.demand, midAgreementPaymentTimeoutSec: 10 },
     tasks: [waits()],
   });
-  await effects('paid', 2);
+  await effects('paid', 1);
   gate.open();
   expect((await world.golem.result(jobId)).state).toBe('done');
   const { money } = await world.golem.settled(jobId);
@@ -319,7 +319,7 @@ describe('an invoice', () => {
       events.filter(({ eventType }) => eventType !== 'InvoiceReceivedEvent'),
     );
     const hidden = proxy.rewrite<object[]>(/^GET .*\/invoices$/, () => []);
-    const { jobId } = await world.golem.startJob({ ...JOB, invoiceWaitSec: 5, tasks: ['echo done'] });
+    const { jobId } = await world.golem.startJob({ ...JOB, invoiceWaitSec: 12, tasks: ['echo done'] });
     await world.golem.result(jobId);
     const settlement = world.client.workflow.getHandle(`${jobId}/settlement`);
     const phase = async () => (await settlement.query<{ phase: string }>('progress')).phase;

@@ -140,8 +140,9 @@ describe('2.2: a payer that needs nobody of the requestor', () => {
     const left = await now(world);
     await effectOf(away.agreementId, 'script-finished');
     // Notes are decided without them, and none of them has come to the requestor's node.
+    const { seq: decided } = await world.effect('broker-decided', left);
+    await world.effect('broker-decided', decided);
     const meanwhile = await since(world, left);
-    expect(meanwhile.of('broker-decided').length).toBeGreaterThanOrEqual(2);
     expect(meanwhile.count('debit-note-accepted') + meanwhile.count('node-started')).toBe(0);
     await comeBack();
 
@@ -267,7 +268,8 @@ describe('on a yagna of today, with neither', () => {
     await world.worker.kill();
     const left = await now(world);
     await effectOf(agreementId, 'script-finished');
-    expect((await since(world, left)).of('debit-note-issued').length).toBeGreaterThanOrEqual(2);
+    const { seq: issued } = await world.effect('debit-note-issued', left);
+    await world.effect('debit-note-issued', issued);
     expect((await since(world, left)).count('debit-note-accepted')).toBe(0);
     await world.startWorker();
     const accepted = await world.effect('debit-note-accepted', left);

@@ -14,14 +14,14 @@ const order = {
   },
   payment: { driver: 'erc20', network: 'holesky' },
 };
-/** The same with a debit note each second, to be accepted within 2. */
-const orderWithNotes = {
+/** The same with a debit note each second, to be accepted within so many. */
+const orderWithNotes = (debitNotesAcceptanceTimeoutSec) => ({
   ...order,
   demand: {
     ...order.demand,
-    payment: { debitNotesAcceptanceTimeoutSec: 2, midAgreementDebitNoteIntervalSec: 1 },
+    payment: { debitNotesAcceptanceTimeoutSec, midAgreementDebitNoteIntervalSec: 1 },
   },
-};
+});
 const UNTIL_STOPPED = 'until [ -e stop ]; do echo tick; sleep 0.05; done; echo end';
 
 const failureOf = (error) => ({ failure: error.name, code: error.code, why: error.message });
@@ -114,7 +114,7 @@ export async function batches({ glm, tell }) {
 }
 
 export async function debitNotes({ glm, tell }) {
-  const rental = await glm.oneOf({ order: orderWithNotes });
+  const rental = await glm.oneOf({ order: orderWithNotes(60) });
   const exe = await rental.getExeUnit();
   const { result } = await exe.run(UNTIL_STOPPED);
   tell({ result });
@@ -135,7 +135,7 @@ export async function idle({ glm, tell }) {
 
 /** Its command is cut short by the provider's end of the agreement, or of itself. */
 export async function cutShort({ glm, tell, told }) {
-  const rental = await glm.oneOf({ order: orderWithNotes });
+  const rental = await glm.oneOf({ order: orderWithNotes(2) });
   const exe = await rental.getExeUnit();
   // A command that was interrupted has a result that says so; of a VM that nobody answers for there is none.
   await exe.run(UNTIL_STOPPED, { maxRetries: 1 }).then(
@@ -148,7 +148,7 @@ export async function cutShort({ glm, tell, told }) {
 
 /** The same, and the provider will not even send an invoice: it does not wait for one for long. */
 export async function unbilled({ glm, tell, told }) {
-  const rental = await glm.oneOf({ order: orderWithNotes });
+  const rental = await glm.oneOf({ order: orderWithNotes(60) });
   const exe = await rental.getExeUnit();
   await exe.run(UNTIL_STOPPED, { maxRetries: 1 }).catch((error) => tell(failureOf(error)));
   await told();
