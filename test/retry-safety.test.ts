@@ -31,6 +31,8 @@ let began: number;
 
 beforeAll(async () => {
   world = await startWorld({
+    // Many answers are lost here, and so long is waited after each.
+    env: { GOLEM_REQUEST_TIMEOUT_SEC: '3' },
     yagnaUrl: (url) => proxy.start(url),
     devnet: { paymentCycleSec: 0.1 },
   });
@@ -252,13 +254,14 @@ describe('the answer to sending a script is lost', () => {
 
 test('a script whose request certainly did not leave is simply sent again', async () => {
   // Once the deployment's last result is read, yagna is gone until the worker has noticed.
-  proxy.refuseAfter<{ index: number; result: string }[]>(RESULTS, (results) =>
+  const gone = proxy.refuseAfter<{ index: number; result: string }[]>(RESULTS, (results) =>
     results.some(({ index, result }) => index === 1 && result === 'Ok'),
   );
   const { jobId } = await world.golem.startJob({
     ...JOB,
     tasks: [{ name: 'once', commands: ['echo once'], onUncertain: 'fail' }],
   });
+  await gone;
   expect(await activityFailed(world, `${jobId}/rental/1`, 'golemSendScript')).toBe('YagnaUnavailable');
   await proxy.listen();
   const { result, all } = await finish(jobId);

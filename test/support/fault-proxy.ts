@@ -233,15 +233,20 @@ export class FaultProxy {
     });
   }
 
-  /** Answers as the devnet does; from the first answer that is meant nobody listens any more, until {@link listen}. */
-  refuseAfter<T>(pattern: RegExp, isMeant: (body: T) => boolean): void {
-    const fault = this.rule(pattern, { times: Infinity }, async (exchange) => {
-      const { response } = exchange;
-      const { status, body } = await this.forward(exchange);
-      const answer = (): void => reply(response, status, body);
-      if (status >= 300 || !isMeant(JSON.parse(body) as T)) return answer();
-      fault.stop();
-      await this.refuse({ response, answer });
+  /**
+   * Answers as the devnet does; from the first answer that is meant nobody listens any more, until {@link listen}. Resolves then.
+   */
+  async refuseAfter<T>(pattern: RegExp, isMeant: (body: T) => boolean): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const fault = this.rule(pattern, { times: Infinity }, async (exchange) => {
+        const { response } = exchange;
+        const { status, body } = await this.forward(exchange);
+        const answer = (): void => reply(response, status, body);
+        if (status >= 300 || !isMeant(JSON.parse(body) as T)) return answer();
+        fault.stop();
+        await this.refuse({ response, answer });
+        resolve();
+      });
     });
   }
 
