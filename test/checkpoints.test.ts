@@ -34,12 +34,12 @@ afterAll(async () => {
 const SPEC = { image: 'golem/alpine:latest', budget: '1' };
 const STEPS = 20;
 /**
- * Counts to twenty from where it has been, for eight seconds in all: longer than it takes to the first checkpoint on a busy
+ * Counts to twenty from where it has been, for ten seconds in all: longer than it takes to the first checkpoint on a busy
  * machine. Says with which step it began.
  */
 const COUNT =
   'S=/golem/work/step; N=$(cat $S 2>/dev/null || echo 0); echo "from $N"; ' +
-  `while [ $N -lt ${STEPS} ]; do sleep 0.4; N=$((N+1)); echo $N > $S.new; mv $S.new $S; done; echo "to $N"`;
+  `while [ $N -lt ${STEPS} ]; do sleep 0.5; N=$((N+1)); echo $N > $S.new; mv $S.new $S; done; echo "to $N"`;
 
 const counting = (name: string, more: object = {}) => ({
   ...{ name, commands: [COUNT], maxAttempts: 5, timeoutSec: 120 },
@@ -112,7 +112,7 @@ test('a task longer than an agreement lasts goes on in the next without a failur
   });
   const { jobId } = await world.golem.startJob({
     ...{ ...SPEC, demand: { expirationSec: 14 } },
-    tasks: [counting('long', { commands: [COUNT.replace('0.4', '1')], maxAttempts: 1, timeoutSec: 300 })],
+    tasks: [counting('long', { commands: [COUNT.replace('0.5', '1')], maxAttempts: 1, timeoutSec: 300 })],
   });
   const { state, tasks } = await world.golem.result(jobId);
   expect(state).toBe('done');

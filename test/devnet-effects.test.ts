@@ -212,6 +212,8 @@ describe('effects tell of', () => {
     await withDevnet({ providers: ONE }, async (requestor, { effects, faults }) => {
       const agreementId = await requestor.rent();
       const activityId = await requestor.createActivity(agreementId);
+      // Nothing is over before all has come.
+      faults.arm({ on: 'provider.deploy', do: 'delay', sec: 1 });
       faults.arm({ on: 'provider.run', do: 'die', nth: 2 });
       const ran = await requestor.post(`${ACTIVITY}/${activityId}/exec`, run('exit 3', 'never'));
       const died = await requestor.post(`${ACTIVITY}/${activityId}/exec`, {
