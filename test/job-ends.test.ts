@@ -21,6 +21,8 @@ let began: number;
 beforeAll(async () => {
   web = await startWebServer();
   world = await startWorld({
+    // Settlements wait so long for requests that somebody who was ended may have on the way.
+    env: { GOLEM_REQUEST_TIMEOUT_SEC: '3' },
     devnet: {
       paymentCycleSec: 0.1,
       providers: [
