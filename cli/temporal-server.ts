@@ -1,8 +1,8 @@
 /** Starts a Temporal development server as a child process, and says when it can really be used. */
-import { createServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Connection } from '@temporalio/client';
 import { startChild, type Child } from './child-process';
+import { freePort } from './free-port';
 import { findTemporalBinary, type TemporalBinaryOptions } from './temporal-binary';
 
 export interface TemporalServerOptions extends TemporalBinaryOptions {
@@ -57,21 +57,6 @@ export async function startTemporalServer(options: TemporalServerOptions = {}): 
       await child.stop();
     },
   };
-}
-
-/** A port that was free a moment ago, on loopback. */
-export async function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => {
-        if (address && typeof address === 'object') resolve(address.port);
-        else reject(new Error('no free port'));
-      });
-    });
-  });
 }
 
 /** The server announces itself before it answers, so it is asked until it does. */

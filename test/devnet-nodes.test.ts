@@ -1,4 +1,5 @@
 /** Several requestors' daemons on one network: each can go down, come back and move while the providers go on. */
+import { freePort } from '../cli/free-port';
 import { startDevnet, type Devnet } from '../devnet';
 import { Requestor, withDevnet } from './support/devnet-requestor';
 
@@ -179,9 +180,3 @@ it('the admin API lets in only what comes from this machine', async () => {
     ]);
   });
 });
-
-async function freePort(): Promise<number> {
-  const other = await startDevnet({ providers: [{ name: 'only' }] });
-  await other.close();
-  return other.port;
-}

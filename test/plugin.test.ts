@@ -32,7 +32,7 @@ import {
   type RunWorkerOptions,
 } from '../worker';
 import { requireBuild, runCli } from './support/cli';
-import { freePort } from './support/free-port';
+import { freePort } from '../cli/free-port';
 import { Gate } from './support/gate';
 import { runsOfJob } from './support/runs';
 import { openTemporal, type TestTemporal } from './support/temporal';

@@ -1,11 +1,10 @@
 /** What goes wrong between us and yagna is told apart by what it may have done there; keys never show. */
 import { writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import { Connections, toFailure, YagnaError, type Yagna } from '../activities/yagna';
 import { Transport } from '../activities/yagna/transport';
+import { freePort } from '../cli/free-port';
 import { respond, startFakeYagna, type FakeYagna } from './support/recorded-yagna';
 import { tempDir } from './support/temp-dir';
 
@@ -35,15 +34,6 @@ async function failing(promise: Promise<unknown>): Promise<YagnaError> {
   expect(error.message + error.detail + String(error.stack)).not.toContain(APP_KEY);
   expect(error.message).not.toContain('\n');
   return error;
-}
-
-/** A port on which nobody listens. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 describe('no answer', () => {

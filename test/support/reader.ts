@@ -8,7 +8,7 @@ import { delimiter, join } from 'node:path';
 import { Connection } from '@temporalio/client';
 import { startChild, type Child } from '../../cli/child-process';
 import { findTemporalBinary } from '../../cli/temporal-binary';
-import { freePort } from '../../cli/temporal-server';
+import { freePort } from '../../cli/free-port';
 import { CLI, requireBuild } from './cli';
 
 interface Stays {

@@ -1,10 +1,11 @@
-/** A port for what must be told one beforehand, from below those that systems give to whoever asks for any. */
+/** Ports for what must be told one beforehand. */
 import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 
 const [FIRST, END] = [15_000, 30_000];
 
+/** One that was free a moment ago, on loopback, from below those that systems give to whoever asks for any. */
 export async function freePort(): Promise<number> {
   for (;;) {
     const port = randomInt(FIRST, END);
