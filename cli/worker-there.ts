@@ -18,7 +18,7 @@ export async function missingWorker(
   { isPatient = false }: { isPatient?: boolean } = {},
 ): Promise<string | undefined> {
   for (let looks = 1; ; looks++) {
-    if (await isThere(client, taskQueue)) return undefined;
+    if (await isWorkerThere(client, taskQueue)) return undefined;
     if (!isPatient || looks >= LOOKS) break;
     await delay(PAUSE_MS);
   }
@@ -31,7 +31,8 @@ export async function warnWithoutWorker(client: Client, taskQueue: string): Prom
   if (missing) console.error(missing);
 }
 
-async function isThere(client: Client, taskQueue: string): Promise<boolean> {
+/** Whether one is there, or was some minutes ago; true where Temporal does not tell. */
+export async function isWorkerThere(client: Client, taskQueue: string): Promise<boolean> {
   const described = await client.workflowService
     .describeTaskQueue({
       namespace: client.options.namespace,

@@ -18,6 +18,7 @@ import { tempDir } from './support/temp-dir';
 import { openTemporal, type TestTemporal } from './support/temporal';
 import { startWebServer, type Door, type WebServer } from './support/web-server';
 import { outcomeOf, sendUpdate, type Talker } from './support/updates';
+import { terminateAll } from './support/workflow-ends';
 import { NOTHING_OPEN, startWorld, type World } from './support/world';
 
 const dataDir = join(tempDir('attach'), 'devnet');
@@ -205,15 +206,10 @@ test('a task of a job that is detached is cancelled, and all the rest of the job
   expect(await world.open()).toEqual(NOTHING_OPEN);
 });
 
-/** All at the same moment, so that none has time to see to what another one leaves. */
-async function terminated(...ids: string[]): Promise<void> {
-  await Promise.all(ids.map((id) => world.client.workflow.getHandle(id).terminate()));
-}
-
 test('what nobody holds any more, since job and rental were terminated, is joined to its settlement', async () => {
   const { jobId, rental, activityId, batchId, agreementId, door } = await openRental();
   await world.worker.kill();
-  await terminated(jobId, rental);
+  await terminateAll(world.client, [jobId, rental]);
   // Its settlement notices only when the watch of the dead worker has been missed for long.
   const attaching = world.golem.attach({ activityId });
   await world.startWorker();
@@ -226,7 +222,7 @@ test('what nobody holds any more, since job and rental were terminated, is joine
 
 test('where the settlement is gone as well, another one takes over the books', async () => {
   const { jobId, rental, activityId, batchId, agreementId, door } = await openRental();
-  await terminated(jobId, `${jobId}/settlement`, rental);
+  await terminateAll(world.client, [jobId, `${jobId}/settlement`, rental]);
   const attached = await world.golem.attach({ activityId });
   const settlement = await progressOf<SettlementProgress>(world, `${jobId}/settlement`);
   expect(settlement.money.budget).toBe('1');
@@ -328,7 +324,7 @@ describe('from another Temporal, which knows nothing', () => {
 
   test('the id is enough; the results of a running script take its batch id', async () => {
     const { jobId, rental, activityId, batchId, agreementId, door } = await openRental();
-    await terminated(jobId, `${jobId}/settlement`, rental);
+    await terminateAll(world.client, [jobId, `${jobId}/settlement`, rental]);
     const first = await elsewhere.attach({ activityId });
     expect(first.progress.note).toMatch(/yagna lists no batches/);
     expect(

@@ -2,6 +2,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Child } from '../cli/child-process';
+import { isWorkerThere } from '../cli/worker-there';
 import { startDevnet, type Devnet } from '../devnet';
 import type { Costs, YagnaReport } from '../client';
 import type { GolemEvent } from '../model/events';
@@ -42,15 +43,8 @@ async function startWorker(taskQueue = 'golem', env: NodeJS.ProcessEnv = {}): Pr
   );
   workers.push(started);
   await started.line(/^worker ready/);
-  const { namespace, client } = temporal;
-  const isPolled = async (): Promise<boolean> => {
-    const { pollers } = await client.workflowService.describeTaskQueue({
-      ...{ namespace, taskQueue: { name: taskQueue }, taskQueueType: 1 },
-    });
-    return pollers.length > 0;
-  };
   // Whoever starts a job before is told that no worker is there.
-  while (!(await isPolled()));
+  while (!(await isWorkerThere(temporal.client, taskQueue)));
   return started;
 }
 

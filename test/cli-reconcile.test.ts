@@ -6,6 +6,7 @@ import type { ReconcileResult } from '../model/reconcile';
 import { requireBuild, runCli, startCli, type CliRun } from './support/cli';
 import { Gate } from './support/gate';
 import { openTemporal, type TestTemporal } from './support/temporal';
+import { terminateAll, untilListed } from './support/workflow-ends';
 
 let devnet: Devnet;
 let temporal: TestTemporal;
@@ -42,11 +43,8 @@ async function leftover(jobId: string): Promise<GolemClient> {
     { jobId },
   );
   await created;
-  const query = `WorkflowId = '${jobId}'`;
-  const isListed = async (): Promise<boolean> => (await temporal.client.workflow.count(query)).count > 0;
-  while (!(await isListed()));
-  const parts = ['', '/settlement', '/rental/1'];
-  await Promise.all(parts.map((part) => temporal.client.workflow.getHandle(`${jobId}${part}`).terminate()));
+  await untilListed(temporal.client, jobId);
+  await terminateAll(temporal.client, [jobId, `${jobId}/settlement`, `${jobId}/rental/1`]);
   return golem;
 }
 

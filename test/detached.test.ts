@@ -10,6 +10,7 @@ import { PLATFORM, Requestor } from './support/devnet-requestor';
 import { expectAllPaidOnce, now, since } from './support/proof';
 import { runsOf } from './support/runs';
 import { settlementShows } from './support/settlement-shows';
+import { terminateAll } from './support/workflow-ends';
 import { NOTHING_OPEN, startWorld, type World } from './support/world';
 
 let world: World;
@@ -203,7 +204,7 @@ test('of other software is found by reconcile, when who attached and the settlem
   await requestor.createActivity(agreementId);
   const { owner, settlement } = await attachToTheirs(agreementId);
   await moreNotes(1);
-  await Promise.all([settlement, owner].map((id) => handle(id).terminate()));
+  await terminateAll(world.client, [settlement, owner]);
   const client = { client: world.client, taskQueue: world.taskQueue };
   for (;;) {
     const { settlements } = await reconcile(client, { olderThanSec: 0 });

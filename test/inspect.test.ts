@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { estimate, reconcile } from '../client';
 import type { Estimate } from '../model/inspect';
+import { untilListed } from './support/workflow-ends';
 import { NOTHING_OPEN, startWorld, type World } from './support/world';
 
 let world: World;
@@ -94,7 +95,7 @@ test('a scan that is cancelled ends its demand; one that is terminated with its 
 
   const { id } = await scanning(60);
   // Whose a demand is, reconcile knows by Temporal's list, which has a workflow a moment after it has begun.
-  while ((await world.client.workflow.count(`WorkflowId = '${id}'`)).count === 0);
+  await untilListed(world.client, id);
   expect(await reconcile(target(), { olderThanSec: 0 })).toMatchObject({ orphans: [] });
   await world.worker.kill();
   await world.client.workflow.getHandle(id).terminate();

@@ -10,6 +10,7 @@ import { PLATFORM, Requestor } from './support/devnet-requestor';
 import { brokenNetwork } from './support/broken-network';
 import type { Gate } from './support/gate';
 import { expectAllPaidOnce, since } from './support/proof';
+import { terminateAll, untilListed } from './support/workflow-ends';
 import { NOTHING_OPEN, type World } from './support/world';
 
 let world: World;
@@ -46,22 +47,17 @@ const look = (input: ReconcileInput = {}): Promise<ReconcileResult> =>
 async function runningJob(jobId?: string): Promise<string> {
   const job = await world.golem.startJob({ ...JOB, tasks: [{ commands: [gate.command] }] }, { jobId });
   await gate.visitor();
-  while (!(await isListed(`WorkflowId = '${job.jobId}'`)));
+  await untilListed(world.client, job.jobId);
   return job.jobId;
 }
 
 const ALL = ['/settlement', '', '/rental/1'];
 
-/** All at the same moment, so that none has time to see to what another one leaves. */
-async function terminate(jobId: string, parts: string[]): Promise<void> {
-  await Promise.all(parts.map((part) => world.client.workflow.getHandle(`${jobId}${part}`).terminate()));
-}
-
-/** Temporal lists a workflow a moment after it has begun. */
-async function isListed(query: string): Promise<boolean> {
-  for await (const _ of world.client.workflow.list({ query })) return true;
-  return false;
-}
+const terminate = (jobId: string, parts: string[]): Promise<void> =>
+  terminateAll(
+    world.client,
+    parts.map((part) => jobId + part),
+  );
 
 const kinds = ({ orphans }: ReconcileResult): string[] => orphans.map(({ kind }) => kind).sort();
 
@@ -119,7 +115,7 @@ test.each([
   await world.effect(step, began);
   // Its rental may not be there yet.
   await Promise.all(ALL.map((part) => terminate(jobId, [part]).catch(() => undefined)));
-  while (!(await isListed(`WorkflowId = '${jobId}'`)));
+  await untilListed(world.client, jobId);
   await expectClosed(await look(), `${jobId}/settlement`);
 });
 
@@ -181,7 +177,7 @@ test('an agreement that was created and never signed is ended', async () => {
   const held = proxy.hold(/^POST .*\/agreements\/\w+\/confirm$/);
   const { jobId } = await world.golem.startJob({ ...JOB, tasks: ['true'] });
   await held.reached;
-  while (!(await isListed(`WorkflowId = '${jobId}'`)));
+  await untilListed(world.client, jobId);
   await terminate(jobId, ALL);
   await world.worker.kill();
   proxy.clear();

@@ -4,6 +4,7 @@ import type { SettlementProgress, SettlementResult } from '../model/result';
 import type { SettlementInput } from '../workflows/protocol';
 import { expectAllPaidOnce, now } from './support/proof';
 import { continued, runsOf } from './support/runs';
+import { terminateAll } from './support/workflow-ends';
 import { startWorld, type World } from './support/world';
 
 let world: World;
@@ -63,7 +64,7 @@ test('what was reserved for the job, and asked for, goes on with it; the job fol
 test('what is terminated with all that is its own after that, reconcile settles on its terms', async () => {
   const { jobId, settlement } = await start();
   const before = await nextRun(settlement);
-  await Promise.all([settlement, jobId, `${jobId}/rental/1`].map((id) => handle(id).terminate()));
+  await terminateAll(world.client, [settlement, jobId, `${jobId}/rental/1`]);
   const { settlements } = await reconcile(
     { client: world.client, taskQueue: world.taskQueue },
     { olderThanSec: 0 },
