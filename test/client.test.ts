@@ -165,9 +165,10 @@ test('jobs are listed page by page, with what they and their settlements tell, a
   expect(await find(waiting)).toMatchObject({ status: 'running', taskQueue: 'nobody-works-here' });
   expect(await find(waiting)).not.toHaveProperty('phase');
   // Who answers late is left out.
-  while ((await find(jobId))?.phase === undefined);
-  while ((await find(jobId))?.money === undefined);
-  expect(await find(jobId)).toMatchObject({
+  let told: ListedJob | undefined;
+  do told = await find(jobId);
+  while (!told?.phase || !told.money);
+  expect(told).toMatchObject({
     status: 'running',
     phase: 'running',
     money: { accepted: '1.25' },

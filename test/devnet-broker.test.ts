@@ -55,7 +55,7 @@ async function decided(
   after = 0,
 ): Promise<Record<string, string>[]> {
   const found: Record<string, string>[] = [];
-  for (; found.length < count;) {
+  while (found.length < count) {
     const effect = (await requestor.effect('broker-decided', after)) as Record<string, string> & {
       seq: number;
     };

@@ -16,6 +16,8 @@ afterAll(() => devnet.close());
 
 describe('golem-js on the devnet', () => {
   test('oneOf rents, runs, streams, stops and pays, in the order of the guide', async () => {
+    // golem-js refuses a note that it decides after the invoice: each has a poll of its own.
+    devnet.faults.arm({ on: 'provider.invoice', do: 'delay', sec: 1 });
     const lines = await runGolemJs(devnet, 'oneOf', async ({ line }) => {
       const { streaming } = (await line((each) => each.streaming !== undefined)) ?? {};
       // Only now golem-js is known to listen: the end of a stream is not told again either.
@@ -54,7 +56,7 @@ describe('golem-js on the devnet', () => {
     expectOrder(lines, ['offerProposalReceived', 'offerCounterProposalSent', 'agreementApproved']);
     expectOrder(lines, ['agreementApproved', 'demandSubscriptionStopped', 'allocationReleased']);
     expectOrder(lines, ['activityDestroyed', 'agreementTerminated', 'allocationReleased']);
-    expectOrder(lines, ['exeUnitInitialized', 'debitNoteReceived']);
+    expectOrder(lines, ['exeUnitInitialized', 'debitNoteReceived', 'debitNoteAccepted', 'invoiceReceived']);
     const effects = devnet.effects.all();
     expectOrder(
       effects.map(({ kind }) => ({ event: kind })),
@@ -78,9 +80,7 @@ describe('golem-js on the devnet', () => {
     );
     const invoice = lines.find(({ event }) => event === 'invoiceAccepted');
     expect(Number(invoice?.amount)).toBeGreaterThan(0);
-    // It refuses a note once its invoice is accepted, which it may hear of first.
-    const accepted = lines.filter(({ event }) => event === 'debitNoteAccepted');
-    expect(accepted.map(({ amount }) => amount)).toEqual(accepted.map(() => invoice?.amount));
+    expect(lines.find(({ event }) => event === 'debitNoteAccepted')?.amount).toBe(invoice?.amount);
     expectNothingOpen(devnet);
   });
 

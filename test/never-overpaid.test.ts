@@ -252,10 +252,10 @@ test('what payable debit notes have paid, the invoice does not pay again', async
   const { jobId } = await world.golem.startJob({
     ...JOB,
     // Notes are payable so often, and a provider that is not paid so soon ends the agreement: a busy machine needs a while.
-    demand: { ...JOB.demand, midAgreementPaymentTimeoutSec: 10 },
+    demand: { ...JOB.demand, midAgreementPaymentTimeoutSec: 6 },
     tasks: [waits()],
   });
-  await effects('paid', 1);
+  await effects('paid', 2);
   gate.open();
   expect((await world.golem.result(jobId)).state).toBe('done');
   const { money } = await world.golem.settled(jobId);

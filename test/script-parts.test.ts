@@ -2,6 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { ScriptCommand } from '../activities/contract';
 import type { CommandResult } from '../model/result';
 import {
@@ -205,6 +206,9 @@ describe('the lines that are run in a VM', () => {
     ...{ key: `test-${process.pid}`, commands: [{ run: line }], restore: false },
     checkpoint: { files, to: 'files:/x', everySec: 1 },
   });
+  const untilThere = async (path: string): Promise<void> => {
+    while (!existsSync(path)) await delay(20);
+  };
   const run = (command: ScriptCommand | undefined) => {
     if (!command || !('run' in command)) throw new Error('it is no program');
     try {
@@ -215,7 +219,7 @@ describe('the lines that are run in a VM', () => {
     }
   };
 
-  test('keep what is there, say when the program has ended, and give what it printed and its code', () => {
+  test('keep what is there, say when the program has ended, and give what it printed and its code', async () => {
     writeFileSync(join(folder, 'a b'), 'one');
     mkdirSync(join(folder, 'deep'));
     writeFileSync(join(folder, 'deep', 'file'), 'two');
@@ -241,7 +245,7 @@ describe('the lines that are run in a VM', () => {
       expect(run(commandsOf(again)[1]).code).not.toBe(0);
     }
     writeFileSync(go, '');
-    while (!existsSync(`/tmp/golem-${script.key}/code`));
+    await untilThere(`/tmp/golem-${script.key}/code`);
     const end = run(commandsOf(parts)[0]);
     expect(end).toEqual({ code: 1, out: 'golem: finished\n' });
     nextPart(parts, { state: 'failed', results: said(end.out) });
@@ -249,7 +253,7 @@ describe('the lines that are run in a VM', () => {
     expect(existsSync(`/tmp/golem-${script.key}`)).toBe(false);
   });
 
-  test('say that nothing is there yet', () => {
+  test('say that nothing is there yet', async () => {
     const go = join(folder, 'go then');
     const program = `while [ ! -e '${go}' ]; do sleep 0.1; done`;
     const script = { ...whole(program), checkpoint: { files: ['/none/x'], to: 'files:/x', everySec: 1 } };
@@ -258,7 +262,7 @@ describe('the lines that are run in a VM', () => {
     nextPart(parts, done('Ok'));
     expect(run(commandsOf(parts)[0])).toEqual({ code: 1, out: 'golem: nothing yet\n' });
     writeFileSync(go, '');
-    while (!existsSync(`/tmp/golem-${script.key}/code`));
+    await untilThere(`/tmp/golem-${script.key}/code`);
     rmSync(`/tmp/golem-${script.key}`, { recursive: true });
   });
 });

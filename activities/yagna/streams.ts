@@ -99,7 +99,7 @@ class Stream<E extends { eventDate: string; eventType: string }> {
     let after = new Date(this.now() - LOOK_BACK_MS).toISOString();
     let failures = 0;
     while (!signal.aborted) {
-      const started = Date.now();
+      const started = this.now();
       let waitMs = 0;
       try {
         const events = await this.poll({ afterTimestamp: after, timeoutSec: STREAM_POLL_SEC }, signal);
@@ -116,7 +116,7 @@ class Stream<E extends { eventDate: string; eventType: string }> {
           news = true;
           this.deliver(event);
         }
-        if (!news) waitMs = Math.max(0, IDLE_INTERVAL_MS - (Date.now() - started));
+        if (!news) waitMs = Math.max(0, IDLE_INTERVAL_MS - (this.now() - started));
       } catch (error) {
         if (signal.aborted) return;
         this.options.onFailure?.(this.kind, error);

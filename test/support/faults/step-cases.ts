@@ -118,7 +118,8 @@ export const STEP_CASES: readonly FaultCase[] = [
     what: 'approves an agreement late',
     async play({ requestor, arm }) {
       arm();
-      expect(await took(() => confirmed(requestor, 10))).toBeGreaterThan(290);
+      const approved = async (): Promise<number> => (await confirmed(requestor, 10)).status;
+      expect(await took(async () => expect(await approved()).toBe(204))).toBeGreaterThan(290);
       await requestor.effect('agreement-approved');
     },
   },
